@@ -1,0 +1,20 @@
+# Kept libraries, from the distribution's packages (scripts/setup installs them).
+find_package(PkgConfig REQUIRED)
+find_package(Threads REQUIRED)
+find_package(CLI11 REQUIRED)
+find_package(nlohmann_json REQUIRED)
+find_package(fmt REQUIRED)
+find_package(spdlog REQUIRED)
+find_package(yaml-cpp REQUIRED)
+find_package(CURL REQUIRED)
+find_package(LibArchive REQUIRED)
+find_package(OpenSSL REQUIRED)
+# Shallow fetch came with libgit2 1.7.
+pkg_check_modules(libgit2 REQUIRED IMPORTED_TARGET libgit2>=1.7)
+
+# yaml-cpp 0.7 exports yaml-cpp, 0.8 yaml-cpp::yaml-cpp.
+if(TARGET yaml-cpp::yaml-cpp)
+  set(PODCTL_YAML_CPP yaml-cpp::yaml-cpp)
+else()
+  set(PODCTL_YAML_CPP yaml-cpp)
+endif()

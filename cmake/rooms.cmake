@@ -1,0 +1,35 @@
+# What every target is built with.
+add_library(podctl_options INTERFACE)
+target_compile_options(podctl_options INTERFACE -Wall -Wextra -Wconversion)
+target_compile_definitions(podctl_options INTERFACE PODCTL_VERSION="${PROJECT_VERSION}")
+target_link_libraries(podctl_options INTERFACE Threads::Threads)
+if(PODCTL_SANITIZE)
+  target_compile_options(podctl_options INTERFACE -fsanitize=${PODCTL_SANITIZE} -fno-omit-frame-pointer
+                                                  -fno-sanitize-recover=undefined)
+  target_link_options(podctl_options INTERFACE -fsanitize=${PODCTL_SANITIZE})
+endif()
+
+# podctl_room(NAME USES room... PRIVATE library...)
+# One static library per room: its inside is src/NAME/*.cpp, what it shows is include/podctl/NAME/.
+function(podctl_room name)
+  cmake_parse_arguments(ROOM "" "" "USES;PRIVATE" ${ARGN})
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/${name}/*.cpp
+       ${CMAKE_SOURCE_DIR}/src/${name}/*/*.cpp)
+  add_library(podctl_${name} STATIC ${sources})
+  target_include_directories(podctl_${name} PUBLIC ${CMAKE_SOURCE_DIR}/include
+                                            PRIVATE ${CMAKE_SOURCE_DIR}/src/${name})
+  list(TRANSFORM ROOM_USES PREPEND podctl_)
+  target_link_libraries(podctl_${name} PUBLIC ${ROOM_USES} PRIVATE ${ROOM_PRIVATE} podctl_options)
+endfunction()
+
+# The gallery travels inside the binary: templates/*.yaml and the quickstart's files become one generated source.
+function(podctl_embed_gallery target)
+  file(GLOB gallery CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/templates/*.yaml)
+  set(out ${CMAKE_BINARY_DIR}/gallery.cpp)
+  add_custom_command(
+    OUTPUT ${out}
+    COMMAND ${CMAKE_COMMAND} -DOUT=${out} "-DFILES=${gallery}" -P ${CMAKE_SOURCE_DIR}/cmake/embed.cmake
+    DEPENDS ${gallery} ${CMAKE_SOURCE_DIR}/cmake/embed.cmake
+    VERBATIM)
+  target_sources(${target} PRIVATE ${out})
+endfunction()

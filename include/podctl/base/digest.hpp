@@ -1,0 +1,35 @@
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <memory>
+#include <stop_token>
+#include <string>
+#include <string_view>
+
+namespace podctl {
+
+// A SHA-256 over a stream.
+class Sha256 {
+public:
+    Sha256();
+    Sha256(Sha256&&) noexcept;
+    Sha256& operator=(Sha256&&) noexcept;
+    ~Sha256();
+
+    void update(const void* data, std::size_t size);
+    void update(std::string_view bytes) { update(bytes.data(), bytes.size()); }
+    // Lower-case hex; the object starts anew.
+    std::string finish();
+
+private:
+    struct Context;
+    std::unique_ptr<Context> context_;
+};
+
+// Lower-case hex.
+std::string sha256_hex(std::string_view bytes);
+// Reads the file in large blocks. Throws Error{io}, Error{interrupted}.
+std::string sha256_file(const std::filesystem::path& path, std::stop_token stop = {});
+
+}  // namespace podctl

@@ -1,0 +1,85 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+
+#include "podctl/base/error.hpp"
+
+namespace podctl {
+
+// What happens in a run, as scripts see it (spec §4). `step` is the stable id of a step.
+namespace event {
+struct RunStarted { std::string template_path, root, version; };
+struct StepStarted { std::string step; };
+struct StepProgress {
+    std::string step;
+    std::uint64_t done = 0;
+    std::optional<std::uint64_t> total = {};  // absent: not known
+    std::string unit = "bytes";
+};
+struct StepSkipped { std::string step, reason; };
+struct StepFinished {
+    std::string step;
+    std::chrono::milliseconds took{0};
+    bool changed = false;
+};
+struct StepFailed {
+    std::string step;
+    ErrorKind kind = ErrorKind::internal;
+    std::string message, hint;
+    bool optional = false;  // a warning: the run goes on and may end well
+};
+struct StepRetrying {
+    std::string step;
+    int attempt = 0;  // the one that comes now; the first try was 1
+    std::chrono::milliseconds wait{0};
+    std::string reason;
+};
+// Something to be said that is no failure. `step` may be empty.
+struct Notice { std::string step, message; };
+struct ServiceStarted { std::string service; int pid = 0; };
+struct ServiceReady {
+    std::string service, url;
+    std::chrono::milliseconds took{0};
+};
+struct ServiceExited { std::string service; int code = 0, signal = 0; };
+struct ServiceRestarting {
+    std::string service;
+    int attempt = 0;
+    std::chrono::milliseconds wait{0};
+    std::string reason;
+};
+struct ServiceOutput { std::string service, line; };
+struct NodeFailed { std::string node, reason; };
+struct RunFinished {
+    bool ok = false;
+    int exit_code = 0;
+    std::chrono::milliseconds took{0};
+    std::uint64_t downloaded_bytes = 0;
+};
+}  // namespace event
+
+using Event = std::variant<event::RunStarted, event::StepStarted, event::StepProgress,
+                           event::StepSkipped, event::StepFinished, event::StepFailed,
+                           event::StepRetrying, event::Notice, event::ServiceStarted,
+                           event::ServiceReady, event::ServiceExited, event::ServiceRestarting,
+                           event::ServiceOutput, event::NodeFailed, event::RunFinished>;
+
+// Where events go. emit() may be called by any thread and must not throw.
+class EventSink {
+public:
+    virtual ~EventSink() = default;
+    virtual void emit(const Event& event) = 0;
+};
+
+template <class... Visitors>
+struct overloaded : Visitors... {
+    using Visitors::operator()...;
+};
+template <class... Visitors>
+overloaded(Visitors...) -> overloaded<Visitors...>;
+
+}  // namespace podctl

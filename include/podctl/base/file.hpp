@@ -1,0 +1,74 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "podctl/base/fd.hpp"
+
+namespace podctl {
+
+// What stat tells about a regular file, enough to see cheaply that it is the one that was there before.
+struct FileStamp {
+    std::uint64_t size = 0;
+    std::int64_t mtime_ns = 0;
+
+    friend bool operator==(const FileStamp&, const FileStamp&) = default;
+};
+
+// The stamp of a regular file (links followed); nullopt: nothing there, or no regular file.
+std::optional<FileStamp> file_stamp(const std::filesystem::path& path);
+
+// The whole file. Throws Error{io}; Error{not_found} when it does not exist.
+std::string read_file(const std::filesystem::path& path);
+// As read_file, nullopt when it does not exist.
+std::optional<std::string> read_file_if_exists(const std::filesystem::path& path);
+
+// A half-written file is worse than none, so the destructor discards; call commit().
+// Writes go to a hidden file beside the final one; commit() syncs it, renames it and syncs the folder.
+class AtomicFile {
+public:
+    // Creates the parent folders. Throws Error{io}.
+    explicit AtomicFile(std::filesystem::path path);
+    AtomicFile(const AtomicFile&) = delete;
+    AtomicFile& operator=(const AtomicFile&) = delete;
+    ~AtomicFile();
+
+    void write(std::string_view bytes);
+    // Permission bits of the final file; 0644 unless told.
+    void set_mode(unsigned mode);
+    void commit();
+
+private:
+    std::filesystem::path path_;
+    std::filesystem::path partial_;
+    Fd fd_;
+    bool committed_ = false;
+};
+
+void write_file_atomically(const std::filesystem::path& path, std::string_view content);
+
+// Writes all bytes, going on after short writes and EINTR. Throws Error{io} that names `path`.
+void write_all(int fd, std::string_view bytes, const std::filesystem::path& path);
+
+// Makes a rename in `folder` durable. A file system that cannot sync folders is accepted.
+void sync_folder(const std::filesystem::path& folder);
+
+// mkdir -p. Throws Error{io}.
+void create_folders(const std::filesystem::path& path);
+
+// rename(2) that replaces a file, then syncs the target's folder. Throws Error{io}.
+void rename_durably(const std::filesystem::path& from, const std::filesystem::path& to);
+
+// rm -rf without following links. Throws Error{io}; nothing there is fine.
+void remove_tree(const std::filesystem::path& path);
+
+// Free bytes for an unprivileged user on the file system that holds `path` or its nearest parent.
+std::uint64_t free_space(const std::filesystem::path& path);
+
+// True when `path`, with . and .. taken out, is `folder` or lies in it. Lexical: links are not followed.
+bool is_inside(const std::filesystem::path& path, const std::filesystem::path& folder);
+
+}  // namespace podctl

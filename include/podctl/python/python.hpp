@@ -1,0 +1,144 @@
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "podctl/base/url.hpp"
+
+// Environments by uv or pip. How the commands behave was measured; the reasons stand in the .cpp files.
+namespace podctl::python {
+
+struct Package {
+    std::string name;     // normalised (PEP 503)
+    std::string version;  // as its metadata gives it
+
+    friend bool operator==(const Package&, const Package&) = default;
+};
+
+// What an interpreter says of itself, asked by starting it once.
+struct Interpreter {
+    std::filesystem::path path;         // sys.executable
+    std::string version;                // "3.11.7"
+    std::vector<std::string> site_packages;  // folders its packages lie in, in its own order
+    bool is_venv = false;
+    bool externally_managed = false;    // PEP 668
+    bool has_pip = false;
+    bool has_ensurepip = false;
+    bool has_venv = false;
+    std::vector<Package> packages;      // what is installed there
+
+    std::optional<std::string> version_of(std::string_view package) const;
+};
+
+// Throws Error{python} when it cannot be started or is older than 3.9.
+Interpreter probe(const std::filesystem::path& path, std::stop_token stop);
+
+// `auto`: the first Python in PATH (python3, python), in $VIRTUAL_ENV, $CONDA_PREFIX, /opt/conda, /venv
+// that has torch, else the first that works; otherwise the one that is named (a program in PATH, or a
+// path). Throws Error{preflight} with the remedy when there is none.
+Interpreter find_interpreter(const std::string& wanted, std::stop_token stop);
+
+enum class InstallerKind { uv, pip };
+enum class InstallerChoice { automatic, uv, pip };
+
+struct Installer {
+    InstallerKind kind = InstallerKind::pip;
+    std::filesystem::path program;  // uv, or the Python whose pip is used
+};
+
+// What every call of the installer is told.
+struct Settings {
+    std::map<std::string, std::string> environment = {};  // for the child: pod.env, git's mirrors
+    std::filesystem::path cache;        // uv's and pip's cache, beside the environment so that links work
+    std::string index_url;              // empty: the installer's own default
+    std::vector<std::string> extra_index_urls = {};
+    std::vector<std::string> find_links = {};
+    std::string torch_backend;          // uv's --torch-backend: cpu, cu128, …; empty: torch as the index has it
+    std::string torch_index_url;        // the same for pip, and for a mirror of it
+    bool offline = false;
+    std::function<void(const std::string&)> on_line = {};  // the installer's own words
+};
+
+// uv from `tools`, from PATH, or brought by `pip install --target tools uv` (which works under PEP 668);
+// `automatic` falls back to pip. Throws Error{python} when what is asked for cannot be had.
+Installer find_installer(InstallerChoice choice, const Interpreter& interpreter,
+                         const std::filesystem::path& tools, const Settings& settings, std::stop_token stop);
+
+struct EnvironmentRequest {
+    std::filesystem::path path;
+    bool inherit = true;  // packages of the interpreter are seen, behind the environment's own
+};
+
+// A venv without pip, setuptools or wheel (they would shadow the image's), that inherits by a .pth file:
+// --system-site-packages does not reach the packages of another venv or conda. Replaces what stands at
+// `path` only when it is an unfinished environment of podctl's (see is_finished). Returns its python.
+std::filesystem::path create_environment(const EnvironmentRequest& request, const Interpreter& base,
+                                         const Installer& installer, const Settings& settings,
+                                         std::stop_token stop);
+
+// The environment's python, where it is or would be.
+std::filesystem::path environment_python(const std::filesystem::path& environment);
+
+// A marker in the environment, written last: an installer that was killed leaves holes that it would
+// itself take for whole.
+void mark_finished(const std::filesystem::path& environment, const std::string& fingerprint);
+void mark_unfinished(const std::filesystem::path& environment);
+// The fingerprint of a finished environment; nullopt: none, or unfinished.
+std::optional<std::string> finished_fingerprint(const std::filesystem::path& environment);
+// True when podctl made this environment (finished or not).
+bool is_ours(const std::filesystem::path& environment);
+
+// Where requirements come from: a file, or lines of the template.
+struct RequirementSource {
+    std::filesystem::path file;        // empty: `lines`
+    std::vector<std::string> lines = {};
+    std::string label;                 // who asks, for people: "ComfyUI", "node ComfyUI-Impact-Pack"
+};
+
+struct ResolveRequest {
+    std::vector<RequirementSource> requirements;
+    std::vector<std::string> constraints = {};   // lines
+    std::vector<std::string> overrides = {};     // lines
+    std::vector<Package> inherited = {};         // preferred versions; not installed again when chosen
+    std::vector<std::string> hold = {};          // inherited packages that must stay as they are (torch, …)
+    std::vector<std::string> exclude = {};       // names dropped everywhere, transitive ones too
+    std::filesystem::path scratch;               // a folder for the files that the installer reads
+};
+
+// What is to be installed into the environment: the joint resolution without what is inherited.
+struct Lock {
+    std::vector<std::string> pins;  // requirement lines: name==version, or name @ url
+    std::string text() const;       // a line each
+};
+
+// One joint resolution. Throws Error{conflict} that names every file and line that asks for the package
+// and the ways out, Error{python} for a line that cannot be read (file and line), Error{network}.
+Lock resolve(const ResolveRequest& request, const Interpreter& base, const Installer& installer,
+             const Settings& settings, std::stop_token stop);
+
+// Installs exactly the lock's pins, without dependencies.
+void install(const Lock& lock, const std::filesystem::path& environment_python, const Installer& installer,
+             const Settings& settings, std::stop_token stop);
+
+// One requirement line of a file, with where it stands. Follows -r and -c; options are left out.
+struct RequirementLine {
+    std::filesystem::path file;
+    int line = 0;      // from 1
+    std::string name;  // normalised; empty for a bare URL or path
+    std::string text;  // without comment and continuation
+};
+std::vector<RequirementLine> read_requirements(const std::filesystem::path& file);
+
+std::string normalise_name(std::string_view name);  // PEP 503
+
+// Of packages that overwrite each other's files, the names to leave out (as ComfyUI-Manager keeps one
+// opencv): opencv variants beside a better one, onnxruntime beside -gpu, PyPI's unrelated `comfy`.
+std::vector<std::string> duplicates_to_exclude(const std::vector<RequirementLine>& lines, bool has_gpu);
+
+}  // namespace podctl::python

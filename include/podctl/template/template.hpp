@@ -1,0 +1,152 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "podctl/base/units.hpp"
+
+// A pod template (spec §2) as values. Every default of the spec is filled in; paths are as the template
+// gives them (relative ones are under the mount).
+namespace podctl::tmpl {
+
+using std::chrono::milliseconds;
+
+struct Volume {
+    std::string name;
+    std::string mount = "/workspace";
+};
+
+struct Gpu {
+    int count = 1;
+    std::optional<Bytes> min_vram;
+};
+
+struct Pod {
+    std::string image;
+    std::vector<std::string> command;
+    std::optional<Bytes> container_disk;
+    Volume volume;
+    std::vector<std::uint16_t> http_ports;
+    std::vector<std::uint16_t> tcp_ports;
+    std::map<std::string, std::string> env;
+    std::optional<Gpu> gpu;
+};
+
+struct Repository {
+    std::string git;
+    std::string ref;   // empty: the default branch
+    std::string path;
+    bool submodules = true;
+};
+
+enum class EnvironmentKind { venv, system };
+enum class Installer { automatic, uv, pip };
+
+struct Python {
+    std::string interpreter = "auto";
+    EnvironmentKind environment = EnvironmentKind::venv;
+    std::string path = "venv";
+    bool inherit = true;
+    Installer installer = Installer::automatic;
+    std::string torch = "auto";  // auto | cpu | cu118 … cu130 | keep
+    std::string index_url;
+    std::vector<std::string> extra_index_urls;
+    std::vector<std::string> find_links;
+    std::vector<std::string> constraints;   // files and plain constraints
+    std::vector<std::string> requirements;  // files and plain requirements
+    std::vector<std::string> overrides;
+};
+
+enum class Vram { automatic, gpu_only, high, normal, low, none, cpu };
+
+struct ComfyUi {
+    std::string source = "https://github.com/comfyanonymous/ComfyUI.git";
+    std::string ref;
+    std::string path = "ComfyUI";
+    std::uint16_t port = 9000;
+    std::string listen = "0.0.0.0";
+    milliseconds ready_timeout{600'000};
+    bool progress_page = true;
+    std::string cors;  // empty: no header
+    Vram vram = Vram::automatic;
+    std::vector<std::string> args;
+};
+
+enum class Layout { flat, civitdl };
+
+struct Model {
+    std::string source;
+    std::string to;      // folder under models/, or an absolute path; empty: the source's own type
+    std::string name;    // empty: the server's name
+    std::string sha256;  // lower case; empty: the hub's own
+    Layout layout = Layout::flat;
+    bool unpack = false;
+    bool allow_pickle = false;
+    bool optional = false;
+};
+
+struct GitNode {
+    std::string git;
+    std::string ref;
+    bool submodules = true;
+};
+struct RegistryNode {
+    std::string id;
+    std::string version;  // empty: the latest
+};
+struct PathNode {
+    std::string path;
+};
+
+struct CustomNode {
+    std::variant<GitNode, RegistryNode, PathNode> source;
+    std::string name;  // its folder under custom_nodes/
+    bool install_script = true;
+};
+
+enum class Restart { never, on_failure, always };
+
+struct Ready {
+    std::string http;  // path; empty: the port listens
+    milliseconds timeout{120'000};
+};
+
+struct Service {
+    std::string name;
+    std::vector<std::string> command;
+    std::string cwd;                                       // empty: the mount
+    std::optional<std::vector<std::string>> requirements;  // present: a venv of its own
+    std::optional<std::uint16_t> port;
+    std::vector<std::string> after;
+    Restart restart = Restart::on_failure;
+    Ready ready;
+    std::map<std::string, std::string> env;
+};
+
+struct Smoke {
+    std::string workflow;  // empty: the built-in one
+    milliseconds timeout{120'000};
+};
+
+struct Template {
+    std::string name;
+    Pod pod;
+    std::vector<std::string> secrets;
+    std::vector<std::string> system_packages;
+    std::vector<Repository> repositories;
+    Python python;
+    std::optional<ComfyUi> comfyui;
+    std::vector<Model> models;
+    std::vector<CustomNode> custom_nodes;
+    std::vector<Service> services;
+    Smoke smoke;
+    std::vector<std::pair<std::string, std::string>> mirrors;
+};
+
+}  // namespace podctl::tmpl
