@@ -59,7 +59,7 @@ public:
     void signal_group(int signal);
 
 private:
-    friend Child spawn(const Command&);
+    friend struct Spawner;
     struct State;
     explicit Child(std::unique_ptr<State> state);
     std::unique_ptr<State> state_;
@@ -76,7 +76,7 @@ struct RunOptions {
 
 // Runs to the end and hands its lines over. A stop request ends the whole group (TERM, grace, KILL) and
 // throws Error{interrupted}.
-ExitStatus run(const Command& command, std::stop_token stop, const RunOptions& options = {});
+ExitStatus run_command(const Command& command, std::stop_token stop, const RunOptions& options = {});
 
 struct Captured {
     ExitStatus status;
@@ -87,7 +87,8 @@ Captured run_captured(const Command& command, std::stop_token stop, RunOptions o
 // The path of a program as the shell would find it; nullopt: not in PATH, or not executable.
 std::optional<std::filesystem::path> find_program(std::string_view name);
 
-// Splits a stream into lines: \n ends one, and \r too, since progress bars use it.
+// Splits a stream into lines: \n ends one, and \r too, since progress bars use it. A line of more than
+// 64 KiB comes in pieces.
 class LineSplitter {
 public:
     explicit LineSplitter(std::function<void(std::string_view)> on_line);
@@ -97,6 +98,7 @@ public:
 private:
     std::function<void(std::string_view)> on_line_;
     std::string pending_;
+    bool after_return_ = false;  // the \n of \r\n ends no line of its own
 };
 
 }  // namespace podctl

@@ -1,5 +1,9 @@
 #pragma once
 
+#include "podctl/base/url.hpp"
+#include "podctl/fetch/http.hpp"
+#include "podctl/fetch/resolve.hpp"
+
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -8,25 +12,22 @@
 #include <string>
 #include <string_view>
 
-#include "podctl/base/url.hpp"
-#include "podctl/fetch/http.hpp"
-#include "podctl/fetch/resolve.hpp"
-
 namespace podctl::fetch {
 
 struct DownloadRequest {
-    std::string url;                      // before mirrors; http, https or file
-    std::filesystem::path partial;        // where the bytes gather, on the file system of the final place;
-                                          // <partial>.json beside it remembers validators for a resume
-    std::string sha256;                   // expected, lower-case hex; empty: none is known
-    std::optional<std::uint64_t> size;    // expected; absent: what the server says
-    bool check_format = true;             // .safetensors and .gguf headers, HTML in place of a model
-    std::string name;                     // the final name, for the format checks and messages
+    std::string url = {};  // before mirrors; http, https or file
+    // Where the bytes gather, on the file system of the final place; <partial>.json beside it
+    // remembers validators for a resume.
+    std::filesystem::path partial = {};
+    std::string sha256 = {};                 // expected, lower-case hex; empty: none is known
+    std::optional<std::uint64_t> size = {};  // expected; absent: what the server says
+    bool check_format = true;  // .safetensors and .gguf headers, HTML in place of a model
+    std::string name = {};     // the final name, for the format checks and messages
 };
 
 struct Progress {
     std::uint64_t done = 0;
-    std::optional<std::uint64_t> total;
+    std::optional<std::uint64_t> total = {};
 };
 
 struct DownloadMonitor {
@@ -35,21 +36,22 @@ struct DownloadMonitor {
 };
 
 struct Downloaded {
-    std::string sha256;             // of the whole file
+    std::string sha256 = {};  // of the whole file
     std::uint64_t size = 0;
-    std::uint64_t received = 0;     // bytes that crossed the network in this call
-    std::string server_name;        // from Content-Disposition, not yet made safe; may be empty
+    std::uint64_t received = 0;    // bytes that crossed the network in this call
+    std::string server_name = {};  // from Content-Disposition, not yet made safe; may be empty
 };
 
 // Brings the bytes to request.partial, whole and verified, going on from what an earlier call left
-// there (Range with If-Range; a server that answers otherwise starts it anew). The caller renames it to
-// its final name. Throws Error{network | integrity | unauthorized | not_found | io | interrupted}; what
-// is worth resuming stays, what is wrong is removed.
+// there (Range with If-Range; a server that answers otherwise starts it anew). The caller renames
+// it to its final name. Throws Error{network | integrity | unauthorized | not_found | io |
+// interrupted}; what is worth resuming stays, what is wrong is removed.
 Downloaded download(const DownloadRequest& request, HttpClient& http, const Mirrors& mirrors,
                     const DownloadMonitor& monitor, std::stop_token stop);
 
 // Checks the header of a .safetensors (https://github.com/huggingface/safetensors, format) or .gguf
-// file by its name's extension, and that no other model file is an HTML page. Throws Error{integrity}.
+// file by its name's extension, and that no other model file is an HTML page or a Git LFS pointer.
+// Throws Error{integrity}.
 void check_model_format(const std::filesystem::path& file, const std::string& name);
 
 // .ckpt .pt .pth .bin .pkl: loading one runs code that it carries.

@@ -1,5 +1,8 @@
 #pragma once
 
+#include "podctl/base/secret.hpp"
+#include "podctl/base/url.hpp"
+
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -11,47 +14,48 @@
 #include <utility>
 #include <vector>
 
-#include "podctl/base/secret.hpp"
-#include "podctl/base/url.hpp"
-
 namespace podctl::fetch {
 
 // A token and the one place it may be sent to (spec §2, "Where a token may go").
 struct Credential {
-    std::string url_prefix;  // "https://civitai.com/", or its mirror's prefix
-    Secret token;            // sent as Authorization: Bearer
+    std::string url_prefix = {};  // "https://civitai.com/", or its mirror's prefix
+    Secret token = {};            // sent as Authorization: Bearer
 };
 
 struct HttpRequest {
-    std::string url;               // after mirrors
+    std::string url = {};  // after mirrors
     std::string method = "GET";
     std::vector<std::pair<std::string, std::string>> headers = {};
     std::string body = {};
     std::chrono::milliseconds timeout{30'000};  // for the whole exchange
     std::size_t max_body = 64u << 20;           // a larger answer is Error{network}
     enum class Redirects { follow, report } redirects = Redirects::follow;
+    // `none` for a URL that a redirect gave: no token may go to its origin.
+    enum class Authorization { by_prefix, none } authorization = Authorization::by_prefix;
 };
 
 struct HttpResponse {
     int status = 0;
-    std::vector<std::pair<std::string, std::string>> headers;  // names in lower case
-    std::string body;
-    std::string url;  // where the answer came from, after redirects
+    std::vector<std::pair<std::string, std::string>> headers = {};  // names in lower case
+    std::string body = {};
+    std::string url = {};         // where the answer came from, after redirects
+    bool token_withheld = false;  // a token is there, but would have gone over plain http
 
     std::optional<std::string> header(std::string_view name) const;
 };
 
 struct HttpOptions {
     std::vector<Credential> credentials = {};
-    // Plain http carries a token to loopback only, unless the user says otherwise (--insecure-http).
+    // Plain http carries a token to loopback only, unless the user says otherwise
+    // (--insecure-http).
     enum class InsecureHttp { refuse, allow } insecure_http = InsecureHttp::refuse;
     std::chrono::milliseconds connect_timeout{15'000};
     std::chrono::milliseconds stall_timeout{30'000};  // no byte for so long: the connection is cut
 };
 
-// One thread that owns every curl handle. send() and stream() block the caller and may be called by any
-// thread at once. Authorization goes by HttpOptions::credentials and never to the target of a redirect
-// with another origin; Accept-Encoding is always identity; User-Agent is podctl/X.Y.
+// One thread that owns every curl handle. send() and stream() block the caller and may be called by
+// any thread at once. Authorization goes by HttpOptions::credentials and never to the target of a
+// redirect with another origin; Accept-Encoding is always identity; User-Agent is podctl/X.Y.
 class HttpClient {
 public:
     explicit HttpClient(HttpOptions options = {});
@@ -62,9 +66,10 @@ public:
     // Any status is a value. Throws Error{network} when no answer came, Error{interrupted}.
     HttpResponse send(const HttpRequest& request, std::stop_token stop = {});
 
-    // For bodies that do not belong in memory. on_headers sees the final answer (after redirects) before
-    // its body and says whether to go on; on_body gets the bytes, on the client's thread: both must be
-    // quick, and what they throw comes out of stream(). The timeout bounds only the time to the headers.
+    // For bodies that do not belong in memory. on_headers sees the final answer (after redirects)
+    // before its body and says whether to go on; on_body gets the bytes, on the client's thread:
+    // both must be quick, and what they throw comes out of stream(). The timeout bounds only the
+    // time to the headers.
     struct Sink {
         std::function<bool(const HttpResponse&)> on_headers;
         std::function<void(const char* data, std::size_t size)> on_body;

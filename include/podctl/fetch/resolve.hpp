@@ -1,5 +1,9 @@
 #pragma once
 
+#include "podctl/base/url.hpp"
+#include "podctl/fetch/http.hpp"
+#include "podctl/fetch/source.hpp"
+
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -7,25 +11,23 @@
 #include <stop_token>
 #include <string>
 
-#include "podctl/base/url.hpp"
-#include "podctl/fetch/http.hpp"
-#include "podctl/fetch/source.hpp"
-
 namespace podctl::fetch {
 
 // What a hub says of a file before its bytes are asked for.
 struct ResolvedFile {
-    std::string url;        // the hub's own download URL before mirrors, never a presigned one
-    std::string name;       // the server's name, not yet made safe; may be empty
-    std::optional<std::uint64_t> size;
-    std::string sha256;     // lower-case hex; empty: the hub gives none
-    std::string type;       // Civitai: file type or model type ("Checkpoint", "LORA", "VAE"); else empty
-    std::string revision;   // Hugging Face: the commit
+    std::string url = {};   // the hub's own download URL before mirrors, never a presigned one
+    std::string name = {};  // the server's name, not yet made safe; may be empty
+    std::optional<std::uint64_t> size = {};  // exact: a file of another size is a wrong one
+    // For the bill: `size`, or what a hub gives rounded (Civitai's sizeKB).
+    std::optional<std::uint64_t> approximate_size = {};
+    std::string sha256 = {};  // lower-case hex; empty: the hub gives none
+    std::string type = {};    // Civitai: file type or model type ("Checkpoint", "LORA"); else empty
+    std::string revision = {};  // Hugging Face: the commit
     // Civitai only, for civitdl's layout.
-    std::string model_name;
+    std::string model_name = {};
     long long model_id = 0;
     long long version_id = 0;
-    std::string note;       // a warning of the hub's own: a failed virus scan, say
+    std::string note = {};  // a warning of the hub's own: a failed virus scan, say
 };
 
 struct RetryPolicy {
@@ -33,17 +35,18 @@ struct RetryPolicy {
     std::chrono::milliseconds first_wait{1'000};  // doubled each time, with jitter
     std::chrono::milliseconds longest_wait{60'000};
     // Called before each wait.
-    std::function<void(int attempt, std::chrono::milliseconds wait, const std::string& reason)> on_retry = {};
+    std::function<void(int attempt, std::chrono::milliseconds wait, const std::string& reason)>
+        on_retry = {};
 };
 
-// Asks the hub. A plain URL is not asked: its name comes from the path. Retries what can pass (429 with
-// Retry-After, 5xx, connection faults). Throws Error{unauthorized | not_found | network | integrity} with
-// the remedy of each (a key is needed, Early Access until, gated, archived, …).
+// Asks the hub. A plain URL is not asked: its name comes from the path. Retries what can pass (429
+// with Retry-After, 5xx, connection faults). Throws Error{unauthorized | not_found | network |
+// integrity} with the remedy of each (a key is needed, Early Access until, gated, archived, …).
 ResolvedFile resolve(const Source& source, HttpClient& http, const Mirrors& mirrors,
                      const RetryPolicy& retry, std::stop_token stop);
 
 // Asks the server for the size of a plain URL, for plan's bill. nullopt: it does not say.
-std::optional<std::uint64_t> probe_size(const std::string& url, HttpClient& http, const Mirrors& mirrors,
-                                        std::stop_token stop);
+std::optional<std::uint64_t> probe_size(const std::string& url, HttpClient& http,
+                                        const Mirrors& mirrors, std::stop_token stop);
 
 }  // namespace podctl::fetch

@@ -1,5 +1,7 @@
 #pragma once
 
+#include "podctl/base/url.hpp"
+
 #include <filesystem>
 #include <functional>
 #include <map>
@@ -9,9 +11,8 @@
 #include <string_view>
 #include <vector>
 
-#include "podctl/base/url.hpp"
-
-// Environments by uv or pip. How the commands behave was measured; the reasons stand in the .cpp files.
+// Environments by uv or pip. How the commands behave was measured; the reasons stand in the .cpp
+// files.
 namespace podctl::python {
 
 struct Package {
@@ -23,15 +24,18 @@ struct Package {
 
 // What an interpreter says of itself, asked by starting it once.
 struct Interpreter {
-    std::filesystem::path path;         // sys.executable
-    std::string version;                // "3.11.7"
-    std::vector<std::string> site_packages;  // folders its packages lie in, in its own order
+    std::filesystem::path path;                   // sys.executable
+    std::string version;                          // "3.11.7"
+    std::vector<std::string> site_packages = {};  // folders its packages lie in, in its own order
     bool is_venv = false;
-    bool externally_managed = false;    // PEP 668
+    bool externally_managed = false;  // PEP 668
     bool has_pip = false;
     bool has_ensurepip = false;
     bool has_venv = false;
-    std::vector<Package> packages;      // what is installed there
+    std::vector<Package> packages = {};  // what is installed there
+    // What pip is configured with (pip.conf and PIP_…): index-url, extra-index-url, find-links,
+    // constraint, … uv does not read it, so it is handed on. May hold credentials.
+    std::map<std::string, std::string> pip_settings = {};
 
     std::optional<std::string> version_of(std::string_view package) const;
 };
@@ -39,9 +43,9 @@ struct Interpreter {
 // Throws Error{python} when it cannot be started or is older than 3.9.
 Interpreter probe(const std::filesystem::path& path, std::stop_token stop);
 
-// `auto`: the first Python in PATH (python3, python), in $VIRTUAL_ENV, $CONDA_PREFIX, /opt/conda, /venv
-// that has torch, else the first that works; otherwise the one that is named (a program in PATH, or a
-// path). Throws Error{preflight} with the remedy when there is none.
+// `auto`: the first Python in PATH (python3, python), in $VIRTUAL_ENV, $CONDA_PREFIX, /opt/conda,
+// /venv that has torch, else the first that works; otherwise the one that is named (a program in
+// PATH, or a path). Throws Error{preflight} with the remedy when there is none.
 Interpreter find_interpreter(const std::string& wanted, std::stop_token stop);
 
 enum class InstallerKind { uv, pip };
@@ -49,35 +53,39 @@ enum class InstallerChoice { automatic, uv, pip };
 
 struct Installer {
     InstallerKind kind = InstallerKind::pip;
-    std::filesystem::path program;  // uv, or the Python whose pip is used
+    std::filesystem::path program;                         // uv, or the Python whose pip is used
+    std::map<std::string, std::string> pip_settings = {};  // as Interpreter's
 };
 
 // What every call of the installer is told.
 struct Settings {
     std::map<std::string, std::string> environment = {};  // for the child: pod.env, git's mirrors
-    std::filesystem::path cache;        // uv's and pip's cache, beside the environment so that links work
-    std::string index_url;              // empty: the installer's own default
+    std::filesystem::path cache;  // uv's and pip's cache, beside the environment so that links work
+    std::string index_url;        // empty: what pip is configured with, or the default
     std::vector<std::string> extra_index_urls = {};
     std::vector<std::string> find_links = {};
-    std::string torch_backend;          // uv's --torch-backend: cpu, cu128, …; empty: torch as the index has it
-    std::string torch_index_url;        // the same for pip, and for a mirror of it
+    std::string torch_backend;  // uv's --torch-backend: cpu, cu128, …; empty: as the index has it
+    std::string torch_index_url;  // the same for pip, and for a mirror; wins where both are given
     bool offline = false;
     std::function<void(const std::string&)> on_line = {};  // the installer's own words
 };
 
-// uv from `tools`, from PATH, or brought by `pip install --target tools uv` (which works under PEP 668);
-// `automatic` falls back to pip. Throws Error{python} when what is asked for cannot be had.
+// uv from `tools`, from PATH, or brought by `pip install --target tools uv` (which works under PEP
+// 668); `automatic` falls back to pip. Throws Error{python} when what is asked for cannot be had.
 Installer find_installer(InstallerChoice choice, const Interpreter& interpreter,
-                         const std::filesystem::path& tools, const Settings& settings, std::stop_token stop);
+                         const std::filesystem::path& tools, const Settings& settings,
+                         std::stop_token stop);
 
 struct EnvironmentRequest {
     std::filesystem::path path;
     bool inherit = true;  // packages of the interpreter are seen, behind the environment's own
 };
 
-// A venv without pip, setuptools or wheel (they would shadow the image's), that inherits by a .pth file:
-// --system-site-packages does not reach the packages of another venv or conda. Replaces what stands at
-// `path` only when it is an unfinished environment of podctl's (see is_finished). Returns its python.
+// A venv without pip, setuptools or wheel (they would shadow the image's), that inherits by a .pth
+// file, since --system-site-packages does not reach the packages of another venv or conda. Replaces
+// what stands at `path` only when it is an unfinished environment of podctl's; a finished one is
+// kept as it is. Returns its python; the environment is unfinished until mark_finished(). Throws
+// Error{conflict} when something else stands there, Error{python}.
 std::filesystem::path create_environment(const EnvironmentRequest& request, const Interpreter& base,
                                          const Installer& installer, const Settings& settings,
                                          std::stop_token stop);
@@ -85,60 +93,77 @@ std::filesystem::path create_environment(const EnvironmentRequest& request, cons
 // The environment's python, where it is or would be.
 std::filesystem::path environment_python(const std::filesystem::path& environment);
 
-// A marker in the environment, written last: an installer that was killed leaves holes that it would
-// itself take for whole.
+// A marker in the environment, written last: an installer that was killed leaves holes that it
+// would itself take for whole. The caller's order: mark_unfinished(), create_environment(),
+// install(), …, mark_finished(). mark_finished throws Error{internal} for what podctl did not make;
+// mark_unfinished leaves that alone.
 void mark_finished(const std::filesystem::path& environment, const std::string& fingerprint);
 void mark_unfinished(const std::filesystem::path& environment);
-// The fingerprint of a finished environment; nullopt: none, or unfinished.
+// The fingerprint of a finished environment; nullopt: none, unfinished, or its interpreter is gone
+// (the pod came back with another image). Reads one small file.
 std::optional<std::string> finished_fingerprint(const std::filesystem::path& environment);
 // True when podctl made this environment (finished or not).
 bool is_ours(const std::filesystem::path& environment);
 
 // Where requirements come from: a file, or lines of the template.
 struct RequirementSource {
-    std::filesystem::path file;        // empty: `lines`
+    std::filesystem::path file;  // empty: `lines`
     std::vector<std::string> lines = {};
-    std::string label;                 // who asks, for people: "ComfyUI", "node ComfyUI-Impact-Pack"
+    std::string label = {};  // who asks, for people: "ComfyUI", "node ComfyUI-Impact-Pack"
 };
 
 struct ResolveRequest {
     std::vector<RequirementSource> requirements;
-    std::vector<std::string> constraints = {};   // lines
-    std::vector<std::string> overrides = {};     // lines
-    std::vector<Package> inherited = {};         // preferred versions; not installed again when chosen
-    std::vector<std::string> hold = {};          // inherited packages that must stay as they are (torch, …)
-    std::vector<std::string> exclude = {};       // names dropped everywhere, transitive ones too
-    std::filesystem::path scratch;               // a folder for the files that the installer reads
+    std::vector<std::string> constraints = {};  // lines
+    std::vector<std::string> overrides = {};    // lines
+    std::vector<Package> inherited = {};  // preferred versions; not installed again when chosen
+    std::vector<std::string> hold = {};  // inherited packages that must stay as they are (torch, …)
+    std::vector<std::string> exclude = {};  // names dropped everywhere, transitive ones too
+    std::filesystem::path scratch;          // a folder for the files that the installer reads
 };
 
 // What is to be installed into the environment: the joint resolution without what is inherited.
 struct Lock {
-    std::vector<std::string> pins;  // requirement lines: name==version, or name @ url
-    std::string text() const;       // a line each
-};
+    // Requirement lines: name==version, or name @ url; with --hash where a file gave one.
+    std::vector<std::string> pins;
+    // Index options that requirement files gave: --extra-index-url …
+    std::vector<std::string> options = {};
+    std::string text() const;  // a line each, the options first
 
-// One joint resolution. Throws Error{conflict} that names every file and line that asks for the package
-// and the ways out, Error{python} for a line that cannot be read (file and line), Error{network}.
+    friend bool operator==(const Lock&, const Lock&) = default;
+};
+// Reads what text() gave.
+Lock parse_lock(std::string_view text);
+
+// One joint resolution. Throws Error{conflict} that names every file and line that asks for the
+// package and the ways out, Error{python} for a line that cannot be read (file and line) or a
+// package that the index does not have, Error{network}. pip applies overrides to the lines of files
+// only: what packages ask of each other it cannot override.
 Lock resolve(const ResolveRequest& request, const Interpreter& base, const Installer& installer,
              const Settings& settings, std::stop_token stop);
 
-// Installs exactly the lock's pins, without dependencies.
-void install(const Lock& lock, const std::filesystem::path& environment_python, const Installer& installer,
-             const Settings& settings, std::stop_token stop);
+// Installs exactly the lock's pins, without dependencies. Throws Error{network}, Error{integrity}
+// for a hash that is another, Error{python}. Ended midway it leaves holes: see mark_finished.
+void install(const Lock& lock, const std::filesystem::path& environment_python,
+             const Installer& installer, const Settings& settings, std::stop_token stop);
 
-// One requirement line of a file, with where it stands. Follows -r and -c; options are left out.
+// One requirement line of a file, with where it stands. Follows -r and -c (a cycle is read once);
+// options are left out. Throws Error{python} with file and line for what cannot be read.
 struct RequirementLine {
     std::filesystem::path file;
-    int line = 0;      // from 1
-    std::string name;  // normalised; empty for a bare URL or path
-    std::string text;  // without comment and continuation
+    int line = 0;             // from 1
+    std::string name;         // normalised; empty for a bare URL or path
+    std::string text;         // without comment, continuation and --hash
+    bool constraint = false;  // by -c: says which version, does not ask for the package
 };
 std::vector<RequirementLine> read_requirements(const std::filesystem::path& file);
 
 std::string normalise_name(std::string_view name);  // PEP 503
 
-// Of packages that overwrite each other's files, the names to leave out (as ComfyUI-Manager keeps one
-// opencv): opencv variants beside a better one, onnxruntime beside -gpu, PyPI's unrelated `comfy`.
-std::vector<std::string> duplicates_to_exclude(const std::vector<RequirementLine>& lines, bool has_gpu);
+// Of packages that overwrite each other's files, the names to leave out (as ComfyUI-Manager keeps
+// one opencv): opencv variants beside a better one, onnxruntime beside -gpu, PyPI's unrelated
+// `comfy`. Lines whose marker does not hold on this machine ask for nothing.
+std::vector<std::string> duplicates_to_exclude(const std::vector<RequirementLine>& lines,
+                                               bool has_gpu);
 
 }  // namespace podctl::python

@@ -1,0 +1,49 @@
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "podctl/base/fd.hpp"
+
+namespace podctl::run {
+
+// What was done under an id, and the facts that show it cheaply later: sizes, commits, digests.
+struct Record {
+    std::string fingerprint;
+    std::map<std::string, std::string> facts;
+
+    // Empty when absent.
+    std::string fact(const std::string& name) const;
+    friend bool operator==(const Record&, const Record&) = default;
+};
+
+// JSON Lines, appended and synced: a crash leaves the old or the new record. A torn last line is dropped,
+// a line that cannot be read too; the file is written anew when most of it is out of date. A journal is a
+// cache of facts that can be checked: without it everything is verified again. Safe for many threads.
+class Journal {
+public:
+    // Reads it; a missing file is an empty journal. Nothing is written before the first put().
+    explicit Journal(std::filesystem::path path);
+
+    std::optional<Record> find(const std::string& id) const;
+    // Throws Error{io}.
+    void put(const std::string& id, const Record& record);
+    void erase(const std::string& id);
+
+private:
+    void append(const std::string& line);
+    void rewrite();
+
+    std::filesystem::path path_;
+    mutable std::mutex mutex_;
+    std::map<std::string, Record> records_;
+    std::size_t lines_ = 0;
+    bool torn_ = false;
+    Fd fd_;
+};
+
+}  // namespace podctl::run

@@ -1,0 +1,20 @@
+#pragma once
+
+#include <filesystem>
+
+#include "podctl/base/fd.hpp"
+
+namespace podctl::run {
+
+// Held while one podctl changes or runs the pod of a root; the kernel lets go of it when the process ends,
+// however it ends.
+class RootLock {
+public:
+    // Throws Error{locked} that names the process that holds it, Error{io}.
+    explicit RootLock(const std::filesystem::path& path);
+
+private:
+    Fd fd_;
+};
+
+}  // namespace podctl::run

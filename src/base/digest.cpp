@@ -1,0 +1,77 @@
+#include "podctl/base/digest.hpp"
+
+#include "podctl/base/error.hpp"
+#include "podctl/base/fd.hpp"
+
+#include <fcntl.h>
+#include <openssl/evp.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <vector>
+
+namespace podctl {
+
+struct Sha256::Context {
+    struct Free {
+        void operator()(EVP_MD_CTX* context) const { EVP_MD_CTX_free(context); }
+    };
+    std::unique_ptr<EVP_MD_CTX, Free> evp{EVP_MD_CTX_new()};
+
+    void start() {
+        if (!evp || EVP_DigestInit_ex(evp.get(), EVP_sha256(), nullptr) != 1)
+            throw Error{ErrorKind::internal, "OpenSSL has no SHA-256"};
+    }
+};
+
+Sha256::Sha256() : context_{std::make_unique<Context>()} {
+    context_->start();
+}
+Sha256::Sha256(Sha256&&) noexcept = default;
+Sha256& Sha256::operator=(Sha256&&) noexcept = default;
+Sha256::~Sha256() = default;
+
+void Sha256::update(const void* data, std::size_t size) {
+    if (EVP_DigestUpdate(context_->evp.get(), data, size) != 1)
+        throw Error{ErrorKind::internal, "OpenSSL failed to hash"};
+}
+
+std::string Sha256::finish() {
+    std::array<unsigned char, 32> digest{};
+    if (EVP_DigestFinal_ex(context_->evp.get(), digest.data(), nullptr) != 1)
+        throw Error{ErrorKind::internal, "OpenSSL failed to hash"};
+    context_->start();
+    static constexpr char digits[] = "0123456789abcdef";
+    std::string hex;
+    for (const unsigned char byte : digest) {
+        hex += digits[byte >> 4];
+        hex += digits[byte & 0xF];
+    }
+    return hex;
+}
+
+std::string sha256_hex(std::string_view bytes) {
+    Sha256 sha;
+    sha.update(bytes);
+    return sha.finish();
+}
+
+std::string sha256_file(const std::filesystem::path& path, std::stop_token stop) {
+    const Fd fd{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
+    if (!fd) throw system_error("cannot open " + path.string(), errno);
+    ::posix_fadvise(fd.get(), 0, 0, POSIX_FADV_SEQUENTIAL);
+    Sha256 sha;
+    std::vector<char> block(1 << 20);
+    for (;;) {
+        if (stop.stop_requested())
+            throw Error{ErrorKind::interrupted, "stopped while hashing " + path.string()};
+        const ssize_t size = ::read(fd.get(), block.data(), block.size());
+        if (size < 0 && errno == EINTR) continue;
+        if (size < 0) throw system_error("cannot read " + path.string(), errno);
+        if (size == 0) return sha.finish();
+        sha.update(block.data(), static_cast<std::size_t>(size));
+    }
+}
+
+}  // namespace podctl

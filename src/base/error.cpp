@@ -1,0 +1,106 @@
+#include "podctl/base/error.hpp"
+
+#include <cerrno>
+#include <system_error>
+
+namespace podctl {
+
+std::string_view to_string(ErrorKind kind) {
+    switch (kind) {
+        case ErrorKind::usage:
+            return "usage";
+        case ErrorKind::template_:
+            return "template";
+        case ErrorKind::preflight:
+            return "preflight";
+        case ErrorKind::network:
+            return "network";
+        case ErrorKind::unauthorized:
+            return "unauthorized";
+        case ErrorKind::not_found:
+            return "not_found";
+        case ErrorKind::integrity:
+            return "integrity";
+        case ErrorKind::io:
+            return "io";
+        case ErrorKind::conflict:
+            return "conflict";
+        case ErrorKind::git:
+            return "git";
+        case ErrorKind::python:
+            return "python";
+        case ErrorKind::command_failed:
+            return "command_failed";
+        case ErrorKind::launch:
+            return "launch";
+        case ErrorKind::smoke:
+            return "smoke";
+        case ErrorKind::locked:
+            return "locked";
+        case ErrorKind::interrupted:
+            return "interrupted";
+        case ErrorKind::internal:
+            return "internal";
+    }
+    return "internal";
+}
+
+int exit_code(ErrorKind kind) {
+    switch (kind) {
+        case ErrorKind::usage:
+        case ErrorKind::template_:
+            return 2;
+        case ErrorKind::preflight:
+            return 3;
+        case ErrorKind::network:
+        case ErrorKind::unauthorized:
+        case ErrorKind::not_found:
+        case ErrorKind::integrity:
+        case ErrorKind::io:
+        case ErrorKind::conflict:
+        case ErrorKind::git:
+        case ErrorKind::python:
+        case ErrorKind::command_failed:
+        case ErrorKind::internal:
+            return 4;
+        case ErrorKind::launch:
+            return 5;
+        case ErrorKind::smoke:
+            return 6;
+        case ErrorKind::locked:
+            return 7;
+        case ErrorKind::interrupted:
+            return 130;  // as after Ctrl-C, for a caller that knows no signal
+    }
+    return 4;
+}
+
+namespace {
+
+std::string remedy(int error_number) {
+    switch (error_number) {
+        case ENOSPC:
+            return "the disk is full: free some space, or give the pod a larger disk";
+        case EDQUOT:
+            return "the quota is used up: free some space, or ask for a larger volume";
+        case EROFS:
+            return "the file system is mounted read-only: mount it writable";
+        case EACCES:
+        case EPERM:
+            return "run podctl as the user that owns it, or change its permissions";
+        case EMFILE:
+        case ENFILE:
+            return "too many files are open: raise the limit (ulimit -n)";
+        default:
+            return {};
+    }
+}
+
+}  // namespace
+
+Error system_error(const std::string& what, int error_number) {
+    return Error{ErrorKind::io, what + ": " + std::generic_category().message(error_number),
+                 remedy(error_number)};
+}
+
+}  // namespace podctl

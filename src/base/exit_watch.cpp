@@ -1,0 +1,69 @@
+#include "exit_watch.hpp"
+
+#include "podctl/base/error.hpp"
+
+#include <sys/eventfd.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+#include <cstdint>
+
+#ifndef SYS_pidfd_open
+#define SYS_pidfd_open 434  // the same number on every architecture
+#endif
+
+namespace podctl {
+
+namespace {
+
+// Keeps the signals from a thread that is not meant to handle any.
+class SignalsBlocked {
+public:
+    SignalsBlocked() {
+        sigset_t all;
+        sigfillset(&all);
+        pthread_sigmask(SIG_SETMASK, &all, &before_);
+    }
+    SignalsBlocked(const SignalsBlocked&) = delete;
+    SignalsBlocked& operator=(const SignalsBlocked&) = delete;
+    ~SignalsBlocked() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+
+private:
+    sigset_t before_{};
+};
+
+void wait_for_end(pid_t pid) {
+    siginfo_t info{};
+    while (::waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED | WNOWAIT) != 0 &&
+           errno == EINTR) {
+    }
+}
+
+}  // namespace
+
+ExitWatch::ExitWatch(pid_t pid, ExitNotice notice) {
+    if (notice == ExitNotice::pidfd) {
+        // Close-on-exec by definition.
+        fd_ = Fd{static_cast<int>(::syscall(SYS_pidfd_open, pid, 0))};
+        if (fd_) return;
+    }
+    fd_ = Fd{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
+    if (!fd_) throw system_error("cannot watch a child process", errno);
+    const SignalsBlocked blocked;
+    thread_ = std::thread{[this, pid, fd = fd_.get()] {
+        wait_for_end(pid);
+        ended_ = true;
+        const std::uint64_t one = 1;
+        // Cannot fail: the counter of an eventfd that is written once does not overflow.
+        static_cast<void>(!::write(fd, &one, sizeof one));
+    }};
+}
+
+ExitWatch::~ExitWatch() {
+    if (thread_.joinable()) thread_.join();
+}
+
+}  // namespace podctl

@@ -1,0 +1,185 @@
+#include "podctl/base/file.hpp"
+
+#include "podctl/base/error.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+
+namespace podctl {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+bool is_absence(int error_number) {
+    return error_number == ENOENT || error_number == ENOTDIR;
+}
+
+// Network file systems and FUSE may know no fsync.
+bool cannot_sync(int error_number) {
+    return error_number == EINVAL || error_number == ENOSYS || error_number == EOPNOTSUPP;
+}
+
+std::string read_all(int fd, const fs::path& path) {
+    struct stat status {};
+    if (::fstat(fd, &status) != 0) throw system_error("cannot read " + path.string(), errno);
+    std::string content;
+    // /proc says size 0 for files that are not empty, so the size is a hint only.
+    if (S_ISREG(status.st_mode)) content.reserve(static_cast<std::size_t>(status.st_size));
+    std::array<char, 64 * 1024> block;
+    for (;;) {
+        const ssize_t size = ::read(fd, block.data(), block.size());
+        if (size < 0 && errno == EINTR) continue;
+        if (size < 0) throw system_error("cannot read " + path.string(), errno);
+        if (size == 0) return content;
+        content.append(block.data(), static_cast<std::size_t>(size));
+    }
+}
+
+fs::path nearest_existing(fs::path path) {
+    path = fs::absolute(path.empty() ? "." : path);
+    std::error_code ignored;
+    while (!fs::exists(path, ignored) && path != path.parent_path())
+        path = path.parent_path();
+    return path;
+}
+
+fs::path normal(const fs::path& path) {
+    fs::path result = fs::absolute(path.empty() ? "." : path).lexically_normal();
+    if (!result.has_filename()) result = result.parent_path();  // a slash at the end
+    return result;
+}
+
+}  // namespace
+
+std::optional<FileStamp> file_stamp(const fs::path& path) {
+    struct stat status {};
+    if (::stat(path.c_str(), &status) != 0) {
+        if (is_absence(errno) || errno == ELOOP || errno == ENAMETOOLONG) return std::nullopt;
+        throw system_error("cannot look at " + path.string(), errno);
+    }
+    if (!S_ISREG(status.st_mode)) return std::nullopt;
+    return FileStamp{
+        .size = static_cast<std::uint64_t>(status.st_size),
+        .mtime_ns = std::int64_t{status.st_mtim.tv_sec} * 1'000'000'000 + status.st_mtim.tv_nsec};
+}
+
+std::optional<std::string> read_file_if_exists(const fs::path& path) {
+    const Fd fd{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
+    if (!fd && is_absence(errno)) return std::nullopt;
+    if (!fd) throw system_error("cannot open " + path.string(), errno);
+    return read_all(fd.get(), path);
+}
+
+std::string read_file(const fs::path& path) {
+    auto content = read_file_if_exists(path);
+    if (!content) throw Error{ErrorKind::not_found, path.string() + " does not exist"};
+    return std::move(*content);
+}
+
+AtomicFile::AtomicFile(fs::path path) : path_{std::move(path)} {
+    create_folders(path_.parent_path());
+    // Room for the rest of the name within NAME_MAX.
+    const std::string name = path_.filename().string().substr(0, 255 - 16);
+    std::string partial = (path_.parent_path() / ("." + name + ".podctl-XXXXXX")).string();
+    fd_ = Fd{::mkostemp(partial.data(), O_CLOEXEC)};
+    if (!fd_) throw system_error("cannot create " + path_.string(), errno);
+    partial_ = partial;
+    // mkostemp gives 0600. Where permissions cannot be changed there is nothing to lose.
+    static_cast<void>(::fchmod(fd_.get(), 0644));
+}
+
+AtomicFile::~AtomicFile() {
+    if (!committed_) ::unlink(partial_.c_str());
+}
+
+void AtomicFile::write(std::string_view bytes) {
+    write_all(fd_.get(), bytes, path_);
+}
+
+void AtomicFile::set_mode(unsigned mode) {
+    if (::fchmod(fd_.get(), mode & 07777) != 0)
+        throw system_error("cannot set the permissions of " + path_.string(), errno);
+}
+
+void AtomicFile::commit() {
+    if (committed_) return;
+    if (::fsync(fd_.get()) != 0 && !cannot_sync(errno))
+        throw system_error("cannot write " + path_.string(), errno);
+    // NFS may tell of a failed write no sooner than here.
+    if (::close(fd_.release()) != 0 && errno != EINTR)
+        throw system_error("cannot write " + path_.string(), errno);
+    if (::rename(partial_.c_str(), path_.c_str()) != 0)
+        throw system_error("cannot write " + path_.string(), errno);
+    committed_ = true;
+    sync_folder(path_.parent_path());
+}
+
+void write_file_atomically(const fs::path& path, std::string_view content) {
+    AtomicFile file{path};
+    file.write(content);
+    file.commit();
+}
+
+void write_all(int fd, std::string_view bytes, const fs::path& path) {
+    while (!bytes.empty()) {
+        const ssize_t size = ::write(fd, bytes.data(), bytes.size());
+        if (size < 0 && errno == EINTR) continue;
+        if (size < 0) throw system_error("cannot write " + path.string(), errno);
+        bytes.remove_prefix(static_cast<std::size_t>(size));
+    }
+}
+
+void sync_folder(const fs::path& folder) {
+    const Fd fd{::open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+    if (!fd && errno == EACCES) return;  // one may write to a folder that one may not read
+    if (!fd) throw system_error("cannot open " + folder.string(), errno);
+    if (::fsync(fd.get()) != 0 && !cannot_sync(errno))
+        throw system_error("cannot sync " + folder.string(), errno);
+}
+
+void create_folders(const fs::path& path) {
+    if (path.empty()) return;
+    std::error_code error;
+    fs::create_directories(path, error);
+    if (error) throw system_error("cannot create the folder " + path.string(), error.value());
+}
+
+void rename_durably(const fs::path& from, const fs::path& to) {
+    if (::rename(from.c_str(), to.c_str()) != 0)
+        throw system_error("cannot rename " + from.string() + " to " + to.string(), errno);
+    sync_folder(to.parent_path());
+}
+
+void remove_tree(const fs::path& path) {
+    try {
+        fs::remove_all(path);
+    } catch (const fs::filesystem_error& error) {
+        const fs::path& where = error.path1().empty() ? path : error.path1();
+        throw system_error("cannot remove " + where.string(), error.code().value());
+    }
+}
+
+std::uint64_t free_space(const fs::path& path) {
+    const fs::path existing = nearest_existing(path);
+    struct statvfs status {};
+    if (::statvfs(existing.c_str(), &status) != 0)
+        throw system_error("cannot ask for the free space of " + existing.string(), errno);
+    return std::uint64_t{status.f_bavail} * status.f_frsize;
+}
+
+bool is_inside(const fs::path& path, const fs::path& folder) {
+    const fs::path inner = normal(path);
+    const fs::path outer = normal(folder);
+    const auto [end, ignored] =
+        std::mismatch(outer.begin(), outer.end(), inner.begin(), inner.end());
+    return end == outer.end();
+}
+
+}  // namespace podctl

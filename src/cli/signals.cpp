@@ -1,0 +1,71 @@
+#include "signals.hpp"
+
+#include <fmt/format.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/eventfd.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <array>
+#include <filesystem>
+#include <fstream>
+
+#include "podctl/base/error.hpp"
+
+namespace podctl::cli {
+namespace {
+
+sigset_t stop_signals() {
+    sigset_t set;
+    sigemptyset(&set);
+    for (const int signal : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&set, signal);
+    return set;
+}
+
+// Each child leads a process group (base/process.hpp); the kernel lists children by the thread that made
+// them (proc(5), /proc/pid/task/tid/children).
+void kill_children() {
+    std::error_code failed;
+    for (const auto& task : std::filesystem::directory_iterator{"/proc/self/task", failed}) {
+        std::ifstream children{task.path() / "children"};
+        for (pid_t pid = 0; children >> pid;) ::kill(-pid, SIGKILL);
+    }
+}
+
+}  // namespace
+
+StopSignals::StopSignals() {
+    const sigset_t set = stop_signals();
+    if (const int failed = ::pthread_sigmask(SIG_BLOCK, &set, nullptr)) {
+        throw system_error("cannot block signals", failed);
+    }
+    signals_ = Fd{::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK)};
+    wake_ = Fd{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
+    if (!signals_ || !wake_) throw system_error("cannot wait for signals", errno);
+    thread_ = std::jthread{[this](const std::stop_token& end) { listen(end); }};
+}
+
+StopSignals::~StopSignals() {
+    thread_.request_stop();
+    const std::uint64_t one = 1;
+    [[maybe_unused]] const auto written = ::write(wake_.get(), &one, sizeof one);
+}
+
+void StopSignals::listen(const std::stop_token& end) {
+    while (!end.stop_requested()) {
+        std::array<pollfd, 2> ready{pollfd{signals_.get(), POLLIN, 0}, pollfd{wake_.get(), POLLIN, 0}};
+        ::poll(ready.data(), ready.size(), -1);
+        signalfd_siginfo info{};
+        while (::read(signals_.get(), &info, sizeof info) == sizeof info) {
+            if (stop_.stop_requested()) {
+                kill_children();
+                continue;
+            }
+            signal_ = static_cast<int>(info.ssi_signo);
+            stop_.request_stop();
+        }
+    }
+}
+
+}  // namespace podctl::cli

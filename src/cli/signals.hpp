@@ -1,0 +1,33 @@
+#pragma once
+
+#include <atomic>
+#include <stop_token>
+#include <thread>
+
+#include "podctl/base/fd.hpp"
+
+namespace podctl::cli {
+
+// SIGINT, SIGTERM and SIGHUP, blocked in every thread and read by one of its own: the first asks for a stop,
+// a second kills the children at once. Construct it before any other thread.
+class StopSignals {
+public:
+    StopSignals();
+    ~StopSignals();
+    StopSignals(const StopSignals&) = delete;
+    StopSignals& operator=(const StopSignals&) = delete;
+
+    std::stop_token token() const { return stop_.get_token(); }
+    // The first signal; 0: none came.
+    int signal() const { return signal_; }
+
+private:
+    void listen(const std::stop_token& end);
+
+    std::stop_source stop_;
+    std::atomic<int> signal_ = 0;
+    Fd signals_, wake_;
+    std::jthread thread_;
+};
+
+}  // namespace podctl::cli

@@ -1,0 +1,201 @@
+#include "podctl/base/error.hpp"
+#include "podctl/comfy/comfy.hpp"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <condition_variable>
+#include <functional>
+#include <mutex>
+#include <random>
+
+// https://docs.comfy.org/api-reference/registry: GET /nodes/{id}, /nodes/{id}/versions and
+// /nodes/{id}/versions/{version}. GET /nodes/{id}/install counts an install, so it is not asked.
+namespace podctl::comfy {
+
+namespace {
+
+using nlohmann::json;
+using std::chrono::milliseconds;
+
+constexpr std::string_view registry_url = "https://api.comfy.org";
+constexpr std::size_t versions_to_name = 12;
+
+bool can_pass(int status) {
+    return status == 408 || status == 429 || status >= 500;
+}
+
+// Retry-After in seconds (RFC 9110 §10.2.3); its other form, a date, is passed over.
+std::optional<milliseconds> retry_after(const fetch::HttpResponse& response) {
+    const auto value = response.header("retry-after");
+    if (!value || value->empty() || value->size() > 6 ||
+        value->find_first_not_of("0123456789") != value->npos)
+        return std::nullopt;
+    return std::chrono::seconds(std::stol(*value));
+}
+
+// Half of the wait is random, so that a hundred pods do not come back at the same instant.
+milliseconds with_jitter(milliseconds wait) {
+    thread_local std::minstd_rand random{std::random_device{}()};
+    const auto half = wait.count() / 2;
+    return milliseconds(half + std::uniform_int_distribution<milliseconds::rep>(0, half)(random));
+}
+
+void pause(milliseconds time, const std::stop_token& stop) {
+    std::mutex mutex;
+    std::condition_variable_any stopped;
+    std::unique_lock lock(mutex);
+    stopped.wait_for(lock, stop, time, [] { return false; });
+    if (stop.stop_requested())
+        throw Error{ErrorKind::interrupted, "stopped while waiting for the Comfy registry"};
+}
+
+struct Registry {
+    fetch::HttpClient& http;
+    const Mirrors& mirrors;
+    const fetch::RetryPolicy& retry;
+    std::stop_token stop;
+
+    fetch::HttpResponse get(const std::string& path) const;
+    // nullopt: 404.
+    std::optional<json> get_json(const std::string& path) const;
+};
+
+fetch::HttpResponse Registry::get(const std::string& path) const {
+    const fetch::HttpRequest request{.url = mirrors.apply(std::string(registry_url) + path),
+                                     .headers = {{"Accept", "application/json"}}};
+    auto wait = retry.first_wait;
+    for (int attempt = 1;; ++attempt) {
+        const bool last = attempt >= retry.attempts;
+        std::string reason;
+        auto next_wait = with_jitter(wait);
+        try {
+            auto response = http.send(request, stop);
+            if (!can_pass(response.status) || last) return response;
+            reason = fmt::format("{} answered {}", request.url, response.status);
+            if (const auto told = retry_after(response)) next_wait = *told;
+        } catch (const Error& error) {
+            if (error.kind() != ErrorKind::network || last) throw;
+            reason = error.message();
+        }
+        next_wait = std::min(next_wait, retry.longest_wait);
+        if (retry.on_retry) retry.on_retry(attempt + 1, next_wait, reason);
+        pause(next_wait, stop);
+        wait = std::min(wait * 2, retry.longest_wait);
+    }
+}
+
+std::optional<json> Registry::get_json(const std::string& path) const {
+    const auto response = get(path);
+    if (response.status == 404) return std::nullopt;
+    if (response.status < 200 || response.status > 299)
+        throw Error{ErrorKind::network,
+                    fmt::format("the Comfy registry answered {} for {}", response.status, path),
+                    "try again later, or take the pack by git"};
+    auto body = json::parse(response.body, nullptr, false);
+    if (body.is_discarded())
+        throw Error{ErrorKind::network,
+                    fmt::format("{} answered something that is not JSON", response.url),
+                    "check a proxy, or the mirror of https://api.comfy.org"};
+    return body;
+}
+
+// A string member; empty when it is absent or something else.
+std::string text_of(const json& object, const char* key) {
+    if (!object.is_object()) return {};
+    const auto found = object.find(key);
+    return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
+}
+
+std::string status_of(const json& version) {
+    constexpr std::string_view prefix = "NodeVersionStatus";
+    auto status = text_of(version, "status");
+    return status.starts_with(prefix) ? status.substr(prefix.size()) : status;
+}
+
+bool is_withdrawn(const json& version) {
+    const auto status = status_of(version);
+    return status == "Banned" || status == "Deleted";
+}
+
+std::string note_of(const std::string& id, const json& version) {
+    const auto status = status_of(version);
+    const auto name = fmt::format("{} {}", id, text_of(version, "version"));
+    if (status == "Flagged") return name + " is flagged by the registry's security scan";
+    if (status == "Pending") return name + " has not passed the registry's security scan yet";
+    const auto deprecated = version.find("deprecated");
+    if (deprecated != version.end() && deprecated->is_boolean() && deprecated->get<bool>())
+        return name + " is deprecated";
+    return {};
+}
+
+RegistryVersion read_version(const std::string& id, const json& version) {
+    RegistryVersion read{.version = text_of(version, "version"),
+                         .download_url = text_of(version, "downloadUrl"),
+                         .dependencies = {},
+                         .note = {}};
+    if (read.version.empty() || !parse_url(read.download_url))
+        throw Error{ErrorKind::not_found,
+                    fmt::format("the Comfy registry gives no download for {} {}", id, read.version),
+                    "choose another version, or take the pack by git"};
+    if (const auto listed = version.find("dependencies");
+        listed != version.end() && listed->is_array())
+        for (const auto& dependency : *listed)
+            if (dependency.is_string()) read.dependencies.push_back(dependency);
+    read.note = note_of(id, version);
+    return read;
+}
+
+Error no_such_pack(const std::string& id) {
+    return Error{ErrorKind::not_found, fmt::format("the Comfy registry has no pack \"{}\"", id),
+                 "the id is the last part of its address on https://registry.comfy.org"};
+}
+
+// "1.21, 1.20, 1.19 and 31 more", newest first as the registry gives them.
+std::string name_versions(const json& versions) {
+    std::vector<std::string> names;
+    for (const auto& version : versions)
+        if (version.is_object() && !is_withdrawn(version))
+            names.push_back(text_of(version, "version"));
+    if (names.empty()) return "none";
+    const auto shown = std::min(names.size(), versions_to_name);
+    std::string text = fmt::format(
+        "{}", fmt::join(names.begin(), names.begin() + static_cast<std::ptrdiff_t>(shown), ", "));
+    if (shown < names.size()) text += fmt::format(" and {} more", names.size() - shown);
+    return text;
+}
+
+RegistryVersion find_version(const Registry& registry, const std::string& id,
+                             const std::string& path, const std::string& version) {
+    const auto found = registry.get_json(path + "/versions/" + percent_encode(version));
+    if (found && found->is_object() && !is_withdrawn(*found)) return read_version(id, *found);
+    const auto versions = registry.get_json(path + "/versions");
+    if (!versions) throw no_such_pack(id);
+    const auto what = found
+                          ? fmt::format("{} {} was withdrawn from the Comfy registry", id, version)
+                          : fmt::format("the Comfy registry has no version {} of {}", version, id);
+    throw Error{ErrorKind::not_found, what, "it has: " + name_versions(*versions)};
+}
+
+}  // namespace
+
+RegistryVersion find_in_registry(const std::string& id, const std::string& version,
+                                 fetch::HttpClient& http, const Mirrors& mirrors,
+                                 const fetch::RetryPolicy& retry, std::stop_token stop) {
+    const Registry registry{http, mirrors, retry, std::move(stop)};
+    const auto path = "/nodes/" + percent_encode(id);
+    if (!version.empty()) return find_version(registry, id, path, version);
+    const auto pack = registry.get_json(path);
+    if (!pack || !pack->is_object()) throw no_such_pack(id);
+    const auto latest = pack->find("latest_version");
+    const auto number = latest == pack->end() ? std::string() : text_of(*latest, "version");
+    if (number.empty())
+        throw Error{ErrorKind::not_found,
+                    fmt::format("the Comfy registry has no version of {} to install", id),
+                    "name a version, or take the pack by git"};
+    if (text_of(*latest, "downloadUrl").empty()) return find_version(registry, id, path, number);
+    return read_version(id, *latest);
+}
+
+}  // namespace podctl::comfy

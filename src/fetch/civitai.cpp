@@ -1,0 +1,227 @@
+// Civitai's API v1: https://github.com/civitai/civitai, https://developer.civitai.com.
+#include "podctl/base/error.hpp"
+#include "podctl/base/names.hpp"
+
+#include "hubs.hpp"
+#include "refusal.hpp"
+#include "retry.hpp"
+
+#include <fmt/core.h>
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <cmath>
+
+namespace podctl::fetch {
+namespace {
+
+using nlohmann::json;
+
+struct File {
+    long long id = 0;
+    std::string name, type, format, size, precision, sha256, pickle_scan, virus_scan;
+    std::optional<std::uint64_t> approximate_size;
+    bool primary = false;
+};
+
+struct Version {
+    long long id = 0;
+    long long model_id = 0;
+    std::string name, model_name, model_type;
+    std::vector<File> files;
+};
+
+// Absent, null and a value of another type are the same here: every field may be missing.
+std::string text_at(const json& object, const char* key) {
+    if (!object.is_object()) return {};
+    const auto found = object.find(key);
+    return found != object.end() && found->is_string() ? found->get<std::string>() : std::string{};
+}
+
+long long id_at(const json& object, const char* key) {
+    if (!object.is_object()) return 0;
+    const auto found = object.find(key);
+    return found != object.end() && found->is_number_integer() ? found->get<long long>() : 0;
+}
+
+const json& member(const json& object, const char* key) {
+    static const json nothing;
+    if (!object.is_object()) return nothing;
+    const auto found = object.find(key);
+    return found != object.end() ? *found : nothing;
+}
+
+bool is_hex_digest(const std::string& text) {
+    return text.size() == 64 && text.find_first_not_of("0123456789abcdef") == std::string::npos;
+}
+
+std::optional<std::uint64_t> bytes_of_kilobytes(const json& value) {
+    if (!value.is_number()) return std::nullopt;
+    const double bytes = std::round(value.get<double>() * 1024);
+    constexpr double largest = 1e15;  // a petabyte: beyond that the hub is wrong
+    if (!(bytes >= 0 && bytes < largest)) return std::nullopt;
+    return static_cast<std::uint64_t>(bytes);
+}
+
+File file_of(const json& object) {
+    const json& metadata = member(object, "metadata");
+    File file;
+    file.id = id_at(object, "id");
+    file.name = text_at(object, "name");
+    file.type = text_at(object, "type");
+    file.format = text_at(metadata, "format");
+    file.size = text_at(metadata, "size");
+    file.precision = text_at(metadata, "fp");
+    file.sha256 = to_lower(text_at(member(object, "hashes"), "SHA256"));
+    if (!is_hex_digest(file.sha256)) file.sha256.clear();
+    file.pickle_scan = text_at(object, "pickleScanResult");
+    file.virus_scan = text_at(object, "virusScanResult");
+    file.approximate_size = bytes_of_kilobytes(member(object, "sizeKB"));
+    file.primary = member(object, "primary") == json(true);
+    return file;
+}
+
+Version version_of(const json& object) {
+    const json& model = member(object, "model");
+    Version version;
+    version.id = id_at(object, "id");
+    version.model_id = id_at(object, "modelId");
+    version.name = text_at(object, "name");
+    version.model_name = text_at(model, "name");
+    version.model_type = text_at(model, "type");
+    for (const auto& file : member(object, "files"))
+        version.files.push_back(file_of(file));
+    return version;
+}
+
+json ask(const std::string& origin, const std::string& path, const std::string& what,
+         const Asking& asking) {
+    const std::string url = origin + path;
+    const HttpRequest request{.url = asking.mirrors.apply(url),
+                              .headers = {{"Accept", "application/json"}}};
+    const auto response = send_with_retry(asking.http, request, asking.retry, asking.stop);
+    if (response.status != 200) throw refusal(response, url, what);
+    auto answer = json::parse(response.body, nullptr, false);
+    if (!answer.is_object())
+        throw Error{ErrorKind::network, fmt::format("{}: Civitai's answer is no JSON", what),
+                    "something between here and Civitai (a proxy, a mirror) answers in its place"};
+    return answer;
+}
+
+// The first version is the one that the model's page shows.
+Version newest_version(const json& model, const std::string& what) {
+    const std::string mode = text_at(model, "mode");
+    if (mode == "Archived" || mode == "TakenDown")
+        throw Error{
+            ErrorKind::not_found,
+            fmt::format("{}: {} on Civitai", what, mode == "Archived" ? "archived" : "taken down"),
+            "name another model or another source"};
+    for (const auto& object : member(model, "modelVersions")) {
+        auto version = version_of(object);
+        if (version.files.empty()) continue;
+        version.model_id = id_at(model, "id");
+        version.model_name = text_at(model, "name");
+        version.model_type = text_at(model, "type");
+        return version;
+    }
+    throw Error{ErrorKind::not_found, fmt::format("{}: the model has no version with a file", what),
+                "name another model or another source"};
+}
+
+Version find_version(const CivitaiSource& source, const std::string& what, const Asking& asking) {
+    const auto get = [&](const std::string& path) {
+        return ask(source.origin, path, what, asking);
+    };
+    if (source.version) {
+        auto version = version_of(get(fmt::format("/api/v1/model-versions/{}", *source.version)));
+        if (source.model && version.model_id != *source.model)
+            throw Error{ErrorKind::not_found,
+                        fmt::format("{}: version {} belongs to model {}, not to {}", what,
+                                    *source.version, version.model_id, *source.model),
+                        "correct one of the two ids"};
+        return version;
+    }
+    if (source.model)
+        return newest_version(get(fmt::format("/api/v1/models/{}", *source.model)), what);
+    return version_of(get("/api/v1/model-versions/by-hash/" + source.sha256));
+}
+
+std::string list_of(const std::vector<File>& files) {
+    std::string list;
+    for (const auto& file : files)
+        list += fmt::format("{}{} ({}, {}, fileId={})", list.empty() ? "" : "; ", file.name,
+                            file.type, file.format, file.id);
+    return list;
+}
+
+bool agrees(const std::string& wanted, const std::string& value) {
+    return wanted.empty() || to_lower(wanted) == to_lower(value);
+}
+
+bool is_chosen_by(const CivitaiSource& source, const File& file) {
+    if (source.file) return file.id == *source.file;
+    if (!source.sha256.empty()) return file.sha256 == source.sha256;
+    return agrees(source.type, file.type) && agrees(source.format, file.format) &&
+           agrees(source.size, file.size) && agrees(source.precision, file.precision);
+}
+
+File choose_file(const CivitaiSource& source, const Version& version, const std::string& what) {
+    std::vector<File> candidates;
+    std::ranges::copy_if(version.files, std::back_inserter(candidates),
+                         [&](const File& file) { return is_chosen_by(source, file); });
+    if (candidates.empty())
+        throw Error{
+            ErrorKind::not_found, fmt::format("{}: version {} has no such file", what, version.id),
+            version.files.empty() ? "it has no files at all" : "it has: " + list_of(version.files)};
+    const auto primary = std::ranges::find_if(candidates, &File::primary);
+    if (primary != candidates.end()) return *primary;
+    if (candidates.size() == 1) return candidates.front();
+    const auto is_model = [](const File& file) { return file.type == "Model"; };
+    if (std::ranges::count_if(candidates, is_model) == 1)
+        return *std::ranges::find_if(candidates, is_model);
+    throw Error{
+        ErrorKind::not_found,
+        fmt::format("{}: version {} has several files and no primary one", what, version.id),
+        "choose one by ?fileId=: " + list_of(candidates)};
+}
+
+// A scan that has not run yet says nothing against a file.
+std::string scan_note(const File& file) {
+    std::string note;
+    const auto add = [&](const char* scan, const std::string& result) {
+        if (result == "Danger" || result == "Error")
+            note += fmt::format("{}Civitai's {} scan of {} says {}", note.empty() ? "" : "; ", scan,
+                                file.name, result);
+    };
+    add("pickle", file.pickle_scan);
+    add("virus", file.virus_scan);
+    return note;
+}
+
+}  // namespace
+
+ResolvedFile resolve_civitai(const CivitaiSource& source, const std::string& what,
+                             const Asking& asking) {
+    const Version version = find_version(source, what, asking);
+    const File file = choose_file(source, version, what);
+    if (version.id <= 0 || file.id <= 0)
+        throw Error{ErrorKind::network, fmt::format("{}: Civitai's answer lacks the ids", what),
+                    "its API may have changed; use the file's own URL"};
+    const bool is_weights =
+        file.type.empty() || file.type == "Model" || file.type == "Pruned Model";
+    return {
+        // Without fileId the account's preferences choose the file.
+        .url =
+            fmt::format("{}/api/download/models/{}?fileId={}", source.origin, version.id, file.id),
+        .name = file.name,
+        .approximate_size = file.approximate_size,
+        .sha256 = file.sha256,
+        .type = is_weights ? version.model_type : file.type,
+        .model_name = version.model_name,
+        .model_id = version.model_id,
+        .version_id = version.id,
+        .note = scan_note(file),
+    };
+}
+
+}  // namespace podctl::fetch

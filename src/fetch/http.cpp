@@ -1,0 +1,480 @@
+// The only file that knows libcurl: one thread drives one multi handle.
+#include "podctl/fetch/http.hpp"
+
+#include "podctl/base/error.hpp"
+#include "podctl/base/names.hpp"
+
+#include "http_rules.hpp"
+
+#include <curl/curl.h>
+#include <fmt/core.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <condition_variable>
+#include <cstdlib>
+#include <exception>
+#include <mutex>
+#include <thread>
+#include <utility>
+
+namespace podctl::fetch {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr int max_redirects = 10;
+constexpr std::size_t max_redirect_body = 64 << 10;
+constexpr long receive_buffer = 512 << 10;  // curl's own 16 KiB costs throughput
+
+struct EasyDeleter {
+    void operator()(CURL* handle) const { curl_easy_cleanup(handle); }
+};
+struct ListDeleter {
+    void operator()(curl_slist* list) const { curl_slist_free_all(list); }
+};
+struct MultiDeleter {
+    void operator()(CURLM* handle) const { curl_multi_cleanup(handle); }
+};
+
+// One call of send() or stream(): a chain of hops, each the same easy handle with another URL. The
+// caller's thread owns it and sleeps; between submit() and `done` only the client's thread touches
+// it.
+struct Exchange {
+    const HttpRequest& request;
+    const HttpClient::Sink* sink = nullptr;  // null: the body goes into the response
+    std::atomic<bool> stopped = false;
+
+    Url url = {};
+    std::string method = {};
+    bool crossed_origin = false;
+    int redirects = 0;
+    std::unique_ptr<CURL, EasyDeleter> handle = {};
+    std::unique_ptr<curl_slist, ListDeleter> header_list = {};
+    std::array<char, CURL_ERROR_SIZE> error_text = {};
+
+    HttpResponse response = {};
+    std::optional<Redirect> redirect = {};  // of the answer whose headers have come
+    bool headers_done = false;
+    bool declined = false;  // the sink does not want the body
+    std::size_t skipped = 0;
+    std::optional<Clock::time_point> deadline = {};
+    Clock::time_point last_byte = {};
+    std::exception_ptr failure = {};
+    bool done = false;
+};
+
+// A static build has no path of its own; SSL_CERT_FILE is what OpenSSL's own users set.
+std::string certificate_bundle() {
+    for (const char* name : {"SSL_CERT_FILE", "CURL_CA_BUNDLE"})
+        if (const char* file = std::getenv(name); file && *file) return file;
+    const auto* version = curl_version_info(CURLVERSION_NOW);
+    if (version->age >= CURLVERSION_TENTH && (version->cainfo || version->capath)) return {};
+    for (const char* file : {"/etc/ssl/certs/ca-certificates.crt",
+                             "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem"})
+        if (::access(file, R_OK) == 0) return file;
+    return {};
+}
+
+curl_socket_t open_socket(void*, curlsocktype, curl_sockaddr* address) {
+    return ::socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+}
+
+Error network_error(const Exchange& exchange, const std::string& what, std::string hint = {}) {
+    return Error{ErrorKind::network, fmt::format("{}: {}", shown(exchange.url.to_string()), what),
+                 std::move(hint)};
+}
+
+Error curl_error(const Exchange& exchange, CURLcode code) {
+    const std::string what =
+        exchange.error_text[0] ? exchange.error_text.data() : curl_easy_strerror(code);
+    switch (code) {
+        case CURLE_COULDNT_RESOLVE_HOST:
+        case CURLE_COULDNT_CONNECT:
+            return network_error(exchange, what,
+                                 "check the network, the proxy variables and mirrors");
+        case CURLE_PEER_FAILED_VERIFICATION:
+        case CURLE_SSL_CACERT_BADFILE:
+            return network_error(
+                exchange, what,
+                "check the clock and the certificates; SSL_CERT_FILE names a bundle");
+        case CURLE_OUT_OF_MEMORY:
+            throw std::bad_alloc{};
+        default:
+            return network_error(exchange, what);
+    }
+}
+
+// What `step` throws is kept for the caller's thread: no exception may cross curl's frames.
+template <class Step>
+bool guarded(Exchange& exchange, Step step) {
+    try {
+        step();
+    } catch (...) {
+        exchange.failure = std::current_exception();
+    }
+    return !exchange.failure;
+}
+
+void headers_complete(Exchange& exchange, const HttpOptions& options) {
+    exchange.headers_done = true;
+    exchange.response.url = exchange.url.to_string();
+    if (exchange.request.redirects == HttpRequest::Redirects::follow)
+        exchange.redirect = redirect_of(exchange.response, exchange.url, exchange.method, options);
+    if (exchange.redirect || !exchange.sink) return;
+    exchange.deadline.reset();
+    exchange.declined = !exchange.sink->on_headers(exchange.response);
+}
+
+struct HeaderContext {
+    Exchange* exchange;
+    const HttpOptions* options;
+};
+
+void header_line(Exchange& exchange, std::string_view line, const HttpOptions& options) {
+    if (exchange.headers_done) return;  // a trailer
+    line = trim(line);
+    if (line.starts_with("HTTP/")) {
+        exchange.response.headers.clear();
+        return;
+    }
+    if (line.empty()) {
+        long status = 0;
+        curl_easy_getinfo(exchange.handle.get(), CURLINFO_RESPONSE_CODE, &status);
+        exchange.response.status = static_cast<int>(status);
+        if (status >= 200) headers_complete(exchange, options);
+        return;
+    }
+    const auto colon = line.find(':');
+    if (colon == line.npos) return;
+    exchange.response.headers.emplace_back(to_lower(trim(line.substr(0, colon))),
+                                           std::string(trim(line.substr(colon + 1))));
+}
+
+void body_bytes(Exchange& exchange, const char* data, std::size_t size) {
+    if (exchange.sink) return exchange.sink->on_body(data, size);
+    if (exchange.response.body.size() + size > exchange.request.max_body)
+        throw network_error(
+            exchange, fmt::format("the answer is larger than {} bytes", exchange.request.max_body));
+    exchange.response.body.append(data, size);
+}
+
+std::size_t on_header(char* data, std::size_t, std::size_t size, void* user) {
+    const auto& context = *static_cast<HeaderContext*>(user);
+    Exchange& exchange = *context.exchange;
+    exchange.last_byte = Clock::now();
+    const bool ok = guarded(exchange, [&] {
+        header_line(exchange, {data, size}, *context.options);
+    });
+    return ok && !exchange.declined ? size : 0;
+}
+
+std::size_t on_body(char* data, std::size_t, std::size_t size, void* user) {
+    Exchange& exchange = *static_cast<HeaderContext*>(user)->exchange;
+    exchange.last_byte = Clock::now();
+    if (exchange.redirect) {
+        exchange.skipped += size;
+        return exchange.skipped > max_redirect_body ? 0 : size;
+    }
+    return guarded(exchange, [&] { body_bytes(exchange, data, size); }) ? size : 0;
+}
+
+bool goes_along(const std::string& name) {
+    const auto lower = to_lower(name);
+    return lower != "authorization" && lower != "cookie" && lower != "proxy-authorization";
+}
+
+void set_headers(Exchange& exchange, const HttpOptions& options) {
+    std::vector<std::string> lines{"Accept-Encoding: identity", "Expect:"};
+    for (const auto& [name, value] : exchange.request.headers)
+        if (!exchange.crossed_origin || goes_along(name))
+            lines.push_back(value.empty() ? name + ";" : fmt::format("{}: {}", name, value));
+    exchange.response.token_withheld = false;
+    if (!exchange.crossed_origin &&
+        exchange.request.authorization == HttpRequest::Authorization::by_prefix) {
+        const auto authorization = authorization_for(exchange.url, options);
+        exchange.response.token_withheld = authorization.withheld;
+        if (authorization.token)
+            lines.push_back("Authorization: Bearer " + authorization.token->reveal());
+    }
+    curl_slist* list = nullptr;
+    for (const auto& line : lines) {
+        if (line.find_first_of("\r\n") != std::string::npos)
+            throw network_error(exchange, "a line break in a request header");
+        list = curl_slist_append(list, line.c_str());
+    }
+    exchange.header_list.reset(list);
+    curl_easy_setopt(exchange.handle.get(), CURLOPT_HTTPHEADER, list);
+}
+
+void set_method(Exchange& exchange) {
+    CURL* handle = exchange.handle.get();
+    const std::string& method = exchange.method;
+    if (method == "HEAD") {
+        curl_easy_setopt(handle, CURLOPT_NOBODY, 1L);
+        return;
+    }
+    const bool has_body = method != "GET" && (method == "POST" || !exchange.request.body.empty());
+    if (has_body) {
+        curl_easy_setopt(handle, CURLOPT_POSTFIELDSIZE_LARGE,
+                         static_cast<curl_off_t>(exchange.request.body.size()));
+        curl_easy_setopt(handle, CURLOPT_POSTFIELDS, exchange.request.body.c_str());
+    }
+    if (method != "GET") curl_easy_setopt(handle, CURLOPT_CUSTOMREQUEST, method.c_str());
+}
+
+void set_connection(Exchange& exchange, const HttpOptions& options, const std::string& bundle) {
+    CURL* handle = exchange.handle.get();
+    curl_easy_setopt(handle, CURLOPT_URL, exchange.url.to_string().c_str());
+    curl_easy_setopt(handle, CURLOPT_PROTOCOLS_STR, "http,https");
+    curl_easy_setopt(handle, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(handle, CURLOPT_QUICK_EXIT, 1L);  // a stop must not wait for DNS
+    curl_easy_setopt(handle, CURLOPT_OPENSOCKETFUNCTION, open_socket);
+    curl_easy_setopt(handle, CURLOPT_TCP_KEEPALIVE, 1L);
+    curl_easy_setopt(handle, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+    curl_easy_setopt(handle, CURLOPT_USERAGENT, "podctl/" PODCTL_VERSION);
+    curl_easy_setopt(handle, CURLOPT_BUFFERSIZE, receive_buffer);
+    curl_easy_setopt(handle, CURLOPT_CONNECTTIMEOUT_MS,
+                     static_cast<long>(options.connect_timeout.count()));
+    // HTTP/2 would put the bodies of one host on one TCP connection, at one connection's speed.
+    const long version = exchange.sink ? CURL_HTTP_VERSION_1_1 : CURL_HTTP_VERSION_2TLS;
+    curl_easy_setopt(handle, CURLOPT_HTTP_VERSION, version);
+    if (!bundle.empty()) curl_easy_setopt(handle, CURLOPT_CAINFO, bundle.c_str());
+    // The pod's own services are not behind the proxy, whatever NO_PROXY forgets.
+    if (is_loopback(exchange.url)) curl_easy_setopt(handle, CURLOPT_PROXY, "");
+}
+
+}  // namespace
+
+struct HttpClient::State {
+    explicit State(HttpOptions given);
+    ~State();
+
+    HttpResponse perform(Exchange& exchange, std::stop_token stop);
+
+private:
+    struct Running {
+        Exchange* exchange;
+        std::unique_ptr<HeaderContext> context;
+    };
+
+    void run();
+    void begin(Exchange& exchange);
+    void add_handle(Running& running);
+    void finish_transfers();
+    enum class Next { hop, end };
+    Next transfer_ended(Running& running, CURLcode code);
+    void drop_overdue();
+    void complete(Exchange& exchange);
+    int milliseconds_to_next_check() const;
+
+    HttpOptions options_;
+    std::string bundle_;
+    std::unique_ptr<CURLM, MultiDeleter> multi_;
+    std::mutex mutex_;
+    std::condition_variable done_;
+    std::vector<Exchange*> arriving_;  // under mutex_
+    bool ending_ = false;              // under mutex_
+    std::vector<Running> running_;     // the client's thread only
+    std::jthread thread_;
+};
+
+HttpClient::State::State(HttpOptions given) : options_(std::move(given)) {
+    static const CURLcode initialised = curl_global_init(CURL_GLOBAL_DEFAULT);
+    if (initialised != CURLE_OK) throw Error{ErrorKind::internal, "libcurl does not start"};
+    bundle_ = certificate_bundle();
+    multi_.reset(curl_multi_init());
+    if (!multi_) throw std::bad_alloc{};
+    thread_ = std::jthread([this] { run(); });
+}
+
+HttpClient::State::~State() {
+    {
+        const std::scoped_lock lock(mutex_);
+        ending_ = true;
+    }
+    curl_multi_wakeup(multi_.get());
+    thread_.join();
+}
+
+HttpResponse HttpClient::State::perform(Exchange& exchange, std::stop_token stop) {
+    exchange.url = checked_url(exchange.request.url);
+    exchange.method = exchange.request.method;
+    exchange.deadline = Clock::now() + exchange.request.timeout;
+    {
+        const std::scoped_lock lock(mutex_);
+        arriving_.push_back(&exchange);
+    }
+    curl_multi_wakeup(multi_.get());
+    const std::stop_callback on_stop(stop, [&] {
+        exchange.stopped = true;
+        curl_multi_wakeup(multi_.get());
+    });
+    std::unique_lock lock(mutex_);
+    done_.wait(lock, [&] { return exchange.done; });
+    lock.unlock();
+    if (exchange.failure) std::rethrow_exception(exchange.failure);
+    return std::move(exchange.response);
+}
+
+void HttpClient::State::run() {
+    while (true) {
+        std::vector<Exchange*> fresh;
+        {
+            const std::scoped_lock lock(mutex_);
+            if (ending_) break;
+            fresh.swap(arriving_);
+        }
+        for (Exchange* exchange : fresh)
+            begin(*exchange);
+        int active = 0;
+        const auto before = Clock::now();
+        curl_multi_perform(multi_.get(), &active);
+        // Time that a callback took for one transfer is not held against the others.
+        for (auto& running : running_)
+            running.exchange->last_byte += Clock::now() - before;
+        finish_transfers();
+        drop_overdue();
+        curl_multi_poll(multi_.get(), nullptr, 0, milliseconds_to_next_check(), nullptr);
+    }
+}
+
+void HttpClient::State::begin(Exchange& exchange) {
+    Running running{&exchange, std::make_unique<HeaderContext>(&exchange, &options_)};
+    exchange.handle.reset(curl_easy_init());
+    if (guarded(exchange, [&] { add_handle(running); }))
+        running_.push_back(std::move(running));
+    else
+        complete(exchange);
+}
+
+void HttpClient::State::add_handle(Running& running) {
+    Exchange& exchange = *running.exchange;
+    CURL* handle = exchange.handle.get();
+    if (!handle) throw std::bad_alloc{};
+    curl_easy_reset(handle);
+    exchange.response = {};
+    exchange.redirect.reset();
+    exchange.headers_done = false;
+    exchange.skipped = 0;
+    exchange.error_text[0] = '\0';
+    exchange.last_byte = Clock::now();
+    set_connection(exchange, options_, bundle_);
+    set_method(exchange);
+    set_headers(exchange, options_);
+    curl_easy_setopt(handle, CURLOPT_ERRORBUFFER, exchange.error_text.data());
+    curl_easy_setopt(handle, CURLOPT_PRIVATE, &exchange);
+    curl_easy_setopt(handle, CURLOPT_HEADERFUNCTION, on_header);
+    curl_easy_setopt(handle, CURLOPT_HEADERDATA, running.context.get());
+    curl_easy_setopt(handle, CURLOPT_WRITEFUNCTION, on_body);
+    curl_easy_setopt(handle, CURLOPT_WRITEDATA, running.context.get());
+    if (const auto code = curl_multi_add_handle(multi_.get(), handle); code != CURLM_OK)
+        throw Error{ErrorKind::internal, curl_multi_strerror(code)};
+}
+
+void HttpClient::State::finish_transfers() {
+    int left = 0;
+    while (const CURLMsg* message = curl_multi_info_read(multi_.get(), &left)) {
+        if (message->msg != CURLMSG_DONE) continue;
+        const CURLcode code = message->data.result;
+        CURL* handle = message->easy_handle;
+        curl_multi_remove_handle(multi_.get(), handle);
+        const auto found = std::ranges::find_if(
+            running_, [&](const Running& one) { return one.exchange->handle.get() == handle; });
+        Exchange& exchange = *found->exchange;
+        Next next = Next::end;
+        guarded(exchange, [&] { next = transfer_ended(*found, code); });
+        if (next == Next::hop) continue;
+        running_.erase(found);
+        complete(exchange);
+    }
+}
+
+HttpClient::State::Next HttpClient::State::transfer_ended(Running& running, CURLcode code) {
+    Exchange& exchange = *running.exchange;
+    if (exchange.failure) return Next::end;
+    // A redirect's own body does not matter, not even when it was cut.
+    if (const auto redirect = std::exchange(exchange.redirect, std::nullopt)) {
+        if (++exchange.redirects > max_redirects)
+            throw network_error(exchange, fmt::format("more than {} redirects", max_redirects));
+        exchange.url = redirect->url;
+        exchange.method = redirect->method;
+        exchange.crossed_origin |= redirect->crosses_origin;
+        add_handle(running);
+        return Next::hop;
+    }
+    if (code != CURLE_OK && !exchange.declined) throw curl_error(exchange, code);
+    return Next::end;
+}
+
+void HttpClient::State::drop_overdue() {
+    const auto now = Clock::now();
+    for (std::size_t i = 0; i < running_.size();) {
+        Exchange& exchange = *running_[i].exchange;
+        const bool late = exchange.deadline && now >= *exchange.deadline;
+        const bool stalled =
+            exchange.headers_done && now - exchange.last_byte >= options_.stall_timeout;
+        if (!exchange.stopped && !late && !stalled) {
+            ++i;
+            continue;
+        }
+        curl_multi_remove_handle(multi_.get(), exchange.handle.get());
+        running_.erase(running_.begin() + static_cast<std::ptrdiff_t>(i));
+        if (exchange.stopped)
+            exchange.failure = std::make_exception_ptr(Error{ErrorKind::interrupted, "stopped"});
+        else
+            exchange.failure = std::make_exception_ptr(network_error(
+                exchange,
+                late ? fmt::format("no whole answer within {} ms", exchange.request.timeout.count())
+                     : fmt::format("no byte came for {} ms", options_.stall_timeout.count())));
+        complete(exchange);
+    }
+}
+
+void HttpClient::State::complete(Exchange& exchange) {
+    exchange.handle.reset();
+    const std::scoped_lock lock(mutex_);
+    exchange.done = true;
+    done_.notify_all();
+}
+
+int HttpClient::State::milliseconds_to_next_check() const {
+    auto wait = std::chrono::milliseconds{1'000};
+    const auto now = Clock::now();
+    const auto until = [&](Clock::time_point time) {
+        const auto left = std::chrono::ceil<std::chrono::milliseconds>(time - now);
+        wait = std::clamp(left, std::chrono::milliseconds{0}, wait);
+    };
+    for (const auto& running : running_) {
+        if (running.exchange->deadline) until(*running.exchange->deadline);
+        if (running.exchange->headers_done)
+            until(running.exchange->last_byte + options_.stall_timeout);
+    }
+    return static_cast<int>(wait.count());
+}
+
+HttpClient::HttpClient(HttpOptions options) : state_(std::make_unique<State>(std::move(options))) {}
+
+HttpClient::~HttpClient() = default;
+
+HttpResponse HttpClient::send(const HttpRequest& request, std::stop_token stop) {
+    Exchange exchange{.request = request};
+    return state_->perform(exchange, stop);
+}
+
+HttpResponse HttpClient::stream(const HttpRequest& request, const Sink& sink,
+                                std::stop_token stop) {
+    Exchange exchange{.request = request, .sink = &sink};
+    return state_->perform(exchange, stop);
+}
+
+std::optional<std::string> HttpResponse::header(std::string_view name) const {
+    for (const auto& [key, value] : headers)
+        if (key == name) return value;
+    return std::nullopt;
+}
+
+}  // namespace podctl::fetch

@@ -1,0 +1,119 @@
+#include "http_rules.hpp"
+
+#include "podctl/base/error.hpp"
+#include "podctl/base/names.hpp"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+
+namespace podctl::fetch {
+namespace {
+
+bool is_host_character(char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_';
+}
+
+bool is_plain_host(std::string_view host) {
+    if (host.starts_with('[') && host.ends_with(']'))
+        return std::all_of(host.begin() + 1, host.end() - 1, [](char c) {
+            return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || c == ':' || c == '.';
+        });
+    return !host.empty() && std::ranges::all_of(host, is_host_character);
+}
+
+// Servers send Location headers with raw spaces and UTF-8. Nothing else is touched: a presigned URL
+// is not valid otherwise.
+std::string with_spaces_encoded(const std::string& text) {
+    std::string out;
+    for (const char c : text) {
+        if (c > ' ' && c < 127)
+            out += c;
+        else
+            out += fmt::format("%{:02X}", static_cast<unsigned char>(c));
+    }
+    return out;
+}
+
+// A path such as /mirror/../other leaves the prefix that its text starts with.
+bool has_dot_segments(const std::string& path) {
+    const auto segments = split(path, '/');
+    return std::ranges::any_of(segments, [](const std::string& segment) {
+        const auto decoded = percent_decode(segment);
+        return decoded == "." || decoded == "..";
+    });
+}
+
+bool covers(const std::string& prefix_text, const Url& url) {
+    const auto prefix = parse_url(prefix_text);
+    if (!prefix || prefix->origin() != url.origin() || has_dot_segments(url.path)) return false;
+    const std::string path = url.path.empty() ? "/" : url.path;
+    const std::string wanted = prefix->path.empty() ? "/" : prefix->path;
+    if (!path.starts_with(wanted)) return false;
+    // A prefix without a slash at its end must not cover /mirror-of-somebody-else.
+    return wanted.ends_with('/') || path.size() == wanted.size() || path[wanted.size()] == '/';
+}
+
+}  // namespace
+
+std::string shown(std::string_view url) {
+    const auto parsed = parse_url(url);
+    if (!parsed) return std::string(url.substr(0, url.find_first_of("?#")));
+    Url out = *parsed;
+    out.userinfo.clear();
+    out.query.clear();
+    out.fragment.clear();
+    return out.to_string();
+}
+
+Url checked_url(const std::string& text) {
+    auto url = parse_url(text);
+    const bool is_http = url && (url->scheme == "http" || url->scheme == "https");
+    if (!is_http || !is_plain_host(url->host))
+        throw Error{ErrorKind::network, fmt::format("{}: not an http or https URL", shown(text)),
+                    "check the URL"};
+    url->path = with_spaces_encoded(url->path);
+    url->query = with_spaces_encoded(url->query);
+    return *url;
+}
+
+Authorization authorization_for(const Url& url, const HttpOptions& options) {
+    const Credential* best = nullptr;
+    for (const auto& credential : options.credentials) {
+        if (credential.token.empty() || !covers(credential.url_prefix, url)) continue;
+        if (!best || credential.url_prefix.size() > best->url_prefix.size()) best = &credential;
+    }
+    if (!best) return {};
+    const bool may_go = url.scheme == "https" || is_loopback(url) ||
+                        options.insecure_http == HttpOptions::InsecureHttp::allow;
+    if (!may_go) return {.withheld = true};
+    return {.token = &best->token};
+}
+
+std::optional<Redirect> redirect_of(const HttpResponse& response, const Url& from,
+                                    const std::string& method, const HttpOptions& options) {
+    const int status = response.status;
+    if (status != 301 && status != 302 && status != 303 && status != 307 && status != 308)
+        return std::nullopt;
+    const auto location = response.header("location");
+    if (!location) return std::nullopt;
+    const auto target = resolve_reference(from, *location);
+    if (!target)
+        throw Error{ErrorKind::network, fmt::format("{}: redirected to something that is no URL",
+                                                    shown(from.to_string()))};
+    Redirect redirect{.url = checked_url(target->to_string()), .method = method};
+    redirect.url.fragment.clear();
+    redirect.crosses_origin = redirect.url.origin() != from.origin();
+    if (from.scheme == "https" && redirect.url.scheme == "http" && !is_loopback(redirect.url) &&
+        options.insecure_http == HttpOptions::InsecureHttp::refuse)
+        throw Error{ErrorKind::network,
+                    fmt::format("{}: redirected from https to plain http ({})",
+                                shown(from.to_string()), shown(redirect.url.to_string())),
+                    "--insecure-http allows it"};
+    // RFC 9110 §15.4: 303 makes a GET of everything; by long practice 301 and 302 do so of a POST.
+    if (status == 303 && method != "HEAD") redirect.method = "GET";
+    if ((status == 301 || status == 302) && method == "POST") redirect.method = "GET";
+    return redirect;
+}
+
+}  // namespace podctl::fetch

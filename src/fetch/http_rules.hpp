@@ -1,0 +1,39 @@
+#pragma once
+
+#include "podctl/base/url.hpp"
+#include "podctl/fetch/http.hpp"
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace podctl::fetch {
+
+// Scheme, host and path: a query may hold a signature, so no message shows one.
+std::string shown(std::string_view url);
+
+// An http or https URL that every parser reads in the same way. Throws Error{network}.
+Url checked_url(const std::string& text);
+
+struct Authorization {
+    const Secret* token = nullptr;  // points into the credentials
+    bool withheld = false;          // there is one, but it would go over plain http
+};
+
+// The token of the credential with the longest prefix that covers `url`.
+Authorization authorization_for(const Url& url, const HttpOptions& options);
+
+// Where a redirect leads, and what of the request goes along.
+struct Redirect {
+    Url url;
+    bool crosses_origin = false;
+    std::string method;
+};
+
+// nullopt: the status is no redirect, or it has no Location. Throws Error{network} for a target
+// that is no http(s) URL, and for a step from https down to plain http.
+std::optional<Redirect> redirect_of(const HttpResponse& response, const Url& from,
+                                    const std::string& method, const HttpOptions& options);
+
+}  // namespace podctl::fetch

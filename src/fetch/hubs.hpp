@@ -1,0 +1,23 @@
+#pragma once
+
+#include "podctl/fetch/resolve.hpp"
+
+#include <stop_token>
+
+namespace podctl::fetch {
+
+// What a question to a hub needs.
+struct Asking {
+    HttpClient& http;
+    const Mirrors& mirrors;
+    const RetryPolicy& retry;
+    std::stop_token stop;
+};
+
+// As resolve(); `what` is the source as the user wrote it, for messages.
+ResolvedFile resolve_civitai(const CivitaiSource& source, const std::string& what,
+                             const Asking& asking);
+ResolvedFile resolve_hugging_face(const HuggingFaceSource& source, const std::string& what,
+                                  const Asking& asking);
+
+}  // namespace podctl::fetch

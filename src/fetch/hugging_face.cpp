@@ -1,0 +1,91 @@
+// The hub's resolve endpoint as huggingface_hub's file_download.py uses it.
+#include "podctl/base/error.hpp"
+#include "podctl/base/names.hpp"
+
+#include "http_message.hpp"
+#include "http_rules.hpp"
+#include "hubs.hpp"
+#include "refusal.hpp"
+#include "retry.hpp"
+
+#include <fmt/core.h>
+
+#include <charconv>
+
+namespace podctl::fetch {
+namespace {
+
+constexpr int max_relative_redirects = 10;
+
+std::string resolve_url(const HuggingFaceSource& source, const std::string& revision) {
+    const char* kind = source.kind == HuggingFaceSource::Kind::dataset ? "datasets/"
+                       : source.kind == HuggingFaceSource::Kind::space ? "spaces/"
+                                                                       : "";
+    std::string endpoint = source.endpoint;
+    while (endpoint.ends_with('/'))
+        endpoint.pop_back();
+    return fmt::format("{}/{}{}/resolve/{}/{}", endpoint, kind, source.repository,
+                       percent_encode(revision), percent_encode(source.path, "/"));
+}
+
+std::optional<std::uint64_t> linked_size(const HttpResponse& response) {
+    const auto header = response.header("x-linked-size");
+    std::uint64_t size = 0;
+    if (!header || header->empty()) return std::nullopt;
+    const auto [end, error] =
+        std::from_chars(header->data(), header->data() + header->size(), size);
+    if (error != std::errc{} || end != header->data() + header->size()) return std::nullopt;
+    return size;
+}
+
+// A repository that was renamed redirects within the hub; the file's store is another origin, and
+// its answer would hide the hub's headers.
+HttpResponse head_of_file(const std::string& url, const Asking& asking) {
+    HttpRequest request{.url = asking.mirrors.apply(url),
+                        .method = "HEAD",
+                        .redirects = HttpRequest::Redirects::report};
+    for (int i = 0; i <= max_relative_redirects; ++i) {
+        auto response = send_with_retry(asking.http, request, asking.retry, asking.stop);
+        const auto location = response.header("location");
+        const bool redirects = response.status >= 300 && response.status < 400 && location;
+        if (!redirects || parse_url(*location)) return response;
+        const auto target = resolve_reference(checked_url(request.url), *location);
+        if (!target || target->origin() != checked_url(request.url).origin()) return response;
+        request.url = target->to_string();
+    }
+    throw Error{ErrorKind::network,
+                fmt::format("{}: more than {} redirects", shown(url), max_relative_redirects)};
+}
+
+// An LFS file's ETag is its SHA-256; a small file's is git's SHA-1 of a blob, no use as a check.
+std::string sha256_of(const HttpResponse& response) {
+    auto etag = response.header("x-linked-etag");
+    if (!etag) etag = response.header("etag");
+    const std::string value = to_lower(etag_value(etag.value_or("")));
+    const bool is_sha256 =
+        value.size() == 64 && value.find_first_not_of("0123456789abcdef") == std::string::npos;
+    return is_sha256 ? value : std::string{};
+}
+
+}  // namespace
+
+ResolvedFile resolve_hugging_face(const HuggingFaceSource& source, const std::string& what,
+                                  const Asking& asking) {
+    const std::string url = resolve_url(source, source.revision);
+    const auto response = head_of_file(url, asking);
+    if (response.status >= 400 || response.status < 200) throw refusal(response, url, what);
+    const std::string commit = response.header("x-repo-commit").value_or("");
+    auto size = linked_size(response);
+    if (!size && response.status == 200) size = content_length(response);
+    return {
+        // Pinned, so that a branch that moves between now and the download cannot mix two files.
+        .url = commit.empty() ? url : resolve_url(source, commit),
+        .name = source.path.substr(source.path.rfind('/') + 1),
+        .size = size,
+        .approximate_size = size,
+        .sha256 = sha256_of(response),
+        .revision = commit,
+    };
+}
+
+}  // namespace podctl::fetch

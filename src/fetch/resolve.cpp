@@ -1,0 +1,55 @@
+#include "podctl/fetch/resolve.hpp"
+
+#include "podctl/base/error.hpp"
+#include "podctl/base/event.hpp"
+#include "podctl/base/file.hpp"
+
+#include "http_message.hpp"
+#include "hubs.hpp"
+
+namespace podctl::fetch {
+namespace {
+
+ResolvedFile resolve_url(const UrlSource& source) {
+    const auto url = parse_url(source.url);
+    return {.url = source.url, .name = url ? url->file_name() : std::string{}};
+}
+
+}  // namespace
+
+ResolvedFile resolve(const Source& source, HttpClient& http, const Mirrors& mirrors,
+                     const RetryPolicy& retry, std::stop_token stop) {
+    const Asking asking{http, mirrors, retry, stop};
+    return std::visit(overloaded{[&](const CivitaiSource& civitai) {
+                                     return resolve_civitai(civitai, source.text, asking);
+                                 },
+                                 [&](const HuggingFaceSource& hub) {
+                                     return resolve_hugging_face(hub, source.text, asking);
+                                 },
+                                 [&](const UrlSource& url) { return resolve_url(url); }},
+                      source.location);
+}
+
+std::optional<std::uint64_t> probe_size(const std::string& url, HttpClient& http,
+                                        const Mirrors& mirrors, std::stop_token stop) {
+    const std::string mirrored = mirrors.apply(url);
+    const auto parsed = parse_url(mirrored);
+    if (parsed && parsed->scheme == "file") {
+        const auto stamp = file_stamp(percent_decode(parsed->path));
+        return stamp ? std::optional{stamp->size} : std::nullopt;
+    }
+    // Presigned URLs are signed for GET: a HEAD gets 403.
+    const HttpRequest request{.url = mirrored, .headers = {{"Range", "bytes=0-0"}}};
+    const HttpClient::Sink only_headers{.on_headers = [](const HttpResponse&) { return false; },
+                                        .on_body = [](const char*, std::size_t) {}};
+    const auto response = http.stream(request, only_headers, stop);
+    if (response.status == 206) {
+        const auto range = content_range(response);
+        return range ? range->total : std::nullopt;
+    }
+    // An empty file has no first byte: bytes */0.
+    if (response.status == 416) return content_range(response).value_or(ContentRange{}).total;
+    return response.status == 200 ? content_length(response) : std::nullopt;
+}
+
+}  // namespace podctl::fetch

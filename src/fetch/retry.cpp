@@ -1,0 +1,66 @@
+#include "retry.hpp"
+
+#include "podctl/base/error.hpp"
+
+#include "http_message.hpp"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <condition_variable>
+#include <mutex>
+
+namespace podctl::fetch {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr milliseconds longest_asked_wait = std::chrono::minutes{15};
+
+void sleep_until_stopped(milliseconds time, std::stop_token stop) {
+    std::mutex mutex;
+    std::condition_variable_any never;
+    std::unique_lock lock(mutex);
+    never.wait_for(lock, stop, time, [] { return false; });
+    if (stop.stop_requested()) throw Error{ErrorKind::interrupted, "stopped"};
+}
+
+}  // namespace
+
+Backoff::Backoff(const RetryPolicy& policy, std::stop_token stop)
+    : policy_(policy), stop_(std::move(stop)) {}
+
+bool Backoff::wait(const std::string& reason, std::optional<milliseconds> at_least) {
+    if (attempt_ >= policy_.attempts || at_least > longest_asked_wait) return false;
+    const int doublings = std::min(attempt_ - 1, 16);
+    const auto base = std::min(policy_.first_wait * (1 << doublings), policy_.longest_wait);
+    // Jitter, so that pods that failed together do not come back together.
+    const double spread = std::uniform_real_distribution{0.75, 1.25}(random_);
+    auto wait = std::chrono::duration_cast<milliseconds>(base * spread);
+    if (at_least) wait = std::max(wait, *at_least);
+    if (policy_.on_retry) policy_.on_retry(attempt_, wait, reason);
+    ++attempt_;
+    sleep_until_stopped(wait, stop_);
+    return true;
+}
+
+bool can_pass(int status) {
+    return status == 408 || status == 425 || status == 429 || status >= 500;
+}
+
+HttpResponse send_with_retry(HttpClient& http, const HttpRequest& request,
+                             const RetryPolicy& policy, std::stop_token stop) {
+    Backoff backoff(policy, stop);
+    while (true) {
+        try {
+            auto response = http.send(request, stop);
+            if (!can_pass(response.status)) return response;
+            const auto asked = retry_after(response, std::chrono::system_clock::now());
+            if (!backoff.wait(fmt::format("HTTP {}", response.status), asked)) return response;
+        } catch (const Error& error) {
+            if (error.kind() != ErrorKind::network || !backoff.wait(error.message())) throw;
+        }
+    }
+}
+
+}  // namespace podctl::fetch

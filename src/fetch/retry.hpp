@@ -1,0 +1,40 @@
+#pragma once
+
+#include "podctl/fetch/http.hpp"
+#include "podctl/fetch/resolve.hpp"
+
+#include <chrono>
+#include <optional>
+#include <random>
+#include <stop_token>
+#include <string>
+
+namespace podctl::fetch {
+
+// Counts attempts and waits between them.
+class Backoff {
+public:
+    Backoff(const RetryPolicy& policy, std::stop_token stop);
+
+    // Waits before another attempt, at least as long as the server asked. False: the attempts are
+    // used up, or the server asks for more than a quarter of an hour. Throws Error{interrupted}.
+    bool wait(const std::string& reason, std::optional<std::chrono::milliseconds> at_least = {});
+    // Something was achieved: the attempts count anew.
+    void start_anew() { attempt_ = 1; }
+
+private:
+    const RetryPolicy& policy_;
+    std::stop_token stop_;
+    int attempt_ = 1;
+    std::minstd_rand random_{std::random_device{}()};
+};
+
+// A status that can be another one when asked again later: 408, 425, 429 and 5xx.
+bool can_pass(int status);
+
+// Sends until the answer is none that can pass, or the attempts are used up; then what came last,
+// be it an answer or Error{network}.
+HttpResponse send_with_retry(HttpClient& http, const HttpRequest& request,
+                             const RetryPolicy& policy, std::stop_token stop);
+
+}  // namespace podctl::fetch

@@ -1,0 +1,195 @@
+#include "interruptible_stream.hpp"
+
+#include "library.hpp"
+
+#include <fcntl.h>
+#include <git2.h>
+#include <git2/sys/errors.h>
+#include <git2/sys/stream.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <cstring>
+#include <memory>
+#include <new>
+#include <string>
+
+namespace podctl::git {
+namespace {
+
+constexpr std::chrono::milliseconds connect_timeout{15'000};  // for each address of the host
+constexpr std::chrono::milliseconds idle_timeout{60'000};
+
+thread_local int stop_event = -1;
+
+// The first four members stand as in libgit2's own socket stream: its ssh transport reads the
+// socket from there to hand it to libssh2.
+struct SocketStream {
+    git_stream parent;
+    char* host;
+    char* port;
+    int socket;
+    std::string host_text;
+    std::string port_text;
+};
+
+SocketStream& self(git_stream* stream) {
+    return *reinterpret_cast<SocketStream*>(stream);
+}
+
+int fail(const std::string& message) {
+    git_error_set_str(GIT_ERROR_NET, message.c_str());
+    return -1;
+}
+
+int fail_with(const std::string& message, int error_number) {
+    return fail(message + ": " + std::strerror(error_number));
+}
+
+// 0, or a negative error of libgit2.
+int wait_for(int socket, short events, std::chrono::milliseconds timeout, const char* doing) {
+    std::array<pollfd, 2> waits{pollfd{socket, events, 0}, pollfd{stop_event, POLLIN, 0}};
+    int ready = 0;
+    do {
+        ready = ::poll(waits.data(), waits.size(), static_cast<int>(timeout.count()));
+    } while (ready < 0 && errno == EINTR);
+    if (ready < 0) return fail_with(doing, errno);
+    if (ready == 0) {
+        fail(std::string(doing) + ": timed out");
+        return GIT_TIMEOUT;
+    }
+    if (waits[1].revents != 0) {
+        fail("interrupted");
+        return GIT_EUSER;
+    }
+    return 0;
+}
+
+int connect_to(const addrinfo& address, Fd& socket) {
+    socket = Fd{::socket(address.ai_family, address.ai_socktype | SOCK_CLOEXEC | SOCK_NONBLOCK,
+                         address.ai_protocol)};
+    if (!socket) return fail_with("cannot create a socket", errno);
+    if (::connect(socket.get(), address.ai_addr, address.ai_addrlen) == 0) return 0;
+    if (errno != EINPROGRESS) return fail_with("cannot connect", errno);
+    const int waited = wait_for(socket.get(), POLLOUT, connect_timeout, "cannot connect");
+    if (waited < 0) return waited;
+    int error_number = 0;
+    socklen_t size = sizeof error_number;
+    ::getsockopt(socket.get(), SOL_SOCKET, SO_ERROR, &error_number, &size);
+    return error_number == 0 ? 0 : fail_with("cannot connect", error_number);
+}
+
+int stream_connect(git_stream* stream) {
+    SocketStream& self_stream = self(stream);
+    addrinfo wanted{};
+    wanted.ai_socktype = SOCK_STREAM;
+    wanted.ai_family = AF_UNSPEC;
+    addrinfo* found = nullptr;
+    if (const int error = ::getaddrinfo(self_stream.host, self_stream.port, &wanted, &found);
+        error != 0)
+        return fail("cannot resolve " + self_stream.host_text + ": " + ::gai_strerror(error));
+    const std::unique_ptr<addrinfo, void (*)(addrinfo*)> owner{found, &::freeaddrinfo};
+
+    int code = fail("no address for " + self_stream.host_text);
+    for (const addrinfo* address = found; address != nullptr; address = address->ai_next) {
+        Fd socket;
+        code = connect_to(*address, socket);
+        if (code == GIT_EUSER) return code;
+        if (code < 0) continue;
+        const int on = 1;
+        ::setsockopt(socket.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+        self_stream.socket = socket.release();
+        return 0;
+    }
+    const std::string reason = git_error_last()->message;
+    fail(self_stream.host_text + ":" + self_stream.port_text + ": " + reason);
+    return code;
+}
+
+ssize_t stream_read(git_stream* stream, void* data, std::size_t size) {
+    const int socket = self(stream).socket;
+    while (true) {
+        const ssize_t received = ::recv(socket, data, size, 0);
+        if (received >= 0) return received;
+        if (errno == EINTR) continue;
+        if (errno != EAGAIN && errno != EWOULDBLOCK)
+            return fail_with("cannot read from the server", errno);
+        const int waited = wait_for(socket, POLLIN, idle_timeout, "no answer from the server");
+        if (waited < 0) return waited;
+    }
+}
+
+ssize_t stream_write(git_stream* stream, const char* data, std::size_t size, int /*flags*/) {
+    const int socket = self(stream).socket;
+    while (true) {
+        const ssize_t sent = ::send(socket, data, size, MSG_NOSIGNAL);
+        if (sent >= 0) return sent;
+        if (errno == EINTR) continue;
+        if (errno != EAGAIN && errno != EWOULDBLOCK)
+            return fail_with("cannot send to the server", errno);
+        const int waited = wait_for(socket, POLLOUT, idle_timeout, "the server takes no data");
+        if (waited < 0) return waited;
+    }
+}
+
+int stream_close(git_stream* stream) {
+    Fd{self(stream).socket}.close();
+    self(stream).socket = -1;
+    return 0;
+}
+
+void stream_free(git_stream* stream) {
+    stream_close(stream);
+    delete &self(stream);
+}
+
+int stream_new(git_stream** out, const char* host, const char* port) try {
+    auto stream = std::make_unique<SocketStream>();
+    stream->host_text = host;
+    stream->port_text = port;
+    stream->host = stream->host_text.data();
+    stream->port = stream->port_text.data();
+    stream->socket = -1;
+    stream->parent.version = GIT_STREAM_VERSION;
+    stream->parent.connect = &stream_connect;
+    stream->parent.read = &stream_read;
+    stream->parent.write = &stream_write;
+    stream->parent.close = &stream_close;
+    stream->parent.free = &stream_free;
+    *out = &stream.release()->parent;
+    return 0;
+} catch (const std::bad_alloc&) {
+    git_error_set_oom();
+    return -1;
+}
+
+}  // namespace
+
+InterruptibleNetwork::InterruptibleNetwork(const std::stop_token& stop)
+    : event_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)), outer_(stop_event) {
+    if (!event_) throw system_error("cannot create an eventfd", errno);
+    stop_event = event_.get();
+    on_stop_.emplace(stop, [fd = event_.get()] { ::eventfd_write(fd, 1); });
+}
+
+InterruptibleNetwork::~InterruptibleNetwork() {
+    on_stop_.reset();
+    stop_event = outer_;
+}
+
+void register_interruptible_stream() {
+    git_stream_registration registration{};
+    registration.version = GIT_STREAM_VERSION;
+    registration.init = &stream_new;
+    check(git_stream_register(GIT_STREAM_STANDARD, &registration), "libgit2's streams");
+}
+
+}  // namespace podctl::git

@@ -1,0 +1,150 @@
+#include "library.hpp"
+
+#include "interruptible_stream.hpp"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <array>
+#include <charconv>
+#include <cstdlib>
+#include <mutex>
+#include <optional>
+
+namespace podctl::git {
+namespace {
+
+// Distributions keep the bundle at different places, and a statically linked TLS library knows
+// none.
+void trust_certificates() {
+    constexpr std::array bundles{
+        "/etc/ssl/certs/ca-certificates.crt",
+        "/etc/pki/tls/certs/ca-bundle.crt",
+        "/etc/ssl/cert.pem",
+    };
+    const char* chosen = std::getenv("SSL_CERT_FILE");
+    if (chosen != nullptr && *chosen != '\0') {
+        check(git_libgit2_opts(GIT_OPT_SET_SSL_CERT_LOCATIONS, chosen, nullptr),
+              fmt::format("SSL_CERT_FILE={}", chosen));
+        return;
+    }
+    for (const char* bundle : bundles) {
+        if (::access(bundle, R_OK) != 0) continue;
+        if (git_libgit2_opts(GIT_OPT_SET_SSL_CERT_LOCATIONS, bundle, nullptr) == 0) return;
+    }
+}
+
+// libgit2 reports a status only in words.
+std::optional<int> http_status(std::string_view message) {
+    constexpr std::string_view marker = "http status code: ";
+    const auto at = message.find(marker);
+    if (at == message.npos) return std::nullopt;
+    const std::string_view digits = message.substr(at + marker.size());
+    int status = 0;
+    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), status);
+    if (error != std::errc{} || end == digits.data()) return std::nullopt;
+    return status;
+}
+
+bool contains(std::string_view text, std::string_view part) {
+    return text.find(part) != text.npos;
+}
+
+ErrorKind kind_of_status(int status) {
+    if (status == 401 || status == 403) return ErrorKind::unauthorized;
+    if (status == 404 || status == 410) return ErrorKind::not_found;
+    if (status == 408 || status == 429 || status >= 500) return ErrorKind::network;
+    return ErrorKind::git;
+}
+
+ErrorKind remote_kind(int code, int klass, std::string_view message) {
+    if (code == GIT_EAUTH) return ErrorKind::unauthorized;
+    if (code == GIT_ECERTIFICATE || code == GIT_TIMEOUT || code == GIT_EEOF)
+        return ErrorKind::network;
+    if (const auto status = http_status(message)) return kind_of_status(*status);
+    if (code == GIT_ENOTFOUND) return ErrorKind::not_found;
+    // The server's own words, as upload-pack sends them in an ERR packet.
+    if (contains(message, "remote error:")) return ErrorKind::git;
+    if (contains(message, "content-type") || contains(message, "unsupported") ||
+        contains(message, "doesn't support"))
+        return ErrorKind::git;
+    switch (klass) {
+        case GIT_ERROR_NET:
+        case GIT_ERROR_SSL:
+        case GIT_ERROR_SSH:
+        case GIT_ERROR_HTTP:
+            return ErrorKind::network;
+        case GIT_ERROR_OS:
+        case GIT_ERROR_FILESYSTEM:
+            return ErrorKind::io;
+        default:
+            return ErrorKind::git;
+    }
+}
+
+ErrorKind local_kind(int code, int klass) {
+    if (code == GIT_ECONFLICT) return ErrorKind::conflict;
+    return klass == GIT_ERROR_OS || klass == GIT_ERROR_FILESYSTEM ? ErrorKind::io : ErrorKind::git;
+}
+
+std::string hint_for(ErrorKind kind, int code, int klass, std::string_view message) {
+    if (contains(message, "No space left")) return "free space on that file system";
+    if (code == GIT_ELOCKED)
+        return "another git works on this repository; a lock that a killed git left must be "
+               "removed";
+    if (code == GIT_ECERTIFICATE && klass == GIT_ERROR_SSH)
+        return "add the server's key to ~/.ssh/known_hosts (ssh-keyscan shows it)";
+    if (code == GIT_ECERTIFICATE || klass == GIT_ERROR_SSL)
+        return "the server's certificate is not trusted: SSL_CERT_FILE names the bundle to trust";
+    switch (kind) {
+        case ErrorKind::unauthorized:
+            return "the repository is private, or does not exist: many servers ask for a login "
+                   "rather than say so; a private one needs a mirror that carries the token, or an "
+                   "ssh URL and its key";
+        case ErrorKind::not_found:
+            return "check the spelling of the repository's URL";
+        case ErrorKind::network:
+            return "check the connection, or set a mirror for this prefix";
+        default:
+            return {};
+    }
+}
+
+}  // namespace
+
+void ensure_library() {
+    static std::once_flag once;
+    std::call_once(once, [] {
+        const int code = git_libgit2_init();
+        if (code < 0) throw last_error(code, "libgit2 cannot start");
+        // A pod's volume often maps every owner to another user than the one that runs podctl. Only
+        // repositories that the template names are opened, so the owner proves nothing.
+        check(git_libgit2_opts(GIT_OPT_SET_OWNER_VALIDATION, 0), "libgit2");
+    });
+}
+
+void ensure_network() {
+    ensure_library();
+    static std::once_flag once;
+    std::call_once(once, [] {
+        trust_certificates();
+        register_interruptible_stream();
+    });
+}
+
+Error last_error(int code, std::string_view doing, Side side) {
+    const git_error* error = git_error_last();
+    const int klass = error == nullptr ? GIT_ERROR_NONE : error->klass;
+    const std::string text = error == nullptr || error->message == nullptr
+                                 ? fmt::format("libgit2 error {}", code)
+                                 : std::string(error->message);
+    const ErrorKind kind =
+        side == Side::remote ? remote_kind(code, klass, text) : local_kind(code, klass);
+    return Error{kind, fmt::format("{}: {}", doing, text), hint_for(kind, code, klass, text)};
+}
+
+void check(int code, std::string_view doing, Side side) {
+    if (code < 0) throw last_error(code, doing, side);
+}
+
+}  // namespace podctl::git

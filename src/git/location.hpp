@@ -1,0 +1,28 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace podctl::git {
+
+enum class Transport { http, ssh, git, local, unknown };
+
+// How git reads a repository's URL: with a scheme, scp-like (git@host:path), or a path.
+Transport transport_of(std::string_view url);
+
+// Only servers cut a history; a local repository is read directly.
+bool can_shallow(std::string_view url);
+
+// The URL without what may be a secret in it.
+std::string without_secrets(std::string_view url);
+
+// "https://host/path" for an ssh URL or scp-like one; empty for anything else.
+std::string https_form(std::string_view ssh_url);
+
+// A submodule's URL, which may be relative ("../lib.git") to its superproject's.
+std::string resolve_submodule_url(std::string_view parent, std::string_view url);
+
+// The path of a local repository's URL, absolute.
+std::string local_path(std::string_view url);
+
+}  // namespace podctl::git

@@ -1,0 +1,97 @@
+#include "pending_update.hpp"
+
+#include "podctl/base/file.hpp"
+#include "podctl/base/names.hpp"
+
+#include "library.hpp"
+
+#include <algorithm>
+#include <optional>
+#include <string_view>
+#include <system_error>
+
+namespace podctl::git {
+namespace {
+
+namespace fs = std::filesystem;
+
+// What stands there now, as git would store it; nullopt: nothing.
+std::optional<std::string> work_content(const fs::path& path) {
+    std::error_code error;
+    const auto status = fs::symlink_status(path, error);
+    if (!fs::exists(status)) return std::nullopt;
+    if (fs::is_symlink(status)) return fs::read_symlink(path).string();
+    // A folder or device can only be somebody else's: no blob is a prefix of this.
+    if (!fs::is_regular_file(status)) return std::string("\0", 1);
+    return read_file_if_exists(path);
+}
+
+bool begins_blob(git_repository* repository, const std::string& revision,
+                 std::string_view content) {
+    git_object* raw = nullptr;
+    const int code = git_revparse_single(&raw, repository, revision.c_str());
+    const ObjectHandle object{raw};
+    if (code < 0 || git_object_type(object.get()) != GIT_OBJECT_BLOB) return false;
+    const auto* blob = reinterpret_cast<const git_blob*>(object.get());
+    const std::string_view wanted{static_cast<const char*>(git_blob_rawcontent(blob)),
+                                  static_cast<std::size_t>(git_blob_rawsize(blob))};
+    return wanted.starts_with(content);
+}
+
+}  // namespace
+
+PendingUpdate::PendingUpdate(git_repository* repository)
+    : gitdir_(git_repository_path(repository)), note_(gitdir_ / "podctl-update") {}
+
+std::vector<std::string> PendingUpdate::commits() const {
+    std::vector<std::string> commits;
+    for (const auto& line : split(read_file_if_exists(note_).value_or(""), '\n'))
+        if (!trim(line).empty()) commits.emplace_back(trim(line));
+    return commits;
+}
+
+bool PendingUpdate::exists() const {
+    std::error_code ignored;
+    return fs::exists(note_, ignored);
+}
+
+void PendingUpdate::remove_stale_locks() const {
+    std::vector<fs::path> locks;
+    std::error_code error;
+    for (auto entry = fs::recursive_directory_iterator(gitdir_, error);
+         !error && entry != fs::recursive_directory_iterator(); entry.increment(error)) {
+        const auto name = entry->path().filename();
+        // Objects are many and have no locks; a submodule's repository has a note of its own.
+        if (entry.depth() == 0 && (name == "objects" || name == "modules"))
+            entry.disable_recursion_pending();
+        else if (name.extension() == ".lock" && entry->is_regular_file(error))
+            locks.push_back(entry->path());
+    }
+    for (const auto& lock : locks)
+        remove_tree(lock);
+}
+
+void PendingUpdate::begin() {
+    write_file_atomically(note_, "");
+}
+
+void PendingUpdate::moving_to(const std::string& commit) {
+    const auto before = read_file_if_exists(note_).value_or("");
+    write_file_atomically(note_, before + commit + "\n");
+}
+
+void PendingUpdate::done() {
+    remove_tree(note_);
+}
+
+bool is_left_by_checkout(git_repository* repository, const std::vector<std::string>& commits,
+                         const std::string& path) {
+    if (commits.empty()) return false;
+    const auto content = work_content(fs::path(git_repository_workdir(repository)) / path);
+    if (!content) return true;
+    return std::any_of(commits.begin(), commits.end(), [&](const std::string& commit) {
+        return begins_blob(repository, commit + ":" + path, *content);
+    });
+}
+
+}  // namespace podctl::git

@@ -1,0 +1,227 @@
+#include "submodules.hpp"
+
+#include "podctl/base/file.hpp"
+#include "podctl/base/names.hpp"
+
+#include "location.hpp"
+#include "origin.hpp"
+#include "pending_update.hpp"
+#include "worktree.hpp"
+
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <vector>
+
+namespace podctl::git {
+namespace {
+
+namespace fs = std::filesystem;
+
+// A section of .gitmodules.
+struct Declaration {
+    std::string name, path, url, update;
+};
+
+struct Submodule {
+    Declaration declared;
+    std::string commit;
+};
+
+// A name becomes a folder under .git/modules, a path one in the work tree: neither may lead out of
+// it, nor into a .git (CVE-2018-11235 and its kin).
+bool is_safe_relative(std::string_view text) {
+    if (text.empty() || text.front() == '/' || text.front() == '-') return false;
+    for (const char c : text)
+        if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f || c == '\\') return false;
+    for (const auto& part : split(text, '/'))
+        if (part.empty() || part == "." || part == ".." || to_lower(part) == ".git") return false;
+    return true;
+}
+
+// Every folder above it is a folder: a link there would lead the checkout out of the work tree.
+bool goes_through_link(const fs::path& root, const std::string& path) {
+    fs::path at = root;
+    for (const auto& part : split(path, '/')) {
+        at /= part;
+        std::error_code ignored;
+        if (fs::is_symlink(fs::symlink_status(at, ignored))) return true;
+    }
+    return false;
+}
+
+std::vector<Declaration> read_declarations(Session& session, git_repository* superproject) {
+    const fs::path file = fs::path(git_repository_workdir(superproject)) / ".gitmodules";
+    std::error_code ignored;
+    const auto status = fs::symlink_status(file, ignored);
+    if (!fs::exists(status)) return {};
+    if (!fs::is_regular_file(status)) {
+        session.notice(
+            fmt::format("{} is no regular file: its submodules are left out", file.string()));
+        return {};
+    }
+    const auto config = make<ConfigHandle>(file.string(), git_config_open_ondisk, file.c_str());
+    const auto entries = make<ConfigIteratorHandle>(file.string(), git_config_iterator_new,
+                                                    static_cast<const git_config*>(config.get()));
+    std::map<std::string, Declaration> declarations;
+    git_config_entry* entry = nullptr;
+    while (git_config_next(&entry, entries.get()) == 0) {
+        std::string_view name = entry->name;
+        constexpr std::string_view section = "submodule.";
+        const auto dot = name.rfind('.');
+        if (!name.starts_with(section) || dot < section.size()) continue;
+        const std::string_view key = name.substr(dot + 1);
+        name = name.substr(section.size(), dot - section.size());
+        Declaration& declaration = declarations[std::string(name)];
+        declaration.name = name;
+        const std::string value = entry->value == nullptr ? "" : entry->value;
+        if (key == "path") declaration.path = value;
+        if (key == "url") declaration.url = value;
+        if (key == "update") declaration.update = value;
+    }
+    std::vector<Declaration> result;
+    for (auto& [name, declaration] : declarations) {
+        while (declaration.path.ends_with('/'))
+            declaration.path.pop_back();
+        result.push_back(std::move(declaration));
+    }
+    return result;
+}
+
+std::map<std::string, std::string> read_gitlinks(git_repository* superproject) {
+    const auto index =
+        make<IndexHandle>(git_repository_path(superproject), git_repository_index, superproject);
+    std::map<std::string, std::string> links;
+    for (std::size_t i = 0; i < git_index_entrycount(index.get()); ++i) {
+        const git_index_entry& entry = *git_index_get_byindex(index.get(), i);
+        if (entry.mode == GIT_FILEMODE_COMMIT) links[entry.path] = git_oid_tostr_s(&entry.id);
+    }
+    return links;
+}
+
+// The declarations that have a commit, and a notice about everything else.
+std::vector<Submodule> find_submodules(Session& session, git_repository* superproject) {
+    const fs::path workdir = git_repository_workdir(superproject);
+    auto links = read_gitlinks(superproject);
+    std::vector<Submodule> result;
+    for (auto& declared : read_declarations(session, superproject)) {
+        if (!is_safe_relative(declared.name) || !is_safe_relative(declared.path) ||
+            goes_through_link(workdir, declared.path))
+            throw Error{ErrorKind::git,
+                        fmt::format("{}: .gitmodules declares a submodule that leads out of the "
+                                    "repository: name \"{}\", path \"{}\"",
+                                    workdir.string(), declared.name, declared.path),
+                        "do not use this repository, or set submodules: false"};
+        const auto link = links.find(declared.path);
+        if (link == links.end()) {
+            session.notice(
+                fmt::format("{}: .gitmodules declares {}, but no commit of it is recorded: "
+                            "left out, as git does",
+                            workdir.string(), declared.path));
+            continue;
+        }
+        const std::string commit = link->second;
+        links.erase(link);
+        if (declared.update == "none") {
+            session.notice(fmt::format("{}: submodule {} says update = none: left out",
+                                       workdir.string(), declared.path));
+            continue;
+        }
+        result.push_back({std::move(declared), commit});
+    }
+    for (const auto& [path, commit] : links)
+        session.notice(
+            fmt::format("{}: {} is a submodule without an entry in .gitmodules: left out, "
+                        "as git does",
+                        workdir.string(), path));
+    return result;
+}
+
+std::string submodule_url(const Submodule& submodule, const std::string& parent) {
+    const auto& declared = submodule.declared;
+    if (declared.url.empty() || declared.url.starts_with('-'))
+        throw Error{ErrorKind::git, fmt::format("{}: submodule {} has no usable url in .gitmodules",
+                                                without_secrets(parent), declared.path)};
+    const std::string url = resolve_submodule_url(parent, declared.url);
+    // As git has it since CVE-2022-39253: what came from a server may not read the local disk.
+    if (transport_of(url) == Transport::local && transport_of(parent) != Transport::local)
+        throw Error{ErrorKind::git,
+                    fmt::format("{}: submodule {} points at the local disk: {}",
+                                without_secrets(parent), declared.path, url),
+                    "do not use this repository, or set submodules: false"};
+    return url;
+}
+
+// What `git submodule init` writes, so that git goes on from here.
+void register_submodule(git_repository* superproject, const Declaration& declared,
+                        const std::string& url) {
+    const std::string where = git_repository_path(superproject);
+    const auto config = make<ConfigHandle>(where, git_repository_config, superproject);
+    const std::string key = "submodule." + declared.name;
+    check(git_config_set_string(config.get(), (key + ".url").c_str(), url.c_str()), where);
+    check(git_config_set_bool(config.get(), (key + ".active").c_str(), 1), where);
+}
+
+// Its repository is kept when the submodule leaves the work tree, with what the user may have in
+// it.
+RepositoryHandle reopen_submodule(const fs::path& gitdir, const fs::path& workdir) {
+    auto repository =
+        find<RepositoryHandle>(gitdir.string(), git_repository_open_ext, gitdir.c_str(),
+                               GIT_REPOSITORY_OPEN_NO_SEARCH, static_cast<const char*>(nullptr));
+    if (!repository || git_repository_head_unborn(repository.get()) != 0) return {};
+    create_folders(workdir);
+    check(git_repository_set_workdir(repository.get(), workdir.c_str(), 1), workdir.string());
+    return repository;
+}
+
+RepositoryHandle create_submodule(const fs::path& gitdir, const fs::path& workdir) {
+    // Without a HEAD it is what a kill left of an earlier clone.
+    remove_tree(gitdir);
+    std::error_code ignored;
+    fs::remove(workdir / ".git", ignored);
+    git_repository_init_options options = GIT_REPOSITORY_INIT_OPTIONS_INIT;
+    options.flags = GIT_REPOSITORY_INIT_MKPATH | GIT_REPOSITORY_INIT_NO_DOTGIT_DIR |
+                    GIT_REPOSITORY_INIT_RELATIVE_GITLINK;
+    const std::string work = workdir.string();
+    options.workdir_path = work.c_str();
+    return make<RepositoryHandle>(work, git_repository_init_ext, gitdir.c_str(), &options);
+}
+
+void update_submodule(Session& session, git_repository* superproject, const Submodule& submodule,
+                      const std::string& url) {
+    const fs::path workdir =
+        fs::path(git_repository_workdir(superproject)) / submodule.declared.path;
+    const fs::path gitdir =
+        fs::path(git_repository_commondir(superproject)) / "modules" / submodule.declared.name;
+    session.stop_if_requested(workdir.string());
+    register_submodule(superproject, submodule.declared, url);
+
+    const auto head = read_head(workdir);
+    RepositoryHandle repository =
+        head ? open_repository(workdir) : reopen_submodule(gitdir, workdir);
+    const bool fresh = !repository;
+    if (fresh) repository = create_submodule(gitdir, workdir);
+    if (!head || head->commit != submodule.commit || PendingUpdate(repository.get()).exists()) {
+        PendingUpdate pending{repository.get()};
+        if (pending.exists()) pending.remove_stale_locks();
+        Origin origin{session, repository.get(), url};
+        const bool shallow = fresh || git_repository_is_shallow(repository.get()) == 1;
+        origin.bring({Target::Kind::commit, submodule.commit}, shallow ? Depth::one : Depth::whole);
+        pending.moving_to(submodule.commit);
+        check_out(session, repository.get(), submodule.commit);
+        point_head(repository.get(), submodule.commit, {}, Upstream::no);
+        pending.done();
+    }
+    update_submodules(session, repository.get(), url);
+}
+
+}  // namespace
+
+void update_submodules(Session& session, git_repository* superproject, const std::string& url) {
+    for (const auto& submodule : find_submodules(session, superproject))
+        update_submodule(session, superproject, submodule, submodule_url(submodule, url));
+}
+
+}  // namespace podctl::git

@@ -1,0 +1,3 @@
+#include "podctl/cli/cli.hpp"
+
+int main(int argc, char** argv) { return podctl::cli::main(argc, argv); }

@@ -1,0 +1,63 @@
+#include <fmt/format.h>
+
+#include "podctl/base/error.hpp"
+#include "podctl/base/file.hpp"
+#include "podctl/base/names.hpp"
+#include "podctl/comfy/comfy.hpp"
+#include "podctl/fetch/civitdl.hpp"
+#include "podctl/plan/plan.hpp"
+
+namespace podctl::plan {
+namespace {
+
+namespace fs = std::filesystem;
+
+fs::path folder_of(const FetchModel& model, const Places& places) {
+    // place_model's callers have moved an absolute folder under the root already.
+    if (!model.folder.empty()) return (places.models / model.folder).lexically_normal();
+    const auto folder = comfy::folder_of_type(model.resolved ? model.resolved->type : "");
+    if (!folder) {
+        const std::string type = model.resolved ? model.resolved->type : "";
+        throw Error{ErrorKind::template_,
+                    fmt::format("{}: no folder is known for {}", model.source.text,
+                                type.empty() ? "a source without a type" : fmt::format("the type '{}'", type)),
+                    "say where it belongs: {source: …, to: checkpoints}"};
+    }
+    return places.models / *folder;
+}
+
+}  // namespace
+
+void place_model(FetchModel& model, const Places& places) {
+    if (model.unpack) {
+        model.target = folder_of(model, places);
+        return;
+    }
+    const bool name_known = !model.name.empty() || model.resolved;
+    if (!name_known || (model.folder.empty() && !model.resolved)) return;
+    const fs::path folder = folder_of(model, places);
+    if (!model.name.empty()) {
+        model.target = (folder / model.name).lexically_normal();
+        return;
+    }
+    if (model.layout == tmpl::Layout::civitdl) {
+        model.target = folder / fetch::civitdl_path(*model.resolved);
+        return;
+    }
+    const std::string name = safe_file_name(model.resolved->name);
+    if (name.empty()) {
+        throw Error{ErrorKind::template_, fmt::format("{}: the source gives no file name", model.source.text),
+                    "give one: {source: …, to: …, name: model.safetensors}"};
+    }
+    model.target = folder / name;
+}
+
+std::string model_step_id(const FetchModel& model, const Places& places) {
+    if (model.target.empty()) return "model:" + model.source.text;
+    if (!places.models.empty() && is_inside(model.target, places.models)) {
+        return "model:" + model.target.lexically_relative(places.models).string();
+    }
+    return "model:" + model.target.lexically_relative(places.root).string();
+}
+
+}  // namespace podctl::plan

@@ -1,0 +1,310 @@
+#include "podctl/plan/plan.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+#include "fingerprint.hpp"
+#include "podctl/base/error.hpp"
+#include "podctl/base/event.hpp"
+#include "podctl/base/file.hpp"
+#include "podctl/base/names.hpp"
+
+namespace podctl::plan {
+namespace {
+
+namespace fs = std::filesystem;
+
+// A folder that a step brings, so that what lies in it waits for the step.
+struct Source {
+    fs::path path;
+    std::string step;
+};
+
+class Builder {
+public:
+    Builder(const tmpl::Template& pod, const fs::path& root) : pod_(pod) {
+        plan_.places = places_of(pod, root);
+    }
+
+    Plan build(const Resolutions& resolutions) {
+        add("preflight", Preflight{.system_packages = pod_.system_packages, .gpu = pod_.pod.gpu}, {});
+        if (!pod_.system_packages.empty()) {
+            add("system.packages", SystemPackages{pod_.system_packages}, {"preflight"});
+        }
+        add_clones();
+        add_nodes();
+        add_models(resolutions);
+        add_environment();
+        add_services();
+        for (auto& step : plan_.steps) step.fingerprint = fingerprint_of(step.action);
+        sort_by_needs();
+        return std::move(plan_);
+    }
+
+private:
+    Step& add(std::string id, Action action, std::vector<std::string> needs) {
+        plan_.steps.push_back(
+            {.id = std::move(id), .action = std::move(action), .needs = std::move(needs)});
+        return plan_.steps.back();
+    }
+
+    fs::path place(const std::string& path) const { return under_root(pod_, plan_.places.root, path); }
+
+    // The steps that bring folders which `path` lies in (but is not itself), with preflight.
+    std::vector<std::string> needs_of(const fs::path& path) const {
+        std::vector<std::string> needs{"preflight"};
+        for (const auto& source : sources_) {
+            if (path != source.path && is_inside(path, source.path)) needs.push_back(source.step);
+        }
+        return needs;
+    }
+
+    void add_clones() {
+        struct Wanted { std::string id; Clone clone; };
+        std::vector<Wanted> wanted;
+        for (const auto& repository : pod_.repositories) {
+            const fs::path path = place(repository.path);
+            wanted.push_back({"repo:" + path.lexically_relative(plan_.places.root).string(),
+                              {CloneKind::repository, repository.git, repository.ref, path,
+                               repository.submodules ? git::Submodules::yes : git::Submodules::no}});
+        }
+        if (pod_.comfyui) {
+            wanted.push_back({"comfyui.clone",
+                              {CloneKind::comfyui, pod_.comfyui->source, pod_.comfyui->ref,
+                               plan_.places.comfyui, git::Submodules::yes}});
+        }
+        for (const auto& it : wanted) sources_.push_back({it.clone.path, it.id});
+        for (auto& it : wanted) add(it.id, it.clone, needs_of(it.clone.path));
+    }
+
+    void add_nodes() {
+        if (!pod_.comfyui) return;
+        for (const auto& node : pod_.custom_nodes) {
+            const fs::path path = plan_.places.custom_nodes / node.name;
+            auto needs = needs_of(path);
+            Action action = std::visit(
+                overloaded{
+                    [&](const tmpl::GitNode& it) -> Action {
+                        return Clone{CloneKind::custom_node, it.git, it.ref, path,
+                                     it.submodules ? git::Submodules::yes : git::Submodules::no};
+                    },
+                    [&](const tmpl::RegistryNode& it) -> Action {
+                        return RegistryNode{it.id, it.version, path};
+                    },
+                    [&](const tmpl::PathNode& it) -> Action {
+                        const fs::path from = place(it.path);
+                        for (const auto& source : sources_) {
+                            if (is_inside(from, source.path)) needs.push_back(source.step);
+                        }
+                        return CopyNode{from, path};
+                    }},
+                node.source);
+            std::sort(needs.begin(), needs.end());
+            needs.erase(std::unique(needs.begin(), needs.end()), needs.end());
+            add("node:" + node.name, std::move(action), std::move(needs));
+        }
+    }
+
+    void add_models(const Resolutions& resolutions) {
+        std::map<fs::path, std::string> taken;
+        for (const auto& model : pod_.models) {
+            FetchModel fetch{.source = fetch::parse_source(model.source),
+                             .resolved = {},
+                             .folder = model.to,
+                             .name = model.name,
+                             .sha256 = model.sha256,
+                             .layout = model.layout,
+                             .unpack = model.unpack,
+                             .allow_pickle = model.allow_pickle,
+                             .target = {}};
+            if (fs::path{model.to}.is_absolute()) fetch.folder = place(model.to).string();
+            if (const auto it = resolutions.find(fetch.source.text); it != resolutions.end()) {
+                fetch.resolved = it->second;
+            }
+            place_model(fetch, plan_.places);
+            if (!fetch.target.empty() && !fetch.unpack) {
+                const auto [other, fresh] = taken.emplace(fetch.target, model.source);
+                if (!fresh) {
+                    throw Error{ErrorKind::template_,
+                                fmt::format("{} and {} would both be stored as {}", other->second,
+                                            model.source, fetch.target.string()),
+                                "give one of them another name: or to:"};
+                }
+            }
+            std::string id = model_step_id(fetch, plan_.places);
+            // Two archives may be unpacked into one folder.
+            if (fetch.unpack && plan_.find(id)) id += "#" + fetch.source.text;
+            const bool in_comfyui = !plan_.places.comfyui.empty() && !fs::path{fetch.folder}.is_absolute();
+            Step& step = add(std::move(id), std::move(fetch), {"preflight"});
+            step.optional = model.optional;
+            if (in_comfyui) step.placed_after = "comfyui.clone";
+        }
+    }
+
+    EnvironmentSpec python_spec() const {
+        EnvironmentSpec spec;
+        spec.name = "python";
+        spec.settings = pod_.python;
+        spec.path = plan_.places.environment;
+        split(pod_.python.requirements, spec.requirement_files, spec.requirement_lines);
+        split(pod_.python.constraints, spec.constraint_files, spec.constraint_lines);
+        spec.comfyui = plan_.places.comfyui;
+        spec.custom_nodes = plan_.places.custom_nodes;
+        return spec;
+    }
+
+    void split(const std::vector<std::string>& given, std::vector<fs::path>& files,
+               std::vector<std::string>& lines) const {
+        for (const auto& text : given) {
+            if (is_requirement_file(text)) {
+                files.push_back(place(text));
+            } else {
+                lines.push_back(text);
+            }
+        }
+    }
+
+    void need_files(std::vector<std::string>& needs, const EnvironmentSpec& spec) const {
+        for (const auto* files : {&spec.requirement_files, &spec.constraint_files}) {
+            for (const auto& file : *files) {
+                for (const auto& source : sources_) {
+                    if (is_inside(file, source.path)) needs.push_back(source.step);
+                }
+            }
+        }
+        if (!pod_.system_packages.empty()) needs.push_back("system.packages");
+    }
+
+    void add_environment() {
+        if (!pod_.comfyui && pod_.python.requirements.empty()) return;
+        const EnvironmentSpec spec = python_spec();
+        std::vector<std::string> ready{"preflight"};
+        if (pod_.python.environment == tmpl::EnvironmentKind::venv) {
+            // Debian's own python3 may be among the packages.
+            auto needs = needs_of(spec.path);
+            if (!pod_.system_packages.empty()) needs.push_back("system.packages");
+            add("python.venv", CreateEnvironment{spec}, std::move(needs)).exclusive = spec.path;
+            ready.emplace_back("python.venv");
+        }
+        auto needs = ready;
+        if (pod_.comfyui) needs.emplace_back("comfyui.clone");
+        for (const auto& node : pod_.custom_nodes) needs.push_back("node:" + node.name);
+        need_files(needs, spec);
+        add("python.resolve", ResolveEnvironment{spec}, needs).exclusive = spec.path;
+        add("python.install", InstallEnvironment{spec}, {"python.resolve"}).exclusive = spec.path;
+        for (const auto& node : pod_.custom_nodes) {
+            if (!node.install_script) continue;
+            add("node:" + node.name + ".install",
+                InstallScript{plan_.places.custom_nodes / node.name, spec},
+                {"python.install", "node:" + node.name})
+                .exclusive = spec.path;
+        }
+    }
+
+    void add_services() {
+        for (const auto& service : pod_.services) {
+            if (!service.requirements) continue;
+            EnvironmentSpec spec;
+            spec.name = "service:" + service.name;
+            spec.settings = pod_.python;
+            spec.settings.environment = tmpl::EnvironmentKind::venv;
+            spec.settings.overrides.clear();
+            spec.path = service_environment(plan_.places, service.name);
+            split(*service.requirements, spec.requirement_files, spec.requirement_lines);
+            // The pins of a service are its own: a torch that it names may stand before the image's.
+            spec.hold_torch = false;
+            auto needs = std::vector<std::string>{"preflight"};
+            need_files(needs, spec);
+            add("service:" + service.name + ".environment", BuildEnvironment{spec}, std::move(needs))
+                .exclusive = spec.path;
+        }
+    }
+
+    // Behind all that it needs, otherwise in the order in which it was added.
+    void sort_by_needs() {
+        std::vector<Step> sorted;
+        std::set<std::string> done;
+        while (!plan_.steps.empty()) {
+            const auto next = std::find_if(plan_.steps.begin(), plan_.steps.end(), [&](const Step& step) {
+                return std::all_of(step.needs.begin(), step.needs.end(),
+                                   [&](const auto& id) { return done.contains(id); });
+            });
+            if (next == plan_.steps.end()) {
+                throw Error{ErrorKind::template_,
+                            fmt::format("{} lies in a folder that waits for it", plan_.steps.front().id),
+                            "give the repositories paths that do not contain each other"};
+            }
+            done.insert(next->id);
+            sorted.push_back(std::move(*next));
+            plan_.steps.erase(next);
+        }
+        plan_.steps = std::move(sorted);
+    }
+
+    const tmpl::Template& pod_;
+    Plan plan_;
+    std::vector<Source> sources_;
+};
+
+}  // namespace
+
+const Step* Plan::find(std::string_view id) const {
+    const auto it = std::find_if(steps.begin(), steps.end(), [&](const Step& step) { return step.id == id; });
+    return it == steps.end() ? nullptr : &*it;
+}
+
+Lane lane_of(const Step& step) {
+    return std::holds_alternative<FetchModel>(step.action) ? Lane::download : Lane::work;
+}
+
+Plan build_plan(const tmpl::Template& pod, const fs::path& root, const Resolutions& resolutions) {
+    return Builder{pod, root}.build(resolutions);
+}
+
+Plan only(const Plan& plan, std::span<const std::string> ids) {
+    std::vector<std::string> known;
+    for (const auto& step : plan.steps) known.push_back(step.id);
+    std::set<std::string> wanted;
+    std::vector<std::string> open(ids.begin(), ids.end());
+    while (!open.empty()) {
+        const std::string id = open.back();
+        open.pop_back();
+        const Step* step = plan.find(id);
+        if (!step) {
+            const auto near = nearest(id, known);
+            throw Error{ErrorKind::usage, fmt::format("--only {}: there is no such step", id),
+                        near ? fmt::format("did you mean {}?", *near)
+                             : "`podctl plan` lists the steps of a template"};
+        }
+        if (!wanted.insert(id).second) continue;
+        open.insert(open.end(), step->needs.begin(), step->needs.end());
+        if (!step->placed_after.empty()) open.push_back(step->placed_after);
+    }
+    Plan part{.places = plan.places, .steps = {}};
+    for (const auto& step : plan.steps) {
+        if (wanted.contains(step.id)) part.steps.push_back(step);
+    }
+    return part;
+}
+
+Bill bill_of(const Plan& plan, std::span<const Assessment> assessments) {
+    Bill bill;
+    for (const auto& assessment : assessments) {
+        const Step* step = plan.find(assessment.step);
+        if (!step || assessment.change == Change::keep) continue;
+        if (!std::holds_alternative<FetchModel>(step->action)) continue;
+        if (!assessment.download) {
+            ++bill.unknown;
+            continue;
+        }
+        bill.download = bill.download + *assessment.download;
+        // An archive and what comes out of it lie there together for a while.
+        const bool unpack = std::get<FetchModel>(step->action).unpack;
+        bill.disk = bill.disk + Bytes{assessment.download->count * (unpack ? 2 : 1)};
+    }
+    return bill;
+}
+
+}  // namespace podctl::plan

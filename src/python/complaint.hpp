@@ -1,0 +1,18 @@
+#pragma once
+
+#include "podctl/base/error.hpp"
+#include "podctl/python/python.hpp"
+
+#include "call.hpp"
+#include "demand.hpp"
+
+namespace podctl::python {
+
+// What a failed resolution means, led back to the files and lines that ask.
+Error resolution_error(const Finished& finished, const Demand& demand, const Installer& installer,
+                       const Settings& settings);
+
+// What a failed install means.
+Error install_error(const Finished& finished, const Installer& installer, const Settings& settings);
+
+}  // namespace podctl::python

@@ -1,0 +1,171 @@
+#include "demand.hpp"
+
+#include "podctl/base/names.hpp"
+
+#include "specifier.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cctype>
+#include <regex>
+
+namespace podctl::python {
+
+namespace {
+
+using Kind = Requirement::Kind;
+
+void sort_in(std::vector<Requirement> lines, Demand& demand) {
+    for (Requirement& line : lines) {
+        switch (line.kind) {
+            case Kind::requirement:
+                demand.requirements.push_back(std::move(line));
+                break;
+            case Kind::constraint:
+                demand.constraints.push_back(std::move(line));
+                break;
+            case Kind::option: {
+                const auto& options = demand.options;
+                if (std::find(options.begin(), options.end(), line.for_installer) ==
+                    options.end()) {
+                    demand.options.push_back(line.for_installer);
+                }
+                break;
+            }
+            case Kind::ignored_option:
+                demand.ignored.push_back(
+                    fmt::format("{}: {} is left out: it would hold for every package", line.where(),
+                                line.text));
+                break;
+        }
+    }
+}
+
+std::vector<Requirement> as_constraints(std::vector<Requirement> lines) {
+    for (Requirement& line : lines) {
+        if (line.kind == Kind::requirement) line.kind = Kind::constraint;
+    }
+    return lines;
+}
+
+void hold(const ResolveRequest& request, const Interpreter& base, Demand& demand) {
+    for (const std::string& wanted : request.hold) {
+        const std::string name = normalise_name(wanted);
+        for (const Package& package : request.inherited) {
+            if (package.name != name) continue;
+            demand.held.insert(name);
+            if (!is_version(package.version)) continue;  // uv would refuse the whole file
+            const std::string pin = package.name + "==" + package.version;
+            demand.constraints.push_back(
+                {.kind = Kind::constraint,
+                 .label = fmt::format("kept as {} has it", base.path.string()),
+                 .name = name,
+                 .text = pin,
+                 .for_installer = pin});
+        }
+    }
+}
+
+std::string comparable(std::string_view version) {
+    std::string out;
+    for (std::size_t at = 0; at < version.size(); ++at) {
+        const bool starts_number =
+            at == 0 || std::isdigit(static_cast<unsigned char>(version[at - 1])) == 0;
+        const bool goes_on = at + 1 < version.size() &&
+                             std::isdigit(static_cast<unsigned char>(version[at + 1])) != 0;
+        if (version[at] == '0' && starts_number && goes_on) {
+            version.remove_prefix(at + 1);
+            return out + comparable(version);
+        }
+        const char c = version[at];
+        out.push_back(c == '-' || c == '_'
+                          ? '.'
+                          : static_cast<char>(std::tolower(static_cast<unsigned char>(c))));
+    }
+    return out;
+}
+
+// The version of `name==version`, or empty.
+std::string_view pinned_version(std::string_view text) {
+    const auto at = text.find("==");
+    if (at == std::string_view::npos || text.find(" @ ") != std::string_view::npos) return {};
+    text = text.substr(0, text.find(';'));
+    auto version = text.substr(at + 2);
+    version = version.substr(version.starts_with('=') ? 1 : 0);
+    return version.find(',') == std::string_view::npos ? trim(version) : std::string_view{};
+}
+
+std::string with_hashes(const std::string& pin, const std::string& name, const Demand& demand) {
+    std::set<std::string> hashes;
+    for (const Requirement& asked : demand.requirements) {
+        if (asked.name != name || !same_version(pinned_version(asked.text), pinned_version(pin)))
+            continue;
+        hashes.insert(asked.hashes.begin(), asked.hashes.end());
+    }
+    std::string line = pin;
+    for (const std::string& hash : hashes)
+        line += " " + hash;
+    return line;
+}
+
+}  // namespace
+
+Demand read_demand(const ResolveRequest& request, const Interpreter& base,
+                   const std::vector<std::string>& constraint_files) {
+    Demand demand{.inherited = request.inherited};
+    for (const RequirementSource& source : request.requirements)
+        sort_in(read_source(source), demand);
+    sort_in(read_lines(request.constraints, "python.constraints", Kind::constraint), demand);
+    for (const std::string& file : constraint_files) {
+        if (file.find("://") != std::string::npos) continue;
+        sort_in(as_constraints(read_source({.file = file, .label = "pip's configuration"})),
+                demand);
+    }
+    for (const std::string& name : request.exclude)
+        demand.excluded.insert(normalise_name(name));
+    for (Requirement& line : read_lines(request.overrides, "python.overrides", Kind::requirement)) {
+        if (!demand.excluded.contains(line.name)) demand.overrides.push_back(std::move(line));
+    }
+    hold(request, base, demand);
+    return demand;
+}
+
+std::string file_of(const std::vector<Requirement>& lines) {
+    std::string text;
+    for (const Requirement& line : lines)
+        text += line.for_installer + "\n";
+    return text;
+}
+
+bool is_version(const std::string& text) {
+    static const std::regex pep440{
+        R"((\d+!)?\d+(\.\d+)*([-_.]?(a|b|c|rc|alpha|beta|pre|preview)[-_.]?\d*)?)"
+        R"((-\d+|[-_.]?(post|rev|r)[-_.]?\d*)?([-_.]?dev[-_.]?\d*)?(\+[a-z0-9]+([-_.][a-z0-9]+)*)?)",
+        std::regex::icase};
+    return std::regex_match(text, pep440);
+}
+
+bool same_version(std::string_view a, std::string_view b) {
+    return comparable(a) == comparable(b);
+}
+
+std::vector<std::string> to_install(const std::vector<std::string>& resolved,
+                                    const Demand& demand) {
+    std::vector<std::string> pins;
+    for (const std::string& line : resolved) {
+        const std::string name = parse_specifier(line).name;
+        if (demand.held.contains(name) || demand.excluded.contains(name)) continue;
+        const auto version = pinned_version(line);
+        const bool there =
+            !version.empty() && std::any_of(demand.inherited.begin(), demand.inherited.end(),
+                                            [&](const Package& package) {
+                                                return package.name == name &&
+                                                       same_version(package.version, version);
+                                            });
+        if (!there) pins.push_back(version.empty() ? line : with_hashes(line, name, demand));
+    }
+    return pins;
+}
+
+}  // namespace podctl::python

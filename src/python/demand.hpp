@@ -1,0 +1,45 @@
+#pragma once
+
+#include "podctl/python/python.hpp"
+
+#include "requirement.hpp"
+
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace podctl::python {
+
+// A ResolveRequest, read.
+struct Demand {
+    std::vector<Requirement> requirements = {};
+    // Those by -c, the template's, pip's own, and what is held.
+    std::vector<Requirement> constraints = {};
+    std::vector<Requirement> overrides = {};
+    std::vector<std::string> options = {};  // index options of the files
+    std::vector<std::string> ignored = {};  // options that are left out, with their place
+    std::vector<Package> inherited = {};
+    std::set<std::string> held = {};
+    std::set<std::string> excluded = {};
+};
+
+// Throws Error{python} for a line that cannot be read.
+Demand read_demand(const ResolveRequest& request, const Interpreter& base,
+                   const std::vector<std::string>& constraint_files);
+
+// A requirements file for the installer, a line each, so that its words about a line can be led
+// back.
+std::string file_of(const std::vector<Requirement>& lines);
+
+// What PEP 440 takes as a version: an installed package may have called itself anything.
+bool is_version(const std::string& text);
+
+// True when two version texts are the same version (leading zeros and case aside).
+bool same_version(std::string_view a, std::string_view b);
+
+// What is to be installed of a resolution: not what is held, excluded, or inherited at that
+// version. Hashes that a file gave for exactly that version go along.
+std::vector<std::string> to_install(const std::vector<std::string>& resolved, const Demand& demand);
+
+}  // namespace podctl::python

@@ -1,0 +1,157 @@
+#include "podctl/base/error.hpp"
+#include "podctl/base/file.hpp"
+#include "podctl/base/names.hpp"
+#include "podctl/base/process.hpp"
+#include "podctl/python/python.hpp"
+
+#include "call.hpp"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <cctype>
+
+namespace podctl::python {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* marker_name = ".podctl-environment";
+
+void write_marker(const fs::path& environment, const nlohmann::json& content) {
+    write_file_atomically(environment / marker_name, content.dump() + "\n");
+}
+
+enum class Standing { absent, finished, unfinished, foreign };
+
+Standing standing(const fs::path& path) {
+    if (fs::symlink_status(path).type() == fs::file_type::not_found) return Standing::absent;
+    if (!fs::is_directory(path)) return Standing::foreign;
+    if (is_ours(path))
+        return finished_fingerprint(path) ? Standing::finished : Standing::unfinished;
+    return fs::is_empty(path) ? Standing::absent : Standing::foreign;
+}
+
+// The marker goes last and the folder stays: what is left after a kill in here must still be ours.
+void empty(const fs::path& environment) {
+    for (const auto& entry : fs::directory_iterator(environment)) {
+        if (entry.path().filename() != marker_name) remove_tree(entry.path());
+    }
+}
+
+// A path as a Python bytes literal: a .pth file is read in the locale's encoding, so it stays
+// ASCII.
+std::string bytes_literal(const std::string& path) {
+    std::string out = "b'";
+    for (const char c : path) {
+        const auto byte = static_cast<unsigned char>(c);
+        const bool plain = byte >= 0x20 && byte < 0x7F && c != '\'' && c != '\\';
+        out += plain ? std::string(1, c) : fmt::format("\\x{:02x}", byte);
+    }
+    return out + "'";
+}
+
+void inherit(const fs::path& environment, const Interpreter& base) {
+    const auto numbers = split(base.version, '.');
+    const fs::path folder = environment / "lib" /
+                            fmt::format("python{}.{}", numbers.at(0), numbers.at(1)) /
+                            "site-packages";
+    std::string text;
+    for (const std::string& site : base.site_packages) {
+        text +=
+            fmt::format("import os, site; site.addsitedir(os.fsdecode({}))\n", bytes_literal(site));
+    }
+    write_file_atomically(folder / "_inherit.pth", text);
+}
+
+Command venv_command(const fs::path& path, const Interpreter& base, const Installer& installer,
+                     const Settings& settings) {
+    if (installer.kind == InstallerKind::uv) {
+        Command command = call_of(installer, settings, path);
+        for (const std::string& word :
+             {std::string{"venv"}, std::string{"--quiet"}, std::string{"--allow-existing"},
+              std::string{"--python"}, base.path.string(), path.string()}) {
+            command.argv.push_back(word);
+        }
+        return command;
+    }
+    if (!base.has_venv) {
+        throw Error{ErrorKind::python, fmt::format("{} has no venv module", base.path.string()),
+                    "install it (apt-get install python3-venv), or use uv (python.installer: uv)"};
+    }
+    return {.argv = {base.path.string(), "-I", "-m", "venv", "--without-pip", path.string()},
+            .environment = settings.environment};
+}
+
+}  // namespace
+
+fs::path environment_python(const fs::path& environment) {
+    return environment / "bin" / "python";
+}
+
+bool is_ours(const fs::path& environment) {
+    return file_stamp(environment / marker_name).has_value();
+}
+
+std::optional<std::string> finished_fingerprint(const fs::path& environment) {
+    const auto text = read_file_if_exists(environment / marker_name);
+    if (!text) return std::nullopt;
+    const auto marker = nlohmann::json::parse(*text, nullptr, /*allow_exceptions=*/false);
+    if (!marker.is_object() || !marker.contains("fingerprint") ||
+        !marker["fingerprint"].is_string()) {
+        return std::nullopt;
+    }
+    if (!file_stamp(environment_python(environment))) return std::nullopt;
+    return marker["fingerprint"].get<std::string>();
+}
+
+void mark_finished(const fs::path& environment, const std::string& fingerprint) {
+    if (!is_ours(environment)) {
+        throw Error{
+            ErrorKind::internal,
+            fmt::format("{} is marked finished, but podctl did not make it", environment.string())};
+    }
+    write_marker(environment, {{"state", "finished"}, {"fingerprint", fingerprint}});
+}
+
+void mark_unfinished(const fs::path& environment) {
+    if (is_ours(environment)) write_marker(environment, {{"state", "unfinished"}});
+}
+
+fs::path create_environment(const EnvironmentRequest& request, const Interpreter& base,
+                            const Installer& installer, const Settings& settings,
+                            std::stop_token stop) {
+    const fs::path python = environment_python(request.path);
+    switch (standing(request.path)) {
+        case Standing::finished:
+            return python;
+        case Standing::foreign:
+            throw Error{ErrorKind::conflict,
+                        fmt::format("{} is there already and podctl did not make it",
+                                    request.path.string()),
+                        "move it away, or set python.path to another folder"};
+        case Standing::unfinished:
+            empty(request.path);
+            break;
+        case Standing::absent:
+            create_folders(request.path);
+            break;
+    }
+    // Before anything else stands there, so that a kill leaves nothing that looks foreign.
+    write_marker(request.path, {{"state", "unfinished"}});
+
+    const Finished finished =
+        run_installer(venv_command(request.path, base, installer, settings), settings, stop);
+    if (!finished.status.ok() || !file_stamp(python)) {
+        throw Error{
+            ErrorKind::python,
+            fmt::format("{} cannot be made an environment ({}): {}", request.path.string(),
+                        finished.status.describe(), tail_of(finished.words)),
+            "look at the words of the installer above; `podctl doctor` checks the interpreter"};
+    }
+    if (request.inherit) inherit(request.path, base);
+    return python;
+}
+
+}  // namespace podctl::python

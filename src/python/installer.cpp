@@ -1,0 +1,130 @@
+#include "podctl/base/error.hpp"
+#include "podctl/base/file.hpp"
+#include "podctl/base/names.hpp"
+#include "podctl/base/process.hpp"
+#include "podctl/python/python.hpp"
+
+#include "call.hpp"
+
+#include <fmt/format.h>
+
+namespace podctl::python {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+void say(const Settings& settings, const std::string& line) {
+    if (settings.on_line) settings.on_line(line);
+}
+
+// A program named uv may be a version manager's stand-in that only says that there is none.
+bool works(const fs::path& uv, std::stop_token stop) {
+    const Captured captured = run_captured({.argv = {uv.string(), "--version"}}, stop,
+                                           {.timeout = std::chrono::seconds{60}});
+    return captured.status.ok() && captured.output.starts_with("uv ");
+}
+
+std::optional<fs::path> uv_that_is_there(const fs::path& tools, std::stop_token stop) {
+    const auto brought = find_program((tools / "uv" / "bin" / "uv").string());
+    if (brought) return brought;
+    const auto installed = find_program("uv");
+    if (installed && works(*installed, stop)) return installed;
+    return std::nullopt;
+}
+
+// The interpreter's pip, or that of a venv made for it.
+fs::path python_with_pip(const Interpreter& interpreter, const fs::path& tools,
+                         const Settings& settings, std::stop_token stop) {
+    if (interpreter.has_pip) return interpreter.path;
+    const std::string missing = fmt::format("{} has no pip", interpreter.path.string());
+    const std::string hint = "install one (apt-get install python3-pip), or put uv into PATH";
+    if (!interpreter.has_ensurepip || !interpreter.has_venv)
+        throw Error{ErrorKind::python, missing, hint};
+    const fs::path folder = tools / "pip";
+    const fs::path python = environment_python(folder);
+    if (file_stamp(folder / "bin" / "pip")) return python;
+    remove_tree(folder);
+    create_folders(tools);
+    const Finished made = run_installer(
+        {.argv = {interpreter.path.string(), "-I", "-m", "venv", folder.string()}}, settings, stop);
+    if (!made.status.ok()) {
+        throw Error{ErrorKind::python,
+                    fmt::format("{}, and a venv with pip cannot be made: {}", missing,
+                                tail_of(made.words, 3)),
+                    hint};
+    }
+    return python;
+}
+
+// Into a folder that is renamed when it is whole: a uv of which a half is there would be taken for
+// good.
+// --target works where PEP 668 forbids an install.
+fs::path bring_uv(const Interpreter& interpreter, const fs::path& tools, const Settings& settings,
+                  std::stop_token stop) {
+    const fs::path python = python_with_pip(interpreter, tools, settings, stop);
+    const fs::path partial = tools / "uv.partial";
+    remove_tree(partial);
+    create_folders(tools);
+    Command command = call_of({InstallerKind::pip, python, interpreter.pip_settings}, settings);
+    for (const std::string& word :
+         {std::string{"install"}, std::string{"--no-deps"}, std::string{"--only-binary=:all:"},
+          std::string{"--target"}, fs::absolute(partial).string(), std::string{"uv"}}) {
+        command.argv.push_back(word);
+    }
+    const Finished finished = run_installer(command, settings, stop);
+    const fs::path uv = tools / "uv" / "bin" / "uv";
+    if (!finished.status.ok() || !works(partial / "bin" / "uv", stop)) {
+        throw Error{ErrorKind::python, "uv cannot be brought by pip: " + tail_of(finished.words, 4),
+                    "install uv yourself, or set python.installer: pip"};
+    }
+    remove_tree(tools / "uv");
+    rename_durably(partial, tools / "uv");
+    return uv;
+}
+
+Installer pip_of(const Interpreter& interpreter, const fs::path& tools, const Settings& settings,
+                 std::stop_token stop) {
+    Installer pip{InstallerKind::pip, python_with_pip(interpreter, tools, settings, stop),
+                  interpreter.pip_settings};
+    // --python and --report came with pip 22.
+    const auto version = interpreter.version_of("pip");
+    const auto numbers = split(version.value_or("22.3"), '.');
+    const auto number = [&](std::size_t i) {
+        return i < numbers.size() ? std::atoi(numbers[i].c_str()) : 0;
+    };
+    if (number(0) < 22 || (number(0) == 22 && number(1) < 3)) {
+        throw Error{
+            ErrorKind::python,
+            fmt::format("{} has pip {}; 22.3 or newer is needed", interpreter.path.string(),
+                        *version),
+            "upgrade it (python -m pip install --upgrade pip), or set python.installer: uv"};
+    }
+    return pip;
+}
+
+}  // namespace
+
+Installer find_installer(InstallerChoice choice, const Interpreter& interpreter,
+                         const fs::path& tools, const Settings& settings, std::stop_token stop) {
+    if (choice == InstallerChoice::pip) return pip_of(interpreter, tools, settings, stop);
+    if (const auto uv = uv_that_is_there(tools, stop)) {
+        return {InstallerKind::uv, *uv, interpreter.pip_settings};
+    }
+    if (settings.offline) {
+        if (choice == InstallerChoice::automatic) return pip_of(interpreter, tools, settings, stop);
+        throw Error{ErrorKind::python, "uv is not there, and offline it cannot be brought",
+                    "run once without --offline, or set python.installer: pip"};
+    }
+    try {
+        return {InstallerKind::uv, bring_uv(interpreter, tools, settings, stop),
+                interpreter.pip_settings};
+    } catch (const Error& error) {
+        const bool given_up = error.kind() != ErrorKind::python || choice == InstallerChoice::uv;
+        if (given_up) throw;
+        say(settings, error.message() + "; going on with pip");
+    }
+    return pip_of(interpreter, tools, settings, stop);
+}
+
+}  // namespace podctl::python

@@ -1,0 +1,340 @@
+#include "requirement.hpp"
+
+#include "podctl/base/error.hpp"
+#include "podctl/base/file.hpp"
+#include "podctl/base/names.hpp"
+#include "podctl/base/url.hpp"
+
+#include "decode.hpp"
+#include "specifier.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cctype>
+#include <cstdlib>
+#include <regex>
+#include <set>
+#include <utility>
+
+namespace podctl::python {
+
+namespace {
+
+namespace fs = std::filesystem;
+using Kind = Requirement::Kind;
+
+struct LogicalLine {
+    int number = 0;
+    std::string text;
+};
+
+bool is_comment(std::string_view line) {
+    return trim(line).starts_with('#');
+}
+
+// A # is a comment at the start or after white space only: URLs have fragments.
+std::string without_comment(std::string_view line) {
+    for (std::size_t at = 0; at < line.size(); ++at) {
+        if (line[at] != '#') continue;
+        const bool starts = at == 0 || std::isspace(static_cast<unsigned char>(line[at - 1])) != 0;
+        if (starts) return std::string{trim(line.substr(0, at))};
+    }
+    return std::string{trim(line)};
+}
+
+// As pip joins them: a backslash goes on in the next line, but not at the end of a comment, and the
+// number is the first line's.
+std::vector<LogicalLine> logical_lines(std::string_view text) {
+    std::vector<LogicalLine> lines;
+    LogicalLine joined;
+    const auto finish = [&](std::string_view last, int number) {
+        if (joined.number == 0) joined.number = number;
+        joined.text += last;
+        joined.text = without_comment(joined.text);
+        if (!joined.text.empty()) lines.push_back(joined);
+        joined = {};
+    };
+    int number = 0;
+    for (std::string& line : split(text, '\n')) {
+        ++number;
+        if (line.ends_with('\r')) line.pop_back();
+        if (is_comment(line)) {
+            finish(" " + line, number);
+        } else if (line.ends_with('\\')) {
+            line.pop_back();
+            if (joined.number == 0) joined.number = number;
+            joined.text += line;
+        } else {
+            finish(line, number);
+        }
+    }
+    finish("", number);
+    return lines;
+}
+
+std::vector<std::string> words_of(std::string_view text) {
+    std::vector<std::string> words;
+    std::string word;
+    bool open = false;
+    char quote = 0;
+    for (const char c : text) {
+        if (quote != 0) {
+            if (c == quote) {
+                quote = 0;
+            } else {
+                word.push_back(c);
+            }
+        } else if (c == '"' || c == '\'') {
+            quote = c;
+            open = true;
+        } else if (std::isspace(static_cast<unsigned char>(c)) == 0) {
+            word.push_back(c);
+            open = true;
+        } else if (open) {
+            words.push_back(std::exchange(word, {}));
+            open = false;
+        }
+    }
+    if (open) words.push_back(word);
+    return words;
+}
+
+// ${NAME}, as pip fills it in; a variable that is not set stays as it is.
+std::string with_variables(const std::string& text) {
+    static const std::regex variable{R"(\$\{([A-Z0-9_]+)\})"};
+    std::string out;
+    auto rest = text.cbegin();
+    for (std::sregex_iterator at{text.begin(), text.end(), variable}, end; at != end; ++at) {
+        out.append(rest, (*at)[0].first);
+        const char* value = std::getenv((*at)[1].str().c_str());
+        out += value != nullptr ? value : (*at)[0].str();
+        rest = (*at)[0].second;
+    }
+    return out.append(rest, text.cend());
+}
+
+std::string absolute(const fs::path& folder, const std::string& target) {
+    if (target.find("://") != std::string::npos || target.starts_with("file:")) return target;
+    return fs::absolute(folder / with_variables(target)).lexically_normal().string();
+}
+
+enum class Meaning {
+    requirements,
+    constraints,
+    editable,
+    index,
+    extra_index,
+    links,
+    binary,
+    flag,
+    value
+};
+
+struct Option {
+    std::string_view name;
+    Meaning meaning;
+};
+
+// What pip allows in a file. `flag` and `value` are options that are left out: said by one file
+// they would hold for every package of the joint resolution.
+constexpr Option options[] = {
+    {"-r", Meaning::requirements},
+    {"--requirement", Meaning::requirements},
+    {"-c", Meaning::constraints},
+    {"--constraint", Meaning::constraints},
+    {"-e", Meaning::editable},
+    {"--editable", Meaning::editable},
+    {"-i", Meaning::index},
+    {"--index-url", Meaning::index},
+    {"--pypi-url", Meaning::index},
+    {"--extra-index-url", Meaning::extra_index},
+    {"-f", Meaning::links},
+    {"--find-links", Meaning::links},
+    {"--no-binary", Meaning::binary},
+    {"--only-binary", Meaning::binary},
+    {"--no-index", Meaning::flag},
+    {"--pre", Meaning::flag},
+    {"--prefer-binary", Meaning::flag},
+    {"--require-hashes", Meaning::flag},
+    {"--trusted-host", Meaning::value},
+    {"--use-feature", Meaning::value},
+    {"--config-settings", Meaning::value},
+    {"--global-option", Meaning::value},
+};
+
+const Option* find_option(std::string_view name) {
+    const auto* found = std::find_if(std::begin(options), std::end(options),
+                                     [&](const Option& option) { return option.name == name; });
+    return found == std::end(options) ? nullptr : found;
+}
+
+class Reader {
+public:
+    explicit Reader(std::string label) : label_(std::move(label)) {}
+
+    void read_file(const fs::path& file, Kind kind) {
+        // A cycle of -r is a mistake that harms nobody; a file may be both required and constrain.
+        if (!seen_.emplace(fs::weakly_canonical(file), kind).second) return;
+        const auto text = decode_text(podctl::read_file(file));
+        if (!text) {
+            throw Error{ErrorKind::python, fmt::format("{}: not a text file", file.string()),
+                        "save it as UTF-8"};
+        }
+        for (const LogicalLine& line : logical_lines(*text))
+            read_line(file, line, kind);
+    }
+
+    void read_line(const fs::path& file, const LogicalLine& line, Kind kind) {
+        Requirement here{.kind = kind, .file = file, .line = line.number, .label = label_};
+        here.text = line.text;
+        if (line.text.starts_with('-')) return read_options(here);
+        add(std::move(here), {});
+    }
+
+    std::vector<Requirement> take() { return std::move(found_); }
+
+private:
+    [[noreturn]] static void refuse(const Requirement& here, const std::string& why) {
+        throw Error{ErrorKind::python, fmt::format("{}: {}: {}", here.where(), why, here.text),
+                    "correct the line; a requirement looks like name>=1.0"};
+    }
+
+    // A requirement line, perhaps with options behind it. `prefix` is "-e " for an editable one.
+    void add(Requirement here, const std::string& prefix) {
+        static const std::regex per_line{R"(\s--[a-z])"};
+        std::smatch match;
+        if (std::regex_search(here.text, match, per_line)) {
+            const auto at = static_cast<std::size_t>(match.position());
+            const auto words = words_of(std::string_view{here.text}.substr(at));
+            for (std::size_t i = 0; i < words.size(); ++i) {
+                if (words[i].starts_with("--hash=")) here.hashes.push_back(words[i]);
+                if (words[i] == "--hash" && i + 1 < words.size()) {
+                    here.hashes.push_back("--hash=" + words[i + 1]);
+                }
+            }
+            here.text = std::string{trim(std::string_view{here.text}.substr(0, at))};
+        }
+        const Specifier specifier = parse_specifier(here.text);
+        if (specifier.form == Specifier::Form::invalid) refuse(here, "no requirement");
+        here.name = specifier.name;
+        here.for_installer = prefix + here.text;
+        if (!specifier.target.empty()) {
+            const auto at = here.for_installer.rfind(specifier.target);
+            std::string target = absolute(here.file.parent_path(), specifier.target);
+            // Behind `name @` pip takes a URL only.
+            const bool behind_name = specifier.form == Specifier::Form::named;
+            if (behind_name && target.starts_with('/'))
+                target = "file://" + percent_encode(target, "/");
+            here.for_installer.replace(at, specifier.target.size(), target);
+        }
+        here.text = prefix + here.text;
+        found_.push_back(std::move(here));
+    }
+
+    void read_options(const Requirement& here) {
+        const auto words = words_of(here.text);
+        for (std::size_t i = 0; i < words.size(); ++i) {
+            std::string name = words[i].substr(0, words[i].find('='));
+            std::optional<std::string> value;
+            if (name.size() < words[i].size()) value = words[i].substr(name.size() + 1);
+            if (!name.starts_with("--") && name.size() > 2) {  // -rfile
+                value = words[i].substr(2);
+                name = name.substr(0, 2);
+            }
+            const Option* option = find_option(name);
+            if (option == nullptr) refuse(here, "unknown option " + name);
+            if (option->meaning != Meaning::flag && !value) {
+                if (++i == words.size()) refuse(here, name + " wants a value");
+                value = words[i];
+            }
+            if (option->meaning == Meaning::editable) {
+                Requirement editable = here;
+                editable.text = *value;
+                return add(std::move(editable), "-e ");
+            }
+            apply(*option, value.value_or(""), here);
+        }
+    }
+
+    void apply(const Option& option, const std::string& value, Requirement here) {
+        switch (option.meaning) {
+            case Meaning::requirements:
+                return include(value, here, here.kind);
+            case Meaning::constraints:
+                return include(value, here, Kind::constraint);
+            // A second --index-url is an error to uv; for a joint resolution all indexes are asked.
+            case Meaning::index:
+            case Meaning::extra_index:
+                here.for_installer = "--extra-index-url " + value;
+                break;
+            case Meaning::links:
+                here.for_installer = "--find-links " + absolute(here.file.parent_path(), value);
+                break;
+            case Meaning::binary:
+                here.for_installer = fmt::format("{} {}", option.name, value);
+                break;
+            case Meaning::editable:
+                return;
+            case Meaning::flag:
+            case Meaning::value:
+                here.kind = Kind::ignored_option;
+                found_.push_back(std::move(here));
+                return;
+        }
+        here.kind = Kind::option;
+        found_.push_back(std::move(here));
+    }
+
+    void include(const std::string& value, const Requirement& here, Kind kind) {
+        if (value.find("://") != std::string::npos) {
+            refuse(here, "a requirements file by URL is not read; bring it as a file");
+        }
+        const fs::path file = here.file.parent_path() / with_variables(value);
+        if (!fs::is_regular_file(file)) refuse(here, file.string() + " does not exist");
+        read_file(file, kind);
+    }
+
+    std::string label_;
+    std::set<std::pair<fs::path, Kind>> seen_;
+    std::vector<Requirement> found_;
+};
+
+}  // namespace
+
+std::string Requirement::where() const {
+    if (!file.empty()) return fmt::format("{}:{}", file.string(), line);
+    return label.empty() ? "requirements" : label;
+}
+
+std::vector<Requirement> read_lines(const std::vector<std::string>& lines, const std::string& label,
+                                    Kind kind) {
+    Reader reader{label};
+    for (const std::string& line : lines) {
+        for (const LogicalLine& logical : logical_lines(line))
+            reader.read_line({}, logical, kind);
+    }
+    return reader.take();
+}
+
+std::vector<Requirement> read_source(const RequirementSource& source) {
+    if (source.file.empty()) return read_lines(source.lines, source.label, Kind::requirement);
+    Reader reader{source.label};
+    reader.read_file(source.file, Kind::requirement);
+    return reader.take();
+}
+
+std::vector<RequirementLine> read_requirements(const fs::path& file) {
+    std::vector<RequirementLine> lines;
+    for (Requirement& found : read_source({.file = file})) {
+        if (found.kind != Kind::requirement && found.kind != Kind::constraint) continue;
+        lines.push_back({.file = std::move(found.file),
+                         .line = found.line,
+                         .name = std::move(found.name),
+                         .text = std::move(found.text),
+                         .constraint = found.kind == Kind::constraint});
+    }
+    return lines;
+}
+
+}  // namespace podctl::python

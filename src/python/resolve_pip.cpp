@@ -1,0 +1,129 @@
+#include "podctl/base/error.hpp"
+#include "podctl/base/file.hpp"
+
+#include "call.hpp"
+#include "complaint.hpp"
+#include "resolvers.hpp"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+
+namespace podctl::python {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+bool names(const std::vector<Requirement>& lines, const std::string& name) {
+    return !name.empty() && std::any_of(lines.begin(), lines.end(),
+                                        [&](const Requirement& line) { return line.name == name; });
+}
+
+// pip knows neither overrides nor excludes, so the lines of files are replaced before it sees them.
+Demand as_pip_takes_it(Demand demand) {
+    std::vector<Requirement> needed;
+    for (const Requirement& override : demand.overrides) {
+        const bool asked = names(demand.requirements, override.name);
+        Requirement line = override;
+        line.kind = asked ? Requirement::Kind::requirement : Requirement::Kind::constraint;
+        (asked ? needed : demand.constraints).push_back(line);
+    }
+    std::erase_if(demand.requirements, [&](const Requirement& line) {
+        return demand.excluded.contains(line.name) || names(demand.overrides, line.name);
+    });
+    std::erase_if(demand.constraints, [&](const Requirement& line) {
+        const bool replaced =
+            names(demand.overrides, line.name) && line.label != "python.overrides";
+        return replaced && !demand.held.contains(line.name);
+    });
+    demand.requirements.insert(demand.requirements.end(), needed.begin(), needed.end());
+    return demand;
+}
+
+void refuse_downloads_offline(const Demand& demand, const Settings& settings) {
+    if (!settings.offline) return;
+    for (const Requirement& line : demand.requirements) {
+        const auto scheme = line.for_installer.find("://");
+        const bool is_remote =
+            scheme != std::string::npos && line.for_installer.find("file://") == std::string::npos;
+        if (is_remote) {
+            throw Error{
+                ErrorKind::network,
+                fmt::format("offline, and {} asks for a download: {}", line.where(), line.text),
+                "run once without --offline, or use uv, which has a cache for it"};
+        }
+    }
+}
+
+std::string line_of(const nlohmann::json& item) {
+    const auto& metadata = item.at("metadata");
+    const auto name = metadata.at("name").get<std::string>();
+    if (!item.value("is_direct", false))
+        return name + "==" + metadata.at("version").get<std::string>();
+    const auto& info = item.at("download_info");
+    std::string url = info.at("url").get<std::string>();
+    if (info.contains("vcs_info")) {
+        const auto& vcs = info.at("vcs_info");
+        url = fmt::format("{}+{}@{}", vcs.at("vcs").get<std::string>(), url,
+                          vcs.at("commit_id").get<std::string>());
+    }
+    if (info.contains("subdirectory"))
+        url += "#subdirectory=" + info.at("subdirectory").get<std::string>();
+    const bool editable = info.contains("dir_info") && info.at("dir_info").value("editable", false);
+    return editable ? "-e " + url : name + " @ " + url;
+}
+
+std::vector<std::string> read_report(const fs::path& report) {
+    try {
+        std::vector<std::string> lines;
+        for (const auto& item : nlohmann::json::parse(read_file(report)).at("install")) {
+            lines.push_back(line_of(item));
+        }
+        std::sort(lines.begin(), lines.end());
+        return lines;
+    } catch (const nlohmann::json::exception& error) {
+        throw Error{ErrorKind::python, fmt::format("pip's report cannot be read: {}", error.what()),
+                    "upgrade pip, or set python.installer: uv"};
+    }
+}
+
+std::string requirements(const Demand& demand) {
+    std::string text = file_of(demand.requirements);
+    for (const std::string& option : demand.options)
+        text += option + "\n";
+    return text;
+}
+
+}  // namespace
+
+// Asked of the base itself, pip counts what is installed there as satisfied and prefers it, so its
+// report is the difference already.
+std::vector<std::string> resolve_with_pip(const Resolution& resolution, std::stop_token stop) {
+    const auto& [asked, base, installer, settings, scratch] = resolution;
+    const Demand demand = as_pip_takes_it(asked);
+    refuse_downloads_offline(demand, settings);
+    if (demand.requirements.empty()) return {};
+    write_file_atomically(scratch / "requirements.txt", requirements(demand));
+    write_file_atomically(scratch / "constraints.txt", file_of(demand.constraints));
+    const fs::path report = scratch / "report.json";
+    remove_tree(report);
+
+    Command command = call_of(installer, settings);
+    if (installer.program != base.path) {
+        command.argv.insert(command.argv.end(), {"--python", base.path.string()});
+    }
+    for (const std::string& word :
+         {std::string{"install"}, std::string{"--dry-run"}, std::string{"--report"},
+          report.string(), std::string{"--constraint"}, (scratch / "constraints.txt").string(),
+          std::string{"--requirement"}, (scratch / "requirements.txt").string()}) {
+        command.argv.push_back(word);
+    }
+    if (demand.inherited.empty()) command.argv.emplace_back("--ignore-installed");
+    const Finished finished = run_installer(command, settings, stop);
+    if (!finished.status.ok()) throw resolution_error(finished, demand, installer, settings);
+    return read_report(report);
+}
+
+}  // namespace podctl::python

@@ -1,0 +1,109 @@
+#include "specifier.hpp"
+
+#include "podctl/base/names.hpp"
+#include "podctl/python/python.hpp"
+
+#include "requirement.hpp"
+
+#include <algorithm>
+#include <cctype>
+#include <regex>
+
+namespace podctl::python {
+
+namespace {
+
+bool is_name_character(char c) {
+    return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '-' || c == '_' || c == '.';
+}
+
+bool are_versions(std::string_view text) {
+    static const std::regex clause{R"(\s*(===|==|~=|!=|<=|>=|<|>)\s*[A-Za-z0-9.*+!_-]+\s*)"};
+    const auto parts = split(text, ',');
+    return std::all_of(parts.begin(), parts.end(), [](const std::string& part) {
+        return trim(part).empty() || std::regex_match(part, clause);
+    });
+}
+
+// "name-1.0-py3-none-any.whl" → "name"; #egg=name → "name".
+std::string name_in_address(std::string_view address) {
+    const auto egg = address.find("#egg=");
+    if (egg != std::string_view::npos) {
+        address.remove_prefix(egg + 5);
+        return normalise_name(address.substr(0, address.find_first_of("&[ ")));
+    }
+    address = address.substr(0, address.find_first_of("?#"));
+    if (!address.ends_with(".whl")) return {};
+    const auto file = address.substr(address.rfind('/') + 1);
+    return normalise_name(file.substr(0, file.find('-')));
+}
+
+bool looks_like_path(std::string_view text) {
+    return text == "." || text == ".." || text.find('/') != std::string_view::npos ||
+           text.ends_with(".whl") || text.ends_with(".tar.gz") || text.ends_with(".zip");
+}
+
+Specifier parse_address(std::string_view text) {
+    const auto address = trim(text.substr(0, text.find(" ;")));
+    if (address.find("://") != std::string_view::npos || address.starts_with("file:")) {
+        return {Specifier::Form::url, name_in_address(address), std::string{address}};
+    }
+    const auto path =
+        address.ends_with(']') ? trim(address.substr(0, address.rfind('['))) : address;
+    if (!looks_like_path(path)) return {};
+    return {Specifier::Form::path, name_in_address(path), std::string{path}};
+}
+
+}  // namespace
+
+Specifier parse_specifier(std::string_view text) {
+    std::size_t end = 0;
+    while (end < text.size() && is_name_character(text[end]))
+        ++end;
+    const auto name = text.substr(0, end);
+    auto rest = trim(text.substr(end));
+    const bool plausible = !name.empty() &&
+                           std::isalnum(static_cast<unsigned char>(name.front())) != 0 &&
+                           std::isalnum(static_cast<unsigned char>(name.back())) != 0;
+    if (!plausible || rest.starts_with('/') || rest.starts_with(':') || rest.starts_with('+')) {
+        return parse_address(text);
+    }
+    if (rest.starts_with('[')) {
+        const auto close = rest.find(']');
+        if (close == std::string_view::npos) return {};
+        rest = trim(rest.substr(close + 1));
+    }
+    if (rest.starts_with('@')) {
+        const auto target = parse_address(trim(rest.substr(1)));
+        if (target.form == Specifier::Form::invalid) return {};
+        return {Specifier::Form::named, normalise_name(name), target.target};
+    }
+    rest = trim(rest.substr(0, rest.find(';')));
+    if (rest.empty() && looks_like_path(name)) return parse_address(text);
+    if (rest.starts_with('(') && rest.ends_with(')')) rest = rest.substr(1, rest.size() - 2);
+    if (!are_versions(rest)) return {};
+    return {Specifier::Form::named, normalise_name(name), {}};
+}
+
+// In a URL a semicolon is legal, so there a marker is set off by a space (PEP 508).
+std::string_view marker_of(std::string_view requirement) {
+    const bool has_url = requirement.find("://") != std::string_view::npos;
+    const auto at = has_url ? requirement.find(" ;") : requirement.find(';');
+    if (at == std::string_view::npos) return {};
+    return trim(requirement.substr(at + (has_url ? 2 : 1)));
+}
+
+std::string normalise_name(std::string_view name) {
+    std::string out;
+    for (const char c : name) {
+        const bool separator = c == '-' || c == '_' || c == '.';
+        if (!separator) {
+            out.push_back(static_cast<char>(std::tolower(static_cast<unsigned char>(c))));
+        } else if (out.empty() || out.back() != '-') {
+            out.push_back('-');
+        }
+    }
+    return out;
+}
+
+}  // namespace podctl::python

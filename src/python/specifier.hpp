@@ -1,0 +1,19 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace podctl::python {
+
+// What stands before a requirement's per-line options, looked at as PEP 508 and pip do.
+struct Specifier {
+    enum class Form { named, url, path, invalid };
+
+    Form form = Form::invalid;
+    std::string name = {};    // normalised; may be empty for url and path
+    std::string target = {};  // of `name @ target`, a bare URL or a path
+};
+
+Specifier parse_specifier(std::string_view text);
+
+}  // namespace podctl::python

@@ -1,0 +1,98 @@
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <stop_token>
+#include <string>
+
+#include "podctl/base/event.hpp"
+#include "podctl/fetch/http.hpp"
+#include "podctl/fetch/resolve.hpp"
+#include "podctl/plan/plan.hpp"
+#include "podctl/python/python.hpp"
+#include "podctl/run/journal.hpp"
+#include "podctl/run/provision.hpp"
+
+namespace podctl::run {
+
+// Interpreters and the installer, found once per run: each look starts a process.
+class Pythons {
+public:
+    python::Interpreter interpreter(const std::string& wanted, std::stop_token stop);
+    python::Installer installer(python::InstallerChoice choice, const python::Interpreter& interpreter,
+                                const std::filesystem::path& tools, const python::Settings& settings,
+                                std::stop_token stop);
+
+private:
+    std::mutex mutex_;
+    std::map<std::string, python::Interpreter> interpreters_;
+    std::map<python::InstallerChoice, python::Installer> installers_;
+};
+
+// What every step works with.
+struct Context {
+    const tmpl::Template& pod;
+    plan::Places places;
+    Options options;
+    Secrets secrets;
+    Mirrors mirrors;
+    EventSink& events;
+    Journal journal;
+    Pythons pythons;
+    std::atomic<std::uint64_t> downloaded_bytes = 0;
+    Bytes disk_needed = {};  // by what the steps are going to bring, for preflight
+
+    // Made at the first request: a run with nothing to fetch needs no client.
+    fetch::HttpClient& http();
+    // pod.env, and git's mirrors, for every child.
+    std::map<std::string, std::string> child_environment() const;
+    void notice(const std::string& step, const std::string& message) {
+        events.emit(event::Notice{step, message});
+    }
+
+    std::once_flag http_once_ = {};
+    std::unique_ptr<fetch::HttpClient> http_ = {};
+};
+
+using Facts = std::map<std::string, std::string>;
+
+// What a step finds before it does anything.
+struct Look {
+    plan::Change change = plan::Change::create;
+    std::string reason;
+    std::optional<Bytes> download = {};
+    std::string notice = {};  // something that the user should know, when the step is kept
+};
+
+struct Outcome {
+    bool changed = true;
+    Facts facts = {};
+};
+
+// One running step, as the functions in steps/ see it.
+struct Task {
+    const plan::Step& step;
+    std::optional<Record> record;  // of its last success
+    Context& context;
+    std::stop_token stop;
+    // Blocks until another step is done; false when it failed.
+    std::function<bool(const std::string& id)> wait_for = {};
+
+    bool same_fingerprint() const { return record && record->fingerprint == step.fingerprint; }
+    void progress(std::uint64_t done, std::optional<std::uint64_t> total, const char* unit = "bytes") const;
+    // Retries that are told as events, for this step.
+    fetch::RetryPolicy retry() const;
+    void notice(const std::string& message) const { context.notice(step.id, message); }
+};
+
+// Moves what stands at `path` into .podctl/replaced, for --force. Returns where it is now.
+std::filesystem::path move_aside(const std::filesystem::path& path, const plan::Places& places);
+
+// rename, or a synced copy where the two lie on different file systems. The final name appears whole.
+void move_into_place(const std::filesystem::path& from, const std::filesystem::path& to);
+
+}  // namespace podctl::run

@@ -1,0 +1,138 @@
+#include "executor.hpp"
+
+#include <algorithm>
+#include <condition_variable>
+#include <mutex>
+#include <set>
+#include <thread>
+#include <vector>
+
+namespace podctl::run {
+namespace {
+
+enum class State { waiting, running, ended, not_run };
+
+class Executor {
+public:
+    Executor(const plan::Plan& plan, StepRunner& runner, unsigned jobs, std::stop_token stop)
+        : plan_(plan), runner_(runner), jobs_(std::max(1u, jobs)), stop_(std::move(stop)) {
+        for (const auto& step : plan.steps) states_[step.id] = State::waiting;
+    }
+
+    std::map<std::string, StepEnd> run() {
+        std::unique_lock lock{mutex_};
+        for (;;) {
+            start_what_is_ready(lock);
+            if (running_ == 0) break;
+            changed_.wait(lock, [this] { return news_; });
+            news_ = false;
+        }
+        lock.unlock();
+        threads_.clear();
+        return std::move(ends_);
+    }
+
+private:
+    void start_what_is_ready(std::unique_lock<std::mutex>& lock) {
+        bool again = true;
+        while (again) {
+            again = false;
+            for (const auto& step : plan_.steps) {
+                if (states_[step.id] != State::waiting) continue;
+                if (const auto* broken = broken_need(step)) {
+                    states_[step.id] = State::not_run;
+                    changed_.notify_all();
+                    again = true;
+                    const std::string because_of = *broken;
+                    lock.unlock();
+                    runner_.not_run(step, because_of);
+                    lock.lock();
+                } else if (!stop_.stop_requested() && may_start(step)) {
+                    start(step);
+                }
+            }
+        }
+    }
+
+    const std::string* broken_need(const plan::Step& step) {
+        for (const auto& need : step.needs) {
+            const auto state = states_.find(need);
+            if (state == states_.end()) continue;
+            if (state->second == State::not_run) return &need;
+            if (state->second != State::ended) continue;
+            if (ends_[need].state == StepEnd::State::failed) return &need;
+        }
+        return nullptr;
+    }
+
+    bool may_start(const plan::Step& step) {
+        for (const auto& need : step.needs) {
+            const auto state = states_.find(need);
+            if (state != states_.end() && state->second != State::ended) return false;
+        }
+        if (!step.exclusive.empty() && exclusive_.contains(step.exclusive)) return false;
+        return lanes_[plan::lane_of(step)] < jobs_;
+    }
+
+    void start(const plan::Step& step) {
+        states_[step.id] = State::running;
+        ++running_;
+        ++lanes_[plan::lane_of(step)];
+        if (!step.exclusive.empty()) exclusive_.insert(step.exclusive);
+        threads_.emplace_back([this, &step] {
+            const StepEnd end = runner_.run(
+                step, [this](const std::string& id) { return wait_for(id); }, stop_);
+            const std::scoped_lock lock{mutex_};
+            states_[step.id] = State::ended;
+            ends_[step.id] = end;
+            --running_;
+            --lanes_[plan::lane_of(step)];
+            exclusive_.erase(step.exclusive);
+            news_ = true;
+            changed_.notify_all();
+        });
+    }
+
+    bool wait_for(const std::string& id) {
+        std::unique_lock lock{mutex_};
+        const auto state = states_.find(id);
+        if (state == states_.end()) return true;
+        const auto settled = [&] {
+            return state->second == State::ended || state->second == State::not_run;
+        };
+        while (!settled()) {
+            if (!stop_.stop_requested()) {
+                changed_.wait(lock, stop_, settled);
+                continue;
+            }
+            // Once stopped, what waits will never start; what runs comes to its end.
+            if (state->second == State::waiting) return false;
+            changed_.wait(lock, settled);
+        }
+        return state->second == State::ended && ends_[id].state != StepEnd::State::failed;
+    }
+
+    const plan::Plan& plan_;
+    StepRunner& runner_;
+    const unsigned jobs_;
+    const std::stop_token stop_;
+
+    std::mutex mutex_;
+    std::condition_variable_any changed_;
+    bool news_ = false;
+    std::map<std::string, State> states_;
+    std::map<std::string, StepEnd> ends_;
+    std::map<plan::Lane, unsigned> lanes_;
+    std::set<std::string> exclusive_;
+    unsigned running_ = 0;
+    std::vector<std::jthread> threads_;  // last: joined before the rest goes
+};
+
+}  // namespace
+
+std::map<std::string, StepEnd> execute(const plan::Plan& plan, StepRunner& runner, unsigned jobs,
+                                       std::stop_token stop) {
+    return Executor{plan, runner, jobs, std::move(stop)}.run();
+}
+
+}  // namespace podctl::run

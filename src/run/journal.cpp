@@ -1,0 +1,101 @@
+#include "podctl/run/journal.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <nlohmann/json.hpp>
+
+#include "podctl/base/error.hpp"
+#include "podctl/base/file.hpp"
+
+namespace podctl::run {
+namespace {
+
+using nlohmann::json;
+
+std::string line_of(const std::string& id, const Record& record) {
+    const json line = {{"id", id}, {"fingerprint", record.fingerprint}, {"facts", record.facts}};
+    // Paths need not be UTF-8.
+    return line.dump(-1, ' ', false, json::error_handler_t::replace) + "\n";
+}
+
+std::string erasure_of(const std::string& id) {
+    return json{{"id", id}, {"erased", true}}.dump(-1, ' ', false, json::error_handler_t::replace) + "\n";
+}
+
+}  // namespace
+
+std::string Record::fact(const std::string& name) const {
+    const auto it = facts.find(name);
+    return it == facts.end() ? std::string{} : it->second;
+}
+
+Journal::Journal(std::filesystem::path path) : path_(std::move(path)) {
+    const auto text = read_file_if_exists(path_);
+    if (!text) return;
+    std::size_t start = 0;
+    while (start < text->size()) {
+        const std::size_t end = text->find('\n', start);
+        // The write of the last line was cut short.
+        if (end == std::string::npos) break;
+        const json line = json::parse(text->begin() + static_cast<std::ptrdiff_t>(start),
+                                      text->begin() + static_cast<std::ptrdiff_t>(end), nullptr, false);
+        start = end + 1;
+        ++lines_;
+        if (!line.is_object() || !line.contains("id") || !line["id"].is_string()) continue;
+        const std::string id = line["id"];
+        records_.erase(id);
+        if (line.contains("erased")) continue;
+        if (!line.contains("fingerprint") || !line["fingerprint"].is_string()) continue;
+        Record record{.fingerprint = line["fingerprint"], .facts = {}};
+        if (line.contains("facts") && line["facts"].is_object()) {
+            for (const auto& [name, value] : line["facts"].items()) {
+                if (value.is_string()) record.facts[name] = value;
+            }
+        }
+        records_[id] = std::move(record);
+    }
+    torn_ = start < text->size();
+}
+
+std::optional<Record> Journal::find(const std::string& id) const {
+    const std::scoped_lock lock{mutex_};
+    const auto it = records_.find(id);
+    if (it == records_.end()) return std::nullopt;
+    return it->second;
+}
+
+void Journal::put(const std::string& id, const Record& record) {
+    const std::scoped_lock lock{mutex_};
+    records_[id] = record;
+    append(line_of(id, record));
+}
+
+void Journal::erase(const std::string& id) {
+    const std::scoped_lock lock{mutex_};
+    if (records_.erase(id) > 0) append(erasure_of(id));
+}
+
+void Journal::append(const std::string& line) {
+    const bool mostly_old = lines_ > 200 && lines_ > 4 * records_.size();
+    if (torn_ || mostly_old) return rewrite();
+    if (!fd_) {
+        create_folders(path_.parent_path());
+        fd_ = Fd{::open(path_.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644)};
+        if (!fd_) throw system_error("cannot open " + path_.string(), errno);
+    }
+    write_all(fd_.get(), line, path_);
+    if (::fdatasync(fd_.get()) != 0) throw system_error("cannot write " + path_.string(), errno);
+    ++lines_;
+}
+
+void Journal::rewrite() {
+    std::string text;
+    for (const auto& [id, record] : records_) text += line_of(id, record);
+    fd_ = Fd{};
+    write_file_atomically(path_, text);
+    lines_ = records_.size();
+    torn_ = false;
+}
+
+}  // namespace podctl::run

@@ -1,0 +1,156 @@
+#include "podctl/run/provision.hpp"
+
+#include <fmt/format.h>
+
+#include <chrono>
+#include <exception>
+#include <set>
+
+#include "context.hpp"
+#include "executor.hpp"
+#include "podctl/base/file.hpp"
+#include "resolution.hpp"
+#include "steps/steps.hpp"
+
+namespace podctl::run {
+namespace {
+
+Look look_at(const Task& task) {
+    return std::visit([&](const auto& action) { return look(action, task); }, task.step.action);
+}
+
+Outcome perform_step(const Task& task) {
+    return std::visit([&](const auto& action) { return perform(action, task); }, task.step.action);
+}
+
+Error as_error(const std::exception& caught) {
+    if (const auto* error = dynamic_cast<const Error*>(&caught)) return *error;
+    return Error{ErrorKind::internal, fmt::format("unexpected: {}", caught.what()),
+                 "this is a fault of podctl: please report it"};
+}
+
+// Looks, does, records and tells: what every step has in common.
+class Runner : public StepRunner {
+public:
+    explicit Runner(Context& context) : context_(context), redact_(redactor_of(context.secrets)) {}
+
+    StepEnd run(const plan::Step& step, const WaitFor& wait_for, std::stop_token stop) override {
+        const auto started = std::chrono::steady_clock::now();
+        try {
+            const Task task{step, context_.journal.find(step.id), context_, stop, wait_for};
+            const bool always = std::holds_alternative<plan::Preflight>(step.action);
+            const Look found = look_at(task);
+            if (!found.notice.empty()) task.notice(found.notice);
+            if (found.change == plan::Change::keep && !always) {
+                context_.events.emit(event::StepSkipped{step.id, found.reason});
+                return {};
+            }
+            context_.events.emit(event::StepStarted{step.id});
+            const Outcome outcome = perform_step(task);
+            const Record record{.fingerprint = step.fingerprint, .facts = outcome.facts};
+            if (!always && task.record != record) context_.journal.put(step.id, record);
+            const auto took = std::chrono::steady_clock::now() - started;
+            context_.events.emit(event::StepFinished{
+                step.id, std::chrono::duration_cast<std::chrono::milliseconds>(took), outcome.changed});
+            return {};
+        } catch (const std::exception& caught) {
+            const Error error = as_error(caught);
+            context_.events.emit(event::StepFailed{step.id, error.kind(), redact_(error.message()),
+                                                   redact_(error.hint()), step.optional});
+            return {StepEnd::State::failed, error.kind()};
+        }
+    }
+
+    void not_run(const plan::Step& step, const std::string& because_of) override {
+        context_.events.emit(event::StepSkipped{step.id, fmt::format("not run: {} failed", because_of)});
+    }
+
+private:
+    Context& context_;
+    Redactor redact_;
+};
+
+}  // namespace
+
+struct Provisioner::State {
+    Context context;
+};
+
+Provisioner::Provisioner(const tmpl::Template& pod, std::filesystem::path root, Secrets secrets, Options options,
+                         EventSink& events) {
+    auto places = plan::places_of(pod, root);
+    state_.reset(new State{.context = {.pod = pod,
+                                       .places = places,
+                                       .options = options,
+                                       .secrets = std::move(secrets),
+                                       .mirrors = Mirrors{pod.mirrors},
+                                       .events = events,
+                                       .journal = Journal{places.journal},
+                                       .pythons = {}}});
+}
+
+Provisioner::~Provisioner() = default;
+
+fetch::HttpClient& Provisioner::http() { return state_->context.http(); }
+
+std::filesystem::path Provisioner::python() const {
+    const auto& context = state_->context;
+    if (context.pod.python.environment == tmpl::EnvironmentKind::venv) {
+        return python::environment_python(context.places.environment);
+    }
+    const auto base = context.journal.find("base:python");
+    return base ? base->fact("path") : "";
+}
+
+std::map<std::string, std::string> Provisioner::child_environment() const {
+    return state_->context.child_environment();
+}
+
+plan::Plan Provisioner::make_plan(std::stop_token stop) {
+    auto& context = state_->context;
+    return plan::build_plan(context.pod, context.places.root, resolve_models(context, stop));
+}
+
+std::vector<plan::Assessment> Provisioner::assess(const plan::Plan& plan, Sizes sizes, std::stop_token stop) {
+    auto& context = state_->context;
+    std::vector<plan::Assessment> assessments;
+    for (const auto& step : plan.steps) {
+        const Task task{step, context.journal.find(step.id), context, stop};
+        Look found = look_at(task);
+        const auto* model = std::get_if<plan::FetchModel>(&step.action);
+        const bool ask = sizes == Sizes::ask && model && found.change != plan::Change::keep && !found.download &&
+                         model->resolved && !context.options.offline;
+        if (ask) {
+            const auto size = fetch::probe_size(model->resolved->url, context.http(), context.mirrors, stop);
+            if (size) found.download = Bytes{*size};
+        }
+        if (!found.notice.empty()) task.notice(found.notice);
+        assessments.push_back({step.id, found.change, found.reason, found.download});
+    }
+    return assessments;
+}
+
+Provisioned Provisioner::provision(const plan::Plan& plan, std::stop_token stop) {
+    auto& context = state_->context;
+    for (const auto& step : plan.steps) {
+        if (!std::holds_alternative<plan::FetchModel>(step.action)) continue;
+        const Look found = look_at({step, context.journal.find(step.id), context, stop});
+        if (found.change != plan::Change::keep) {
+            context.disk_needed = context.disk_needed + found.download.value_or(Bytes{});
+        }
+    }
+    Runner runner{context};
+    const auto ends = execute(plan, runner, context.options.jobs, stop);
+
+    Provisioned result{.failure = {}, .failed = {}, .downloaded_bytes = context.downloaded_bytes};
+    for (const auto& step : plan.steps) {
+        const auto end = ends.find(step.id);
+        if (end == ends.end() || end->second.state != StepEnd::State::failed || step.optional) continue;
+        result.failed.push_back(step.id);
+        if (!result.failure) result.failure = end->second.failure;
+    }
+    if (stop.stop_requested()) result.failure = ErrorKind::interrupted;
+    return result;
+}
+
+}  // namespace podctl::run

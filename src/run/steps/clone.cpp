@@ -1,0 +1,168 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "podctl/base/file.hpp"
+#include "podctl/base/digest.hpp"
+#include "podctl/comfy/comfy.hpp"
+#include "podctl/git/git.hpp"
+#include "steps.hpp"
+
+namespace podctl::run {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string brief(const std::string& commit) { return commit.substr(0, 9); }
+
+bool is_commit(const std::string& ref) {
+    return ref.size() == 40 && ref.find_first_not_of("0123456789abcdef") == std::string::npos;
+}
+
+bool is_occupied(const fs::path& path) {
+    std::error_code failed;
+    return fs::exists(fs::symlink_status(path, failed)) && !(fs::is_directory(path) && fs::is_empty(path));
+}
+
+git::Monitor monitor_of(const Task& task) {
+    git::Monitor monitor;
+    monitor.on_progress = [&task](const git::Progress& progress) {
+        const auto total = progress.total_objects;
+        task.progress(progress.received_objects, total ? std::optional{total} : std::nullopt, "objects");
+    };
+    monitor.on_notice = [&task](const std::string& message) { task.notice(message); };
+    return monitor;
+}
+
+void refuse_offline(const Task& task, const std::string& url) {
+    if (!task.context.options.offline) return;
+    throw Error{ErrorKind::network, fmt::format("--offline, and {} is not there yet", url),
+                "run once without --offline"};
+}
+
+fs::path staging_of(const Task& task) {
+    return task.context.places.staging / sha256_hex(task.step.id).substr(0, 16);
+}
+
+git::Checkout fresh_clone(const plan::Clone& action, const Task& task) {
+    refuse_offline(task, action.url);
+    return git::clone({.url = action.url,
+                       .ref = action.ref,
+                       .destination = action.path,
+                       .staging = staging_of(task),
+                       .submodules = action.submodules},
+                      task.context.mirrors, monitor_of(task), task.stop);
+}
+
+git::Checkout update(const plan::Clone& action, const Task& task) {
+    refuse_offline(task, action.url);
+    return git::update({.checkout = action.path,
+                        .url = action.url,
+                        .ref = action.ref,
+                        .submodules = action.submodules},
+                       task.context.mirrors, monitor_of(task), task.stop);
+}
+
+// Whether a checkout that podctl has no record of is already what the template asks for.
+bool fits(const plan::Clone& action, const git::Checkout& head) {
+    return action.ref.empty() || head.commit == action.ref || head.branch == action.ref;
+}
+
+git::Checkout adopt_or_move(const plan::Clone& action, const Task& task, const git::State& state) {
+    const bool unchanged_wish = task.same_fingerprint() || !task.record;
+    if (unchanged_wish && !task.context.options.update && fits(action, state.head)) return state.head;
+    if (state.modified && task.record && !task.context.options.force) {
+        throw Error{ErrorKind::conflict,
+                    fmt::format("{}: files were changed by hand, so it cannot move to {}",
+                                action.path.string(), action.ref.empty() ? "the newest commit" : action.ref),
+                    "commit or stash them, or let --force move the whole checkout to .podctl/replaced"};
+    }
+    if (state.modified && task.context.options.force) {
+        const auto saved = move_aside(action.path, task.context.places);
+        task.notice("what stood there is now in " + saved.string());
+        return fresh_clone(action, task);
+    }
+    return update(action, task);
+}
+
+git::Checkout bring(const plan::Clone& action, const Task& task) {
+    const auto state = git::inspect(action.path);
+    if (state && git::same_repository(state->origin, action.url)) return adopt_or_move(action, task, *state);
+    if (!is_occupied(action.path)) return fresh_clone(action, task);
+    if (!task.context.options.force) {
+        throw Error{ErrorKind::conflict,
+                    state ? fmt::format("{} is a checkout of {}, not of {}", action.path.string(),
+                                        state->origin, action.url)
+                          : fmt::format("{} is there and is not a checkout of {}", action.path.string(),
+                                        action.url),
+                    "move it away, or let --force move it to .podctl/replaced"};
+    }
+    const auto saved = move_aside(action.path, task.context.places);
+    task.notice("what stood there is now in " + saved.string());
+    return fresh_clone(action, task);
+}
+
+}  // namespace
+
+Look look(const plan::Clone& action, const Task& task) {
+    using plan::Change;
+    const auto head = git::read_head(action.path);
+    if (!head) return {.change = Change::create, .reason = action.url};
+    if (!task.record) return {.change = Change::change, .reason = "a checkout stands there that is not known yet"};
+    if (!task.same_fingerprint()) {
+        return {.change = Change::change,
+                .reason = fmt::format("to {}", action.ref.empty() ? "the default branch" : action.ref)};
+    }
+    if (task.context.options.update && !is_commit(action.ref)) {
+        return {.change = Change::change, .reason = "--update"};
+    }
+    const std::string companion = task.record->fact("companion");
+    if (!companion.empty() && !git::read_head(companion)) {
+        return {.change = Change::change, .reason = fmt::format("{} is missing", companion)};
+    }
+    Look kept{.change = Change::keep, .reason = "at " + brief(head->commit)};
+    if (head->commit != task.record->fact("commit")) {
+        kept.notice = fmt::format("{} was moved by hand from {} to {}: kept", action.path.string(),
+                                  brief(task.record->fact("commit")), brief(head->commit));
+    } else if (task.context.options.verify) {
+        const auto state = git::inspect(action.path);
+        if (state && state->modified) {
+            kept.notice = fmt::format("{}: files were changed by hand: kept", action.path.string());
+        }
+    }
+    return kept;
+}
+
+Outcome perform(const plan::Clone& action, const Task& task) {
+    const auto before = git::read_head(action.path);
+    const git::Checkout head = bring(action, task);
+    Outcome outcome{.changed = !before || before->commit != head.commit,
+                    .facts = {{"commit", head.commit}, {"branch", head.branch}}};
+    if (action.kind == plan::CloneKind::custom_node) {
+        if (const auto companion = comfy::missing_companion(action.url, action.path)) {
+            ensure_companion(action.url, action.path, task);
+            outcome.facts["companion"] = companion->folder.string();
+            outcome.changed = true;
+        } else if (task.record) {
+            outcome.facts["companion"] = task.record->fact("companion");
+        }
+    }
+    return outcome;
+}
+
+bool ensure_companion(const std::string& url, const fs::path& pack, const Task& task) {
+    const auto companion = comfy::missing_companion(url, pack);
+    if (!companion) return false;
+    refuse_offline(task, companion->url);
+    // A pack's own script may have left a checkout there that does not fit.
+    if (is_occupied(companion->folder)) move_aside(companion->folder, task.context.places);
+    git::clone_as_of({.url = companion->url,
+                      .ref = {},
+                      .destination = companion->folder,
+                      .staging = staging_of(task),
+                      .submodules = git::Submodules::no},
+                     git::head_time(pack), task.context.mirrors, monitor_of(task), task.stop);
+    return true;
+}
+
+}  // namespace podctl::run

@@ -1,0 +1,167 @@
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "podctl/base/file.hpp"
+#include "steps.hpp"
+
+namespace podctl::run {
+namespace {
+
+namespace fs = std::filesystem;
+
+// Files by their path in the folder, with what stat tells.
+using Manifest = std::map<std::string, FileStamp>;
+
+Manifest list_files(const fs::path& folder) {
+    Manifest files;
+    const auto options = fs::directory_options::follow_directory_symlink;
+    std::error_code failed;
+    fs::recursive_directory_iterator it{folder, options, failed};
+    if (failed) throw system_error("cannot read " + folder.string(), failed.value());
+    for (; it != fs::recursive_directory_iterator{}; it.increment(failed)) {
+        const std::string name = it->path().filename();
+        // Made by Python and git as they go, no part of the pack.
+        if (it->is_directory() && (name == "__pycache__" || name == ".git")) {
+            it.disable_recursion_pending();
+            continue;
+        }
+        if (it.depth() > 64) {
+            throw Error{ErrorKind::io, fmt::format("{} is nested too deeply", it->path().string()),
+                        "does a link in it point to a folder above it?"};
+        }
+        if (const auto stamp = file_stamp(it->path())) {
+            files.emplace(it->path().lexically_relative(folder).string(), *stamp);
+        }
+    }
+    if (failed) throw system_error("cannot read " + folder.string(), failed.value());
+    return files;
+}
+
+std::string to_fact(const Manifest& files) {
+    auto text = nlohmann::json::object();
+    for (const auto& [name, stamp] : files) text[name] = {stamp.size, stamp.mtime_ns};
+    return text.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+Manifest from_fact(const std::string& text) {
+    Manifest files;
+    const auto parsed = nlohmann::json::parse(text, nullptr, false);
+    if (!parsed.is_object()) return files;
+    for (const auto& [name, stamp] : parsed.items()) {
+        if (stamp.is_array() && stamp.size() == 2 && stamp[0].is_number() && stamp[1].is_number()) {
+            files[name] = {stamp[0], stamp[1]};
+        }
+    }
+    return files;
+}
+
+// A file of the target that is neither the source's nor what was copied last time.
+bool changed_by_hand(const fs::path& target, const FileStamp& stamp, const fs::path& source,
+                     const std::optional<FileStamp>& copied) {
+    if (copied && *copied == stamp) return false;
+    const auto origin = file_stamp(source);
+    if (!origin || origin->size != stamp.size) return true;
+    return origin->mtime_ns != stamp.mtime_ns && read_file(target) != read_file(source);
+}
+
+std::vector<std::string> find_changed_by_hand(const plan::CopyNode& action, const Manifest& source,
+                                              const Manifest& copied) {
+    std::vector<std::string> changed;
+    for (const auto& [name, ignored] : source) {
+        const auto stamp = file_stamp(action.path / name);
+        if (!stamp) continue;
+        const auto before = copied.find(name);
+        const auto known = before == copied.end() ? std::nullopt : std::optional{before->second};
+        if (changed_by_hand(action.path / name, *stamp, action.from / name, known)) changed.push_back(name);
+    }
+    return changed;
+}
+
+// The copy gets the source's times, so that the next look needs no content.
+void copy_with_times(const fs::path& from, const fs::path& to) {
+    struct stat source {};
+    if (::stat(from.c_str(), &source) != 0) throw system_error("cannot read " + from.string(), errno);
+    AtomicFile copy{to};
+    copy.write(read_file(from));
+    copy.set_mode(source.st_mode & 0777u);
+    copy.commit();
+    const timespec times[2] = {source.st_atim, source.st_mtim};
+    if (::utimensat(AT_FDCWD, to.c_str(), times, 0) != 0) {
+        throw system_error("cannot set the times of " + to.string(), errno);
+    }
+}
+
+void require_source(const fs::path& from) {
+    if (fs::is_directory(from)) return;
+    throw Error{ErrorKind::not_found, fmt::format("{}: no such folder", from.string()),
+                "correct custom_nodes[].path; it is relative to the volume's mount"};
+}
+
+}  // namespace
+
+Look look(const plan::CopyNode& action, const Task& task) {
+    using plan::Change;
+    if (!fs::is_directory(action.path) || !fs::is_directory(action.from)) {
+        return {.change = Change::create, .reason = "from " + action.from.string()};
+    }
+    const Manifest source = list_files(action.from);
+    const Manifest copied = task.record ? from_fact(task.record->fact("files")) : Manifest{};
+    std::size_t different = 0;
+    for (const auto& [name, stamp] : source) {
+        if (file_stamp(action.path / name) != stamp) ++different;
+    }
+    for (const auto& [name, stamp] : copied) {
+        if (!source.contains(name) && file_stamp(action.path / name)) ++different;
+    }
+    if (different == 0) return {.change = Change::keep, .reason = "the same as its source"};
+    const auto by_hand = find_changed_by_hand(action, source, copied);
+    if (task.record && !by_hand.empty() && !task.context.options.force) {
+        return {.change = Change::keep,
+                .reason = "changed by hand",
+                .notice = fmt::format("{}: {} was changed by hand, so the pack is not copied again; --force does",
+                                      action.path.string(), by_hand.front())};
+    }
+    return {.change = Change::change, .reason = fmt::format("{} files differ", different)};
+}
+
+Outcome perform(const plan::CopyNode& action, const Task& task) {
+    require_source(action.from);
+    const Manifest source = list_files(action.from);
+    const Manifest copied = task.record ? from_fact(task.record->fact("files")) : Manifest{};
+    const auto by_hand = find_changed_by_hand(action, source, copied);
+    if (!by_hand.empty() && !task.context.options.force) {
+        throw Error{ErrorKind::conflict,
+                    fmt::format("{} is there already and differs from {}",
+                                (action.path / by_hand.front()).string(), action.from.string()),
+                    "move it away, or let --force move it to .podctl/replaced"};
+    }
+    bool changed = false;
+    std::uint64_t done = 0;
+    for (const auto& [name, stamp] : source) {
+        if (task.stop.stop_requested()) throw Error{ErrorKind::interrupted, "stopped"};
+        const fs::path target = action.path / name;
+        if (file_stamp(target) != stamp) {
+            if (std::find(by_hand.begin(), by_hand.end(), name) != by_hand.end()) {
+                task.notice("kept in " + move_aside(target, task.context.places).string());
+            }
+            copy_with_times(action.from / name, target);
+            changed = true;
+        }
+        task.progress(++done, source.size(), "files");
+    }
+    for (const auto& [name, stamp] : copied) {
+        const fs::path target = action.path / name;
+        if (!source.contains(name) && file_stamp(target) == stamp) {
+            remove_tree(target);
+            changed = true;
+        }
+    }
+    return {.changed = changed, .facts = {{"files", to_fact(source)}}};
+}
+
+}  // namespace podctl::run

@@ -1,0 +1,256 @@
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "../resolution.hpp"
+#include "podctl/base/digest.hpp"
+#include "podctl/base/file.hpp"
+#include "podctl/base/names.hpp"
+#include "podctl/fetch/archive.hpp"
+#include "podctl/fetch/download.hpp"
+#include "steps.hpp"
+
+namespace podctl::run {
+namespace {
+
+namespace fs = std::filesystem;
+using plan::Change;
+using plan::FetchModel;
+
+fs::path partial_of(const FetchModel& model, const Task& task) {
+    const std::string url = model.resolved ? model.resolved->url : model.source.text;
+    return task.context.places.partial / (sha256_hex(url).substr(0, 32) + ".part");
+}
+
+std::string expected_sha256(const FetchModel& model) {
+    if (!model.sha256.empty()) return model.sha256;
+    return model.resolved ? model.resolved->sha256 : std::string{};
+}
+
+Facts facts_of(const fs::path& file, const std::string& sha256) {
+    const auto stamp = file_stamp(file).value_or(FileStamp{});
+    return {{"path", file.string()},
+            {"size", std::to_string(stamp.size)},
+            {"mtime_ns", std::to_string(stamp.mtime_ns)},
+            {"sha256", sha256}};
+}
+
+bool stamp_agrees(const fs::path& file, const Record& record) {
+    const auto stamp = file_stamp(file);
+    return stamp && record.fact("path") == file.string() &&
+           record.fact("size") == std::to_string(stamp->size) &&
+           record.fact("mtime_ns") == std::to_string(stamp->mtime_ns);
+}
+
+// The files of an unpacked archive are all there, by size.
+bool unpacked_agrees(const FetchModel& model, const Record& record) {
+    const auto files = nlohmann::json::parse(record.fact("files"), nullptr, false);
+    if (!files.is_object() || files.empty()) return false;
+    for (const auto& [name, size] : files.items()) {
+        const auto stamp = file_stamp(model.target / name);
+        if (!stamp || !size.is_number_unsigned() || stamp->size != size.get<std::uint64_t>()) return false;
+    }
+    return true;
+}
+
+std::optional<Bytes> left_to_download(const FetchModel& model, const Task& task) {
+    if (!model.resolved || !model.resolved->size) return std::nullopt;
+    const auto partial = file_stamp(partial_of(model, task));
+    const std::uint64_t have = partial ? partial->size : 0;
+    return Bytes{*model.resolved->size > have ? *model.resolved->size - have : 0};
+}
+
+// The model with all that can be known of it before its bytes are asked for.
+FetchModel resolved(const FetchModel& action, const Task& task) {
+    FetchModel model = action;
+    if (!model.resolved) {
+        if (task.context.options.offline) {
+            throw Error{ErrorKind::network,
+                        fmt::format("--offline, and {} has never been asked for", model.source.text),
+                        "run once without --offline"};
+        }
+        model.resolved = fetch::resolve(model.source, task.context.http(), task.context.mirrors,
+                                        task.retry(), task.stop);
+    }
+    if (!model.resolved->note.empty()) task.notice(model.resolved->note);
+    if (!model.source.note.empty()) task.notice(model.source.note);
+    keep_resolution(model.source, *model.resolved, task.context.journal);
+    plan::place_model(model, task.context.places);
+    return model;
+}
+
+void refuse_pickle(const FetchModel& model) {
+    if (model.allow_pickle || model.unpack) return;
+    const std::string name = model.target.filename().string();
+    if (!fetch::is_pickle(name)) return;
+    throw Error{ErrorKind::template_,
+                fmt::format("{}: {} is a pickle: loading it runs code that it carries", model.source.text, name),
+                "look for a .safetensors of it, or say `pickle: allow`"};
+}
+
+fetch::Downloaded fetch_bytes(const FetchModel& model, const Task& task) {
+    auto& context = task.context;
+    const bool local = model.resolved->url.starts_with("file:");
+    if (context.options.offline && !local) {
+        throw Error{ErrorKind::network, fmt::format("--offline, and {} is not there yet", model.source.text),
+                    "run once without --offline"};
+    }
+    create_folders(context.places.partial);
+    fetch::DownloadRequest request{.url = model.resolved->url,
+                                   .partial = partial_of(model, task),
+                                   .sha256 = expected_sha256(model),
+                                   .size = model.resolved->size,
+                                   .check_format = !model.unpack,
+                                   .name = model.unpack ? model.resolved->name
+                                                        : model.target.filename().string()};
+    fetch::DownloadMonitor monitor{
+        .on_progress = [&task](const fetch::Progress& it) { task.progress(it.done, it.total); },
+        .retry = task.retry()};
+    const auto downloaded = fetch::download(request, context.http(), context.mirrors, monitor, task.stop);
+    context.downloaded_bytes += downloaded.received;
+    return downloaded;
+}
+
+// Files of models/ can be placed once the checkout of ComfyUI stands.
+void wait_for_place(const Task& task) {
+    if (task.step.placed_after.empty()) return;
+    if (task.wait_for && !task.wait_for(task.step.placed_after)) {
+        throw Error{task.stop.stop_requested() ? ErrorKind::interrupted : ErrorKind::io,
+                    fmt::format("{} failed, so there is no place for the file", task.step.placed_after),
+                    "what was downloaded is kept for the next run"};
+    }
+}
+
+enum class Standing { nothing, wanted, unwanted };
+
+// What stands at the target, told by its content.
+Standing examine(const FetchModel& model, const Task& task, std::string& sha256) {
+    if (!file_stamp(model.target)) return Standing::nothing;
+    sha256 = sha256_file(model.target, task.stop);
+    const std::string expected = expected_sha256(model);
+    if (!expected.empty()) return sha256 == expected ? Standing::wanted : Standing::unwanted;
+    const bool recorded = task.same_fingerprint() && sha256 == task.record->fact("sha256");
+    return recorded ? Standing::wanted : Standing::unwanted;
+}
+
+// A file that podctl did not write, or that was changed since, is the user's.
+std::optional<Outcome> keep_or_clear(const FetchModel& model, const Task& task, const std::string& sha256) {
+    const bool written_by_podctl =
+        task.record && task.record->fact("path") == model.target.string() && stamp_agrees(model.target, *task.record);
+    if (written_by_podctl) return std::nullopt;
+    if (task.context.options.force) {
+        task.notice("what stood there is now in " + move_aside(model.target, task.context.places).string());
+        return std::nullopt;
+    }
+    if (task.same_fingerprint()) {
+        task.notice(fmt::format("{} was changed by hand: kept; --force fetches it again", model.target.string()));
+        return Outcome{.changed = false, .facts = task.record->facts};
+    }
+    throw Error{ErrorKind::conflict,
+                expected_sha256(model).empty()
+                    ? fmt::format("{} is there already, and nothing is known to compare it with",
+                                  model.target.string())
+                    : fmt::format("{} is there already: its sha256 is {}, expected {}", model.target.string(),
+                                  sha256, expected_sha256(model)),
+                "move it away, or let --force move it to .podctl/replaced"};
+}
+
+Outcome perform_file(const FetchModel& model, const Task& task) {
+    refuse_pickle(model);
+    std::string sha256;
+    switch (examine(model, task, sha256)) {
+        case Standing::wanted:
+            return {.changed = false, .facts = facts_of(model.target, sha256)};
+        case Standing::unwanted:
+            if (auto kept = keep_or_clear(model, task, sha256)) return *kept;
+            break;
+        case Standing::nothing:
+            break;
+    }
+    const auto downloaded = fetch_bytes(model, task);
+    wait_for_place(task);
+    // The checkout may have brought a file of that name.
+    if (file_stamp(model.target) && examine(model, task, sha256) == Standing::unwanted) {
+        if (auto kept = keep_or_clear(model, task, sha256)) return *kept;
+    }
+    move_into_place(partial_of(model, task), model.target);
+    remove_tree(partial_of(model, task).string() + ".json");
+    return {.changed = true, .facts = facts_of(model.target, downloaded.sha256)};
+}
+
+// An archive's files go one by one into a folder that may hold others; a file that differs is the user's.
+void place_unpacked(const fs::path& staging, const fetch::UnpackedFile& file, const FetchModel& model,
+                    const Task& task) {
+    const fs::path target = model.target / file.path;
+    const fs::path source = staging / file.path;
+    if (file_stamp(target)) {
+        if (sha256_file(target, task.stop) == sha256_file(source, task.stop)) return;
+        if (!task.context.options.force) {
+            throw Error{ErrorKind::conflict,
+                        fmt::format("{} is there already and differs from the archive's", target.string()),
+                        "move it away, or let --force move it to .podctl/replaced"};
+        }
+        task.notice("what stood there is now in " + move_aside(target, task.context.places).string());
+    }
+    move_into_place(source, target);
+}
+
+Outcome perform_archive(const FetchModel& model, const Task& task) {
+    const auto downloaded = fetch_bytes(model, task);
+    const fs::path archive = partial_of(model, task);
+    const fs::path staging = task.context.places.staging / archive.stem();
+    remove_tree(staging);
+    const auto files = fetch::unpack(archive, staging, task.stop);
+    for (const auto& file : files) {
+        const fs::path name = fs::path{file.path}.filename();
+        if (fetch::is_pickle(name.string()) && !model.allow_pickle) {
+            throw Error{ErrorKind::template_,
+                        fmt::format("{}: the archive holds {}, a pickle: loading it runs code that it carries",
+                                    model.source.text, file.path),
+                        "say `pickle: allow` if you trust it"};
+        }
+    }
+    wait_for_place(task);
+    auto sizes = nlohmann::json::object();
+    for (const auto& file : files) {
+        place_unpacked(staging, file, model, task);
+        sizes[file.path] = file.size;
+    }
+    remove_tree(staging);
+    remove_tree(archive);
+    remove_tree(archive.string() + ".json");
+    return {.changed = true,
+            .facts = {{"path", model.target.string()},
+                      {"sha256", downloaded.sha256},
+                      {"files", sizes.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)}}};
+}
+
+}  // namespace
+
+Look look(const FetchModel& model, const Task& task) {
+    const auto download = left_to_download(model, task);
+    if (model.target.empty()) return {.change = Change::create, .reason = model.source.text, .download = download};
+    if (model.unpack) {
+        if (task.same_fingerprint() && unpacked_agrees(model, *task.record)) {
+            return {.change = Change::keep, .reason = "unpacked"};
+        }
+        return {.change = Change::create, .reason = model.source.text, .download = download};
+    }
+    if (!file_stamp(model.target)) {
+        return {.change = Change::create, .reason = model.source.text, .download = download};
+    }
+    if (task.context.options.verify) {
+        return {.change = Change::change, .reason = "to be verified", .download = Bytes{0}};
+    }
+    if (task.same_fingerprint() && stamp_agrees(model.target, *task.record)) {
+        return {.change = Change::keep, .reason = "sha256 " + task.record->fact("sha256").substr(0, 12)};
+    }
+    return {.change = Change::change, .reason = "a file stands there that is not verified yet", .download = Bytes{0}};
+}
+
+Outcome perform(const FetchModel& action, const Task& task) {
+    const FetchModel model = resolved(action, task);
+    return model.unpack ? perform_archive(model, task) : perform_file(model, task);
+}
+
+}  // namespace podctl::run

@@ -1,0 +1,31 @@
+#include "output_log.hpp"
+
+#include <fcntl.h>
+
+#include "podctl/base/error.hpp"
+#include "podctl/base/file.hpp"
+
+namespace podctl::run {
+
+OutputLog::OutputLog(std::filesystem::path path, Redactor redact)
+    : path_(std::move(path)), redact_(std::move(redact)) {
+    create_folders(path_.parent_path());
+    fd_ = Fd{::open(path_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644)};
+    if (!fd_) throw system_error("cannot open " + path_.string(), errno);
+}
+
+void OutputLog::add(std::string_view line) {
+    std::string text = redact_(line);
+    write_all(fd_.get(), text + "\n", path_);
+    last_.push_back(std::move(text));
+    if (last_.size() > 20) last_.pop_front();
+}
+
+std::string OutputLog::tail() const {
+    std::string text;
+    for (const auto& line : last_) text += "    " + line + "\n";
+    if (!text.empty()) text.pop_back();
+    return text;
+}
+
+}  // namespace podctl::run

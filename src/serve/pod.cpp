@@ -1,0 +1,211 @@
+#include "podctl/base/error.hpp"
+#include "podctl/base/fd.hpp"
+#include "podctl/serve/serve.hpp"
+
+#include "orphans.hpp"
+#include "pod_record.hpp"
+#include "service.hpp"
+
+#include <fmt/format.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <list>
+#include <set>
+
+namespace podctl::serve {
+
+namespace {
+
+using std::chrono::milliseconds;
+
+// Nothing tells of an orphan's end, so they are looked for.
+constexpr milliseconds orphan_interval{1'000};
+
+Fd make_wake() {
+    Fd wake{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
+    if (!wake) throw system_error("cannot wait for the services", errno);
+    return wake;
+}
+
+// In an order in which each comes behind all that it is `after`.
+std::vector<ServiceSpec> in_order(std::vector<ServiceSpec> services) {
+    std::vector<ServiceSpec> ordered;
+    std::set<std::string> placed;
+    while (!services.empty()) {
+        const auto next = std::ranges::find_if(services, [&](const ServiceSpec& service) {
+            return std::ranges::all_of(
+                service.after, [&](const std::string& name) { return placed.contains(name); });
+        });
+        if (next == services.end())
+            throw Error{
+                ErrorKind::template_,
+                fmt::format("service {} can never start: what it is `after` does not exist, "
+                            "or is after it as well",
+                            services.front().name),
+                "correct `after` of the services"};
+        if (!placed.insert(next->name).second)
+            throw Error{ErrorKind::template_,
+                        fmt::format("two services have the name {}", next->name),
+                        "give each a name of its own"};
+        ordered.push_back(std::move(*next));
+        services.erase(next);
+    }
+    return ordered;
+}
+
+class Pod {
+public:
+    Pod(std::vector<ServiceSpec> specs, const PodOptions& options, fetch::HttpClient& http,
+        EventSink& events, const std::function<void()>& on_ready, std::stop_token stop)
+        : wake_{make_wake()},
+          record_{options.pids},
+          events_{events},
+          on_ready_{on_ready},
+          stop_{std::move(stop)} {
+        for (auto& spec : in_order(std::move(specs)))
+            services_.emplace_back(std::move(spec),
+                                   Surroundings{options, http, events, wake_.get()});
+    }
+
+    PodEnd run() {
+        const std::stop_callback wake{stop_, [fd = wake_.get()] { ::eventfd_write(fd, 1); }};
+        while (true) {
+            for (auto& service : services_)
+                service.tick();
+            look_for_an_end();
+            if (end_)
+                stop_in_reverse_order();
+            else
+                start_what_can_start();
+            write_record();
+            announce_ready();
+            if (adopts_orphans_) reap();
+            if (all_ended()) return end_.value_or(PodEnd{});
+            // A service that could not be started ends the pod: there is nothing to wait for.
+            if (!end_ && find_failed() != nullptr) continue;
+            wait();
+        }
+    }
+
+private:
+    const Service& find(const std::string& name) const {
+        return *std::ranges::find(services_, name,
+                                  [](const Service& service) { return service.spec().name; });
+    }
+
+    const Service* find_failed() const {
+        const auto failed = std::ranges::find_if(
+            services_, [](const Service& service) { return service.failure().has_value(); });
+        return failed == services_.end() ? nullptr : &*failed;
+    }
+
+    void look_for_an_end() {
+        if (end_) return;
+        if (const auto* failed = find_failed())
+            end_ = failed->failure();
+        else if (stop_.stop_requested())
+            end_ = PodEnd{.cause = PodEnd::Cause::stopped, .message = {}, .hint = {}};
+    }
+
+    void start_what_can_start() {
+        for (auto& service : services_) {
+            const bool can_start =
+                service.state() == Service::State::waiting &&
+                std::ranges::all_of(service.spec().after, [this](const std::string& name) {
+                    return find(name).was_ready();
+                });
+            if (can_start) service.start();
+        }
+    }
+
+    // Each once all that come after it have ended.
+    void stop_in_reverse_order() {
+        for (auto service = services_.rbegin(); service != services_.rend(); ++service) {
+            const bool is_needed = std::ranges::any_of(services_, [&](const Service& other) {
+                return other.is_alive() &&
+                       std::ranges::count(other.spec().after, service->spec().name) > 0;
+            });
+            if (!is_needed) service->stop();
+        }
+    }
+
+    void announce_ready() {
+        if (announced_ || end_ || !std::ranges::all_of(services_, &Service::was_ready)) return;
+        announced_ = true;
+        if (on_ready_) on_ready_();
+    }
+
+    bool all_ended() const {
+        return std::ranges::all_of(services_, [](const Service& service) {
+            return service.state() == Service::State::stopped;
+        });
+    }
+
+    // The record is a convenience: a full disk must not end the pod.
+    void write_record() {
+        std::vector<RunningService> described;
+        for (const auto& service : services_)
+            described.push_back(service.describe());
+        try {
+            record_.update(described);
+        } catch (const Error& error) {
+            if (!record_failed_) events_.emit(event::Notice{"", error.message()});
+            record_failed_ = true;
+        }
+    }
+
+    void reap() {
+        std::vector<pid_t> own;
+        for (const auto& service : services_)
+            own.push_back(service.child_pid());
+        reap_orphans(own);
+    }
+
+    int milliseconds_to_wait() const {
+        std::optional<Clock::time_point> next;
+        if (adopts_orphans_) next = Clock::now() + orphan_interval;
+        for (const auto& service : services_)
+            if (const auto deadline = service.next_deadline())
+                next = next ? std::min(*next, *deadline) : *deadline;
+        if (!next) return -1;
+        const auto left = std::chrono::ceil<milliseconds>(*next - Clock::now()).count();
+        constexpr milliseconds::rep one_hour = 3'600'000;  // poll takes an int
+        return static_cast<int>(std::clamp<milliseconds::rep>(left, 0, one_hour));
+    }
+
+    void wait() {
+        std::vector<pollfd> fds{{.fd = wake_.get(), .events = POLLIN, .revents = 0}};
+        for (const auto& service : services_) {
+            fds.push_back({.fd = service.exit_fd(), .events = POLLIN, .revents = 0});
+            fds.push_back({.fd = service.output_fd(), .events = POLLIN, .revents = 0});
+        }
+        if (::poll(fds.data(), fds.size(), milliseconds_to_wait()) < 0 && errno != EINTR)
+            throw system_error("cannot wait for the services", errno);
+        eventfd_t ignored = 0;
+        ::eventfd_read(wake_.get(), &ignored);
+    }
+
+    Fd wake_;
+    PodRecord record_;
+    EventSink& events_;
+    const std::function<void()>& on_ready_;
+    std::stop_token stop_;
+    std::list<Service> services_;
+    std::optional<PodEnd> end_;
+    bool announced_ = false;
+    bool record_failed_ = false;
+    const bool adopts_orphans_ = adopts_orphans();
+};
+
+}  // namespace
+
+PodEnd run_pod(std::vector<ServiceSpec> services, const PodOptions& options,
+               fetch::HttpClient& http, EventSink& events, const std::function<void()>& on_ready,
+               std::stop_token stop) {
+    return Pod{std::move(services), options, http, events, on_ready, std::move(stop)}.run();
+}
+
+}  // namespace podctl::serve

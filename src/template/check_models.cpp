@@ -1,0 +1,121 @@
+#include "podctl/base/names.hpp"
+#include "podctl/template/template.hpp"
+
+#include "checks.hpp"
+#include "paths.hpp"
+#include "validate.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+namespace podctl::tmpl {
+namespace {
+
+bool is_pickle_name(std::string_view name) {
+    static constexpr std::array<std::string_view, 5> endings = {".ckpt", ".pt", ".pth", ".bin",
+                                                                ".pkl"};
+    const std::string lower = to_lower(name);
+    return std::any_of(endings.begin(), endings.end(),
+                       [&](std::string_view ending) { return lower.ends_with(ending); });
+}
+
+// The last part of a source's path: of hf:ORG/REPO/FILE, of a URL without its query, of an AIR.
+std::string_view source_file(std::string_view source) {
+    source = source.substr(0, source.find_first_of("?#"));
+    const auto slash = source.rfind('/');
+    return slash == std::string_view::npos ? source : source.substr(slash + 1);
+}
+
+bool is_true(const Value& item, std::string_view key) {
+    const std::string* text = text_of(item, key);
+    return text && read_boolean(*text).value_or(false);
+}
+
+// Loading a pickle runs code that its maker wrote.
+void check_pickle(const Checking& checking, Value& item, const std::string& path) {
+    const Value* source = field_or_short_form(item, "source");
+    const Value* pickle = item.find("pickle");
+    const bool unpack = is_true(item, "unpack");
+    if (!source || unpack || (pickle && !pickle->is_null())) return;
+    const std::string* name = text_of(item, "name");
+    const bool by_name = name && is_pickle_name(*name);
+    if (!by_name && !is_pickle_name(source_file(source->text))) return;
+    const Value* found = by_name ? item.find("name") : source;
+    checking.diagnostics.add(
+        found->place, path,
+        fmt::format("found {}, a pickle: loading it runs the code in it; allowed: a "
+                    ".safetensors or .gguf file, or `pickle: allow` for a maker whom "
+                    "you trust",
+                    shown(*found)));
+}
+
+// Where `to` leads; empty: only the source's own type tells.
+std::string folder_of(const Checking& checking, const Value& item) {
+    const std::string* to = text_of(item, "to");
+    if (!to) return {};
+    const Value* comfyui = checking.root.find("comfyui");
+    const std::string* given = comfyui ? text_of(*comfyui, "path") : nullptr;
+    const std::string comfyui_path =
+        absolute_path(given ? *given : ComfyUi{}.path, checking.context.mount);
+    return absolute_path(*to, absolute_path("models", comfyui_path));
+}
+
+// The file's name where it is known before the server was asked.
+std::string name_of(const Value& item, std::string_view source) {
+    if (const std::string* name = text_of(item, "name")) return *name;
+    return source.starts_with("hf:") ? std::string{source_file(source)} : std::string{};
+}
+
+void check_place(const Checking& checking, Value& item, const std::string& path, Claims& claims) {
+    const Value* source = field_or_short_form(item, "source");
+    const Value* to = item.find("to");
+    if (!source || (to && to->faulty)) return;
+    const std::string folder = folder_of(checking, item);
+    const std::string name = name_of(item, source->text);
+    const std::string* layout = text_of(item, "layout");
+    const bool known = !folder.empty() && !name.empty() && !(layout && *layout == "civitdl");
+    // The same source twice goes to the same place, whatever the server calls it.
+    const std::string* own_name = text_of(item, "name");
+    const std::string key = known ? "file " + folder + "/" + name
+                                  : fmt::format("source {}\n{}\n{}", source->text, folder,
+                                                own_name ? *own_name : std::string{});
+    const auto taken = claims.claim(key, path, item.place);
+    if (!taken) return;
+    checking.diagnostics.add(
+        item.place, path,
+        fmt::format("goes to the same file as {}; give one of them another `to` or "
+                    "`name`",
+                    *taken));
+}
+
+// Without ComfyUI there is no models/ folder that a relative `to` could be under.
+void check_without_comfyui(const Checking& checking, const Value& item, const std::string& path) {
+    const Value* to = item.find("to");
+    if (to && (to->faulty || (to->is_scalar() && to->text.starts_with('/')))) return;
+    const bool given = to && to->is_scalar();
+    checking.diagnostics.add(
+        given ? to->place : item.place, key_path(path, "to"),
+        fmt::format("{}; without `comfyui` there is no models/ folder; allowed: an "
+                    "absolute path in the mount {}",
+                    given ? "found " + shown(*to) : "is missing", checking.context.shown));
+}
+
+}  // namespace
+
+void check_models(const Checking& checking) {
+    const bool comfyui = checking.root.find("comfyui") != nullptr;
+    Claims claims;
+    const auto models = items_of(checking.root, "models");
+    for (std::size_t i = 0; i < models.size(); ++i) {
+        Value& item = models[i];
+        const std::string path = key_path("models", i);
+        if (item.faulty || (!item.is_scalar() && !item.is_mapping())) continue;
+        check_pickle(checking, item, path);
+        if (!comfyui) check_without_comfyui(checking, item, path);
+        check_place(checking, item, path, claims);
+    }
+}
+
+}  // namespace podctl::tmpl

@@ -1,0 +1,142 @@
+#include "diagnostics.hpp"
+
+#include "podctl/base/names.hpp"
+#include "podctl/base/redact.hpp"
+
+#include "leaks.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cctype>
+#include <unordered_map>
+
+namespace podctl::tmpl {
+namespace {
+
+constexpr std::size_t longest_quote = 80;
+
+std::string joined(const std::vector<Diagnostic>& diagnostics) {
+    std::string text;
+    for (const auto& diagnostic : diagnostics) {
+        if (!text.empty()) text += '\n';
+        text += diagnostic.to_string();
+    }
+    return text;
+}
+
+// Cuts at the start of a UTF-8 sequence.
+std::string_view cut(std::string_view text, std::size_t size) {
+    if (text.size() <= size) return text;
+    while (size > 0 && (static_cast<unsigned char>(text[size]) & 0xC0) == 0x80)
+        --size;
+    return text.substr(0, size);
+}
+
+std::string escaped(std::string_view text) {
+    std::string result;
+    for (const char c : text) {
+        const auto byte = static_cast<unsigned char>(c);
+        if (c == '\n') {
+            result += "\\n";
+        } else if (c == '\t') {
+            result += "\\t";
+        } else if (byte < 0x20 || byte == 0x7F) {
+            result += fmt::format("\\x{:02x}", byte);
+        } else {
+            result += c;
+        }
+    }
+    return result;
+}
+
+// Bytes that a message can show: secrets hidden, short, no control characters.
+std::string presentable(std::string_view text) {
+    // Hiding comes before cutting, or half a secret would pass for none.
+    const std::string safe = Redactor{}(conceal(text));
+    std::string result = escaped(cut(safe, longest_quote));
+    if (safe.size() > longest_quote) result += "…";
+    return result;
+}
+
+}  // namespace
+
+std::string Diagnostic::to_string() const {
+    std::string text = file;
+    if (line > 0) text += fmt::format(":{}:{}", line, column);
+    text += ": ";
+    if (!key.empty()) text += key + ": ";
+    return text + message;
+}
+
+TemplateError::TemplateError(std::vector<Diagnostic> diagnostics)
+    : Error(ErrorKind::template_, joined(diagnostics)), diagnostics_(std::move(diagnostics)) {}
+
+void Diagnostics::add(const Place& place, std::string key, std::string message) {
+    found_.push_back({.file = place.file ? *place.file : std::string{},
+                      .line = place.line,
+                      .column = place.column,
+                      .key = std::move(key),
+                      .message = conceal(message)});
+}
+
+void Diagnostics::fault(Value& value, std::string key, std::string message) {
+    value.faulty = true;
+    add(value.place, std::move(key), std::move(message));
+}
+
+void Diagnostics::throw_if_any() {
+    if (found_.empty()) return;
+    std::unordered_map<std::string, std::size_t> order;
+    for (const auto& diagnostic : found_)
+        order.try_emplace(diagnostic.file, order.size());
+    std::stable_sort(found_.begin(), found_.end(), [&](const auto& a, const auto& b) {
+        return std::tuple(order.at(a.file), a.line, a.column) <
+               std::tuple(order.at(b.file), b.line, b.column);
+    });
+    throw TemplateError{std::move(found_)};
+}
+
+std::string key_path(const std::string& parent, std::string_view key) {
+    const bool simple = !key.empty() && std::all_of(key.begin(), key.end(), [](unsigned char c) {
+        return std::isalnum(c) || c == '_' || c == '-';
+    });
+    const std::string step = simple ? presentable(key) : '"' + presentable(key) + '"';
+    return parent.empty() ? step : parent + '.' + step;
+}
+
+std::string key_path(const std::string& parent, std::size_t index) {
+    return fmt::format("{}[{}]", parent, index);
+}
+
+std::string quote(std::string_view text) {
+    return "'" + presentable(text) + "'";
+}
+
+const std::string& template_text(const Value& value) {
+    return value.interpolated ? value.written : value.text;
+}
+
+std::string shown(const Value& value) {
+    switch (value.type) {
+        case Value::Type::null:
+            return "nothing";
+        case Value::Type::sequence:
+            return "a list";
+        case Value::Type::mapping:
+            return "a mapping";
+        case Value::Type::scalar:
+            break;
+    }
+    if (value.confidential) return "a value that is not shown";
+    if (template_text(value).empty()) return "an empty text";
+    return quote(template_text(value));
+}
+
+std::string did_you_mean(std::string_view word, const std::vector<std::string>& candidates) {
+    if (word.size() > 64) return {};
+    const auto near = nearest(word, candidates);
+    return near ? fmt::format(", did you mean '{}'?", *near) : std::string{};
+}
+
+}  // namespace podctl::tmpl

@@ -1,0 +1,68 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace podctl::tmpl {
+
+// Where something stands. line 0: nowhere in a file (a --set value).
+struct Place {
+    std::shared_ptr<const std::string> file;
+    int line = 0;    // from 1
+    int column = 0;  // from 1
+};
+
+struct Entry;
+
+// A YAML value. Scalars stay text until the binder reads them, so that `ref: 8.20` is not taken
+// for 8.2.
+struct Value {
+    enum class Type { null, scalar, sequence, mapping };
+
+    Type type = Type::null;
+    Place place = {};
+    std::string text = {};     // of a scalar; after interpolation with the variables' values in it
+    std::string written = {};  // of an interpolated scalar: what the template says
+    std::string printed =
+        {};  // of an interpolated scalar: with values that may be shown, the rest as written
+    bool quoted = false;        // a quoted or block scalar: text, whatever it looks like
+    bool interpolated = false;  // `written` and `printed` are set
+    bool confidential = false;  // a literal secret: no diagnostic may show it
+    bool faulty = false;        // a diagnostic speaks of it, so that later checks leave it alone
+    std::vector<Value> items = {};
+    std::vector<Entry> entries = {};
+
+    bool is_null() const { return type == Type::null; }
+    bool is_scalar() const { return type == Type::scalar; }
+    bool is_sequence() const { return type == Type::sequence; }
+    bool is_mapping() const { return type == Type::mapping; }
+
+    // The value of a key of a mapping; nullptr: no mapping, or no such key.
+    const Value* find(std::string_view key) const;
+    Value* find(std::string_view key);
+};
+
+struct Entry {
+    std::string key;
+    Place place;
+    Value value;
+};
+
+inline const Value* Value::find(std::string_view key) const {
+    for (const auto& entry : entries) {
+        if (entry.key == key) return &entry.value;
+    }
+    return nullptr;
+}
+
+inline Value* Value::find(std::string_view key) {
+    return const_cast<Value*>(static_cast<const Value*>(this)->find(key));
+}
+
+// Plain scalars as YAML 1.2's core schema resolves them.
+bool is_boolean_word(std::string_view text);
+bool is_number_word(std::string_view text);
+
+}  // namespace podctl::tmpl

@@ -1,0 +1,57 @@
+#include "podctl/base/error.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cerrno>
+
+namespace podctl {
+namespace {
+
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+TEST(Error, CarriesWhatHappenedAndWhatToDo) {
+    const Error error{ErrorKind::integrity, "a.bin: sha256 differs", "fetch it again"};
+    EXPECT_EQ(error.kind(), ErrorKind::integrity);
+    EXPECT_EQ(error.message(), "a.bin: sha256 differs");
+    EXPECT_STREQ(error.what(), "a.bin: sha256 differs");
+    EXPECT_EQ(error.hint(), "fetch it again");
+}
+
+TEST(Error, KindsAreNamedAsScriptsKnowThem) {
+    EXPECT_EQ(to_string(ErrorKind::template_), "template");
+    EXPECT_EQ(to_string(ErrorKind::command_failed), "command_failed");
+    EXPECT_EQ(to_string(ErrorKind::internal), "internal");
+}
+
+TEST(Error, EveryKindHasTheExitCodeOfTheContract) {
+    EXPECT_EQ(exit_code(ErrorKind::usage), 2);
+    EXPECT_EQ(exit_code(ErrorKind::template_), 2);
+    EXPECT_EQ(exit_code(ErrorKind::preflight), 3);
+    EXPECT_EQ(exit_code(ErrorKind::network), 4);
+    EXPECT_EQ(exit_code(ErrorKind::launch), 5);
+    EXPECT_EQ(exit_code(ErrorKind::smoke), 6);
+    EXPECT_EQ(exit_code(ErrorKind::locked), 7);
+}
+
+TEST(Error, NoKindExitsZero) {
+    for (int kind = 0; kind <= static_cast<int>(ErrorKind::internal); ++kind)
+        EXPECT_NE(exit_code(static_cast<ErrorKind>(kind)), 0);
+}
+
+TEST(SystemError, NamesTheCauseAndTheRemedyOfAFullDisk) {
+    const Error error = system_error("cannot write /workspace/a.bin", ENOSPC);
+    EXPECT_EQ(error.kind(), ErrorKind::io);
+    EXPECT_EQ(error.message(), "cannot write /workspace/a.bin: No space left on device");
+    EXPECT_THAT(error.hint(), HasSubstr("disk is full"));
+}
+
+TEST(SystemError, HintsAtReadOnlyAndForbiddenPlaces) {
+    EXPECT_THAT(system_error("x", EROFS).hint(), HasSubstr("read-only"));
+    EXPECT_THAT(system_error("x", EACCES).hint(), HasSubstr("permissions"));
+    EXPECT_THAT(system_error("x", EIO).hint(), IsEmpty());
+}
+
+}  // namespace
+}  // namespace podctl

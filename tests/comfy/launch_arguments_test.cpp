@@ -1,0 +1,94 @@
+#include "podctl/base/file.hpp"
+#include "podctl/comfy/comfy.hpp"
+
+#include "support/temp_dir.hpp"
+
+#include <gmock/gmock.h>
+
+namespace podctl::comfy {
+namespace {
+
+using ::testing::Contains;
+using ::testing::ElementsAre;
+using ::testing::Not;
+
+const std::set<std::string> old_flags = {"--listen", "--port",    "--enable-cors-header",
+                                         "--cpu",    "--lowvram", "--normalvram"};
+
+TEST(ReadFlags, FindsEveryFlagOfTheParserAndItsGroups) {
+    test::TempDir checkout;
+    write_file_atomically(checkout / "comfy/cli_args.py",
+                          "parser.add_argument(\"--listen\", type=str, help=\"See --nothing\")\n"
+                          "vram_group = parser.add_mutually_exclusive_group()\n"
+                          "vram_group.add_argument('--lowvram', action=\"store_true\")\n"
+                          "parser.add_argument(\n    \"--front-end-version\",\n    type=str)\n"
+                          "parser.add_argument(\"-v\", \"--verbose\", default='INFO')\n"
+                          "# parser.add_argument(\"--gone\")\n");
+    EXPECT_THAT(read_flags(checkout.path()),
+                ElementsAre("--front-end-version", "--listen", "--lowvram", "--verbose", "-v"));
+}
+
+TEST(ReadFlags, AreEmptyForACheckoutWithoutCliArgs) {
+    test::TempDir checkout;
+    EXPECT_TRUE(read_flags(checkout.path()).empty());
+}
+
+TEST(ReadFlags, SurviveAFileThatEndsInTheMiddle) {
+    test::TempDir checkout;
+    write_file_atomically(checkout / "comfy/cli_args.py",
+                          "parser.add_argument(\"--port\", type=int)\nparser.add_argument(\"--lis");
+    EXPECT_THAT(read_flags(checkout.path()), ElementsAre("--port"));
+}
+
+TEST(LaunchArguments, GiveListenAndPortAndCors) {
+    EXPECT_THAT(launch_arguments({.cors = "*"}, old_flags, Accelerator::present),
+                ElementsAre("main.py", "--listen", "0.0.0.0", "--port", "9000",
+                            "--enable-cors-header", "*"));
+}
+
+TEST(LaunchArguments, RunOnTheCpuWithoutAnAccelerator) {
+    EXPECT_THAT(launch_arguments({}, old_flags, Accelerator::none), Contains("--cpu"));
+    EXPECT_THAT(launch_arguments({}, old_flags, Accelerator::present), Not(Contains("--cpu")));
+}
+
+TEST(LaunchArguments, LeaveOutAMemoryFlagThatTheCheckoutDropped) {
+    const tmpl::ComfyUi settings{.vram = tmpl::Vram::normal};
+    EXPECT_THAT(launch_arguments(settings, old_flags, Accelerator::present),
+                Contains("--normalvram"));
+    EXPECT_THAT(launch_arguments(settings, {"--listen", "--port"}, Accelerator::present),
+                Not(Contains("--normalvram")));
+}
+
+TEST(LaunchArguments, KeepTheMemoryFlagWhenTheCheckoutsFlagsAreNotKnown) {
+    EXPECT_THAT(launch_arguments({.vram = tmpl::Vram::low}, {}, Accelerator::present),
+                Contains("--lowvram"));
+}
+
+TEST(LaunchArguments, HandOnTheTemplatesOwnLast) {
+    const tmpl::ComfyUi settings{.args = {"--reserve-vram", "1.5", "--no-such-flag"}};
+    const auto arguments = launch_arguments(settings, old_flags, Accelerator::present);
+    EXPECT_THAT(std::vector(arguments.end() - 3, arguments.end()),
+                ElementsAre("--reserve-vram", "1.5", "--no-such-flag"));
+}
+
+TEST(LaunchArguments, NeverHoldTwoFlagsOfTheMemoryGroup) {
+    const auto arguments = launch_arguments({.args = {"--lowvram"}}, old_flags, Accelerator::none);
+    EXPECT_THAT(arguments, Contains("--lowvram"));
+    EXPECT_THAT(arguments, Not(Contains("--cpu")));
+}
+
+TEST(LocalAddress, TurnsEveryAddressIntoLoopback) {
+    EXPECT_EQ(local_address("0.0.0.0"), "127.0.0.1");
+    EXPECT_EQ(local_address("::"), "::1");
+    EXPECT_EQ(local_address("0.0.0.0,::"), "127.0.0.1");
+    EXPECT_EQ(local_address(""), "127.0.0.1");
+}
+
+TEST(LocalAddress, KeepsAnAddressOfThisMachine) {
+    EXPECT_EQ(local_address("10.0.0.7, 127.0.0.1"), "10.0.0.7");
+    EXPECT_EQ(local_address("[::1]"), "::1");
+    EXPECT_EQ(local_address("localhost"), "localhost");
+}
+
+}  // namespace
+}  // namespace podctl::comfy

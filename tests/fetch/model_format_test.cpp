@@ -1,0 +1,81 @@
+#include "podctl/base/error.hpp"
+#include "podctl/base/file.hpp"
+#include "podctl/fetch/download.hpp"
+
+#include "support/hub.hpp"
+#include "support/temp_dir.hpp"
+
+#include <gtest/gtest.h>
+
+namespace podctl::fetch {
+namespace {
+
+std::string with_header(const std::string& header, std::size_t data) {
+    std::string bytes;
+    for (int i = 0; i < 8; ++i)
+        bytes += static_cast<char>(header.size() >> (8 * i) & 0xFF);
+    return bytes + header + std::string(data, 'x');
+}
+
+bool is_accepted(const std::string& bytes, const std::string& name) {
+    test::TempDir dir;
+    write_file_atomically(dir / "file", bytes);
+    try {
+        check_model_format(dir / "file", name);
+        return true;
+    } catch (const Error& error) {
+        EXPECT_EQ(error.kind(), ErrorKind::integrity);
+        return false;
+    }
+}
+
+TEST(ModelFormat, AcceptsSoundFiles) {
+    EXPECT_TRUE(is_accepted(test::safetensors_bytes(1000), "m.safetensors"));
+    EXPECT_TRUE(is_accepted(with_header(R"({"__metadata__":{"a":"b"}})", 0), "m.SafeTensors"));
+    EXPECT_TRUE(is_accepted(with_header(R"({"b":{"dtype":"F16","shape":[2],"data_offsets":[4,8]},)"
+                                        R"("a":{"dtype":"F32","shape":[],"data_offsets":[0,4]}} )",
+                                        8),
+                            "m.safetensors"));
+    EXPECT_TRUE(is_accepted("GGUF\x03", "m.gguf"));
+    EXPECT_TRUE(is_accepted("<html></html>", "page.html"));
+    EXPECT_TRUE(is_accepted("", "__init__.py"));
+}
+
+TEST(ModelFormat, RefusesDamagedSafetensors) {
+    const auto tensor = [](const std::string& rest, std::size_t data) {
+        return with_header(R"({"a":{"dtype":"U8","shape":[4],)" + rest + "}}", data);
+    };
+    const auto sound = tensor(R"("data_offsets":[0,4])", 4);
+    EXPECT_TRUE(is_accepted(sound, "m.safetensors"));
+    for (const auto& bytes :
+         {std::string{}, std::string("1234567"), sound.substr(0, sound.size() - 1), sound + "x",
+          std::string(8, '\xFF') + "{}", with_header("not json", 0), with_header("[]", 0),
+          with_header("", 0), tensor(R"("data_offsets":[4,0])", 4),
+          tensor(R"("data_offsets":[1,5])", 5), tensor(R"("data_offsets":[0,8])", 8),
+          tensor(R"("data_offsets":"x")", 4), tensor(R"("x":1)", 4),
+          with_header(R"({"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},)"
+                      R"("a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}})",
+                      1),
+          with_header(
+              R"({"a":{"dtype":"F64","shape":[4294967296,4294967296],"data_offsets":[0,0]}})", 0),
+          with_header(R"({"__metadata__":{"a":1}})", 0)})
+        EXPECT_FALSE(is_accepted(bytes, "m.safetensors")) << bytes.substr(0, 100);
+}
+
+TEST(ModelFormat, RefusesPagesAndPointersUnderAnyModelsName) {
+    EXPECT_FALSE(is_accepted("\xEF\xBB\xBF <HTML>", "m.ckpt"));
+    EXPECT_FALSE(is_accepted("<!doctype html>", "m.zip"));
+    EXPECT_FALSE(is_accepted("version https://git-lfs.github.com/spec/v1\n", "m.bin"));
+    EXPECT_FALSE(is_accepted("PK", "m.gguf"));
+    EXPECT_FALSE(is_accepted("", "m.pt"));
+}
+
+TEST(ModelFormat, KnowsPicklesByTheirExtension) {
+    for (const char* name : {"a.ckpt", "a.PT", "a.pth", "a.bin", "a.pkl"})
+        EXPECT_TRUE(is_pickle(name)) << name;
+    for (const char* name : {"a.safetensors", "ckpt", "a.bin.gguf", ""})
+        EXPECT_FALSE(is_pickle(name)) << name;
+}
+
+}  // namespace
+}  // namespace podctl::fetch

@@ -1,0 +1,178 @@
+#include "world.hpp"
+
+#include <thread>
+
+namespace podctl::python {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::Contains;
+using testing::HasSubstr;
+using testing::Not;
+
+class Environment : public World {};
+INSTANTIATE_TEST_SUITE_P(Installers, Environment,
+                         testing::Values(InstallerKind::uv, InstallerKind::pip), kind_name);
+
+TEST_P(Environment, InheritsFromAnotherVenvAndBringsNothingOfItsOwn) {
+    index({{"torch", "2.9.0"}, {"attrs", "1.0"}, {"attrs", "2.0"}});
+    const auto base = base_with({"torch==2.9.0", "attrs==1.0"});
+    const auto python = create_environment({.path = dir / "v e'nv"}, base, installer, settings, {});
+    install({.pins = {"attrs==2.0"}}, python, installer, settings, {});
+
+    EXPECT_EQ(says(python, "import torch; print(torch.__version__)"), "2.9.0");
+    EXPECT_EQ(says(python, "import attrs; print(attrs.__version__)"), "2.0");  // its own goes first
+    EXPECT_THAT(says(python, "import pip"), HasSubstr("No module named 'pip'"));
+    EXPECT_EQ(probe(python, {}).version_of("torch"), "2.9.0");
+}
+
+TEST_P(Environment, SeesNothingOfTheBaseWhenItIsNotToInherit) {
+    index({{"torch", "2.9.0"}});
+    const auto base = base_with({"torch==2.9.0"});
+    const auto python =
+        create_environment({.path = dir / "venv", .inherit = false}, base, installer, settings, {});
+    EXPECT_THAT(says(python, "import torch"), HasSubstr("No module named 'torch'"));
+}
+
+TEST_P(Environment, ThatIsUnfinishedIsWipedAndAFinishedOneIsKept) {
+    const EnvironmentRequest request{.path = dir / "venv"};
+    create_environment(request, host_python(), installer, settings, {});
+    EXPECT_TRUE(is_ours(request.path));
+    EXPECT_EQ(finished_fingerprint(request.path), std::nullopt);
+    file("venv/lib/hole.txt", "left by a killed installer");
+    create_environment(request, host_python(), installer, settings, {});
+    EXPECT_FALSE(fs::exists(dir / "venv/lib/hole.txt"));
+
+    mark_finished(request.path, "fingerprint \"1\"");
+    file("venv/lib/work.txt", "");
+    create_environment(request, host_python(), installer, settings, {});
+    EXPECT_TRUE(fs::exists(dir / "venv/lib/work.txt"));
+    EXPECT_EQ(finished_fingerprint(request.path), "fingerprint \"1\"");
+
+    mark_unfinished(request.path);
+    EXPECT_EQ(finished_fingerprint(request.path), std::nullopt);
+}
+
+TEST_P(Environment, DoesNotTouchAFolderThatIsNotPodctls) {
+    const auto theirs = file("venv/thesis.txt", "mine");
+    const auto error = error_of([&] {
+        create_environment({.path = dir / "venv"}, host_python(), installer, settings, {});
+    });
+    EXPECT_EQ(error.kind(), ErrorKind::conflict);
+    EXPECT_EQ(read_file(theirs), "mine");
+    mark_unfinished(dir / "venv");
+    EXPECT_FALSE(is_ours(dir / "venv"));
+    EXPECT_THROW(mark_finished(dir / "venv", "x"), Error);
+}
+
+TEST_P(Environment, CountsAsUnfinishedWhenItsInterpreterIsGone) {
+    create_environment({.path = dir / "venv"}, host_python(), installer, settings, {});
+    mark_finished(dir / "venv", "x");
+    fs::remove(dir / "venv/bin/python");
+    fs::create_symlink("/nowhere/python", dir / "venv/bin/python");
+    EXPECT_EQ(finished_fingerprint(dir / "venv"), std::nullopt);
+}
+
+TEST_P(Environment, StaysUnfinishedWhenItsInstallIsInterrupted) {
+    index({{"slow", "1.0"}});
+    test::HttpServer server{[](const test::Request&) {
+        return test::Response{
+            .headers = {{"Content-Type", "text/html"}}, .body = "<a>", .stall_after = 1};
+    }};
+    settings.index_url = server.url("/simple");
+    const auto python =
+        create_environment({.path = dir / "venv"}, host_python(), installer, settings, {});
+    std::stop_source stop;
+    std::jthread stopper{[&](std::stop_token give_up) {
+        while (server.requests().empty() && !give_up.stop_requested())
+            std::this_thread::yield();
+        stop.request_stop();
+    }};
+    const auto error = error_of(
+        [&] { install({.pins = {"slow==1.0"}}, python, installer, settings, stop.get_token()); });
+    EXPECT_EQ(error.kind(), ErrorKind::interrupted);
+    EXPECT_TRUE(is_ours(dir / "venv"));
+    EXPECT_EQ(finished_fingerprint(dir / "venv"), std::nullopt);
+}
+
+TEST_P(Environment, CanBeMadeFromAnExternallyManagedBase) {
+    auto base = base_with({});
+    fs::remove(dir / "base/bin/python");
+    const auto managed = probe("/usr/bin/python3", {});
+    if (!managed.externally_managed) GTEST_SKIP() << "no Python here is externally managed";
+    index({{"attrs", "1.0"}});
+    const auto python =
+        create_environment({.path = dir / "venv"}, managed, installer, settings, {});
+    install({.pins = {"attrs==1.0"}}, python, installer, settings, {});
+    EXPECT_EQ(says(python, "import attrs; print(attrs.__version__)"), "1.0");
+}
+
+TEST(Interpreters, TellWhatTheyAre) {
+    EXPECT_TRUE(fs::exists(host_python().path));
+    EXPECT_THAT(host_python().version, testing::MatchesRegex("3\\.[0-9]+\\.[0-9]+"));
+    EXPECT_FALSE(host_python().site_packages.empty());
+    EXPECT_TRUE(host_python().has_pip);
+    EXPECT_NE(host_python().version_of("PIP"), std::nullopt);
+    EXPECT_EQ(host_python().version_of("surely-not-there"), std::nullopt);
+}
+
+TEST(Interpreters, ThatAreNoneAreRefusedWithTheReason) {
+    EXPECT_EQ(error_of([] { probe("/bin/false", {}); }).kind(), ErrorKind::python);
+    EXPECT_EQ(error_of([] { probe("/nowhere/python", {}); }).kind(), ErrorKind::python);
+    const auto error = error_of([] { find_interpreter("python9.99", {}); });
+    EXPECT_EQ(error.kind(), ErrorKind::preflight);
+    EXPECT_THAT(error.message(), HasSubstr("python9.99"));
+}
+
+TEST(Interpreters, TellWhatPipIsConfiguredWith) {
+    test::TempDir dir;
+    write_file_atomically(dir / "pip.conf",
+                          "[global]\nindex-url = https://a/simple\nfind_links =\n    /w1\n    /w2\n"
+                          "[install]\nindex-url = https://b/simple\n");
+    ::setenv("PIP_CONFIG_FILE", (dir / "pip.conf").c_str(), 1);
+    ::setenv("PIP_EXTRA_INDEX_URL", "https://c/simple", 1);
+    const auto settings = find_interpreter("python3", {}).pip_settings;
+    ::setenv("PIP_CONFIG_FILE", "/dev/null", 1);
+    ::unsetenv("PIP_EXTRA_INDEX_URL");
+    EXPECT_EQ(settings.at("index-url"), "https://b/simple");
+    EXPECT_EQ(settings.at("find-links"), "/w1 /w2");
+    EXPECT_EQ(settings.at("extra-index-url"), "https://c/simple");
+}
+
+TEST(Installers, OfflineFallBackToPipAndTouchNoNetwork) {
+    test::TempDir dir;
+    test::HttpServer server{[](const test::Request&) { return test::Response{.status = 404}; }};
+    const Settings settings{
+        .cache = dir / "cache", .index_url = server.url("/simple"), .offline = true};
+    const std::string path = std::getenv("PATH");
+    ::setenv("PATH", "/nowhere", 1);
+    const auto found =
+        find_installer(InstallerChoice::automatic, host_python(), dir / "tools", settings, {});
+    const auto error = error_of(
+        [&] { find_installer(InstallerChoice::uv, host_python(), dir / "tools", settings, {}); });
+    ::setenv("PATH", path.c_str(), 1);
+    EXPECT_EQ(found.kind, InstallerKind::pip);
+    EXPECT_EQ(error.kind(), ErrorKind::python);
+    EXPECT_TRUE(server.requests().empty());
+}
+
+TEST(Installers, BringUvByPipWhereThereIsNone) {
+    test::TempDir dir;
+    // A wheel as uv's: its program is a script of the wheel.
+    test::write_index(
+        dir / "index",
+        {{"uv", "9.9.9", {}, {{"uv-9.9.9.data/scripts/uv", "#!/bin/sh\necho uv 9.9.9\n"}}}});
+    const Settings settings{.cache = dir / "cache",
+                            .index_url = "file://" + (dir / "index").string()};
+    const std::string path = std::getenv("PATH");
+    ::setenv("PATH", "/nowhere", 1);
+    const auto found =
+        find_installer(InstallerChoice::automatic, host_python(), dir / "tools", settings, {});
+    ::setenv("PATH", path.c_str(), 1);
+    EXPECT_EQ(found.kind, InstallerKind::uv);
+    EXPECT_EQ(found.program, dir / "tools/uv/bin/uv");
+    EXPECT_FALSE(fs::exists(dir / "tools/uv.partial"));
+}
+
+}  // namespace
+}  // namespace podctl::python

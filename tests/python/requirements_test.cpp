@@ -1,0 +1,157 @@
+#include "podctl/base/error.hpp"
+#include "podctl/base/file.hpp"
+#include "podctl/python/python.hpp"
+
+#include "marker.hpp"
+#include "support/temp_dir.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace podctl::python {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+class Requirements : public testing::Test {
+protected:
+    test::TempDir dir;
+
+    std::filesystem::path file(const std::string& name, const std::string& text) {
+        write_file_atomically(dir / name, text);
+        return dir / name;
+    }
+    // "line:name:text" of what a file asks for.
+    std::vector<std::string> read(const std::string& text) {
+        std::vector<std::string> out;
+        for (const auto& line : read_requirements(file("requirements.txt", text))) {
+            out.push_back(std::to_string(line.line) + ":" + line.name + ":" + line.text);
+        }
+        return out;
+    }
+};
+
+TEST_F(Requirements, AreReadLineByLineWithoutComments) {
+    EXPECT_THAT(read("# all\nPyYAML>=5 # why\n\n  torch_sde \r\nscipy"),
+                ElementsAre("2:pyyaml:PyYAML>=5", "4:torch-sde:torch_sde", "5:scipy:scipy"));
+}
+
+TEST_F(Requirements, GoOnAfterABackslashAndCountFromTheirFirstLine) {
+    EXPECT_THAT(read("numpy>=1,\\\n  <2\nnext"),
+                ElementsAre("1:numpy:numpy>=1,  <2", "3:next:next"));
+    EXPECT_THAT(read("a # ends \\\nb"), ElementsAre("1:a:a"));
+    EXPECT_THAT(read("# comment \\\nb"), ElementsAre("2:b:b"));
+}
+
+TEST_F(Requirements, MayHaveExtrasMarkersParenthesesAndUrls) {
+    EXPECT_THAT(
+        read("uvicorn[standard] >= 0.2 ; python_version>='3.8'\nfoo (>=1,<2)\n"
+             "clip @ git+https://host/clip.git@main#egg=x"),
+        ElementsAre("1:uvicorn:uvicorn[standard] >= 0.2 ; python_version>='3.8'",
+                    "2:foo:foo (>=1,<2)", "3:clip:clip @ git+https://host/clip.git@main#egg=x"));
+}
+
+TEST_F(Requirements, WithoutANameTakeItFromTheAddressWhereItIsSaid) {
+    EXPECT_THAT(read("git+https://host/a.git#egg=Segment_Anything\nhttps://host/b.git\n"
+                     "./my_pkg-1.0-py3-none-any.whl\n-e .[dev]"),
+                ElementsAre("1:segment-anything:git+https://host/a.git#egg=Segment_Anything",
+                            "2::https://host/b.git", "3:my-pkg:./my_pkg-1.0-py3-none-any.whl",
+                            "4::-e .[dev]"));
+}
+
+TEST_F(Requirements, LeaveOptionsAndHashesOut) {
+    EXPECT_THAT(read("--extra-index-url https://host/simple\n-f ./wheels\n--pre\n"
+                     "a==1 --hash=sha256:00 \\\n  --hash=sha256:11"),
+                ElementsAre("4:a:a==1"));
+}
+
+TEST_F(Requirements, FollowIncludesAndTellConstraintsApart) {
+    file("more/b.txt", "b>=2\n-r ../requirements.txt\n");
+    file("c.txt", "c<3\n");
+    const auto lines = read_requirements(file("requirements.txt", "a\n-r more/b.txt\n-c c.txt\n"));
+    ASSERT_EQ(lines.size(), 3U);  // the cycle is read once
+    EXPECT_EQ(lines[1].file, dir / "more/b.txt");
+    EXPECT_FALSE(lines[1].constraint);
+    EXPECT_TRUE(lines[2].constraint);
+}
+
+TEST_F(Requirements, AreReadInTheEncodingsThatEditorsLeave) {
+    EXPECT_THAT(read("\xEF\xBB\xBFnumpy\n"), ElementsAre("1:numpy:numpy"));
+    EXPECT_THAT(read(std::string{"\xFF\xFEn\0p\0\n\0", 8}), ElementsAre("1:np:np"));
+    EXPECT_THAT(read(std::string{"\xFE\xFF\0n\0p", 6}), ElementsAre("1:np:np"));
+    EXPECT_THAT(read("numpy # caf\xE9\n"), ElementsAre("1:numpy:numpy"));
+}
+
+TEST_F(Requirements, ThatCannotBeReadAreNamedWithFileAndLine) {
+    for (const std::string bad : {"foo bar", "foo=1", "foo[x", ">=2", "foo>=1 <2", "--unknown x",
+                                  "-r gone.txt", "-r", "foo @ "}) {
+        try {
+            read("ok\n" + bad + "\n");
+            ADD_FAILURE() << bad << " was taken";
+        } catch (const Error& error) {
+            EXPECT_EQ(error.kind(), ErrorKind::python) << bad;
+            EXPECT_THAT(error.message(), HasSubstr("requirements.txt:2: ")) << bad;
+        }
+    }
+}
+
+TEST_F(Requirements, OfABinaryFileAreRefused) {
+    EXPECT_THROW(read(std::string{"a\0b", 3}), Error);
+    EXPECT_THROW(read_requirements(dir / "nothing.txt"), Error);
+}
+
+TEST(Names, AreNormalisedAsPep503Says) {
+    EXPECT_EQ(normalise_name("Foo.Bar__baz-Qux"), "foo-bar-baz-qux");
+}
+
+TEST(Markers, OfThisMachineHoldAndOthersDoNot) {
+    EXPECT_TRUE(marker_may_hold(""));
+    EXPECT_TRUE(marker_may_hold("sys_platform == 'linux' and python_version < '3.12'"));
+    EXPECT_FALSE(marker_may_hold("sys_platform == \"darwin\""));
+    EXPECT_FALSE(marker_may_hold("sys_platform=='win32' or (platform_system == 'Darwin')"));
+    EXPECT_FALSE(marker_may_hold("'linux' not in sys_platform"));
+    EXPECT_TRUE(marker_may_hold("((( not a marker"));
+}
+
+std::vector<std::string> excluded(const std::vector<std::string>& asked, bool has_gpu) {
+    std::vector<RequirementLine> lines;
+    for (const auto& text : asked) {
+        const auto end = text.find_first_of(" ;=");
+        lines.push_back({.file = {}, .line = 1, .name = text.substr(0, end), .text = text});
+    }
+    return duplicates_to_exclude(lines, has_gpu);
+}
+
+TEST(Duplicates, KeepTheBestOpencvThatIsAskedFor) {
+    EXPECT_THAT(
+        excluded({"opencv-python", "opencv-python-headless"}, true),
+        ElementsAre("opencv-contrib-python-headless", "opencv-contrib-python", "opencv-python"));
+    EXPECT_THAT(
+        excluded({"opencv-contrib-python", "opencv-python-headless"}, true),
+        ElementsAre("opencv-contrib-python-headless", "opencv-python-headless", "opencv-python"));
+    EXPECT_THAT(excluded({"numpy"}, true), IsEmpty());
+}
+
+TEST(Duplicates, KeepTheOnnxruntimeThatFitsTheMachine) {
+    EXPECT_THAT(excluded({"onnxruntime", "onnxruntime-gpu"}, true), ElementsAre("onnxruntime"));
+    EXPECT_THAT(excluded({"onnxruntime", "onnxruntime-gpu"}, false),
+                ElementsAre("onnxruntime-gpu"));
+    EXPECT_THAT(excluded({"onnxruntime-gpu"}, false), ElementsAre("onnxruntime"));
+    EXPECT_THAT(excluded({"onnxruntime"}, true), IsEmpty());
+}
+
+TEST(Duplicates, CountOnlyLinesWhoseMarkerHolds) {
+    EXPECT_THAT(excluded({"onnxruntime; sys_platform == 'darwin'",
+                          "onnxruntime-gpu; sys_platform != 'darwin'"},
+                         false),
+                ElementsAre("onnxruntime"));
+}
+
+TEST(Duplicates, LeaveOutTheUnrelatedComfy) {
+    EXPECT_THAT(excluded({"comfy"}, false), ElementsAre("comfy"));
+}
+
+}  // namespace
+}  // namespace podctl::python

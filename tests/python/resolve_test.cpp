@@ -1,0 +1,249 @@
+#include "world.hpp"
+
+#include <fmt/format.h>
+
+namespace podctl::python {
+namespace {
+
+using testing::AllOf;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Not;
+using testing::UnorderedElementsAre;
+
+class Resolve : public World {};
+INSTANTIATE_TEST_SUITE_P(Installers, Resolve,
+                         testing::Values(InstallerKind::uv, InstallerKind::pip), kind_name);
+
+TEST_P(Resolve, JoinsAllFilesInOneResolution) {
+    index({{"attrs", "1.0"}, {"attrs", "2.0"}, {"attrs", "3.0"}, {"node", "1.0", {"attrs>=2"}}});
+    auto both = request({"attrs<3"});
+    both.requirements.push_back({.file = file("node/requirements.txt", "node\n"), .label = "node"});
+    EXPECT_THAT(resolved(both).pins, UnorderedElementsAre("attrs==2.0", "node==1.0"));
+}
+
+TEST_P(Resolve, NeverReplacesTheTorchThatIsThere) {
+    // The image's build is on no index; a newer one is.
+    index({{"torch", "2.9.0+cu128"}, {"pack", "1.0", {"torch>=2"}}});
+    const auto base = base_with({"torch==2.9.0+cu128"});
+    remove_tree(dir / "index/torch");
+    index({{"torch", "2.15.0"}});
+    auto wanted = request({"torch", "pack"});
+    wanted.inherited = base.packages;
+    wanted.hold = {"torch", "torchvision"};
+    EXPECT_THAT(resolved(wanted, base).pins, ElementsAre("pack==1.0"));
+}
+
+TEST_P(Resolve, NamesTheHeldTorchInAConflict) {
+    index({{"torch", "2.9.0"}, {"torch", "2.15.0"}});
+    const auto base = base_with({"torch==2.9.0"});
+    ResolveRequest wanted{
+        .requirements = {{.file = file("pack/requirements.txt", "\ntorch==2.15.0\n"),
+                          .label = "node pack"}},
+        .inherited = base.packages,
+        .hold = {"torch"},
+        .scratch = dir / "scratch"};
+    const auto error = error_of([&] { resolved(wanted, base); });
+    EXPECT_EQ(error.kind(), ErrorKind::conflict);
+    EXPECT_THAT(
+        error.message(),
+        AllOf(HasSubstr((dir / "pack/requirements.txt").string() + ":2: torch==2.15.0 (node pack)"),
+              HasSubstr("kept as " + base.path.string() + " has it: torch==2.9.0")));
+}
+
+TEST_P(Resolve, PrefersAndLeavesOutWhatIsInherited) {
+    index({{"attrs", "1.0"}, {"attrs", "2.0"}, {"pack", "1.0", {"attrs"}}});
+    const auto base = base_with({"attrs==1.0"});
+    auto wanted = request({"pack"});
+    wanted.inherited = base.packages;
+    EXPECT_THAT(resolved(wanted, base).pins, ElementsAre("pack==1.0"));
+    wanted.requirements[0].lines = {"pack", "attrs>=2"};
+    EXPECT_THAT(resolved(wanted, base).pins, UnorderedElementsAre("attrs==2.0", "pack==1.0"));
+    wanted.inherited = {};
+    wanted.requirements[0].lines = {"pack", "attrs<2"};
+    EXPECT_THAT(resolved(wanted, base).pins, UnorderedElementsAre("attrs==1.0", "pack==1.0"));
+}
+
+TEST_P(Resolve, NamesBothFilesAndLinesOfAConflict) {
+    index({{"pydantic", "1.10.0"}, {"pydantic", "2.9.0"}, {"attrs", "1.0"}});
+    const auto root = file("requirements.txt", "attrs\npydantic<2.0.0\n");
+    const auto comfy = file("ComfyUI/requirements.txt", "# core\n\npydantic~=2.0  # models\n");
+    const ResolveRequest wanted{
+        .requirements = {{.file = root}, {.file = comfy, .label = "ComfyUI"}},
+        .scratch = dir / "scratch"};
+    const auto error = error_of([&] { resolved(wanted); });
+    EXPECT_EQ(error.kind(), ErrorKind::conflict);
+    EXPECT_THAT(error.message(), AllOf(HasSubstr(root.string() + ":2: pydantic<2.0.0"),
+                                       HasSubstr(comfy.string() + ":3: pydantic~=2.0 (ComfyUI)"),
+                                       Not(HasSubstr("attrs"))));
+    EXPECT_THAT(error.hint(), AllOf(HasSubstr("requirements"), HasSubstr("python.overrides")));
+}
+
+TEST_P(Resolve, LetsAnOverrideEndAConflict) {
+    index({{"pydantic", "1.10.0"}, {"pydantic", "2.9.0"}});
+    auto wanted = request({"pydantic<2.0.0", "pydantic~=2.0"});
+    wanted.overrides = {"pydantic>=2"};
+    EXPECT_THAT(resolved(wanted).pins, ElementsAre("pydantic==2.9.0"));
+}
+
+TEST_P(Resolve, KeepsConstraintsOfTheTemplateAndOfPipsConfiguration) {
+    index({{"attrs", "1.0"}, {"attrs", "2.0"}, {"attrs", "3.0"}});
+    auto wanted = request({"attrs"});
+    wanted.constraints = {"attrs<3"};
+    EXPECT_THAT(resolved(wanted).pins, ElementsAre("attrs==2.0"));
+    installer.pip_settings["constraint"] = file("constraint.txt", "attrs<2\n").string();
+    EXPECT_THAT(resolved(wanted).pins, ElementsAre("attrs==1.0"));
+}
+
+TEST_P(Resolve, DropsWhatIsExcludedEvenBehindTheScenes) {
+    index({{"cv", "1.0"}, {"cv-headless", "1.0"}, {"pack", "1.0", {"cv"}}});
+    auto wanted = request({"pack", "cv", "cv-headless"});
+    wanted.exclude = {"cv"};
+    EXPECT_THAT(resolved(wanted).pins, UnorderedElementsAre("cv-headless==1.0", "pack==1.0"));
+}
+
+TEST_P(Resolve, SaysWhichLineTheInstallerCannotRead) {
+    index({{"attrs", "1.0"}});
+    const auto bad = file("requirements.txt", "attrs\n\nattrs==not.a.version!\n");
+    const ResolveRequest wanted{.requirements = {{.file = bad}}, .scratch = dir / "scratch"};
+    const auto error = error_of([&] { resolved(wanted); });
+    EXPECT_EQ(error.kind(), ErrorKind::python);
+    EXPECT_THAT(error.message(), HasSubstr(bad.string() + ":3: "));
+}
+
+TEST_P(Resolve, SaysWhoAsksForAPackageThatNobodyHas) {
+    index({{"attrs", "1.0"}});
+    const auto asks = file("requirements.txt", "attrs\nno-such-thing>=1\n");
+    const ResolveRequest wanted{.requirements = {{.file = asks}}, .scratch = dir / "scratch"};
+    const auto error = error_of([&] { resolved(wanted); });
+    EXPECT_EQ(error.kind(), ErrorKind::python);
+    EXPECT_THAT(error.message(), HasSubstr(asks.string() + ":2: no-such-thing>=1"));
+}
+
+TEST_P(Resolve, TellsANetworkFailureFromAConflict) {
+    settings.index_url = "http://127.0.0.1:9/simple";
+    settings.environment = {{"UV_HTTP_RETRIES", "0"}, {"PIP_RETRIES", "1"}};
+    EXPECT_EQ(error_of([&] { resolved(request({"attrs"})); }).kind(), ErrorKind::network);
+}
+
+TEST_P(Resolve, TakesLocalWheelsAndFoldersRelativeToTheirFile) {
+    const auto wheel = test::write_wheel(dir / "pack dir", {"local", "1.0"});
+    index({});
+    const ResolveRequest wanted{.requirements = {{.file = file("pack dir/requirements.txt",
+                                                               "./local-1.0-py3-none-any.whl\n")}},
+                                .scratch = dir / "scratch"};
+    const Lock lock = resolved(wanted);
+    const auto python =
+        create_environment({.path = dir / "venv"}, host_python(), installer, settings, {});
+    install(lock, python, installer, settings, {});
+    EXPECT_EQ(says(python, "import local; print(local.__version__)"), "1.0");
+}
+
+TEST_P(Resolve, HandsOnTheIndexThatAFileNames) {
+    index({{"attrs", "1.0"}});
+    test::write_index(dir / "more", {{"special", "1.0"}});
+    const auto option = "--extra-index-url file://" + (dir / "more").string();
+    const auto lock = resolved(request({option, "special", "attrs"}));
+    EXPECT_THAT(lock.pins, UnorderedElementsAre("attrs==1.0", "special==1.0"));
+    EXPECT_THAT(lock.options, ElementsAre(option));
+    EXPECT_EQ(parse_lock(lock.text()), lock);
+    const auto python =
+        create_environment({.path = dir / "venv"}, host_python(), installer, settings, {});
+    install(lock, python, installer, settings, {});
+    EXPECT_EQ(says(python, "import special; print(special.__version__)"), "1.0");
+}
+
+TEST_P(Resolve, SettlesTorchOnItsOwnIndex) {
+    index({{"torch", "2.15.0"}, {"pack", "1.0", {"torch>=2"}}});
+    test::write_index(dir / "torch-index", {{"torch", "2.8.0+cu128"}, {"torch", "2.9.0+cu128"}});
+    settings.torch_index_url = "file://" + (dir / "torch-index").string();
+    EXPECT_THAT(resolved(request({"pack", "torch"})).pins,
+                UnorderedElementsAre("pack==1.0", "torch==2.9.0+cu128"));
+}
+
+TEST_P(Resolve, OfflineAsksNoServer) {
+    test::write_index(dir / "index", {{"attrs", "1.0"}});
+    test::HttpServer server{test::serve_index(dir / "index")};
+    settings.index_url = server.url("/");
+    settings.offline = true;
+    const auto error = error_of([&] { resolved(request({"attrs"})); });
+    EXPECT_EQ(error.kind(), ErrorKind::network);
+    EXPECT_TRUE(server.requests().empty());
+    settings.find_links = {(dir / "index/attrs").string()};
+    EXPECT_THAT(resolved(request({"attrs"})).pins, ElementsAre("attrs==1.0"));
+    EXPECT_TRUE(server.requests().empty());
+}
+
+TEST_P(Resolve, OfNothingStartsNothing) {
+    installer.program = "/nowhere/installer";
+    EXPECT_THAT(resolved(request({"# nothing"})).pins, IsEmpty());
+    EXPECT_NO_THROW(install({}, "/nowhere/python", installer, settings, {}));
+}
+
+TEST_P(Resolve, InstallsExactlyTheLockAndChecksItsHashes) {
+    index({{"attrs", "1.0"}, {"pack", "1.0", {"attrs"}}});
+    const auto python =
+        create_environment({.path = dir / "venv"}, host_python(), installer, settings, {});
+    install({.pins = {"pack==1.0"}}, python, installer, settings, {});
+    EXPECT_NE(probe(python, {}).version_of("pack"), std::nullopt);
+    EXPECT_FALSE(std::filesystem::exists(dir / "venv/lib/python" / "attrs.py"));
+
+    const auto hash = "--hash=sha256:" + std::string(64, '0');
+    const auto lock = resolved(request({"attrs==1.0 " + hash, "pack"}));
+    EXPECT_THAT(lock.pins, UnorderedElementsAre("attrs==1.0 " + hash, "pack==1.0"));
+    const auto error = error_of([&] { install(lock, python, installer, settings, {}); });
+    EXPECT_EQ(error.kind(), ErrorKind::integrity);
+}
+
+TEST_P(Resolve, ShowsNoPasswordOfAnIndex) {
+    settings.index_url = "http://user:hunter22@127.0.0.1:9/simple";
+    settings.environment = {{"UV_HTTP_RETRIES", "0"}, {"PIP_RETRIES", "1"}};
+    std::string said;
+    settings.on_line = [&](const std::string& line) { said += line + "\n"; };
+    const auto error = error_of([&] { resolved(request({"attrs"})); });
+    EXPECT_THAT(said + error.message() + error.hint(), Not(HasSubstr("hunter22")));
+}
+
+class UvAlone : public World {};
+INSTANTIATE_TEST_SUITE_P(Installers, UvAlone, testing::Values(InstallerKind::uv), kind_name);
+
+TEST_P(UvAlone, WorksOfflineFromItsCache) {
+    test::write_index(dir / "index", {{"attrs", "1.0"}, {"pack", "1.0", {"attrs"}}});
+    test::HttpServer server{test::serve_index(dir / "index")};
+    settings.index_url = server.url("/");
+    const Lock lock = resolved(request({"pack"}));
+    const auto first =
+        create_environment({.path = dir / "first"}, host_python(), installer, settings, {});
+    install(lock, first, installer, settings, {});
+    const auto asked = server.requests().size();
+
+    settings.offline = true;
+    EXPECT_EQ(resolved(request({"pack"})), lock);
+    const auto second =
+        create_environment({.path = dir / "second"}, host_python(), installer, settings, {});
+    install(lock, second, installer, settings, {});
+    EXPECT_EQ(says(second, "import pack, attrs; print(attrs.__version__)"), "1.0");
+    EXPECT_EQ(server.requests().size(), asked);
+}
+
+TEST_P(UvAlone, OverridesWhatPackagesAskOfEachOther) {
+    index({{"pydantic", "1.10.0"}, {"pydantic", "2.9.0"}, {"gradio", "3.50", {"pydantic<2"}}});
+    auto wanted = request({"gradio", "pydantic>=2"});
+    const auto error = error_of([&] { resolved(wanted); });
+    EXPECT_EQ(error.kind(), ErrorKind::conflict);
+    EXPECT_THAT(error.message(),
+                AllOf(HasSubstr("template: gradio"), HasSubstr("template: pydantic>=2")));
+    wanted.overrides = {"pydantic>=2"};
+    EXPECT_THAT(resolved(wanted).pins, UnorderedElementsAre("gradio==3.50", "pydantic==2.9.0"));
+}
+
+TEST_P(UvAlone, TakesTheIndexThatPipIsConfiguredWith) {
+    index({{"attrs", "1.0"}});
+    settings.index_url = "";
+    installer.pip_settings["index-url"] = "file://" + (dir / "index").string();
+    EXPECT_THAT(resolved(request({"attrs"})).pins, ElementsAre("attrs==1.0"));
+}
+
+}  // namespace
+}  // namespace podctl::python

@@ -1,0 +1,97 @@
+#include "support/wheels.hpp"
+
+#include "podctl/base/file.hpp"
+#include "podctl/base/url.hpp"
+
+#include <archive.h>
+#include <archive_entry.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <memory>
+#include <stdexcept>
+
+namespace podctl::test {
+
+namespace {
+
+void write_zip(const std::filesystem::path& path,
+               const std::vector<std::pair<std::string, std::string>>& files) {
+    const std::unique_ptr<archive, decltype(&archive_write_free)> zip{archive_write_new(),
+                                                                      &archive_write_free};
+    archive_write_set_format_zip(zip.get());
+    if (archive_write_open_filename(zip.get(), path.c_str()) != ARCHIVE_OK) {
+        throw std::runtime_error(archive_error_string(zip.get()));
+    }
+    for (const auto& [name, content] : files) {
+        const std::unique_ptr<archive_entry, decltype(&archive_entry_free)> entry{
+            archive_entry_new(), &archive_entry_free};
+        archive_entry_set_pathname(entry.get(), name.c_str());
+        archive_entry_set_size(entry.get(), static_cast<la_int64_t>(content.size()));
+        archive_entry_set_filetype(entry.get(), AE_IFREG);
+        archive_entry_set_perm(entry.get(), 0644);
+        archive_write_header(zip.get(), entry.get());
+        archive_write_data(zip.get(), content.data(), content.size());
+    }
+    if (archive_write_close(zip.get()) != ARCHIVE_OK) {
+        throw std::runtime_error(archive_error_string(zip.get()));
+    }
+}
+
+std::string escaped(std::string name) {
+    std::replace(name.begin(), name.end(), '-', '_');
+    return name;
+}
+
+}  // namespace
+
+std::filesystem::path write_wheel(const std::filesystem::path& folder, const Wheel& wheel) {
+    const std::string stem = fmt::format("{}-{}", escaped(wheel.name), wheel.version);
+    const std::string info = stem + ".dist-info/";
+    std::string metadata =
+        fmt::format("Metadata-Version: 2.1\nName: {}\nVersion: {}\n", wheel.name, wheel.version);
+    for (const std::string& dependency : wheel.dependencies) {
+        metadata += fmt::format("Requires-Dist: {}\n", dependency);
+    }
+    std::vector<std::pair<std::string, std::string>> files = {
+        {escaped(wheel.name) + ".py", fmt::format("__version__ = '{}'\n", wheel.version)},
+        {info + "METADATA", metadata},
+        {info + "WHEEL",
+         "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n"}};
+    files.insert(files.end(), wheel.files.begin(), wheel.files.end());
+    std::string record = info + "RECORD,,\n";
+    for (const auto& [name, content] : files)
+        record += name + ",,\n";
+    files.emplace_back(info + "RECORD", record);
+
+    create_folders(folder);
+    const auto path = folder / (stem + "-py3-none-any.whl");
+    write_zip(path, files);
+    return path;
+}
+
+void write_index(const std::filesystem::path& folder, const std::vector<Wheel>& wheels) {
+    for (const Wheel& wheel : wheels) {
+        const auto project = folder / wheel.name;
+        write_wheel(project, wheel);
+        std::string page = "<!DOCTYPE html><html><body>\n";
+        for (const auto& entry : std::filesystem::directory_iterator(project)) {
+            const auto file = entry.path().filename().string();
+            if (file.ends_with(".whl")) {
+                page += fmt::format("<a href=\"{}\">{}</a>\n", percent_encode(file), file);
+            }
+        }
+        write_file_atomically(project / "index.html", page + "</body></html>\n");
+    }
+}
+
+HttpServer::Handler serve_index(const std::filesystem::path& folder) {
+    return [files = serve_folder(folder.string())](const Request& request) {
+        Response response = files(request);
+        // pip takes a page as an index by its type only.
+        if (request.path.ends_with('/')) response.headers.emplace_back("Content-Type", "text/html");
+        return response;
+    };
+}
+
+}  // namespace podctl::test
