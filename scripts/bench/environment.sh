@@ -253,7 +253,8 @@ echo "load      $load at the start, $(cut -d' ' -f1-3 /proc/loadavg) at the end"
 "$image" -c 'import importlib.metadata as m, platform; print("image     Python", platform.python_version(), *(f"{p} {m.version(p)}" for p in ("pip", "torch", "torchvision")))'
 [[ ! -x $work/uv-tool/bin/uv ]] || echo "uv        $("$work/uv-tool/bin/uv" --version | cut -d' ' -f2)"
 [[ ,$ways, != *,podctl,* ]] || echo "podctl    $("$podctl" --version | tail -n 1)"
-echo "files     $(find "$seed" "$comfyui" "$comfyui/custom_nodes" -maxdepth 2 -name requirements.txt | sort -u | wc -l) requirements files"
+packs=("$comfyui"/custom_nodes/*/requirements.txt)
+echo "files     ${#packs[@]} packs' requirements, ComfyUI's and the seed's"
 echo
 # A ratio is against the script's row of the same kind; `locked` and `again` are compared with its warm one.
 awk '

@@ -1,4 +1,4 @@
-// Civitai's API v1: https://github.com/civitai/civitai, https://developer.civitai.com.
+// Civitai's API v1, as https://github.com/civitai/civitai serves it.
 #include "podctl/base/error.hpp"
 #include "podctl/base/names.hpp"
 

@@ -2,6 +2,7 @@
 
 #include "podctl/base/error.hpp"
 
+#include "control_file.hpp"
 #include "http_rules.hpp"
 #include "partial_file.hpp"
 #include "transfer.hpp"
@@ -25,6 +26,8 @@ struct LocalFile {
 };
 
 LocalFile open_local(const std::filesystem::path& path) {
+    if (path.native().find('\0') != std::string::npos)
+        throw Error{ErrorKind::not_found, "a file:// URL with a zero byte", "check the URL"};
     // O_NONBLOCK: a FIFO must not hang here.
     LocalFile file{.fd = Fd{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)}};
     if (!file.fd && (errno == ENOENT || errno == ENOTDIR))
@@ -54,20 +57,6 @@ void copy_bytes(const LocalFile& from, PartialFile& to, const std::filesystem::p
     }
 }
 
-void verify_copy(const DownloadRequest& request, const Downloaded& copied) {
-    if (request.size && copied.size != *request.size)
-        throw Error{ErrorKind::integrity,
-                    fmt::format("{}: {} bytes came, expected are {}", request.name, copied.size,
-                                *request.size),
-                    "the file changed at its source, or the expected size is wrong"};
-    if (!request.sha256.empty() && copied.sha256 != request.sha256)
-        throw Error{ErrorKind::integrity,
-                    fmt::format("{}: sha256 is {}, expected {}", request.name, copied.sha256,
-                                request.sha256),
-                    "the file changed at its source, or the expected sha256 is wrong"};
-    if (request.check_format) check_model_format(request.partial, request.name);
-}
-
 Downloaded copy_local(const DownloadRequest& request, const std::filesystem::path& path,
                       const DownloadMonitor& monitor, std::stop_token stop) {
     const auto from = open_local(path);
@@ -80,10 +69,11 @@ Downloaded copy_local(const DownloadRequest& request, const std::filesystem::pat
     copy_bytes(from, to, path, monitor, stop);
     Downloaded copied{.size = to.size()};
     copied.sha256 = to.finish();
+    remove_control(request.partial);
     try {
-        verify_copy(request, copied);
-    } catch (const Error&) {
-        ::unlink(request.partial.c_str());
+        check_bytes(request, copied.sha256, copied.size);
+    } catch (const Error& error) {
+        if (error.kind() == ErrorKind::integrity) ::unlink(request.partial.c_str());
         throw;
     }
     return copied;

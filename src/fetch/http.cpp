@@ -28,6 +28,7 @@ using Clock = std::chrono::steady_clock;
 
 constexpr int max_redirects = 10;
 constexpr std::size_t max_redirect_body = 64 << 10;
+constexpr std::chrono::milliseconds pause_check{10};
 constexpr long receive_buffer = 512 << 10;  // curl's own 16 KiB costs throughput
 
 struct EasyDeleter {
@@ -50,7 +51,7 @@ struct Exchange {
 
     Url url = {};
     std::string method = {};
-    bool crossed_origin = false;
+    Origin origin = Origin::same;
     int redirects = 0;
     std::unique_ptr<CURL, EasyDeleter> handle = {};
     std::unique_ptr<curl_slist, ListDeleter> header_list = {};
@@ -59,6 +60,7 @@ struct Exchange {
     HttpResponse response = {};
     std::optional<Redirect> redirect = {};  // of the answer whose headers have come
     bool headers_done = false;
+    bool paused = false;    // the sink has no room
     bool declined = false;  // the sink does not want the body
     std::size_t skipped = 0;
     std::optional<Clock::time_point> deadline = {};
@@ -179,33 +181,26 @@ std::size_t on_body(char* data, std::size_t, std::size_t size, void* user) {
         exchange.skipped += size;
         return exchange.skipped > max_redirect_body ? 0 : size;
     }
-    return guarded(exchange, [&] { body_bytes(exchange, data, size); }) ? size : 0;
-}
-
-bool goes_along(const std::string& name) {
-    const auto lower = to_lower(name);
-    return lower != "authorization" && lower != "cookie" && lower != "proxy-authorization";
+    bool has_room = true;
+    const bool ok = guarded(exchange, [&] {
+        has_room = !exchange.sink || !exchange.sink->has_room || exchange.sink->has_room();
+        if (has_room) body_bytes(exchange, data, size);
+    });
+    exchange.paused = ok && !has_room;
+    if (exchange.paused) return CURL_WRITEFUNC_PAUSE;
+    return ok ? size : 0;
 }
 
 void set_headers(Exchange& exchange, const HttpOptions& options) {
-    std::vector<std::string> lines{"Accept-Encoding: identity", "Expect:"};
-    for (const auto& [name, value] : exchange.request.headers)
-        if (!exchange.crossed_origin || goes_along(name))
-            lines.push_back(value.empty() ? name + ";" : fmt::format("{}: {}", name, value));
-    exchange.response.token_withheld = false;
-    if (!exchange.crossed_origin &&
-        exchange.request.authorization == HttpRequest::Authorization::by_prefix) {
-        const auto authorization = authorization_for(exchange.url, options);
-        exchange.response.token_withheld = authorization.withheld;
-        if (authorization.token)
-            lines.push_back("Authorization: Bearer " + authorization.token->reveal());
-    }
+    Authorization authorization;
+    if (exchange.origin == Origin::same &&
+        exchange.request.authorization == HttpRequest::Authorization::by_prefix)
+        authorization = authorization_for(exchange.url, options);
+    exchange.response.token_withheld = authorization.withheld;
+    const auto lines = header_lines(exchange.request, exchange.origin, authorization);
     curl_slist* list = nullptr;
-    for (const auto& line : lines) {
-        if (line.find_first_of("\r\n") != std::string::npos)
-            throw network_error(exchange, "a line break in a request header");
+    for (const auto& line : lines)
         list = curl_slist_append(list, line.c_str());
-    }
     exchange.header_list.reset(list);
     curl_easy_setopt(exchange.handle.get(), CURLOPT_HTTPHEADER, list);
 }
@@ -264,7 +259,9 @@ private:
     void run();
     void begin(Exchange& exchange);
     void add_handle(Running& running);
+    void resume_paused();
     void finish_transfers();
+    void finish(CURL* handle, CURLcode code);
     enum class Next { hop, end };
     Next transfer_ended(Running& running, CURLcode code);
     void drop_overdue();
@@ -330,6 +327,7 @@ void HttpClient::State::run() {
         }
         for (Exchange* exchange : fresh)
             begin(*exchange);
+        resume_paused();
         int active = 0;
         const auto before = Clock::now();
         curl_multi_perform(multi_.get(), &active);
@@ -375,22 +373,37 @@ void HttpClient::State::add_handle(Running& running) {
         throw Error{ErrorKind::internal, curl_multi_strerror(code)};
 }
 
+void HttpClient::State::resume_paused() {
+    std::vector<CURL*> ready;
+    for (auto& running : running_) {
+        Exchange& exchange = *running.exchange;
+        bool has_room = false;
+        if (exchange.paused) guarded(exchange, [&] { has_room = exchange.sink->has_room(); });
+        if (has_room || exchange.failure) ready.push_back(exchange.handle.get());
+    }
+    for (CURL* handle : ready) {
+        // This hands over what had come, so it can fail as any other part of a transfer.
+        const CURLcode code = curl_easy_pause(handle, CURLPAUSE_CONT);
+        if (code != CURLE_OK) finish(handle, code);
+    }
+}
+
 void HttpClient::State::finish_transfers() {
     int left = 0;
-    while (const CURLMsg* message = curl_multi_info_read(multi_.get(), &left)) {
-        if (message->msg != CURLMSG_DONE) continue;
-        const CURLcode code = message->data.result;
-        CURL* handle = message->easy_handle;
-        curl_multi_remove_handle(multi_.get(), handle);
-        const auto found = std::ranges::find_if(
-            running_, [&](const Running& one) { return one.exchange->handle.get() == handle; });
-        Exchange& exchange = *found->exchange;
-        Next next = Next::end;
-        guarded(exchange, [&] { next = transfer_ended(*found, code); });
-        if (next == Next::hop) continue;
-        running_.erase(found);
-        complete(exchange);
-    }
+    while (const CURLMsg* message = curl_multi_info_read(multi_.get(), &left))
+        if (message->msg == CURLMSG_DONE) finish(message->easy_handle, message->data.result);
+}
+
+void HttpClient::State::finish(CURL* handle, CURLcode code) {
+    curl_multi_remove_handle(multi_.get(), handle);
+    const auto found = std::ranges::find_if(
+        running_, [&](const Running& one) { return one.exchange->handle.get() == handle; });
+    Exchange& exchange = *found->exchange;
+    Next next = Next::end;
+    guarded(exchange, [&] { next = transfer_ended(*found, code); });
+    if (next == Next::hop) return;
+    running_.erase(found);
+    complete(exchange);
 }
 
 HttpClient::State::Next HttpClient::State::transfer_ended(Running& running, CURLcode code) {
@@ -402,7 +415,7 @@ HttpClient::State::Next HttpClient::State::transfer_ended(Running& running, CURL
             throw network_error(exchange, fmt::format("more than {} redirects", max_redirects));
         exchange.url = redirect->url;
         exchange.method = redirect->method;
-        exchange.crossed_origin |= redirect->crosses_origin;
+        if (redirect->origin == Origin::crossed) exchange.origin = Origin::crossed;
         add_handle(running);
         return Next::hop;
     }
@@ -415,8 +428,8 @@ void HttpClient::State::drop_overdue() {
     for (std::size_t i = 0; i < running_.size();) {
         Exchange& exchange = *running_[i].exchange;
         const bool late = exchange.deadline && now >= *exchange.deadline;
-        const bool stalled =
-            exchange.headers_done && now - exchange.last_byte >= options_.stall_timeout;
+        const bool stalled = exchange.headers_done && !exchange.paused &&
+                             now - exchange.last_byte >= options_.stall_timeout;
         if (!exchange.stopped && !late && !stalled) {
             ++i;
             continue;
@@ -450,7 +463,8 @@ int HttpClient::State::milliseconds_to_next_check() const {
     };
     for (const auto& running : running_) {
         if (running.exchange->deadline) until(*running.exchange->deadline);
-        if (running.exchange->headers_done)
+        if (running.exchange->paused) wait = std::min(wait, pause_check);
+        if (running.exchange->headers_done && !running.exchange->paused)
             until(running.exchange->last_byte + options_.stall_timeout);
     }
     return static_cast<int>(wait.count());

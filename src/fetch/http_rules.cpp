@@ -44,6 +44,11 @@ bool has_dot_segments(const std::string& path) {
     });
 }
 
+bool is_secret(const std::string& header) {
+    const auto name = to_lower(header);
+    return name == "authorization" || name == "cookie" || name == "proxy-authorization";
+}
+
 bool covers(const std::string& prefix_text, const Url& url) {
     const auto prefix = parse_url(prefix_text);
     if (!prefix || prefix->origin() != url.origin() || has_dot_segments(url.path)) return false;
@@ -90,6 +95,25 @@ Authorization authorization_for(const Url& url, const HttpOptions& options) {
     return {.token = &best->token};
 }
 
+std::vector<std::string> header_lines(const HttpRequest& request, Origin origin,
+                                      const Authorization& authorization) {
+    // A CDN that may compress ignores Range.
+    std::vector<std::string> lines{"Accept-Encoding: identity", "Expect:"};
+    for (const auto& [name, value] : request.headers) {
+        if (origin == Origin::crossed && is_secret(name)) continue;
+        if ((name + value).find_first_of("\r\n") != std::string::npos)
+            throw Error{ErrorKind::internal, fmt::format("a line break in the header {}", name)};
+        lines.push_back(value.empty() ? name + ";" : fmt::format("{}: {}", name, value));
+    }
+    if (!authorization.token) return lines;
+    const std::string& token = authorization.token->reveal();
+    if (token.find_first_of("\r\n") != std::string::npos)
+        throw Error{ErrorKind::unauthorized, "a line break in a token",
+                    "set CIVITAI_API_KEY and HF_TOKEN to one line each"};
+    lines.push_back("Authorization: Bearer " + token);
+    return lines;
+}
+
 std::optional<Redirect> redirect_of(const HttpResponse& response, const Url& from,
                                     const std::string& method, const HttpOptions& options) {
     const int status = response.status;
@@ -103,7 +127,7 @@ std::optional<Redirect> redirect_of(const HttpResponse& response, const Url& fro
                                                     shown(from.to_string()))};
     Redirect redirect{.url = checked_url(target->to_string()), .method = method};
     redirect.url.fragment.clear();
-    redirect.crosses_origin = redirect.url.origin() != from.origin();
+    if (redirect.url.origin() != from.origin()) redirect.origin = Origin::crossed;
     if (from.scheme == "https" && redirect.url.scheme == "http" && !is_loopback(redirect.url) &&
         options.insecure_http == HttpOptions::InsecureHttp::refuse)
         throw Error{ErrorKind::network,

@@ -24,10 +24,18 @@ struct Authorization {
 // The token of the credential with the longest prefix that covers `url`.
 Authorization authorization_for(const Url& url, const HttpOptions& options);
 
+// Whether a chain of redirects has left the origin that was asked first; it never counts as back.
+enum class Origin { same, crossed };
+
+// "Name: value" as libcurl takes them, with podctl's own. What is secret stays with the first
+// origin.
+std::vector<std::string> header_lines(const HttpRequest& request, Origin origin,
+                                      const Authorization& authorization);
+
 // Where a redirect leads, and what of the request goes along.
 struct Redirect {
     Url url;
-    bool crosses_origin = false;
+    Origin origin = Origin::same;
     std::string method;
 };
 

@@ -92,6 +92,11 @@ void PartialFile::reserve(std::uint64_t total) {
     }
 }
 
+bool PartialFile::has_room() {
+    const std::scoped_lock lock(mutex_);
+    return failure_ || queue_.size() < blocks_in_flight;
+}
+
 void PartialFile::append(const char* data, std::size_t size) {
     while (size > 0) {
         const std::size_t room = block_size - static_cast<std::size_t>(size_ % block_size);

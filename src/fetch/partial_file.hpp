@@ -35,6 +35,8 @@ public:
     void restart();
     // Throws Error{io} when the file system has no room for the rest of `total` bytes.
     void reserve(std::uint64_t total);
+    // Whether append() would take a block without waiting for the disk.
+    bool has_room();
     // Throws what the writing thread met.
     void append(const char* data, std::size_t size);
     // Returns when all appended bytes are written. Throws as append().

@@ -32,6 +32,20 @@ bool is_page_name(const std::string& name) {
 
 }  // namespace
 
+void check_bytes(const DownloadRequest& request, const std::string& digest, std::uint64_t size) {
+    if (request.size && size != *request.size)
+        throw Error{
+            ErrorKind::integrity,
+            fmt::format("{}: {} bytes came, expected are {}", request.name, size, *request.size),
+            "the file changed at its source, or the expected size is wrong"};
+    if (!request.sha256.empty() && digest != request.sha256)
+        throw Error{
+            ErrorKind::integrity,
+            fmt::format("{}: sha256 is {}, expected {}", request.name, digest, request.sha256),
+            "the file changed at its source, or the expected sha256 is wrong"};
+    if (request.check_format) check_model_format(request.partial, request.name);
+}
+
 Transfer::Transfer(const DownloadRequest& request, HttpClient& http, std::string url,
                    const DownloadMonitor& monitor, std::stop_token stop)
     : request_(request),
@@ -60,7 +74,9 @@ Downloaded Transfer::run() {
 // Takes over what an earlier call left, when it is surely of the same file.
 void Transfer::open() {
     const auto control = load_control(request_.partial);
-    if (file_.size() > 0 && !control && !request_.sha256.empty()) {
+    const bool may_be_whole =
+        !request_.sha256.empty() && (!request_.size || *request_.size == file_.size());
+    if (file_.size() > 0 && !control && may_be_whole) {
         // A crash between the end of a download and the rename leaves the whole file.
         file_.rehash(stop_);
         known_.size = file_.size();
@@ -71,6 +87,7 @@ void Transfer::open() {
         known_ = *control;
         file_.rehash(stop_);
         has_earlier_bytes_ = true;
+        furthest_ = file_.size();
         report_progress();
         return;
     }
@@ -110,7 +127,8 @@ HttpResponse Transfer::exchange() {
     error_body_.clear();
     const HttpClient::Sink sink{
         .on_headers = [this](const HttpResponse& response) { return on_headers(response); },
-        .on_body = [this](const char* data, std::size_t size) { on_body(data, size); }};
+        .on_body = [this](const char* data, std::size_t size) { on_body(data, size); },
+        .has_room = [this] { return file_.has_room(); }};
     auto response = http_.stream(next_request(), sink, stop_);
     response.body = error_body_;
     return response;
@@ -167,6 +185,7 @@ void Transfer::begin_body(const HttpResponse& response) {
             fmt::format("{}: a web page came in place of the file", request_.name),
             "the server shows a login or error page there: use the file's download URL, and "
             "set CIVITAI_API_KEY or HF_TOKEN where the hub wants one"};
+    if (file_.size() == 0) known_ = {};
     ControlFile fresh{
         .source = sha256_hex(request_.url),
         .expected_sha256 = request_.sha256,
@@ -227,6 +246,7 @@ Transfer::Next Transfer::after_refusal(HttpResponse response) {
 }
 
 Transfer::Next Transfer::wait_after_cut(const Error& error) {
+    if (known_.size && file_.size() == *known_.size) return Next::verify;
     if (file_.size() > furthest_) {
         furthest_ = file_.size();
         backoff_.start_anew();
@@ -248,22 +268,11 @@ Transfer::Next Transfer::wait_after_cut(const Error& error) {
 // nullopt: the bytes are wrong, but not surely the source's: it starts over.
 std::optional<Downloaded> Transfer::verified() {
     const std::string digest = file_.finish();
-    if (!request_.sha256.empty() && digest != request_.sha256) {
-        if (has_earlier_bytes_) {
-            start_over();
-            return std::nullopt;
-        }
-        throw Error{
-            ErrorKind::integrity,
-            fmt::format("{}: sha256 is {}, expected {}", request_.name, digest, request_.sha256),
-            "the file changed at its source, or the expected sha256 is wrong"};
+    if (has_earlier_bytes_ && !request_.sha256.empty() && digest != request_.sha256) {
+        start_over();
+        return std::nullopt;
     }
-    if (request_.size && file_.size() != *request_.size)
-        throw Error{ErrorKind::integrity,
-                    fmt::format("{}: {} bytes came, expected are {}", request_.name, file_.size(),
-                                *request_.size),
-                    "the file changed at its source, or the expected size is wrong"};
-    if (request_.check_format) check_model_format(request_.partial, request_.name);
+    check_bytes(request_, digest, file_.size());
     remove_control(request_.partial);
     return Downloaded{.sha256 = digest,
                       .size = file_.size(),

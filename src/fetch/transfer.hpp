@@ -14,6 +14,9 @@
 
 namespace podctl::fetch {
 
+// Throws Error{integrity} when the bytes at request.partial are not the ones that were asked for.
+void check_bytes(const DownloadRequest& request, const std::string& digest, std::uint64_t size);
+
 // One file on its way: opened → asking ⇄ waiting → verified. Every state is a value here; an
 // attempt is one request, and what it says decides what the next one asks for.
 class Transfer {

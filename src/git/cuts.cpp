@@ -16,6 +16,10 @@ fs::path cuts_file(git_repository* repository) {
     return fs::path(git_repository_commondir(repository)) / "shallow";
 }
 
+fs::path kept_file(git_repository* repository) {
+    return fs::path(git_repository_commondir(repository)) / "podctl-shallow";
+}
+
 std::vector<std::string> read_lines(const fs::path& file) {
     std::vector<std::string> lines;
     for (const auto& line : split(read_file_if_exists(file).value_or(""), '\n'))
@@ -59,9 +63,7 @@ std::vector<std::string> read_cuts(git_repository* repository) {
 }
 
 KeptCuts::KeptCuts(git_repository* repository)
-    : repository_(repository),
-      kept_file_(fs::path(git_repository_commondir(repository)) / "podctl-shallow"),
-      before_(read_lines(kept_file_)) {
+    : repository_(repository), kept_file_(kept_file(repository)), before_(read_lines(kept_file_)) {
     for (const auto& cut : read_cuts(repository))
         before_.push_back(cut);
     if (!before_.empty()) write_lines(kept_file_, before_);
@@ -79,6 +81,12 @@ void KeptCuts::restore() {
             cuts.push_back(cut);
     if (cuts.size() != count) write_lines(cuts_file(repository_), cuts);
     remove_tree(kept_file_);
+}
+
+bool heal_cuts(git_repository* repository) {
+    if (!read_file_if_exists(kept_file(repository))) return false;
+    KeptCuts(repository).restore();
+    return true;
 }
 
 }  // namespace podctl::git

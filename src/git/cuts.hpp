@@ -25,4 +25,7 @@ private:
     std::vector<std::string> before_;
 };
 
+// Puts back what a killed fetch lost. True: the repository has to be opened again to see it.
+bool heal_cuts(git_repository* repository);
+
 }  // namespace podctl::git

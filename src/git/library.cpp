@@ -120,6 +120,8 @@ void ensure_library() {
         // A pod's volume often maps every owner to another user than the one that runs podctl. Only
         // repositories that the template names are opened, so the owner proves nothing.
         check(git_libgit2_opts(GIT_OPT_SET_OWNER_VALIDATION, 0), "libgit2");
+        // A few calls for a clone, since its objects come as one pack.
+        check(git_libgit2_opts(GIT_OPT_ENABLE_FSYNC_GITDIR, 1), "libgit2");
     });
 }
 

@@ -84,6 +84,40 @@ void PendingUpdate::done() {
     remove_tree(note_);
 }
 
+UpdateNote::UpdateNote(git_repository* repository)
+    : pending_(repository), before_(pending_.commits()), touched_(!before_.empty()) {
+    if (pending_.exists())
+        pending_.remove_stale_locks();
+    else
+        pending_.begin();
+}
+
+UpdateNote::~UpdateNote() {
+    if (touched_) return;
+    try {
+        pending_.done();
+    } catch (const Error&) {
+        // The next update takes it for a killed one, which costs a look at the locks.
+    }
+}
+
+void UpdateNote::moving_to(const std::string& commit) {
+    pending_.moving_to(commit);
+    touched_ = true;
+}
+
+void UpdateNote::take_back() {
+    pending_.begin();
+    for (const auto& commit : before_)
+        pending_.moving_to(commit);
+    touched_ = !before_.empty();
+}
+
+void UpdateNote::done() {
+    pending_.done();
+    touched_ = false;
+}
+
 bool is_left_by_checkout(git_repository* repository, const std::vector<std::string>& commits,
                          const std::string& path) {
     if (commits.empty()) return false;

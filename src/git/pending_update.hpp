@@ -32,6 +32,26 @@ private:
     std::filesystem::path note_;
 };
 
+// The note of an update that is under way. It goes away with an error that came before any file was
+// touched, and stays with one that came later.
+class UpdateNote {
+public:
+    // Removes the locks that a killed update left.
+    explicit UpdateNote(git_repository* repository);
+    UpdateNote(const UpdateNote&) = delete;
+    UpdateNote& operator=(const UpdateNote&) = delete;
+    ~UpdateNote();
+
+    void moving_to(const std::string& commit);
+    void take_back();
+    void done();
+
+private:
+    PendingUpdate pending_;
+    std::vector<std::string> before_;
+    bool touched_;
+};
+
 // Whether the file is what a killed checkout of one of the commits leaves: nothing, all of the new
 // content, or its beginning.
 bool is_left_by_checkout(git_repository* repository, const std::vector<std::string>& commits,

@@ -3,6 +3,7 @@
 #include "podctl/base/file.hpp"
 #include "podctl/base/names.hpp"
 
+#include "cuts.hpp"
 #include "location.hpp"
 #include "origin.hpp"
 #include "pending_update.hpp"
@@ -201,18 +202,17 @@ void update_submodule(Session& session, git_repository* superproject, const Subm
     const auto head = read_head(workdir);
     RepositoryHandle repository =
         head ? open_repository(workdir) : reopen_submodule(gitdir, workdir);
+    if (repository && heal_cuts(repository.get())) repository = open_repository(workdir);
     const bool fresh = !repository;
     if (fresh) repository = create_submodule(gitdir, workdir);
     if (!head || head->commit != submodule.commit || PendingUpdate(repository.get()).exists()) {
-        PendingUpdate pending{repository.get()};
-        if (pending.exists()) pending.remove_stale_locks();
+        UpdateNote note{repository.get()};
         Origin origin{session, repository.get(), url};
         const bool shallow = fresh || git_repository_is_shallow(repository.get()) == 1;
         origin.bring({Target::Kind::commit, submodule.commit}, shallow ? Depth::one : Depth::whole);
-        pending.moving_to(submodule.commit);
-        check_out(session, repository.get(), submodule.commit);
+        move_work_tree(session, repository.get(), submodule.commit, note);
         point_head(repository.get(), submodule.commit, {}, Upstream::no);
-        pending.done();
+        note.done();
     }
     update_submodules(session, repository.get(), url);
 }

@@ -72,6 +72,7 @@ RepositoryHandle open_for_update(const UpdateRequest& request) {
     if (!repository)
         throw Error{ErrorKind::git, fmt::format("{}: no git repository", request.checkout.string()),
                     "move what stands there away, and podctl clones it"};
+    if (heal_cuts(repository.get())) repository = open_repository(request.checkout);
     const auto origin = find<RemoteHandle>(request.checkout.string(), git_remote_lookup,
                                            repository.get(), "origin");
     const char* url = origin ? git_remote_url(origin.get()) : nullptr;
@@ -87,49 +88,6 @@ void require_unmodified(git_repository* repository) {
     const auto files = modified_files(repository);
     if (!files.empty()) throw modified_error(git_repository_workdir(repository), files);
 }
-
-// A note that the update is under way; it goes away with an error that came before any file was
-// touched.
-class UpdateNote {
-public:
-    explicit UpdateNote(git_repository* repository)
-        : pending_(repository), before_(pending_.commits()), touched_(!before_.empty()) {
-        if (pending_.exists())
-            pending_.remove_stale_locks();
-        else
-            pending_.begin();
-    }
-    UpdateNote(const UpdateNote&) = delete;
-    UpdateNote& operator=(const UpdateNote&) = delete;
-    ~UpdateNote() {
-        if (touched_) return;
-        try {
-            pending_.done();
-        } catch (const Error&) {
-            // The next update takes it for a killed one, which costs a look at the locks.
-        }
-    }
-
-    void moving_to(const std::string& commit) {
-        pending_.moving_to(commit);
-        touched_ = true;
-    }
-    void take_back() {
-        pending_.begin();
-        for (const auto& commit : before_)
-            pending_.moving_to(commit);
-        touched_ = !before_.empty();
-    }
-    void done() {
-        pending_.done();
-        touched_ = false;
-    }
-
-private:
-    PendingUpdate pending_;
-    std::vector<std::string> before_;
-    bool touched_;
-};
 
 // Fetches the target, and makes sure that moving there loses no commit. The remote-tracking
 // branches are asked before and after the fetch: a branch that was rewritten upstream is known from
@@ -167,14 +125,7 @@ Checkout update(const UpdateRequest& request, const Mirrors& mirrors, const Moni
     Origin origin{session, repository.get(), request.url};
     const Checkout result = bring_target(repository.get(), origin, request);
 
-    note.moving_to(result.commit);
-    try {
-        check_out(session, repository.get(), result.commit);
-    } catch (const Error& error) {
-        // A conflict is found before any file is touched.
-        if (error.kind() == ErrorKind::conflict) note.take_back();
-        throw;
-    }
+    move_work_tree(session, repository.get(), result.commit, note);
     if (request.submodules == Submodules::yes)
         update_submodules(session, repository.get(), origin.url());
     // Last, so that HEAD tells that everything is there.

@@ -1,7 +1,5 @@
 #include "worktree.hpp"
 
-#include "pending_update.hpp"
-
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -68,17 +66,33 @@ void check_out(Session& session, git_repository* repository, const std::string& 
     git_checkout_options options = session.checkout_options(conflicts);
     session.stop_if_requested(where);
     int code = git_checkout_tree(repository, object, &options);
-    if (code == GIT_ECONFLICT) {
-        const auto pending = PendingUpdate(repository).commits();
-        const bool ours = std::all_of(conflicts.begin(), conflicts.end(), [&](const auto& path) {
+    const auto pending = PendingUpdate(repository).commits();
+    if (code == GIT_ECONFLICT &&
+        !std::all_of(conflicts.begin(), conflicts.end(), [&](const auto& path) {
             return is_left_by_checkout(repository, pending, path);
-        });
-        if (!ours) throw modified_error(where, {conflicts.begin(), conflicts.end()});
+        }))
+        throw modified_error(where, {conflicts.begin(), conflicts.end()});
+    // Beside this update's own commit there is that of a killed one. libgit2 takes its files for
+    // the user's: it reports some and silently keeps others, so all are written anew.
+    const bool after_kill = pending.size() > 1;
+    if (code == GIT_ECONFLICT || (code == 0 && after_kill)) {
         options.checkout_strategy = GIT_CHECKOUT_FORCE;
         code = git_checkout_tree(repository, object, &options);
     }
     session.check(code, where);
     session.stop_if_requested(where);
+}
+
+void move_work_tree(Session& session, git_repository* repository, const std::string& commit,
+                    UpdateNote& note) {
+    note.moving_to(commit);
+    try {
+        check_out(session, repository, commit);
+    } catch (const Error& error) {
+        // A conflict is found before any file is touched.
+        if (error.kind() == ErrorKind::conflict) note.take_back();
+        throw;
+    }
 }
 
 void point_head(git_repository* repository, const std::string& commit, const std::string& branch,

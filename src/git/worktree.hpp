@@ -1,5 +1,6 @@
 #pragma once
 
+#include "pending_update.hpp"
 #include "session.hpp"
 
 #include <filesystem>
@@ -15,6 +16,10 @@ CommitHandle lookup_commit(git_repository* repository, const std::string& commit
 // Makes the work tree and the index those of `commit`, keeping untracked files and refusing to
 // touch modified ones: Error{conflict} that names them. HEAD stays.
 void check_out(Session& session, git_repository* repository, const std::string& commit);
+
+// As check_out, with the note for the case that it is killed.
+void move_work_tree(Session& session, git_repository* repository, const std::string& commit,
+                    UpdateNote& note);
 
 enum class Upstream { no, yes };
 

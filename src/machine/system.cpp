@@ -84,4 +84,13 @@ Machine inspect() {
     return inspect(SystemSources{});
 }
 
+bool has_accelerator() {
+    // /dev/kfd is AMD's compute driver, /dev/dxg the GPU of Windows under WSL.
+    for (const char* device : {"/dev/nvidiactl", "/dev/nvidia0", "/dev/kfd", "/dev/dxg"}) {
+        std::error_code failed;
+        if (fs::exists(device, failed)) return true;
+    }
+    return false;
+}
+
 }  // namespace podctl::machine

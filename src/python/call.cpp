@@ -166,8 +166,7 @@ std::string link_mode(const fs::path& cache, const fs::path& target) {
 }
 
 void set_uv(Variables& variables, const Settings& settings, const fs::path& target) {
-    const fs::path cache = settings.cache / "uv";
-    variables.set_unless_by_pod("UV_CACHE_DIR", cache.string());
+    variables.set_unless_by_pod("UV_CACHE_DIR", fs::absolute(settings.cache / "uv").string());
     variables.set_unless_chosen("UV_LINK_MODE", link_mode(settings.cache, target));
     variables.set("UV_NO_PROGRESS", "1");
     variables.set("NO_COLOR", "1");
@@ -179,7 +178,7 @@ void set_uv(Variables& variables, const Settings& settings, const fs::path& targ
 }
 
 void set_pip(Variables& variables, const Settings& settings) {
-    variables.set_unless_by_pod("PIP_CACHE_DIR", (settings.cache / "pip").string());
+    variables.set_unless_by_pod("PIP_CACHE_DIR", fs::absolute(settings.cache / "pip").string());
     variables.set("PIP_NO_INPUT", "1");
     variables.set("PIP_DISABLE_PIP_VERSION_CHECK", "1");
     variables.set("PIP_ROOT_USER_ACTION", "ignore");
@@ -214,11 +213,11 @@ Command call_of(const Installer& installer, const Settings& settings, const fs::
     Command command{.argv = {}, .working_directory = settings.cache, .unset = misleading};
     switch (installer.kind) {
         case InstallerKind::uv:
-            command.argv = {installer.program.string()};
+            command.argv = {fs::absolute(installer.program).string()};
             set_uv(variables, settings, target);
             break;
         case InstallerKind::pip:
-            command.argv = {installer.program.string(), "-m", "pip"};
+            command.argv = {fs::absolute(installer.program).string(), "-m", "pip"};
             set_pip(variables, settings);
             break;
     }

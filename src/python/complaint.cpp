@@ -15,6 +15,9 @@ namespace podctl::python {
 
 namespace {
 
+// std::regex recurses for every character it matches.
+constexpr std::size_t longest_line = 4096;
+
 // Only names and places are taken from the installer's words: their form changes with every
 // release.
 bool says(const Finished& finished, std::initializer_list<std::string_view> phrases) {
@@ -92,20 +95,28 @@ const std::vector<Requirement>* lines_of(const std::string& file, const Demand& 
 }
 
 // uv names a file and a position in bytes, pip a line.
-const Requirement* unreadable_line(const std::string& words, const Demand& demand) {
+const Requirement* place_in(const std::string& line, const Demand& demand) {
     static const std::regex by_uv{R"(arse requirement in `([^`]+)` at position (\d+))"};
     static const std::regex by_pip{R"(\(from line (\d+) of ([^)]+)\))"};
     std::smatch match;
-    if (std::regex_search(words, match, by_uv)) {
+    if (std::regex_search(line, match, by_uv)) {
         const auto* lines = lines_of(match[1], demand);
         if (lines == nullptr) return nullptr;
         const auto before = file_of(*lines).substr(0, std::stoul(match[2]));
         return line_at(*lines,
                        static_cast<std::size_t>(std::count(before.begin(), before.end(), '\n')));
     }
-    if (std::regex_search(words, match, by_pip)) {
+    if (std::regex_search(line, match, by_pip)) {
         const auto* lines = lines_of(match[2], demand);
         return lines == nullptr ? nullptr : line_at(*lines, std::stoul(match[1]) - 1);
+    }
+    return nullptr;
+}
+
+const Requirement* unreadable_line(const Finished& finished, const Demand& demand) {
+    for (const std::string& line : split(finished.words, '\n')) {
+        const Requirement* place = place_in(line.substr(0, longest_line), demand);
+        if (place != nullptr) return place;
     }
     return nullptr;
 }
@@ -123,7 +134,7 @@ std::vector<std::string> reasons(const Finished& finished) {
                             line.find("No matching distribution") != std::string::npos;
         if (trim(line).empty()) inside = false;
         if (starts) inside = true;
-        if (inside) lines.push_back(line.substr(0, 4096));
+        if (inside) lines.push_back(line.substr(0, longest_line));
     }
     return lines;
 }
@@ -224,7 +235,7 @@ Error unknown_package_error(const Finished& finished, const Demand& demand) {
 
 Error resolution_error(const Finished& finished, const Demand& demand, const Installer& installer,
                        const Settings& settings) {
-    if (const Requirement* line = unreadable_line(finished.words, demand)) {
+    if (const Requirement* line = unreadable_line(finished, demand)) {
         return made(ErrorKind::python,
                     fmt::format("{}: the installer cannot read this line", describe(*line)),
                     "correct the line; a requirement looks like name>=1.0");

@@ -69,21 +69,15 @@ void hold(const ResolveRequest& request, const Interpreter& base, Demand& demand
 
 std::string comparable(std::string_view version) {
     std::string out;
+    const auto is_digit = [](char c) { return std::isdigit(static_cast<unsigned char>(c)) != 0; };
     for (std::size_t at = 0; at < version.size(); ++at) {
-        const bool starts_number =
-            at == 0 || std::isdigit(static_cast<unsigned char>(version[at - 1])) == 0;
-        const bool goes_on = at + 1 < version.size() &&
-                             std::isdigit(static_cast<unsigned char>(version[at + 1])) != 0;
-        if (version[at] == '0' && starts_number && goes_on) {
-            version.remove_prefix(at + 1);
-            return out + comparable(version);
-        }
         const char c = version[at];
-        out.push_back(c == '-' || c == '_'
-                          ? '.'
-                          : static_cast<char>(std::tolower(static_cast<unsigned char>(c))));
+        const bool starts_number = out.empty() || !is_digit(out.back());
+        const bool goes_on = at + 1 < version.size() && is_digit(version[at + 1]);
+        if (c == '0' && starts_number && goes_on) continue;
+        out.push_back(c == '-' || c == '_' ? '.' : c);
     }
-    return out;
+    return to_lower(out);
 }
 
 // The version of `name==version`, or empty.
@@ -138,12 +132,19 @@ std::string file_of(const std::vector<Requirement>& lines) {
     return text;
 }
 
+std::string requirements_file(const Demand& demand) {
+    std::string text = file_of(demand.requirements);
+    for (const std::string& option : demand.options)
+        text += option + "\n";
+    return text;
+}
+
 bool is_version(const std::string& text) {
     static const std::regex pep440{
         R"((\d+!)?\d+(\.\d+)*([-_.]?(a|b|c|rc|alpha|beta|pre|preview)[-_.]?\d*)?)"
         R"((-\d+|[-_.]?(post|rev|r)[-_.]?\d*)?([-_.]?dev[-_.]?\d*)?(\+[a-z0-9]+([-_.][a-z0-9]+)*)?)",
         std::regex::icase};
-    return std::regex_match(text, pep440);
+    return text.size() < 200 && std::regex_match(text, pep440);
 }
 
 bool same_version(std::string_view a, std::string_view b) {

@@ -32,6 +32,9 @@ Demand read_demand(const ResolveRequest& request, const Interpreter& base,
 // back.
 std::string file_of(const std::vector<Requirement>& lines);
 
+// What is asked for, with the index options behind: the number of a line leads to who asks.
+std::string requirements_file(const Demand& demand);
+
 // What PEP 440 takes as a version: an installed package may have called itself anything.
 bool is_version(const std::string& text);
 

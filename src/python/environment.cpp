@@ -26,18 +26,26 @@ void write_marker(const fs::path& environment, const nlohmann::json& content) {
 enum class Standing { absent, finished, unfinished, foreign };
 
 Standing standing(const fs::path& path) {
-    if (fs::symlink_status(path).type() == fs::file_type::not_found) return Standing::absent;
-    if (!fs::is_directory(path)) return Standing::foreign;
+    std::error_code failed;
+    if (fs::symlink_status(path, failed).type() == fs::file_type::not_found)
+        return Standing::absent;
     if (is_ours(path))
         return finished_fingerprint(path) ? Standing::finished : Standing::unfinished;
-    return fs::is_empty(path) ? Standing::absent : Standing::foreign;
+    return fs::is_directory(path, failed) && fs::is_empty(path, failed) ? Standing::absent
+                                                                        : Standing::foreign;
 }
 
 // The marker goes last and the folder stays: what is left after a kill in here must still be ours.
 void empty(const fs::path& environment) {
-    for (const auto& entry : fs::directory_iterator(environment)) {
-        if (entry.path().filename() != marker_name) remove_tree(entry.path());
+    std::vector<fs::path> found;
+    std::error_code failed;
+    for (fs::directory_iterator at{environment, failed}, end; !failed && at != end;
+         at.increment(failed)) {
+        if (at->path().filename() != marker_name) found.push_back(at->path());
     }
+    if (failed) throw system_error(environment.string(), failed.value());
+    for (const fs::path& path : found)
+        remove_tree(path);
 }
 
 // A path as a Python bytes literal: a .pth file is read in the locale's encoding, so it stays
@@ -122,35 +130,36 @@ void mark_unfinished(const fs::path& environment) {
 fs::path create_environment(const EnvironmentRequest& request, const Interpreter& base,
                             const Installer& installer, const Settings& settings,
                             std::stop_token stop) {
-    const fs::path python = environment_python(request.path);
-    switch (standing(request.path)) {
+    const fs::path path = fs::absolute(request.path);  // the installer runs in another folder
+    const fs::path python = environment_python(path);
+    switch (standing(path)) {
         case Standing::finished:
             return python;
         case Standing::foreign:
-            throw Error{ErrorKind::conflict,
-                        fmt::format("{} is there already and podctl did not make it",
-                                    request.path.string()),
-                        "move it away, or set python.path to another folder"};
+            throw Error{
+                ErrorKind::conflict,
+                fmt::format("{} is there already and podctl did not make it", path.string()),
+                "move it away, or set python.path to another folder"};
         case Standing::unfinished:
-            empty(request.path);
+            empty(path);
             break;
         case Standing::absent:
-            create_folders(request.path);
+            create_folders(path);
             break;
     }
     // Before anything else stands there, so that a kill leaves nothing that looks foreign.
-    write_marker(request.path, {{"state", "unfinished"}});
+    write_marker(path, {{"state", "unfinished"}});
 
     const Finished finished =
-        run_installer(venv_command(request.path, base, installer, settings), settings, stop);
+        run_installer(venv_command(path, base, installer, settings), settings, stop);
     if (!finished.status.ok() || !file_stamp(python)) {
         throw Error{
             ErrorKind::python,
-            fmt::format("{} cannot be made an environment ({}): {}", request.path.string(),
+            fmt::format("{} cannot be made an environment ({}): {}", path.string(),
                         finished.status.describe(), tail_of(finished.words)),
             "look at the words of the installer above; `podctl doctor` checks the interpreter"};
     }
-    if (request.inherit) inherit(request.path, base);
+    if (request.inherit) inherit(path, base);
     return python;
 }
 

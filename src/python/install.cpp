@@ -39,8 +39,7 @@ private:
 void install_pins(const Lock& lock, const fs::path& python, const Installer& installer,
                   const Settings& settings, std::stop_token stop) {
     if (lock.pins.empty()) return;
-    create_folders(settings.cache);
-    const LockFile file{lock, settings.cache};
+    const LockFile file{lock, fs::absolute(settings.cache)};
     Command command = call_of(installer, settings, python.parent_path());
     switch (installer.kind) {
         // No bytecode: compiling all of it costs more than the first start does without.
@@ -63,8 +62,10 @@ void install_pins(const Lock& lock, const fs::path& python, const Installer& ins
 
 void install(const Lock& lock, const fs::path& environment_python, const Installer& installer,
              const Settings& settings, std::stop_token stop) {
+    const fs::path python =
+        fs::absolute(environment_python);  // the installer runs in another folder
     if (installer.kind == InstallerKind::uv) {
-        return install_pins(lock, environment_python, installer, settings, stop);
+        return install_pins(lock, python, installer, settings, stop);
     }
     // One hash makes pip want a hash of every package in the call.
     Lock plain{.pins = {}, .options = lock.options}, hashed = plain;
@@ -72,8 +73,8 @@ void install(const Lock& lock, const fs::path& environment_python, const Install
         const bool has_hash = pin.find(" --hash=") != std::string::npos;
         (has_hash ? hashed : plain).pins.push_back(pin);
     }
-    install_pins(plain, environment_python, installer, settings, stop);
-    install_pins(hashed, environment_python, installer, settings, stop);
+    install_pins(plain, python, installer, settings, stop);
+    install_pins(hashed, python, installer, settings, stop);
 }
 
 }  // namespace podctl::python

@@ -5,6 +5,7 @@
 #include "podctl/python/python.hpp"
 
 #include "call.hpp"
+#include "complaint.hpp"
 
 #include <fmt/format.h>
 
@@ -14,12 +15,15 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr const char* uv_hint = "install uv yourself, or set python.installer: pip";
+
 void say(const Settings& settings, const std::string& line) {
     if (settings.on_line) settings.on_line(line);
 }
 
 // A program named uv may be a version manager's stand-in that only says that there is none.
 bool works(const fs::path& uv, std::stop_token stop) {
+    if (!find_program(uv.string())) return false;
     const Captured captured = run_captured({.argv = {uv.string(), "--version"}}, stop,
                                            {.timeout = std::chrono::seconds{60}});
     return captured.status.ok() && captured.output.starts_with("uv ");
@@ -73,14 +77,17 @@ fs::path bring_uv(const Interpreter& interpreter, const fs::path& tools, const S
         command.argv.push_back(word);
     }
     const Finished finished = run_installer(command, settings, stop);
-    const fs::path uv = tools / "uv" / "bin" / "uv";
-    if (!finished.status.ok() || !works(partial / "bin" / "uv", stop)) {
-        throw Error{ErrorKind::python, "uv cannot be brought by pip: " + tail_of(finished.words, 4),
-                    "install uv yourself, or set python.installer: pip"};
+    if (!finished.status.ok()) {
+        const Error why = install_error(finished, {InstallerKind::pip, python}, settings);
+        throw Error{why.kind(), "uv cannot be brought by pip: " + why.message(), uv_hint};
+    }
+    if (!works(partial / "bin" / "uv", stop)) {
+        throw Error{ErrorKind::python, "the uv that pip brought does not work on this machine",
+                    uv_hint};
     }
     remove_tree(tools / "uv");
     rename_durably(partial, tools / "uv");
-    return uv;
+    return tools / "uv" / "bin" / "uv";
 }
 
 Installer pip_of(const Interpreter& interpreter, const fs::path& tools, const Settings& settings,
@@ -120,8 +127,7 @@ Installer find_installer(InstallerChoice choice, const Interpreter& interpreter,
         return {InstallerKind::uv, bring_uv(interpreter, tools, settings, stop),
                 interpreter.pip_settings};
     } catch (const Error& error) {
-        const bool given_up = error.kind() != ErrorKind::python || choice == InstallerChoice::uv;
-        if (given_up) throw;
+        if (error.kind() == ErrorKind::interrupted || choice == InstallerChoice::uv) throw;
         say(settings, error.message() + "; going on with pip");
     }
     return pip_of(interpreter, tools, settings, stop);

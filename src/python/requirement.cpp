@@ -24,6 +24,10 @@ namespace {
 namespace fs = std::filesystem;
 using Kind = Requirement::Kind;
 
+// With hundreds of hashes behind it a line is long; what stands before them is not.
+constexpr std::size_t longest_line = 65536;
+constexpr std::size_t longest_requirement = 4096;
+
 struct LogicalLine {
     int number = 0;
     std::string text;
@@ -175,7 +179,9 @@ public:
 
     void read_file(const fs::path& file, Kind kind) {
         // A cycle of -r is a mistake that harms nobody; a file may be both required and constrain.
-        if (!seen_.emplace(fs::weakly_canonical(file), kind).second) return;
+        std::error_code unresolvable;  // then reading it says why
+        const fs::path real = fs::weakly_canonical(file, unresolvable);
+        if (!seen_.emplace(unresolvable ? file : real, kind).second) return;
         const auto text = decode_text(podctl::read_file(file));
         if (!text) {
             throw Error{ErrorKind::python, fmt::format("{}: not a text file", file.string()),
@@ -187,7 +193,8 @@ public:
 
     void read_line(const fs::path& file, const LogicalLine& line, Kind kind) {
         Requirement here{.kind = kind, .file = file, .line = line.number, .label = label_};
-        here.text = line.text;
+        here.text = line.text.substr(0, longest_line);
+        if (line.text.size() > longest_line) refuse(here, "the line is too long");
         if (line.text.starts_with('-')) return read_options(here);
         add(std::move(here), {});
     }
@@ -215,6 +222,7 @@ private:
             }
             here.text = std::string{trim(std::string_view{here.text}.substr(0, at))};
         }
+        if (here.text.size() > longest_requirement) refuse(here, "the requirement is too long");
         const Specifier specifier = parse_specifier(here.text);
         if (specifier.form == Specifier::Form::invalid) refuse(here, "no requirement");
         here.name = specifier.name;
@@ -291,7 +299,7 @@ private:
             refuse(here, "a requirements file by URL is not read; bring it as a file");
         }
         const fs::path file = here.file.parent_path() / with_variables(value);
-        if (!fs::is_regular_file(file)) refuse(here, file.string() + " does not exist");
+        if (!file_stamp(file)) refuse(here, file.string() + " does not exist");
         read_file(file, kind);
     }
 

@@ -88,7 +88,9 @@ Lock parse_lock(std::string_view text) {
 
 Lock resolve(const ResolveRequest& request, const Interpreter& base, const Installer& installer,
              const Settings& settings, std::stop_token stop) {
-    create_folders(request.scratch);
+    // The installer runs in another folder.
+    const fs::path scratch = fs::absolute(request.scratch);
+    create_folders(scratch);
     Demand demand = read_demand(request, base, configured_constraints(installer, settings));
     if (settings.on_line) {
         for (const std::string& ignored : demand.ignored)
@@ -100,10 +102,10 @@ Lock resolve(const ResolveRequest& request, const Interpreter& base, const Insta
         throw Error{ErrorKind::internal, "pip was given a torch backend without its index"};
     }
     if (wants_torch_index(demand, settings)) {
-        const auto pins = torch_pins({demand, base, installer, settings, request.scratch}, stop);
+        const auto pins = torch_pins({demand, base, installer, settings, scratch}, stop);
         demand.constraints.insert(demand.constraints.end(), pins.begin(), pins.end());
     }
-    const auto resolved = resolve_with({demand, base, installer, settings, request.scratch}, stop);
+    const auto resolved = resolve_with({demand, base, installer, settings, scratch}, stop);
     return {.pins = to_install(resolved, demand), .options = demand.options};
 }
 

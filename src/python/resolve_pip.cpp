@@ -78,7 +78,8 @@ std::string line_of(const nlohmann::json& item) {
 std::vector<std::string> read_report(const fs::path& report) {
     try {
         std::vector<std::string> lines;
-        for (const auto& item : nlohmann::json::parse(read_file(report)).at("install")) {
+        const auto content = nlohmann::json::parse(read_file(report));
+        for (const auto& item : content.at("install")) {
             lines.push_back(line_of(item));
         }
         std::sort(lines.begin(), lines.end());
@@ -87,13 +88,6 @@ std::vector<std::string> read_report(const fs::path& report) {
         throw Error{ErrorKind::python, fmt::format("pip's report cannot be read: {}", error.what()),
                     "upgrade pip, or set python.installer: uv"};
     }
-}
-
-std::string requirements(const Demand& demand) {
-    std::string text = file_of(demand.requirements);
-    for (const std::string& option : demand.options)
-        text += option + "\n";
-    return text;
 }
 
 }  // namespace
@@ -105,7 +99,7 @@ std::vector<std::string> resolve_with_pip(const Resolution& resolution, std::sto
     const Demand demand = as_pip_takes_it(asked);
     refuse_downloads_offline(demand, settings);
     if (demand.requirements.empty()) return {};
-    write_file_atomically(scratch / "requirements.txt", requirements(demand));
+    write_file_atomically(scratch / "requirements.txt", requirements_file(demand));
     write_file_atomically(scratch / "constraints.txt", file_of(demand.constraints));
     const fs::path report = scratch / "report.json";
     remove_tree(report);

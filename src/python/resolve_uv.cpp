@@ -78,14 +78,6 @@ std::string overrides(const Demand& demand) {
     return text;
 }
 
-std::string requirements(const Demand& demand) {
-    // Options go behind: a line's number leads back to who asks.
-    std::string text = file_of(demand.requirements);
-    for (const std::string& option : demand.options)
-        text += option + "\n";
-    return text;
-}
-
 }  // namespace
 
 std::vector<std::string> resolve_with_uv(const Resolution& resolution, std::stop_token stop) {
@@ -96,7 +88,7 @@ std::vector<std::string> resolve_with_uv(const Resolution& resolution, std::stop
         write_stubs(resolution, stubs, stop);
         with_stubs.find_links.push_back(stubs.string());
     }
-    write_file_atomically(scratch / "requirements.txt", requirements(demand));
+    write_file_atomically(scratch / "requirements.txt", requirements_file(demand));
     write_file_atomically(scratch / "constraints.txt", file_of(demand.constraints));
     write_file_atomically(scratch / "overrides.txt", overrides(demand));
     write_file_atomically(scratch / "lock.txt", preferences(demand));

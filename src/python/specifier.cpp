@@ -7,7 +7,6 @@
 
 #include <algorithm>
 #include <cctype>
-#include <regex>
 
 namespace podctl::python {
 
@@ -17,11 +16,22 @@ bool is_name_character(char c) {
     return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '-' || c == '_' || c == '.';
 }
 
+// ">= 1.0"
+bool is_clause(std::string_view clause) {
+    for (const std::string_view comparison : {"===", "==", "~=", "!=", "<=", ">=", "<", ">"}) {
+        if (!clause.starts_with(comparison)) continue;
+        const auto version = trim(clause.substr(comparison.size()));
+        return !version.empty() && std::all_of(version.begin(), version.end(), [](char c) {
+            return is_name_character(c) || c == '*' || c == '+' || c == '!';
+        });
+    }
+    return false;
+}
+
 bool are_versions(std::string_view text) {
-    static const std::regex clause{R"(\s*(===|==|~=|!=|<=|>=|<|>)\s*[A-Za-z0-9.*+!_-]+\s*)"};
     const auto parts = split(text, ',');
     return std::all_of(parts.begin(), parts.end(), [](const std::string& part) {
-        return trim(part).empty() || std::regex_match(part, clause);
+        return trim(part).empty() || is_clause(trim(part));
     });
 }
 

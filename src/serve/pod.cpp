@@ -128,7 +128,8 @@ private:
                 return other.is_alive() &&
                        std::ranges::count(other.spec().after, service->spec().name) > 0;
             });
-            if (!is_needed) service->stop();
+            // One that does not run now must not start again meanwhile.
+            if (!is_needed || service->child_pid() == 0) service->stop();
         }
     }
 

@@ -3,11 +3,12 @@
 #include "podctl/base/error.hpp"
 #include "podctl/base/file.hpp"
 
+#include "process_stat.hpp"
+
 #include <nlohmann/json.hpp>
 #include <unistd.h>
 
 #include <algorithm>
-#include <sstream>
 #include <system_error>
 
 namespace podctl::serve {
@@ -17,7 +18,8 @@ namespace {
 using nlohmann::json;
 
 json identity(pid_t pid) {
-    return {{"pid", pid}, {"start_time", start_time(pid).value_or(0)}};
+    const auto process = read_process(pid);
+    return {{"pid", pid}, {"start_time", process ? process->start_time : 0}};
 }
 
 json describe(const RunningService& service) {
@@ -32,9 +34,9 @@ json describe(const RunningService& service) {
 // The pid of an entry whose process still runs, else 0.
 pid_t living_pid(const json& entry) {
     const auto pid = entry.at("pid").get<pid_t>();
-    if (pid <= 0) return 0;
-    const auto started = start_time(pid);
-    return started && *started == entry.at("start_time").get<unsigned long long>() ? pid : 0;
+    const auto started = entry.at("start_time").get<unsigned long long>();
+    const auto process = read_process(pid);
+    return process && process->start_time == started ? pid : 0;
 }
 
 RunningPod read(const json& record) {
@@ -50,23 +52,6 @@ RunningPod read(const json& record) {
 
 }  // namespace
 
-std::optional<unsigned long long> start_time(pid_t pid) {
-    if (pid <= 0) return std::nullopt;
-    const auto stat = read_file_if_exists("/proc/" + std::to_string(pid) + "/stat");
-    if (!stat) return std::nullopt;
-    // The second field is the program's name, which may hold spaces and parentheses.
-    const auto name_end = stat->rfind(')');
-    if (name_end == stat->npos) return std::nullopt;
-    std::istringstream fields(stat->substr(name_end + 1));
-    std::string state, skipped;
-    fields >> state;
-    for (int field = 4; field < 22; ++field)
-        fields >> skipped;
-    unsigned long long ticks = 0;
-    if (!(fields >> ticks) || state == "Z" || state == "X") return std::nullopt;
-    return ticks;
-}
-
 PodRecord::PodRecord(std::filesystem::path file) : file_{std::move(file)} {}
 
 PodRecord::~PodRecord() {
@@ -75,14 +60,13 @@ PodRecord::~PodRecord() {
 }
 
 void PodRecord::update(const std::vector<RunningService>& services) {
+    if (last_ == services) return;
+    last_ = services;
     json described = json::array();
     for (const auto& service : services)
         described.push_back(describe(service));
     const json record = {{"podctl", identity(::getpid())}, {"services", std::move(described)}};
-    auto text = record.dump(2, ' ', false, json::error_handler_t::replace) + "\n";
-    if (text == written_) return;
-    write_file_atomically(file_, text);
-    written_ = std::move(text);
+    write_file_atomically(file_, record.dump(2, ' ', false, json::error_handler_t::replace) + "\n");
 }
 
 std::optional<RunningPod> find_running_pod(const std::filesystem::path& pids) {

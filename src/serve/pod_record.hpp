@@ -17,16 +17,12 @@ public:
     PodRecord& operator=(const PodRecord&) = delete;
     ~PodRecord();
 
-    // Writes it when it differs from what was written last. Throws Error{io}.
+    // Writes it when it differs from what was given last. Throws Error{io}.
     void update(const std::vector<RunningService>& services);
 
 private:
     std::filesystem::path file_;
-    std::string written_;
+    std::optional<std::vector<RunningService>> last_;
 };
-
-// When the process was started, in clock ticks since the machine's boot (proc(5), stat, field 22):
-// with the pid it names a process for good. nullopt: there is none, or only a zombie of it.
-std::optional<unsigned long long> start_time(pid_t pid);
 
 }  // namespace podctl::serve

@@ -4,6 +4,8 @@
 #include "podctl/base/names.hpp"
 #include "podctl/base/units.hpp"
 
+#include "process_stat.hpp"
+
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -26,7 +28,7 @@ constexpr std::size_t lines_in_message = 20;
 constexpr std::size_t max_output_at_once = 256u << 10;
 // How often to look whether a process group is gone: there is no descriptor to wait for it.
 constexpr milliseconds group_interval = 20ms;
-// Killed processes that nobody reaps (an init that does not) would keep their group for ever.
+// For what is killed to end, before the service counts as gone without it.
 constexpr milliseconds patience_after_kill = 2s;
 
 std::string_view to_string(Service::State state) {
@@ -51,8 +53,9 @@ milliseconds since(Clock::time_point start) {
     return std::chrono::duration_cast<milliseconds>(Clock::now() - start);
 }
 
-bool group_is_gone(pid_t group) {
-    return ::kill(-group, 0) != 0 && errno == ESRCH;
+// "ended with exit code 1", "was killed by SIGKILL".
+std::string describe_end(const ExitStatus& status) {
+    return (status.signal == 0 ? "ended with " : "was ") + status.describe();
 }
 
 std::filesystem::path log_file(const PodOptions& options, const std::string& service) {
@@ -214,7 +217,7 @@ void Service::kill_group() {
 }
 
 void Service::check_group() {
-    const bool gone = status_ && group_is_gone(child_->pid());
+    const bool gone = status_ && !group_runs(child_->pid());
     if (!gone && Clock::now() >= kill_at_) {
         if (status_ && killed_) return settle();
         kill_group();
@@ -240,9 +243,7 @@ void Service::settle() {
         return run_ended(
             fmt::format("was not ready within {}", format_duration(spec_.ready.timeout)), true);
     const bool failed = !status_->ok() || !ready;
-    run_ended(fmt::format("ended with {}{}", status_->describe(),
-                          was_ready_ ? "" : " before it was ready"),
-              failed);
+    run_ended(describe_end(*status_) + (was_ready_ ? "" : " before it was ready"), failed);
 }
 
 bool Service::take_reboot_marker() {
@@ -261,7 +262,7 @@ void Service::run_ended(const std::string& reason, bool failed) {
     }
     if (failed && spec_.restart == tmpl::Restart::never) return fail(reason);
     if (failed && ++failures_ >= surroundings_.options.back_off.give_up_after)
-        return fail(fmt::format("{}, the {} time in a row", reason, failures_));
+        return fail(fmt::format("{}, and has failed {} times in a row", reason, failures_));
     start_again(next_wait(), reason);
 }
 
@@ -296,7 +297,9 @@ std::string Service::name_in_message() const {
 }
 
 std::string Service::hint() const {
-    return "its whole output is in " + log_.file().string();
+    const auto where = "its whole output is in " + log_.file().string();
+    const bool killed = ending_ == Ending::by_itself && status_ && status_->signal == SIGKILL;
+    return killed ? "SIGKILL from elsewhere often means that memory ran out; " + where : where;
 }
 
 void Service::read_output() {

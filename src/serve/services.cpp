@@ -1,13 +1,13 @@
 #include "podctl/serve/services.hpp"
 
+#include "podctl/comfy/comfy.hpp"
+#include "podctl/machine/machine.hpp"
+#include "podctl/python/python.hpp"
+
 #include <fmt/format.h>
 
 #include <cstdlib>
 #include <memory>
-
-#include "podctl/comfy/comfy.hpp"
-#include "podctl/machine/machine.hpp"
-#include "podctl/python/python.hpp"
 
 namespace podctl::serve {
 namespace {
@@ -24,14 +24,16 @@ void activate(Command& command, const fs::path& python) {
     }
 }
 
-ServiceSpec comfyui(const tmpl::ComfyUi& settings, const plan::Places& places, const fs::path& python,
-                    const std::map<std::string, std::string>& environment, EventSink& events) {
+ServiceSpec comfyui(const tmpl::ComfyUi& settings, const plan::Places& places,
+                    const fs::path& python, const std::map<std::string, std::string>& environment,
+                    EventSink& events) {
     ServiceSpec spec;
     spec.name = "comfyui";
     spec.command.argv = {python.string()};
     const auto accelerator =
         machine::has_accelerator() ? comfy::Accelerator::present : comfy::Accelerator::none;
-    for (auto& argument : comfy::launch_arguments(settings, comfy::read_flags(places.comfyui), accelerator)) {
+    for (auto& argument :
+         comfy::launch_arguments(settings, comfy::read_flags(places.comfyui), accelerator)) {
         spec.command.argv.push_back(std::move(argument));
     }
     spec.command.working_directory = places.comfyui;
@@ -46,25 +48,30 @@ ServiceSpec comfyui(const tmpl::ComfyUi& settings, const plan::Places& places, c
                   .http_path = "/system_stats",
                   .url = fmt::format("http://{}:{}", address, settings.port),
                   .timeout = settings.ready_timeout};
-    spec.on_line = [&events, report = std::make_shared<comfy::ImportReport>()](std::string_view line) {
-        if (auto failed = report->read(line)) events.emit(event::NodeFailed{failed->node, failed->reason});
+    spec.on_line = [&events,
+                    report = std::make_shared<comfy::ImportReport>()](std::string_view line) {
+        if (auto failed = report->read(line))
+            events.emit(event::NodeFailed{failed->node, failed->reason});
     };
     return spec;
 }
 
-ServiceSpec service(const tmpl::Service& settings, const tmpl::Template& pod, const plan::Places& places,
-                    const fs::path& comfyui_python, const std::map<std::string, std::string>& environment) {
+ServiceSpec service(const tmpl::Service& settings, const tmpl::Template& pod,
+                    const plan::Places& places, const fs::path& comfyui_python,
+                    const std::map<std::string, std::string>& environment) {
     ServiceSpec spec;
     spec.name = settings.name;
     spec.command.argv = settings.command;
     spec.command.working_directory =
         settings.cwd.empty() ? places.root : plan::under_root(pod, places.root, settings.cwd);
     spec.command.environment = environment;
-    const fs::path python = settings.requirements
-                                ? python::environment_python(plan::service_environment(places, settings.name))
-                                : comfyui_python;
+    const fs::path python =
+        settings.requirements
+            ? python::environment_python(plan::service_environment(places, settings.name))
+            : comfyui_python;
     if (!python.empty()) activate(spec.command, python);
-    for (const auto& [name, value] : settings.env) spec.command.environment[name] = value;
+    for (const auto& [name, value] : settings.env)
+        spec.command.environment[name] = value;
     spec.after = settings.after;
     spec.restart = settings.restart;
     spec.ready.timeout = settings.ready.timeout;
@@ -78,13 +85,16 @@ ServiceSpec service(const tmpl::Service& settings, const tmpl::Template& pod, co
 
 }  // namespace
 
-std::vector<ServiceSpec> services_of(const tmpl::Template& pod, const plan::Places& places, const fs::path& python,
-                                     const std::map<std::string, std::string>& environment, EventSink& events) {
+std::vector<ServiceSpec> services_of(const tmpl::Template& pod, const plan::Places& places,
+                                     const fs::path& python,
+                                     const std::map<std::string, std::string>& environment,
+                                     EventSink& events) {
     auto base = environment;
     base.emplace("PYTHONUNBUFFERED", "1");
     std::vector<ServiceSpec> specs;
     if (pod.comfyui) specs.push_back(comfyui(*pod.comfyui, places, python, base, events));
-    for (const auto& it : pod.services) specs.push_back(service(it, pod, places, python, base));
+    for (const auto& it : pod.services)
+        specs.push_back(service(it, pod, places, python, base));
     return specs;
 }
 

@@ -98,7 +98,7 @@ void read(const Value& mapping, std::string_view key, Enum& to, const Words<Enum
 
 // What stands for an absent section: a mapping without keys.
 const Value& section(const Value& mapping, std::string_view key) {
-    static const Value empty{.type = Value::Type::mapping};
+    static const Value empty{Value::Type::mapping, {}};
     const Value* value = given(mapping, key);
     return value ? *value : empty;
 }

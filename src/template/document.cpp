@@ -71,7 +71,7 @@ public:
 
     void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override {
         spend(place(mark), {});
-        put({.type = Value::Type::null, .place = place(mark)}, {}, anchor, Plain::no);
+        put({Value::Type::null, place(mark)}, {}, anchor, Plain::no);
     }
 
     void OnAlias(const YAML::Mark& mark, YAML::anchor_t anchor) override {
@@ -89,10 +89,8 @@ public:
         const Weight weight{.text = text.size()};
         spend(place(mark), weight);
         const bool plain = tag == "?";
-        Value value{.type = Value::Type::scalar,
-                    .place = place(mark),
-                    .text = text,
-                    .quoted = tag == "!" || tag == string_tag};
+        Value value{Value::Type::scalar, place(mark), text};
+        value.quoted = tag == "!" || tag == string_tag;
         if (text.find('\0') != std::string::npos) {
             diagnostics_.fault(value, path(), "contains a NUL character");
         }
@@ -148,8 +146,7 @@ private:
         check_tag(mark, tag);
         if (frames_.size() >= Limits::depth) fail_depth(mark);
         spend(place(mark), {});
-        frames_.push_back(
-            {.value = {.type = type, .place = place(mark)}, .weight = {}, .anchor = anchor});
+        frames_.push_back({.value = {type, place(mark)}, .weight = {}, .anchor = anchor});
     }
 
     void close() {
@@ -278,6 +275,11 @@ std::string_view line_of(std::string_view text, int line) {
 std::string explain(const YAML::Exception& error, std::string_view text) {
     std::string message = "not valid YAML: " + error.msg;
     if (error.mark.is_null()) return message;
+    // `cors: *` is the everyday way to get here.
+    if (error.msg.find("alias") != std::string::npos ||
+        error.msg.find("anchor") != std::string::npos) {
+        message += " (text that begins with * or & needs quotes)";
+    }
     const std::string_view line = line_of(text, error.mark.line + 1);
     const auto indentation = line.substr(0, std::min(line.find_first_not_of(" \t"), line.size()));
     if (indentation.find('\t') != std::string_view::npos) {

@@ -98,7 +98,7 @@ void open_up(Value& value, const Type* type) {
     }
     const bool short_form = type && type->kind == Kind::mapping && !type->shape->short_form.empty();
     if (!value.is_scalar() || !short_form) return;
-    Value opened{.type = Value::Type::mapping, .place = value.place};
+    Value opened{Value::Type::mapping, value.place};
     opened.entries.push_back({type->shape->short_form, value.place, value});
     value = std::move(opened);
 }
@@ -109,7 +109,7 @@ Value* enter(Value& value, const std::string& step, const std::string& path, con
              Diagnostics& diagnostics) {
     if (value.is_mapping()) {
         if (Value* found = value.find(step)) return found;
-        value.entries.push_back({step, place, {.place = place}});
+        value.entries.push_back({step, place, {Value::Type::null, place}});
         return &value.entries.back().value;
     }
     if (!value.is_sequence()) {
@@ -126,14 +126,14 @@ Value* enter(Value& value, const std::string& step, const std::string& path, con
                         value.items.size(), quote(step), value.items.size()));
         return nullptr;
     }
-    if (index == value.items.size()) value.items.push_back({.place = place});
+    if (index == value.items.size()) value.items.emplace_back(Value::Type::null, place);
     return &value.items[index];
 }
 
 // A --set value is a literal like any other.
 void find_secrets_in_set(Value& value, const std::vector<std::string>& steps,
                          const std::string& path, Diagnostics& diagnostics) {
-    Value leaf{.type = Value::Type::mapping};
+    Value leaf{Value::Type::mapping, value.place};
     leaf.entries.push_back({steps.back(), value.place, std::move(value)});
     Diagnostics found;
     find_secrets(leaf, {}, found);

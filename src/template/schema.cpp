@@ -55,13 +55,12 @@ Json map_schema(const Type& type) {
 // A key that is there without a value is not set, so null is allowed where the key may be absent.
 Json or_null(Json schema, const Field& field) {
     if (field.required) return schema;
-    if (schema.contains("type") && !schema.contains("anyOf")) {
+    if (schema.contains("type")) {
         Json types = schema["type"].is_array() ? schema["type"] : Json::array({schema["type"]});
         types.push_back("null");
         schema["type"] = types;
         return schema;
     }
-    if (schema.contains("type")) return any_of(std::move(schema), {{"type", "null"}});
     schema["anyOf"].push_back({{"type", "null"}});
     return schema;
 }

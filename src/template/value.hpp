@@ -21,18 +21,20 @@ struct Entry;
 struct Value {
     enum class Type { null, scalar, sequence, mapping };
 
+    Value();
+    Value(Type type, Place place, std::string text = {});
+
     Type type = Type::null;
-    Place place = {};
-    std::string text = {};     // of a scalar; after interpolation with the variables' values in it
-    std::string written = {};  // of an interpolated scalar: what the template says
-    std::string printed =
-        {};  // of an interpolated scalar: with values that may be shown, the rest as written
+    Place place;
+    std::string text;           // of a scalar; after interpolation with the variables' values in it
+    std::string written;        // of an interpolated scalar: what the template says
+    std::string printed;        // the same with the values that may be shown
     bool quoted = false;        // a quoted or block scalar: text, whatever it looks like
     bool interpolated = false;  // `written` and `printed` are set
     bool confidential = false;  // a literal secret: no diagnostic may show it
-    bool faulty = false;        // a diagnostic speaks of it, so that later checks leave it alone
-    std::vector<Value> items = {};
-    std::vector<Entry> entries = {};
+    bool faulty = false;        // a diagnostic speaks of it already; later checks leave it alone
+    std::vector<Value> items;
+    std::vector<Entry> entries;
 
     bool is_null() const { return type == Type::null; }
     bool is_scalar() const { return type == Type::scalar; }
@@ -49,17 +51,6 @@ struct Entry {
     Place place;
     Value value;
 };
-
-inline const Value* Value::find(std::string_view key) const {
-    for (const auto& entry : entries) {
-        if (entry.key == key) return &entry.value;
-    }
-    return nullptr;
-}
-
-inline Value* Value::find(std::string_view key) {
-    return const_cast<Value*>(static_cast<const Value*>(this)->find(key));
-}
 
 // Plain scalars as YAML 1.2's core schema resolves them.
 bool is_boolean_word(std::string_view text);

@@ -15,6 +15,18 @@ using ::testing::Not;
 const std::set<std::string> old_flags = {"--listen", "--port",    "--enable-cors-header",
                                          "--cpu",    "--lowvram", "--normalvram"};
 
+tmpl::ComfyUi with_vram(tmpl::Vram vram) {
+    tmpl::ComfyUi settings;
+    settings.vram = vram;
+    return settings;
+}
+
+tmpl::ComfyUi with_args(std::vector<std::string> args) {
+    tmpl::ComfyUi settings;
+    settings.args = std::move(args);
+    return settings;
+}
+
 TEST(ReadFlags, FindsEveryFlagOfTheParserAndItsGroups) {
     test::TempDir checkout;
     write_file_atomically(checkout / "comfy/cli_args.py",
@@ -41,7 +53,9 @@ TEST(ReadFlags, SurviveAFileThatEndsInTheMiddle) {
 }
 
 TEST(LaunchArguments, GiveListenAndPortAndCors) {
-    EXPECT_THAT(launch_arguments({.cors = "*"}, old_flags, Accelerator::present),
+    tmpl::ComfyUi settings;
+    settings.cors = "*";
+    EXPECT_THAT(launch_arguments(settings, old_flags, Accelerator::present),
                 ElementsAre("main.py", "--listen", "0.0.0.0", "--port", "9000",
                             "--enable-cors-header", "*"));
 }
@@ -52,7 +66,7 @@ TEST(LaunchArguments, RunOnTheCpuWithoutAnAccelerator) {
 }
 
 TEST(LaunchArguments, LeaveOutAMemoryFlagThatTheCheckoutDropped) {
-    const tmpl::ComfyUi settings{.vram = tmpl::Vram::normal};
+    const auto settings = with_vram(tmpl::Vram::normal);
     EXPECT_THAT(launch_arguments(settings, old_flags, Accelerator::present),
                 Contains("--normalvram"));
     EXPECT_THAT(launch_arguments(settings, {"--listen", "--port"}, Accelerator::present),
@@ -60,19 +74,19 @@ TEST(LaunchArguments, LeaveOutAMemoryFlagThatTheCheckoutDropped) {
 }
 
 TEST(LaunchArguments, KeepTheMemoryFlagWhenTheCheckoutsFlagsAreNotKnown) {
-    EXPECT_THAT(launch_arguments({.vram = tmpl::Vram::low}, {}, Accelerator::present),
+    EXPECT_THAT(launch_arguments(with_vram(tmpl::Vram::low), {}, Accelerator::present),
                 Contains("--lowvram"));
 }
 
 TEST(LaunchArguments, HandOnTheTemplatesOwnLast) {
-    const tmpl::ComfyUi settings{.args = {"--reserve-vram", "1.5", "--no-such-flag"}};
+    const auto settings = with_args({"--reserve-vram", "1.5", "--no-such-flag"});
     const auto arguments = launch_arguments(settings, old_flags, Accelerator::present);
     EXPECT_THAT(std::vector(arguments.end() - 3, arguments.end()),
                 ElementsAre("--reserve-vram", "1.5", "--no-such-flag"));
 }
 
 TEST(LaunchArguments, NeverHoldTwoFlagsOfTheMemoryGroup) {
-    const auto arguments = launch_arguments({.args = {"--lowvram"}}, old_flags, Accelerator::none);
+    const auto arguments = launch_arguments(with_args({"--lowvram"}), old_flags, Accelerator::none);
     EXPECT_THAT(arguments, Contains("--lowvram"));
     EXPECT_THAT(arguments, Not(Contains("--cpu")));
 }

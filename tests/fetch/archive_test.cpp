@@ -95,9 +95,12 @@ TEST_F(Unpack, UnpacksZipAndTarAndListsTheFiles) {
 }
 
 TEST_F(Unpack, KeepsNamesThatAreNotAscii) {
-    const auto files = unpack_entries({{.name = "modèle/ü.bin", .data = "x"}});
-    EXPECT_EQ(files.at(0).path, "modèle/ü.bin");
-    EXPECT_EQ(read_file(dir / "out/modèle/ü.bin"), "x");
+    for (const auto format : {Format::zip, Format::tar_gz}) {
+        const auto files = unpack_entries({{.name = "modèle/ü.bin", .data = "x"}}, format);
+        EXPECT_EQ(files.at(0).path, "modèle/ü.bin");
+        EXPECT_EQ(read_file(dir / "out/modèle/ü.bin"), "x");
+        remove_tree(dir / "out");
+    }
 }
 
 TEST_F(Unpack, RefusesNamesThatLeaveTheFolder) {

@@ -13,6 +13,7 @@
 #include <time.h>
 
 #include <atomic>
+#include <cstring>
 #include <random>
 
 namespace podctl::fetch {
@@ -29,13 +30,20 @@ using namespace std::chrono_literals;
 
 constexpr std::size_t MiB = 1 << 20;
 
-std::string random_bytes(std::size_t size, unsigned seed = 1) {
-    std::mt19937 random(seed);
-    std::string bytes(size, '\0');
-    for (char& c : bytes)
-        c = static_cast<char>(random());
+std::string random_bytes(std::size_t size, unsigned seed) {
+    std::mt19937_64 random(seed);
+    std::string bytes(size + 8, '\0');
+    for (std::size_t i = 0; i < size; i += 8) {
+        const std::uint64_t word = random();
+        std::memcpy(bytes.data() + i, &word, sizeof word);
+    }
+    bytes.resize(size);
     return bytes;
 }
+
+// Two files of one size that is no multiple of any block.
+const std::string bytes = random_bytes(9 * MiB + 17, 1);
+const std::string newer = random_bytes(bytes.size(), 2);
 
 class Download : public testing::Test {
 protected:
@@ -65,18 +73,16 @@ protected:
     std::vector<std::pair<std::string, std::string>> mirrors;
     std::stop_source stop;
     DownloadMonitor monitor{.retry = {.attempts = 3, .first_wait = 1ms, .longest_wait = 5ms}};
-    const std::string bytes = random_bytes(9 * MiB + 17);
 };
 
 // Serves `bytes`, and closes the connection after `cut_after` bytes of the first `cuts` answers.
-HttpServer::Handler cutting(const std::string& bytes, int cuts, std::size_t cut_after,
-                            const std::string& etag = "\"1\"") {
-    return [&bytes, cut_after, etag,
-            left = std::make_shared<std::atomic<int>>(cuts)](const Request& request) {
-        auto response = serve_bytes(request, bytes, etag);
-        if ((*left)-- > 0) response.cut_after = cut_after;
-        return response;
-    };
+HttpServer::Handler cutting(int cuts, std::size_t cut_after, const std::string& etag = "\"1\"") {
+    return
+        [cut_after, etag, left = std::make_shared<std::atomic<int>>(cuts)](const Request& request) {
+            auto response = serve_bytes(request, bytes, etag);
+            if ((*left)-- > 0) response.cut_after = cut_after;
+            return response;
+        };
 }
 
 TEST_F(Download, BringsAFileWithItsDigestAndName) {
@@ -114,7 +120,7 @@ TEST_F(Download, BringsAFileWhoseLengthNobodySays) {
 
 TEST_F(Download, GoesOnAfterCutsWithoutFetchingTwice) {
     // More cuts than attempts: they count only while nothing comes.
-    HttpServer server(cutting(bytes, 6, MiB));
+    HttpServer server(cutting(6, MiB));
     request.sha256 = sha256_hex(bytes);
     EXPECT_EQ(get(server.url("/")).received, bytes.size());
     EXPECT_EQ(content(), bytes);
@@ -149,7 +155,7 @@ TEST_F(Download, GivesUpWhenNothingComesAndKeepsWhatCame) {
 }
 
 TEST_F(Download, GoesOnWhereAnEarlierCallEnded) {
-    HttpServer server(cutting(bytes, 1, 5 * MiB));
+    HttpServer server(cutting(1, 5 * MiB));
     monitor.retry.attempts = 1;
     failure(server.url("/?sig=secret"));
     EXPECT_THAT(read_file(dir / "m.bin.part.json"), Not(HasSubstr("secret")));
@@ -159,7 +165,7 @@ TEST_F(Download, GoesOnWhereAnEarlierCallEnded) {
 }
 
 TEST_F(Download, StartsAnewForAnotherUrlOrAnotherDigest) {
-    HttpServer server(cutting(bytes, 2, 5 * MiB));
+    HttpServer server(cutting(2, 5 * MiB));
     monitor.retry.attempts = 1;
     failure(server.url("/a"));
     failure(server.url("/b"));
@@ -169,7 +175,6 @@ TEST_F(Download, StartsAnewForAnotherUrlOrAnotherDigest) {
 }
 
 TEST_F(Download, StartsAnewWhenTheFileChangedAtItsSource) {
-    const std::string newer = random_bytes(bytes.size(), 2);
     std::atomic<int> answers = 0;
     HttpServer server([&](const Request& got) {
         if (++answers > 1) return serve_bytes(got, newer, "\"2\"");
@@ -183,7 +188,6 @@ TEST_F(Download, StartsAnewWhenTheFileChangedAtItsSource) {
 
 TEST_F(Download, DoesNotTrustAServerThatSendsAPartOfAnotherFile) {
     // It ignores If-Range: only the ETag of the answer tells.
-    const std::string newer = random_bytes(bytes.size(), 2);
     std::atomic<int> answers = 0;
     HttpServer server([&](const Request& got) {
         auto plain = got;
@@ -197,14 +201,14 @@ TEST_F(Download, DoesNotTrustAServerThatSendsAPartOfAnotherFile) {
 }
 
 TEST_F(Download, SendsNoWeakEtagInIfRangeAndComparesIt) {
-    HttpServer server(cutting(bytes, 1, MiB, "W/\"1\""));
+    HttpServer server(cutting(1, MiB, "W/\"1\""));
     EXPECT_EQ(get(server.url("/")).received, bytes.size());
     EXPECT_EQ(content(), bytes);
     EXPECT_FALSE(server.requests().at(1).header("if-range"));
 }
 
 TEST_F(Download, UsesLastModifiedWhereThereIsNoEtag) {
-    HttpServer server(cutting(bytes, 1, MiB, ""));
+    HttpServer server(cutting(1, MiB, ""));
     EXPECT_EQ(get(server.url("/")).received, bytes.size());
     EXPECT_THAT(server.requests().at(1).header("if-range").value_or(""), HasSubstr("2023"));
 }
@@ -305,7 +309,7 @@ TEST_F(Download, RefusesAWrongDigestAndRemovesTheBytes) {
 }
 
 TEST_F(Download, StartsAnewOnceWhenTheEarlierBytesWereWrong) {
-    HttpServer server(cutting(bytes, 1, 5 * MiB));
+    HttpServer server(cutting(1, 5 * MiB));
     request.sha256 = sha256_hex(bytes);
     monitor.retry.attempts = 1;
     failure(server.url("/"));
@@ -559,6 +563,7 @@ TEST_F(HubDownload, TriesAMissingFileOfCivitaiTwiceMore) {
         if (++answers <= 2) response = {.status = 404};
     });
     EXPECT_EQ(get(civitai_url).size, weights.size());
+    std::filesystem::remove(request.partial);
     EXPECT_EQ(failure("https://civitai.com/api/download/models/99").kind(), ErrorKind::not_found);
     EXPECT_EQ(hub.civitai().requests().size(), 6u);
 }

@@ -208,6 +208,31 @@ TEST(Http, StreamsTheBodyAndCanDeclineIt) {
     EXPECT_EQ(got, 1u << 20);
 }
 
+TEST(Http, LetsABodyWaitWhileOtherExchangesGoOn) {
+    HttpServer server([](const Request& request) {
+        return Response{.body = std::string(request.path == "/large" ? 8 << 20 : 2, 'x')};
+    });
+    HttpClient http{{.stall_timeout = 50ms}};
+    std::atomic<bool> has_room = false;
+    std::atomic<bool> was_asked = false;
+    std::size_t got = 0;
+    const HttpClient::Sink sink{.on_headers = [](const HttpResponse&) { return true; },
+                                .on_body = [&](const char*, std::size_t size) { got += size; },
+                                .has_room =
+                                    [&] {
+                                        was_asked = true;
+                                        was_asked.notify_all();
+                                        return has_room.load();
+                                    }};
+    std::jthread large([&] { http.stream({.url = server.url("/large")}, sink); });
+    was_asked.wait(false);
+    EXPECT_EQ(http.send({.url = server.url("/small")}).body, "xx");
+    EXPECT_EQ(got, 0u);
+    has_room = true;
+    large.join();
+    EXPECT_EQ(got, std::size_t{8} << 20);
+}
+
 TEST(Http, CarriesAnExceptionOutOfACallback) {
     HttpServer server([](const Request&) { return Response{.body = "x"}; });
     const HttpClient::Sink sink{

@@ -285,6 +285,25 @@ TEST_F(KilledUpdate, IsFinishedByOneThatGoesElsewhere) {
     expect_clean();
 }
 
+TEST_F(KilledUpdate, IsUndoneByOneThatGoesBack) {
+    leave_half_way();
+    EXPECT_EQ(update_it(url(), third).commit, third);
+    EXPECT_EQ(read_file(there() / "a.txt"), "three\n");
+    expect_clean();
+}
+
+// libgit2 1.8 writes the new cut alone, and a kill may come before the old ones are put back.
+TEST_F(KilledUpdate, LosesNoCutOfTheHistory) {
+    clone_it(url());
+    const auto newest_commit = advance();
+    in_clone({"fetch", "--quiet", "--depth=1"});
+    write_file_atomically(there() / ".git/podctl-shallow", third + "\n");
+    write_file_atomically(there() / ".git/shallow", newest_commit + "\n");
+    EXPECT_EQ(update_it(url()).commit, newest_commit);
+    EXPECT_THAT(read_file(there() / ".git/shallow"), HasSubstr(third));
+    expect_clean();
+}
+
 TEST_F(KilledUpdate, StillKnowsTheUsersChanges) {
     leave_half_way();
     write_file_atomically(there() / "link2", "mine");

@@ -3,10 +3,13 @@
 #include "podctl/base/error.hpp"
 
 #include "pod_fixture.hpp"
+#include "process_stat.hpp"
 
 #include <nlohmann/json.hpp>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include <csignal>
 
 namespace podctl::serve {
 namespace {
@@ -81,14 +84,22 @@ TEST_F(PodJson, ThatCannotBeWrittenDoesNotEndThePod) {
     EXPECT_THAT(events_.all<event::Notice>(), SizeIs(1));
 }
 
-TEST(StartTime, IsNoneForAZombie) {
+TEST(ProcessGroup, RunsUntilOnlyZombiesAreLeft) {
     const pid_t child = ::fork();
-    if (child == 0) ::_exit(0);
+    if (child == 0) {
+        ::setpgid(0, 0);
+        ::raise(SIGSTOP);
+        ::_exit(0);
+    }
     siginfo_t info{};
+    ASSERT_EQ(::waitid(P_PID, static_cast<id_t>(child), &info, WSTOPPED), 0);
+    EXPECT_EQ(read_process(child)->group, child);
+    EXPECT_TRUE(group_runs(child));
+    ::kill(child, SIGKILL);
     ASSERT_EQ(::waitid(P_PID, static_cast<id_t>(child), &info, WEXITED | WNOWAIT), 0);
-    EXPECT_FALSE(start_time(child));
+    EXPECT_FALSE(read_process(child));
+    EXPECT_FALSE(group_runs(child));
     ::waitpid(child, nullptr, 0);
-    EXPECT_TRUE(start_time(::getpid()));
 }
 
 }  // namespace

@@ -69,7 +69,8 @@ TEST_F(PodRestarts, EndAfterFailuresInARowWithLongerAndLongerWaits) {
     signal_when_ready(SIGKILL, 100);
     const auto end = run({listener("web")});
     EXPECT_EQ(end.cause, PodEnd::Cause::failed);
-    EXPECT_THAT(end.message, HasSubstr("killed by SIGKILL, the 5 time in a row"));
+    EXPECT_THAT(end.message, HasSubstr("was killed by SIGKILL, and has failed 5 times in a row"));
+    EXPECT_THAT(end.hint, HasSubstr("memory ran out"));
     EXPECT_THAT(started(), SizeIs(5));
     std::vector<std::chrono::milliseconds> waits;
     for (const auto& restart : events_.all<event::ServiceRestarting>())

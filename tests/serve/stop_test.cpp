@@ -1,5 +1,5 @@
 #include "pod_fixture.hpp"
-#include "pod_record.hpp"
+#include "process_stat.hpp"
 
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -38,16 +38,16 @@ TEST_F(PodStop, KillsAGrandchildThatIgnoresTerm) {
     options_.grace = 50ms;
     start({listener("web", {"--grandchild", (dir_ / "pid").string()})});
     events_.wait_for<event::ServiceReady>();
-    ASSERT_TRUE(start_time(pid_in("pid")));
+    ASSERT_TRUE(read_process(pid_in("pid")));
     EXPECT_EQ(stop().cause, PodEnd::Cause::stopped);
-    EXPECT_FALSE(start_time(pid_in("pid")));
+    EXPECT_FALSE(read_process(pid_in("pid")));
 }
 
 TEST_F(PodStop, LeavesNoGrandchildOfAServiceThatEndsByItself) {
     const auto end =
         run({stand_in("task", {"--grandchild", (dir_ / "pid").string(), "--exit", "0"})});
     EXPECT_EQ(end.cause, PodEnd::Cause::finished);
-    EXPECT_FALSE(start_time(pid_in("pid")));
+    EXPECT_FALSE(read_process(pid_in("pid")));
 }
 
 TEST_F(PodStop, EndsAServiceThatIsStillStarting) {
@@ -84,6 +84,22 @@ TEST_F(PodStop, OfAPodWithoutServicesIsAtOnce) {
     on_ready_ = [&] { ++told; };
     EXPECT_EQ(run({}).cause, PodEnd::Cause::finished);
     EXPECT_EQ(told, 1);
+}
+
+TEST_F(PodStop, DoesNotStartAgainWhatOthersStillNeed) {
+    options_.grace = 200ms;
+    options_.back_off.first = options_.back_off.longest = 20ms;
+    options_.back_off.give_up_after = 1000;
+    auto stubborn = stand_in("stubborn", {"--ignore-term", "1"});
+    stubborn.after = {"task"};
+    start({stand_in("task", {"--exit", "3"}), stubborn});
+    events_.wait_for<event::ServiceStarted>(
+        [](const event::ServiceStarted& started) { return started.service == "stubborn"; });
+    stop_.request_stop();
+    const auto tasks = [this] { return std::ranges::count(started(), "task"); };
+    const auto before = tasks();
+    EXPECT_EQ(end().cause, PodEnd::Cause::stopped);
+    EXPECT_LE(tasks(), before + 1);  // one may have been on its way
 }
 
 // As PID 1 does: what a service left behind in another session becomes this process's child.

@@ -29,7 +29,8 @@ void write_zip(const std::filesystem::path& path,
         archive_entry_set_pathname(entry.get(), name.c_str());
         archive_entry_set_size(entry.get(), static_cast<la_int64_t>(content.size()));
         archive_entry_set_filetype(entry.get(), AE_IFREG);
-        archive_entry_set_perm(entry.get(), 0644);
+        const bool is_program = name.find(".data/scripts/") != std::string::npos;
+        archive_entry_set_perm(entry.get(), is_program ? 0755 : 0644);
         archive_write_header(zip.get(), entry.get());
         archive_write_data(zip.get(), content.data(), content.size());
     }

@@ -69,6 +69,10 @@ TEST(Document, SaysThatATabIndents) {
     EXPECT_THAT(faults("comfyui:\n\tport: 9001\n"), Contains(HasSubstr("indented with a tab")));
 }
 
+TEST(Document, SaysThatAStarNeedsQuotes) {
+    EXPECT_THAT(faults("comfyui:\n  cors: *\n"), ElementsAre(HasSubstr("needs quotes")));
+}
+
 TEST(Document, RefusesWhatIsNotAMapping) {
     EXPECT_THAT(faults_of_text(""),
                 ElementsAre(HasSubstr("found nothing; a template is a mapping")));

@@ -23,7 +23,7 @@ std::string repeated(const std::string& piece, std::size_t times) {
 TEST(Hostile, DeepNestingIsRefused) {
     for (const char* piece :
          {"[", "{", "- ", "? ", "{a: ", "[[a]: ", "a:\n ", "&a [", "!!seq [", "[?", "- - "}) {
-        EXPECT_THAT(faults_of_text(repeated(piece, 100'000)), Not(IsEmpty())) << piece;
+        EXPECT_THAT(faults_of_text(repeated(piece, 20'000)), Not(IsEmpty())) << piece;
     }
     EXPECT_THAT(faults_of_text("a: " + repeated("[", 100'000) + repeated("]", 100'000)),
                 Contains(HasSubstr("nested deeper than 64")));
@@ -32,7 +32,7 @@ TEST(Hostile, DeepNestingIsRefused) {
 TEST(Hostile, LongInputIsReadInLinearTime) {
     for (const char* piece : {"'", "\"", "a: ", "a ", "*a ", "&a ", "! ", "%x\n", "#", "\n", "|\n",
                               ", ", "<<: ", "---\n", "a:\n", "k: [", "\xC3\xA4", "a: &a b\n"}) {
-        EXPECT_THAT(faults_of_text(repeated(piece, 1'000'000 / std::string(piece).size())),
+        EXPECT_THAT(faults_of_text(repeated(piece, 200'000 / std::string(piece).size())),
                     Not(IsEmpty()))
             << piece;
     }
@@ -93,7 +93,7 @@ TEST(Hostile, TooLargeATemplateIsRefused) {
 
 TEST(Hostile, ManyServicesAreCheckedQuickly) {
     std::string services = "services:\n";
-    for (int i = 0; i < 9'000; ++i) {
+    for (int i = 0; i < 3'000; ++i) {
         services += "- {name: s" + std::to_string(i) + ", command: [x], after: [s" +
                     std::to_string(i + 1) + ", unknown]}\n";
     }

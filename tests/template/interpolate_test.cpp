@@ -100,10 +100,10 @@ TEST(Interpolation, EndsEvenWhenDefaultsAreNestedDeeply) {
 
 TEST(Interpolation, DoesNotFillTheMemory) {
     std::string list;
-    for (int i = 0; i < 40; ++i)
+    for (int i = 0; i < 400; ++i)
         list += "'${BIG}', ";
     EXPECT_THAT(
-        faults("pod: {command: [" + list + "]}\n", options({{"BIG", std::string(1 << 20, 'x')}})),
+        faults("pod: {command: [" + list + "]}\n", options({{"BIG", std::string(1 << 16, 'x')}})),
         Each(HasSubstr("expand to more text")));
 }
 

@@ -132,9 +132,9 @@ TEST(Leaks, AreSearchedInLinearTime) {
     for (const std::string piece :
          {"token=", "://", "=", "--token ", "sk-", "Bearer ", "a:b@", "://x:y@"}) {
         std::string text;
-        while (text.size() < 1'000'000)
+        while (text.size() < 300'000)
             text += piece;
-        EXPECT_LE(conceal(text).size(), text.size() + 3'000'000) << piece;
+        EXPECT_LE(conceal(text).size(), 4 * text.size()) << piece;
     }
 }
 

@@ -68,11 +68,13 @@ public:
 
     // For bodies that do not belong in memory. on_headers sees the final answer (after redirects)
     // before its body and says whether to go on; on_body gets the bytes, on the client's thread:
-    // both must be quick, and what they throw comes out of stream(). The timeout bounds only the
-    // time to the headers.
+    // both must be quick, and what they throw comes out of stream(). While has_room says no, the
+    // body waits in the network and other exchanges go on. The timeout bounds only the time to the
+    // headers.
     struct Sink {
         std::function<bool(const HttpResponse&)> on_headers;
         std::function<void(const char* data, std::size_t size)> on_body;
+        std::function<bool()> has_room = {};
     };
     // Returns the answer without its body. Throws Error{network} also when the body was cut short.
     HttpResponse stream(const HttpRequest& request, const Sink& sink, std::stop_token stop = {});

@@ -28,6 +28,9 @@ struct Gpus {
 // Loads libnvidia-ml.so.1 with dlopen, which may take tens of milliseconds: ask only when it matters.
 Gpus inspect_gpus();
 
+// Whether the device files of an NVIDIA, AMD or WSL GPU are there: cheap enough for every start.
+bool has_accelerator();
+
 // The PyTorch wheel tag that fits: "cpu" without a GPU, else the newest CUDA tag that the driver runs and
 // that still has kernels for every device (cu118 … cu130). Throws Error{preflight} when no tag does both.
 std::string torch_tag(const Gpus& gpus);

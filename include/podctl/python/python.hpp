@@ -60,12 +60,15 @@ struct Installer {
 // What every call of the installer is told.
 struct Settings {
     std::map<std::string, std::string> environment = {};  // for the child: pod.env, git's mirrors
-    std::filesystem::path cache;  // uv's and pip's cache, beside the environment so that links work
-    std::string index_url;        // empty: what pip is configured with, or the default
+    std::filesystem::path cache =
+        {};                      // uv's and pip's cache, beside the environment so that links work
+    std::string index_url = {};  // empty: what pip is configured with, or the default
     std::vector<std::string> extra_index_urls = {};
     std::vector<std::string> find_links = {};
-    std::string torch_backend;  // uv's --torch-backend: cpu, cu128, …; empty: as the index has it
-    std::string torch_index_url;  // the same for pip, and for a mirror; wins where both are given
+    std::string torch_backend =
+        {};  // uv's --torch-backend: cpu, cu128, …; empty: as the index has it
+    std::string torch_index_url =
+        {};  // the same for pip, and for a mirror; wins where both are given
     bool offline = false;
     std::function<void(const std::string&)> on_line = {};  // the installer's own words
 };

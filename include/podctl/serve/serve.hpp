@@ -78,6 +78,8 @@ struct RunningService {
     std::uint16_t port = 0;
     std::string url;
     std::string state;  // waiting, starting, ready, ending, backing off, stopped
+
+    friend bool operator==(const RunningService&, const RunningService&) = default;
 };
 struct RunningPod {
     pid_t pid = 0;  // podctl's; 0: it was killed, and what runs of its services was left behind

@@ -1,0 +1,60 @@
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "output.hpp"
+#include "podctl/run/provision.hpp"
+#include "podctl/template/template.hpp"
+
+namespace CLI {
+class App;
+}
+
+namespace podctl::cli {
+
+// What every command is told.
+struct Common {
+    std::string root;     // --root; empty: pod.volume.mount
+    OutputOptions output;
+};
+
+// Which template, and how it is changed on the way in.
+struct TemplateArguments {
+    std::string path;
+    std::vector<std::string> overlays, set, mirrors;
+};
+
+// What a command line asks for: set by the command that was chosen.
+using Chosen = std::function<int()>;
+
+void add_template_arguments(CLI::App& command, TemplateArguments& arguments);
+void add_common_flags(CLI::App& command, Common& common);
+
+// The template, checked whole: what the parser checks, and the sources of its models.
+tmpl::Template load(const TemplateArguments& arguments);
+std::filesystem::path root_of(const tmpl::Template& pod, const Common& common);
+
+// One function per command: declares it and, when it is the one, sets `chosen`.
+void add_up(CLI::App& app, Common& common, Chosen& chosen);
+void add_plan(CLI::App& app, Common& common, Chosen& chosen);
+void add_validate(CLI::App& app, Common& common, Chosen& chosen);
+void add_config(CLI::App& app, Common& common, Chosen& chosen);
+void add_schema(CLI::App& app, Chosen& chosen);
+void add_templates(CLI::App& app, Common& common, Chosen& chosen);
+void add_init(CLI::App& app, Chosen& chosen);
+
+// What `up` and `plan` share.
+struct ProvisionArguments {
+    run::Options options;
+    std::vector<std::string> only;
+    bool insecure_http = false;
+};
+void add_provision_flags(CLI::App& command, ProvisionArguments& arguments);
+
+// Prints what would be done. Returns 0 when that is nothing, 10 otherwise.
+int show_plan(const TemplateArguments& arguments, const ProvisionArguments& provision, const Common& common);
+
+}  // namespace podctl::cli

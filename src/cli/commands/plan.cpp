@@ -1,0 +1,106 @@
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <iostream>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "../command.hpp"
+#include "../signals.hpp"
+#include "podctl/base/units.hpp"
+
+namespace podctl::cli {
+namespace {
+
+using plan::Change;
+
+const char* word_of(Change change) {
+    switch (change) {
+        case Change::keep: return "keep";
+        case Change::create: return "create";
+        case Change::change: return "change";
+    }
+    return "";
+}
+
+std::size_t count(const std::vector<plan::Assessment>& assessments, Change change) {
+    return static_cast<std::size_t>(std::count_if(assessments.begin(), assessments.end(),
+                                                  [&](const auto& it) { return it.change == change; }));
+}
+
+void print_text(const std::vector<plan::Assessment>& assessments, const plan::Bill& bill) {
+    std::size_t width = 0;
+    for (const auto& it : assessments) width = std::max(width, std::min<std::size_t>(it.step.size(), 60));
+    for (const auto& it : assessments) {
+        std::string line = fmt::format("  {:<7} {:<{}}  {}", word_of(it.change), it.step, width, it.reason);
+        if (it.download && it.download->count > 0) line += fmt::format(" ({})", format_bytes(*it.download));
+        line.erase(line.find_last_not_of(' ') + 1);
+        std::cout << line << '\n';
+    }
+    std::cout << fmt::format("\n{} to create, {} to change, {} to keep. To download: {}{}. Disk: {} more.\n",
+                             count(assessments, Change::create), count(assessments, Change::change),
+                             count(assessments, Change::keep), format_bytes(bill.download),
+                             bill.unknown ? fmt::format(" and {} of unknown size", bill.unknown) : "",
+                             format_bytes(bill.disk));
+}
+
+void print_json(const std::vector<plan::Assessment>& assessments, const plan::Bill& bill) {
+    using nlohmann::ordered_json;
+    const auto print = [](const ordered_json& line) {
+        std::cout << line.dump(-1, ' ', false, ordered_json::error_handler_t::replace) << '\n';
+    };
+    for (const auto& it : assessments) {
+        ordered_json line{{"time", utc_now()}, {"event", "plan.step"}, {"step", it.step},
+                          {"change", word_of(it.change)}, {"reason", it.reason}};
+        if (it.download) line["download_bytes"] = it.download->count;
+        print(line);
+    }
+    print({{"time", utc_now()},
+           {"event", "plan.finished"},
+           {"create", count(assessments, Change::create)},
+           {"change", count(assessments, Change::change)},
+           {"keep", count(assessments, Change::keep)},
+           {"download_bytes", bill.download.count},
+           {"disk_bytes", bill.disk.count},
+           {"unknown_sizes", bill.unknown}});
+}
+
+}  // namespace
+
+int show_plan(const TemplateArguments& arguments, const ProvisionArguments& provision, const Common& common) {
+    const StopSignals signals;
+    const auto pod = load(arguments);
+    const auto sink = make_sink(common.output);
+    auto options = provision.options;
+    options.will_launch = false;
+    run::Provisioner provisioner{pod, root_of(pod, common), run::read_secrets(pod.secrets), options, *sink};
+    auto plan = provisioner.make_plan(signals.token());
+    if (!provision.only.empty()) plan = plan::only(plan, provision.only);
+    const auto assessments = provisioner.assess(plan, run::Provisioner::Sizes::ask, signals.token());
+    if (signals.signal() != 0) return 128 + signals.signal();
+    const auto bill = plan::bill_of(plan, assessments);
+    if (common.output.format == Format::json) {
+        print_json(assessments, bill);
+    } else {
+        print_text(assessments, bill);
+    }
+    return count(assessments, Change::keep) == assessments.size() ? 0 : 10;
+}
+
+void add_plan(CLI::App& app, Common& common, Chosen& chosen) {
+    auto* command = app.add_subcommand("plan", "show what `up` would do; exit 0: nothing, 10: something");
+    command->footer("Example:\n  podctl plan pod.yaml");
+    struct Arguments {
+        TemplateArguments template_;
+        ProvisionArguments provision;
+    };
+    auto arguments = std::make_shared<Arguments>();
+    add_template_arguments(*command, arguments->template_);
+    add_common_flags(*command, common);
+    add_provision_flags(*command, arguments->provision);
+    command->callback([&common, &chosen, arguments] {
+        chosen = [&common, arguments] { return show_plan(arguments->template_, arguments->provision, common); };
+    });
+}
+
+}  // namespace podctl::cli

@@ -1,0 +1,119 @@
+#include <CLI/CLI.hpp>
+#include <iostream>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "../command.hpp"
+#include "../gallery.hpp"
+#include "podctl/base/names.hpp"
+#include "podctl/template/load.hpp"
+
+namespace podctl::cli {
+namespace {
+
+// The first comment line of a template says what it is.
+std::string summary_of(const GalleryEntry& entry) {
+    for (const auto& line : split(entry.text, '\n')) {
+        if (line.starts_with("# ")) return line.substr(2);
+    }
+    return {};
+}
+
+const GalleryEntry& find_in_gallery(const std::string& name) {
+    std::vector<std::string> names;
+    for (const auto& entry : embedded_gallery()) {
+        if (entry.name == name) return entry;
+        names.push_back(entry.name);
+    }
+    const auto near = nearest(name, names);
+    throw Error{ErrorKind::usage, "there is no template named " + name,
+                near ? "did you mean " + *near + "?" : "`podctl templates` lists them"};
+}
+
+void print_templates(const Common& common) {
+    if (common.output.format == Format::json) {
+        for (const auto& entry : embedded_gallery()) {
+            std::cout << nlohmann::ordered_json{{"name", entry.name}, {"summary", summary_of(entry)}} << '\n';
+        }
+        return;
+    }
+    std::size_t width = 0;
+    for (const auto& entry : embedded_gallery()) width = std::max(width, entry.name.size());
+    for (const auto& entry : embedded_gallery()) {
+        std::cout << entry.name << std::string(width + 2 - entry.name.size(), ' ') << summary_of(entry) << '\n';
+    }
+}
+
+}  // namespace
+
+void add_validate(CLI::App& app, Common& common, Chosen& chosen) {
+    auto* command = app.add_subcommand("validate", "check a template; exit 2 when something is wrong");
+    command->footer("Example:\n  podctl validate pod.yaml");
+    auto arguments = std::make_shared<TemplateArguments>();
+    add_template_arguments(*command, *arguments);
+    add_common_flags(*command, common);
+    command->callback([&common, &chosen, arguments] {
+        chosen = [&common, arguments] {
+            const auto pod = load(*arguments);
+            // The steps find what only the whole template shows: folders that wait for each other, say.
+            plan::build_plan(pod, root_of(pod, common), {});
+            if (common.output.verbosity != Verbosity::quiet) std::cerr << arguments->path << ": valid\n";
+            return 0;
+        };
+    });
+}
+
+void add_config(CLI::App& app, Common& common, Chosen& chosen) {
+    auto* command = app.add_subcommand("config", "print the effective template");
+    command->footer("Example:\n  podctl config pod.yaml --set comfyui.port=9001");
+    auto arguments = std::make_shared<TemplateArguments>();
+    add_template_arguments(*command, *arguments);
+    add_common_flags(*command, common);
+    command->callback([&chosen, arguments] {
+        chosen = [arguments] {
+            tmpl::LoadOptions options;
+            options.overlays.assign(arguments->overlays.begin(), arguments->overlays.end());
+            options.set = arguments->set;
+            std::cout << tmpl::effective_yaml(arguments->path, options);
+            return 0;
+        };
+    });
+}
+
+void add_schema(CLI::App& app, Chosen& chosen) {
+    auto* command = app.add_subcommand("schema", "print the JSON Schema of a template, for editors");
+    command->footer("Example:\n  podctl schema > podctl.schema.json");
+    command->callback([&chosen] {
+        chosen = [] {
+            std::cout << tmpl::json_schema();
+            return 0;
+        };
+    });
+}
+
+void add_templates(CLI::App& app, Common& common, Chosen& chosen) {
+    auto* command = app.add_subcommand("templates", "list the gallery of templates");
+    command->footer("Example:\n  podctl templates");
+    add_common_flags(*command, common);
+    command->callback([&common, &chosen] {
+        chosen = [&common] {
+            print_templates(common);
+            return 0;
+        };
+    });
+}
+
+void add_init(CLI::App& app, Chosen& chosen) {
+    auto* command = app.add_subcommand("init", "print a template of the gallery, to begin with");
+    command->footer("Example:\n  podctl init comfyui > pod.yaml");
+    auto name = std::make_shared<std::string>("comfyui");
+    command->add_option("NAME", *name, "its name in `podctl templates`")->capture_default_str();
+    command->callback([&chosen, name] {
+        chosen = [name] {
+            std::cout << find_in_gallery(*name).text;
+            return 0;
+        };
+    });
+}
+
+}  // namespace podctl::cli

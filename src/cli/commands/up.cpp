@@ -1,0 +1,127 @@
+#include <CLI/CLI.hpp>
+#include <chrono>
+#include <memory>
+
+#include "../command.hpp"
+#include "../signals.hpp"
+#include "podctl/run/lock.hpp"
+#include "podctl/serve/serve.hpp"
+#include "podctl/serve/services.hpp"
+
+namespace podctl::cli {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+struct Arguments {
+    TemplateArguments template_;
+    ProvisionArguments provision;
+    bool no_launch = false, dry_run = false;
+};
+
+std::chrono::milliseconds since(Clock::time_point start) {
+    return std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - start);
+}
+
+// Failed steps end a run with 4, a machine that does not fit with 3 (spec §3).
+int exit_code_of(const run::Provisioned& result, int signal) {
+    if (!result.failure) return 0;
+    switch (*result.failure) {
+        case ErrorKind::interrupted: return 128 + signal;
+        case ErrorKind::preflight: return exit_code(ErrorKind::preflight);
+        default: return exit_code(ErrorKind::io);
+    }
+}
+
+class Up {
+public:
+    Up(const Arguments& arguments, const Common& common)
+        : arguments_(arguments), pod_(load(arguments.template_)), root_(root_of(pod_, common)),
+          secrets_(run::read_secrets(pod_.secrets)), sink_(make_sink(common.output)) {}
+
+    int run() {
+        const auto places = plan::places_of(pod_, root_);
+        const run::RootLock lock{places.lock};
+        sink_->emit(event::RunStarted{arguments_.template_.path, root_.string(), PODCTL_VERSION});
+        auto options = arguments_.provision.options;
+        options.will_launch = launches();
+        run::Provisioner provisioner{pod_, root_, secrets_, options, *sink_};
+        int code = 0;
+        run::Provisioned result;
+        try {
+            result = provision(provisioner);
+            code = exit_code_of(result, signals_.signal());
+            if (code == 0 && launches()) code = launch(provisioner, places);
+        } catch (const Error& error) {
+            if (error.kind() != ErrorKind::interrupted) throw;
+            code = 128 + signals_.signal();
+        }
+        sink_->emit(event::RunFinished{code == 0, code, since(started_), result.downloaded_bytes});
+        return code;
+    }
+
+private:
+    bool launches() const {
+        const auto& only = arguments_.provision.only;
+        return !arguments_.no_launch && only.empty() && (pod_.comfyui || !pod_.services.empty());
+    }
+
+    run::Provisioned provision(run::Provisioner& provisioner) {
+        auto plan = provisioner.make_plan(signals_.token());
+        if (!arguments_.provision.only.empty()) plan = plan::only(plan, arguments_.provision.only);
+        return provisioner.provision(plan, signals_.token());
+    }
+
+    int launch(run::Provisioner& provisioner, const plan::Places& places) {
+        const auto started = Clock::now();
+        sink_->emit(event::StepStarted{"launch"});
+        auto services = serve::services_of(pod_, places, provisioner.python(), provisioner.child_environment(), *sink_);
+        const serve::PodOptions options{
+            .logs = places.logs, .pids = places.pids, .redact = run::redactor_of(secrets_), .back_off = {}};
+        const auto end = serve::run_pod(
+            std::move(services), options, provisioner.http(), *sink_,
+            [&] { sink_->emit(event::StepFinished{"launch", since(started), true}); }, signals_.token());
+        switch (end.cause) {
+            case serve::PodEnd::Cause::finished: return 0;
+            case serve::PodEnd::Cause::stopped: return 128 + signals_.signal();
+            case serve::PodEnd::Cause::failed: break;
+        }
+        sink_->emit(event::StepFailed{"launch", ErrorKind::launch, options.redact(end.message),
+                                      options.redact(end.hint), false});
+        return exit_code(ErrorKind::launch);
+    }
+
+    const Arguments& arguments_;
+    const Clock::time_point started_ = Clock::now();
+    // Before every other thread: they inherit the blocked signals.
+    StopSignals signals_;
+    tmpl::Template pod_;
+    std::filesystem::path root_;
+    run::Secrets secrets_;
+    std::unique_ptr<EventSink> sink_;
+};
+
+}  // namespace
+
+void add_up(CLI::App& app, Common& common, Chosen& chosen) {
+    auto* command = app.add_subcommand("up", "provision and launch; stay in the foreground until the pod ends");
+    command->footer(
+        "Examples:\n"
+        "  podctl up pod.yaml\n"
+        "  podctl up pod.yaml --set comfyui.port=9001 --root /tmp/pod\n"
+        "  podctl up pod.yaml --no-launch --output json");
+    auto arguments = std::make_shared<Arguments>();
+    add_template_arguments(*command, arguments->template_);
+    add_common_flags(*command, common);
+    add_provision_flags(*command, arguments->provision);
+    command->add_flag("--no-launch", arguments->no_launch, "stop after provisioning");
+    command->add_flag("--dry-run", arguments->dry_run, "the same as `podctl plan`");
+    command->callback([&common, &chosen, arguments] {
+        chosen = [&common, arguments] {
+            if (arguments->dry_run) return show_plan(arguments->template_, arguments->provision, common);
+            return Up{*arguments, common}.run();
+        };
+    });
+}
+
+}  // namespace podctl::cli

@@ -1,0 +1,51 @@
+#include <CLI/CLI.hpp>
+#include <csignal>
+#include <iostream>
+
+#include "command.hpp"
+#include "podctl/cli/cli.hpp"
+
+namespace podctl::cli {
+namespace {
+
+int parse_and_run(CLI::App& app, Chosen& chosen, int argc, char** argv) {
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::ParseError& error) {
+        const bool asked_for_help = app.exit(error) == 0;
+        return asked_for_help ? 0 : exit_code(ErrorKind::usage);
+    }
+    return chosen ? chosen() : 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    // A reader of our output that goes away is seen at the write, and ends nothing.
+    std::signal(SIGPIPE, SIG_IGN);
+    Common common;
+    Chosen chosen;
+    CLI::App app{"podctl brings a GPU pod to what one YAML template says, and runs ComfyUI on it.", "podctl"};
+    app.set_version_flag("--version", std::string{"podctl "} + PODCTL_VERSION);
+    app.require_subcommand(1);
+    app.footer("Example:\n  podctl init comfyui > pod.yaml && podctl up pod.yaml");
+    add_up(app, common, chosen);
+    add_plan(app, common, chosen);
+    add_validate(app, common, chosen);
+    add_config(app, common, chosen);
+    add_schema(app, chosen);
+    add_init(app, chosen);
+    add_templates(app, common, chosen);
+    try {
+        return parse_and_run(app, chosen, argc, argv);
+    } catch (const Error& error) {
+        print_error(error, common.output);
+        return exit_code(error.kind());
+    } catch (const std::exception& error) {
+        print_error(Error{ErrorKind::internal, error.what(), "this is a fault of podctl: please report it"},
+                    common.output);
+        return exit_code(ErrorKind::internal);
+    }
+}
+
+}  // namespace podctl::cli

@@ -1,0 +1,43 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "podctl/base/event.hpp"
+
+namespace podctl::cli {
+
+enum class Format { text, json };
+enum class Verbosity { quiet, normal, verbose };
+enum class Color { automatic, never, always };
+
+struct OutputOptions {
+    Format format = Format::text;
+    Verbosity verbosity = Verbosity::normal;
+    Color color = Color::automatic;
+};
+
+// Events as text (live lines on a terminal, plain lines elsewhere) or as JSON Lines on stdout. Diagnostics go
+// to stderr; what services print and their URLs go to stdout.
+std::unique_ptr<EventSink> make_sink(const OutputOptions& options);
+
+// "2026-01-31T12:00:00.123Z".
+std::string utc_now();
+
+// The event as one JSON object without its end of line; nullopt for what services print, which belongs to
+// their logs.
+std::optional<std::string> json_of(const Event& event);
+
+// What a person reads of an event, one or more lines without the last end of line; empty: nothing.
+struct Line {
+    std::string text;
+    enum class Tone { plain, good, warning, bad } tone = Tone::plain;
+    bool data = false;  // for stdout
+};
+Line line_of(const Event& event, Verbosity verbosity);
+
+// An error that ended a command before or beside any step.
+void print_error(const Error& error, const OutputOptions& options);
+
+}  // namespace podctl::cli

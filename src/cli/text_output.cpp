@@ -1,0 +1,100 @@
+#include <fmt/format.h>
+
+#include "output.hpp"
+#include "podctl/base/units.hpp"
+
+namespace podctl::cli {
+namespace {
+
+std::string with_hint(std::string text, const std::string& hint) {
+    if (!hint.empty()) text += "\n  hint: " + hint;
+    return text;
+}
+
+std::string amount(std::uint64_t count, const std::string& unit) {
+    return unit == "bytes" ? format_bytes({count}) : fmt::format("{}", count);
+}
+
+Line progress_line(const event::StepProgress& it) {
+    std::string text = fmt::format("{}: {}", it.step, amount(it.done, it.unit));
+    if (it.total && *it.total > 0) {
+        text += fmt::format(" of {} ({}%)", amount(*it.total, it.unit), it.done * 100 / *it.total);
+    }
+    if (it.unit != "bytes") text += " " + it.unit;
+    return {std::move(text), Line::Tone::plain};
+}
+
+Line finished_line(const event::RunFinished& it) {
+    const std::string took = format_duration(it.took);
+    const std::string bytes =
+        it.downloaded_bytes > 0 ? fmt::format(", {} downloaded", format_bytes({it.downloaded_bytes})) : "";
+    if (it.ok) return {fmt::format("done in {}{}", took, bytes), Line::Tone::good};
+    return {fmt::format("ended with exit code {} after {}{}", it.exit_code, took, bytes), Line::Tone::bad};
+}
+
+}  // namespace
+
+Line line_of(const Event& event, Verbosity verbosity) {
+    using Tone = Line::Tone;
+    return std::visit(
+        overloaded{
+            [](const event::RunStarted& it) -> Line {
+                return {fmt::format("podctl {}: {} in {}", it.version, it.template_path, it.root)};
+            },
+            [](const event::StepStarted& it) -> Line { return {it.step + ": started"}; },
+            [](const event::StepProgress& it) -> Line { return progress_line(it); },
+            [&](const event::StepSkipped& it) -> Line {
+                if (it.reason.starts_with("not run")) {
+                    return {fmt::format("{}: {}", it.step, it.reason), Tone::warning};
+                }
+                if (verbosity != Verbosity::verbose) return {};
+                return {fmt::format("{}: nothing to do ({})", it.step, it.reason)};
+            },
+            [](const event::StepFinished& it) -> Line {
+                return {fmt::format("{}: {} in {}", it.step, it.changed ? "done" : "checked",
+                                    format_duration(it.took)),
+                        Tone::good};
+            },
+            [](const event::StepFailed& it) -> Line {
+                return {with_hint(fmt::format("{}: {}: {}", it.step, it.optional ? "warning" : "failed", it.message),
+                                  it.hint),
+                        it.optional ? Tone::warning : Tone::bad};
+            },
+            [](const event::StepRetrying& it) -> Line {
+                return {fmt::format("{}: {}; trying again in {}", it.step, it.reason, format_duration(it.wait)),
+                        Tone::warning};
+            },
+            [](const event::Notice& it) -> Line {
+                return {it.step.empty() ? it.message : fmt::format("{}: {}", it.step, it.message), Tone::warning};
+            },
+            [](const event::ServiceStarted& it) -> Line {
+                return {fmt::format("{}: started, pid {}", it.service, it.pid)};
+            },
+            [](const event::ServiceReady& it) -> Line {
+                const std::string where = it.url.empty() ? "" : " at " + it.url;
+                return {fmt::format("{} is ready{} after {}", it.service, where, format_duration(it.took)),
+                        Tone::good, true};
+            },
+            [](const event::ServiceExited& it) -> Line {
+                if (it.signal != 0) return {fmt::format("{}: ended by signal {}", it.service, it.signal), Tone::warning};
+                return {fmt::format("{}: ended with exit code {}", it.service, it.code),
+                        it.code == 0 ? Tone::plain : Tone::warning};
+            },
+            [](const event::ServiceRestarting& it) -> Line {
+                return {fmt::format("{}: {}; starting again in {} (attempt {})", it.service, it.reason,
+                                    format_duration(it.wait), it.attempt),
+                        Tone::warning};
+            },
+            [](const event::ServiceOutput& it) -> Line {
+                return {fmt::format("{} | {}", it.service, it.line), Tone::plain, true};
+            },
+            [](const event::NodeFailed& it) -> Line {
+                return {fmt::format("custom node {} could not be loaded: {}", it.node,
+                                    it.reason.empty() ? "see ComfyUI's log" : it.reason),
+                        Tone::bad};
+            },
+            [](const event::RunFinished& it) -> Line { return finished_line(it); }},
+        event);
+}
+
+}  // namespace podctl::cli

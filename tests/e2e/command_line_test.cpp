@@ -1,0 +1,80 @@
+#include <gmock/gmock.h>
+
+#include "podctl/base/file.hpp"
+#include "podctl/base/process.hpp"
+#include "support/temp_dir.hpp"
+
+namespace podctl::e2e {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+Captured podctl(std::vector<std::string> arguments, const std::map<std::string, std::string>& environment = {}) {
+    arguments.insert(arguments.begin(), PODCTL_BINARY);
+    return run_captured({.argv = std::move(arguments), .environment = environment}, {});
+}
+
+TEST(CommandLine, HelpOfEveryCommandHasAnExample) {
+    for (const char* command : {"up", "plan", "validate", "config", "schema", "init", "templates"}) {
+        const auto help = podctl({command, "--help"});
+        EXPECT_EQ(help.status.code, 0);
+        EXPECT_THAT(help.output, HasSubstr(std::string{"podctl "} + command)) << command;
+        EXPECT_THAT(help.output, HasSubstr("Example")) << command;
+    }
+}
+
+TEST(CommandLine, WhatItDoesNotKnowIsAUsageError) {
+    EXPECT_EQ(podctl({}).status.code, 2);
+    EXPECT_EQ(podctl({"upp"}).status.code, 2);
+    EXPECT_EQ(podctl({"up"}).status.code, 2);
+    EXPECT_EQ(podctl({"up", "x.yaml", "--jobs", "0"}).status.code, 2);
+    EXPECT_EQ(podctl({"init", "no-such"}).status.code, 2);
+}
+
+TEST(CommandLine, EveryTemplateOfTheGalleryIsValid) {
+    const test::TempDir dir;
+    for (const char* name : {"ik-comfy-instance", "comfyui", "fooocus", "quickstart"}) {
+        const auto text = podctl({"init", name});
+        ASSERT_EQ(text.status.code, 0) << name;
+        write_file_atomically(dir / "pod.yaml", text.output);
+        const auto checked = podctl({"validate", (dir / "pod.yaml").string()});
+        EXPECT_EQ(checked.status.code, 0) << name << ": " << checked.output;
+    }
+    EXPECT_THAT(podctl({"templates"}).output, HasSubstr("ik-comfy-instance"));
+}
+
+TEST(CommandLine, AllThatIsWrongWithATemplateIsToldAtOnceWithItsPlace) {
+    const test::TempDir dir;
+    write_file_atomically(dir / "pod.yaml",
+                          "apiVersion: podctl/v1\nname: pod\ncomfyui: {prot: 9000}\n"
+                          "models: [{source: \"nonsense nonsense\", to: vae}]\npython: {torch: cu999x}\n");
+    const auto checked = podctl({"validate", (dir / "pod.yaml").string()});
+    EXPECT_EQ(checked.status.code, 2);
+    EXPECT_THAT(checked.output, HasSubstr("pod.yaml:3:"));
+    EXPECT_THAT(checked.output, HasSubstr("port"));
+    EXPECT_THAT(checked.output, HasSubstr("pod.yaml:5:"));
+}
+
+TEST(CommandLine, ATemplateThatIsNotThereIsNamed) {
+    const auto checked = podctl({"validate", "/nonexistent/pod.yaml"});
+    EXPECT_NE(checked.status.code, 0);
+    EXPECT_THAT(checked.output, HasSubstr("/nonexistent/pod.yaml"));
+}
+
+TEST(CommandLine, TheSchemaInTheTreeIsTheBinarys) {
+    const auto schema = podctl({"schema"});
+    EXPECT_EQ(schema.output, read_file(std::string{PODCTL_SOURCE_DIR} + "/templates/podctl.schema.json"));
+}
+
+TEST(CommandLine, ConfigPrintsTheEffectiveTemplate) {
+    const test::TempDir dir;
+    write_file_atomically(dir / "pod.yaml", "apiVersion: podctl/v1\nname: pod\ncomfyui: {port: \"${PORT}\"}\n");
+    const auto printed = podctl({"config", (dir / "pod.yaml").string(), "--set", "comfyui.cors=*"}, {{"PORT", "9123"}});
+    EXPECT_EQ(printed.status.code, 0) << printed.output;
+    EXPECT_THAT(printed.output, HasSubstr("9123"));
+    EXPECT_THAT(printed.output, HasSubstr("cors"));
+}
+
+}  // namespace
+}  // namespace podctl::e2e

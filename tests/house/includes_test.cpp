@@ -1,0 +1,98 @@
+#include <gmock/gmock.h>
+
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <regex>
+#include <set>
+#include <string>
+#include <vector>
+
+// The house's rule (docs/architecture.md): a room includes only the rooms below it. CMake's podctl_room()
+// links by the same table; this test sees also what a header would let slip in.
+namespace {
+
+namespace fs = std::filesystem;
+
+const std::map<std::string, std::set<std::string>> allowed = {
+    {"base", {}},
+    {"template", {"base"}},
+    {"machine", {"base"}},
+    {"fetch", {"base"}},
+    {"git", {"base"}},
+    {"python", {"base"}},
+    {"comfy", {"base", "template", "machine", "fetch", "git", "python"}},
+    {"plan", {"base", "template", "machine", "fetch", "git", "python", "comfy"}},
+    {"run", {"base", "template", "machine", "fetch", "git", "python", "comfy", "plan"}},
+    {"serve", {"base", "template", "machine", "fetch", "git", "python", "comfy", "plan", "run"}},
+    {"cli", {"base", "template", "machine", "fetch", "git", "python", "comfy", "plan", "run", "serve"}},
+};
+
+struct Include {
+    fs::path file;
+    std::string text;
+};
+
+std::vector<Include> includes_below(const fs::path& folder) {
+    static const std::regex include{R"(^\s*#\s*include\s*([<"][^>"]+[>"]))"};
+    std::vector<Include> found;
+    for (const auto& entry : fs::recursive_directory_iterator{folder}) {
+        const auto extension = entry.path().extension();
+        if (extension != ".cpp" && extension != ".hpp") continue;
+        std::ifstream file{entry.path()};
+        std::smatch match;
+        for (std::string line; std::getline(file, line);) {
+            if (std::regex_search(line, match, include)) found.push_back({entry.path(), match[1]});
+        }
+    }
+    return found;
+}
+
+const fs::path source{PODCTL_SOURCE_DIR};
+
+TEST(House, RoomsIncludeOnlyTheRoomsBelowThem) {
+    static const std::regex room_header{R"("podctl/(\w+)/)"};
+    std::size_t seen = 0;
+    for (const auto& [room, below] : allowed) {
+        for (const auto& folder : {source / "src" / room, source / "include/podctl" / room}) {
+            for (const auto& include : includes_below(folder)) {
+                std::smatch match;
+                if (!std::regex_search(include.text, match, room_header)) continue;
+                ++seen;
+                const std::string used = match[1];
+                EXPECT_TRUE(used == room || below.contains(used))
+                    << include.file << " includes " << include.text;
+            }
+        }
+    }
+    EXPECT_GT(seen, 100u);
+}
+
+TEST(House, PublicHeadersShowNoThirdPartyType) {
+    for (const auto& include : includes_below(source / "include")) {
+        const bool own = include.text.starts_with("\"podctl/");
+        const bool standard = include.text.find('/') == std::string::npos && !include.text.ends_with(".h>") &&
+                              !include.text.ends_with(".hpp>");
+        EXPECT_TRUE(own || standard || include.text == "<sys/types.h>")
+            << include.file << " includes " << include.text;
+    }
+}
+
+TEST(House, NoRoomReachesIntoAnothersInside) {
+    for (const auto& [room, below] : allowed) {
+        for (const auto& include : includes_below(source / "src" / room)) {
+            for (const auto& [other, ignored] : allowed) {
+                EXPECT_EQ(include.text.find("/src/" + other + "/"), std::string::npos) << include.file;
+                EXPECT_EQ(include.text.find("../" + other + "/"), std::string::npos) << include.file;
+            }
+        }
+    }
+}
+
+TEST(House, EveryFolderOfSourcesIsARoom) {
+    for (const auto& entry : fs::directory_iterator{source / "src"}) {
+        if (entry.is_directory()) EXPECT_TRUE(allowed.contains(entry.path().filename())) << entry.path();
+    }
+}
+
+}  // namespace

@@ -1,0 +1,179 @@
+#include "podctl/plan/plan.hpp"
+
+#include <gmock/gmock.h>
+
+#include "podctl/base/error.hpp"
+#include "podctl/template/load.hpp"
+
+namespace podctl::plan {
+namespace {
+
+using ::testing::Contains;
+using ::testing::ElementsAre;
+using ::testing::IsSupersetOf;
+using ::testing::Not;
+
+constexpr const char* header = "apiVersion: podctl/v1\nname: pod\n";
+
+tmpl::Template pod_of(const std::string& text) {
+    return tmpl::parse_template(header + text, "pod.yaml", {.environment = [](const std::string&) {
+                                    return std::optional<std::string>{};
+                                }});
+}
+
+Plan plan_of(const std::string& text, const Resolutions& resolutions = {}) {
+    return build_plan(pod_of(text), "/root", resolutions);
+}
+
+std::vector<std::string> ids(const Plan& plan) {
+    std::vector<std::string> all;
+    for (const auto& step : plan.steps) all.push_back(step.id);
+    return all;
+}
+
+std::size_t position(const Plan& plan, const std::string& id) {
+    for (std::size_t i = 0; i < plan.steps.size(); ++i) {
+        if (plan.steps[i].id == id) return i;
+    }
+    ADD_FAILURE() << "no step " << id;
+    return 0;
+}
+
+constexpr const char* seed = R"(
+repositories: [{git: "https://github.com/a/seed.git", path: seed}]
+system_packages: [libgl1]
+comfyui: {path: seed/ComfyUI}
+custom_nodes:
+  - https://github.com/a/pack.git
+  - {path: seed/extension}
+  - {registry: some-pack}
+models:
+  - {source: "https://example.com/m.safetensors", to: checkpoints}
+services:
+  - {name: app, command: [python, app.py], requirements: [seed/requirements.txt]}
+)";
+
+TEST(Plan, HasTheStepsOfTheContract) {
+    EXPECT_THAT(ids(plan_of(seed)),
+                ::testing::UnorderedElementsAre(
+                    "preflight", "system.packages", "repo:seed", "comfyui.clone", "node:pack", "node:extension",
+                    "node:some-pack", "model:checkpoints/m.safetensors", "python.venv", "python.resolve",
+                    "python.install", "node:pack.install", "node:extension.install", "node:some-pack.install",
+                    "service:app.environment"));
+}
+
+TEST(Plan, WhatLiesInACheckoutWaitsForIt) {
+    const Plan plan = plan_of(seed);
+    EXPECT_THAT(plan.find("comfyui.clone")->needs, Contains("repo:seed"));
+    EXPECT_THAT(plan.find("node:pack")->needs, Contains("comfyui.clone"));
+    EXPECT_THAT(plan.find("node:extension")->needs, IsSupersetOf({"comfyui.clone", "repo:seed"}));
+    EXPECT_THAT(plan.find("service:app.environment")->needs, Contains("repo:seed"));
+}
+
+TEST(Plan, DownloadsAndTheEnvironmentWaitForNoClone) {
+    const Plan plan = plan_of(seed);
+    EXPECT_THAT(plan.find("model:checkpoints/m.safetensors")->needs, ElementsAre("preflight"));
+    EXPECT_EQ(plan.find("model:checkpoints/m.safetensors")->placed_after, "comfyui.clone");
+    EXPECT_THAT(plan.find("python.venv")->needs, Not(Contains("comfyui.clone")));
+}
+
+TEST(Plan, EveryStepStandsBehindWhatItNeeds) {
+    const Plan plan = plan_of(seed);
+    for (const auto& step : plan.steps) {
+        for (const auto& need : step.needs) EXPECT_LT(position(plan, need), position(plan, step.id)) << step.id;
+    }
+}
+
+TEST(Plan, OnlyOneStepWritesAnEnvironmentAtATime) {
+    const Plan plan = plan_of(seed);
+    EXPECT_EQ(plan.find("python.install")->exclusive, plan.find("node:pack.install")->exclusive);
+    EXPECT_NE(plan.find("python.install")->exclusive, plan.find("service:app.environment")->exclusive);
+}
+
+TEST(Plan, AServicesPodHasNoComfyUi) {
+    const auto all = ids(plan_of("services: [{name: app, command: [./run]}]\n"));
+    EXPECT_THAT(all, ElementsAre("preflight"));
+}
+
+TEST(Plan, AFingerprintChangesWithWhatIsAskedFor) {
+    const std::string pack = "comfyui: {}\ncustom_nodes: [{git: \"https://github.com/a/pack.git\", ref: \"1\"}]\n";
+    std::string other = pack;
+    other.replace(other.find("\"1\""), 3, "\"2\"");
+    EXPECT_EQ(plan_of(pack).find("node:pack")->fingerprint, plan_of(pack).find("node:pack")->fingerprint);
+    EXPECT_NE(plan_of(pack).find("node:pack")->fingerprint, plan_of(other).find("node:pack")->fingerprint);
+    EXPECT_EQ(plan_of(pack).find("comfyui.clone")->fingerprint, plan_of(other).find("comfyui.clone")->fingerprint);
+}
+
+TEST(Plan, RefusesTwoModelsThatTheHubsGiveOneName) {
+    const std::string text =
+        "comfyui: {}\nmodels: [{source: \"civitai:1@11\", to: loras}, {source: \"civitai:2@22\", to: loras}]\n";
+    Resolutions resolutions;
+    for (const auto* source : {"civitai:1@11", "civitai:2@22"}) {
+        resolutions[fetch::parse_source(source).text] = {.url = source, .name = "same.safetensors", .type = "LORA"};
+    }
+    try {
+        plan_of(text, resolutions);
+        FAIL() << "accepted";
+    } catch (const Error& error) {
+        EXPECT_EQ(error.kind(), ErrorKind::template_);
+        EXPECT_THAT(error.message(), ::testing::HasSubstr("loras/same.safetensors"));
+    }
+}
+
+TEST(Plan, AModelsFolderComesFromTheHubsTypeWhenTheTemplateGivesNone) {
+    Resolutions resolutions;
+    resolutions[fetch::parse_source("civitai:1@11").text] = {
+        .url = "u", .name = "a.safetensors", .type = "LORA"};
+    const Plan plan = plan_of("comfyui: {path: C}\nmodels: [\"civitai:1@11\"]\n", resolutions);
+    const auto* step = plan.find("model:loras/a.safetensors");
+    ASSERT_NE(step, nullptr);
+    EXPECT_EQ(std::get<FetchModel>(step->action).target, "/root/C/models/loras/a.safetensors");
+}
+
+TEST(Plan, TheRootStandsInForTheMount) {
+    const auto pod = pod_of("pod: {volume: {mount: /workspace}}\n");
+    EXPECT_EQ(under_root(pod, "/tmp/r", "/workspace/a/b"), "/tmp/r/a/b");
+    EXPECT_EQ(under_root(pod, "/tmp/r", "a/./b/"), "/tmp/r/a/b");
+    EXPECT_EQ(under_root(pod, "/tmp/r", "."), "/tmp/r");
+}
+
+TEST(Plan, OnlyTakesAStepWithAllThatItNeeds) {
+    const std::vector<std::string> wanted{"node:pack"};
+    EXPECT_THAT(ids(only(plan_of(seed), wanted)),
+                ElementsAre("preflight", "repo:seed", "comfyui.clone", "node:pack"));
+}
+
+TEST(Plan, OnlyNamesTheStepThatWasPerhapsMeant) {
+    const std::vector<std::string> wanted{"comfyui.clon"};
+    try {
+        only(plan_of(seed), wanted);
+        FAIL() << "accepted";
+    } catch (const Error& error) {
+        EXPECT_EQ(error.kind(), ErrorKind::usage);
+        EXPECT_THAT(error.hint(), ::testing::HasSubstr("comfyui.clone"));
+    }
+}
+
+TEST(Plan, TheBillCountsWhatIsToBeFetched) {
+    const Plan plan = plan_of("comfyui: {}\nmodels: [{source: \"https://example.com/a.safetensors\", to: vae}, "
+                              "{source: \"https://example.com/b.zip\", to: vae, unpack: true}, "
+                              "{source: \"https://example.com/c.safetensors\", to: vae}]\n");
+    const std::vector<Assessment> assessments{
+        {"model:vae/a.safetensors", Change::create, "", Bytes{100}},
+        {"model:vae", Change::create, "", Bytes{10}},
+        {"model:vae/c.safetensors", Change::create, "", std::nullopt},
+        {"comfyui.clone", Change::create, "", std::nullopt}};
+    const Bill bill = bill_of(plan, assessments);
+    EXPECT_EQ(bill.download, Bytes{110});
+    EXPECT_EQ(bill.disk, Bytes{120});
+    EXPECT_EQ(bill.unknown, 1u);
+}
+
+TEST(Plan, KnowsARequirementFileFromARequirement) {
+    EXPECT_TRUE(is_requirement_file("app/requirements.txt"));
+    EXPECT_FALSE(is_requirement_file("numpy>=2"));
+    EXPECT_FALSE(is_requirement_file("pack @ https://example.com/pack.txt"));
+}
+
+}  // namespace
+}  // namespace podctl::plan
