@@ -28,7 +28,7 @@ int main(int argc, char** argv) {
     CLI::App app{"podctl brings a GPU pod to what one YAML template says, and runs ComfyUI on it.", "podctl"};
     app.set_version_flag("--version", std::string{"podctl "} + PODCTL_VERSION);
     app.require_subcommand(1);
-    app.footer("Example:\n  podctl init comfyui > pod.yaml && podctl up pod.yaml");
+    app.footer("Example:\n  podctl init comfyui && podctl up comfyui.yaml");
     add_up(app, common, chosen);
     add_plan(app, common, chosen);
     add_validate(app, common, chosen);

@@ -134,6 +134,11 @@ Version find_version(const CivitaiSource& source, const std::string& what, const
     };
     if (source.version) {
         auto version = version_of(get(fmt::format("/api/v1/model-versions/{}", *source.version)));
+        if (version.id != *source.version)
+            throw Error{ErrorKind::network,
+                        fmt::format("{}: Civitai answers with version {} in place of {}", what,
+                                    version.id, *source.version),
+                        "its API may have changed; use the file's own URL"};
         if (source.model && version.model_id != *source.model)
             throw Error{ErrorKind::not_found,
                         fmt::format("{}: version {} belongs to model {}, not to {}", what,

@@ -35,7 +35,7 @@ TEST(CommandLine, WhatItDoesNotKnowIsAUsageError) {
 TEST(CommandLine, EveryTemplateOfTheGalleryIsValid) {
     const test::TempDir dir;
     for (const char* name : {"ik-comfy-instance", "comfyui", "fooocus", "quickstart"}) {
-        const auto text = podctl({"init", name});
+        const auto text = podctl({"init", name, "-o", "-"});
         ASSERT_EQ(text.status.code, 0) << name;
         write_file_atomically(dir / "pod.yaml", text.output);
         const auto checked = podctl({"validate", (dir / "pod.yaml").string()});
@@ -54,6 +54,15 @@ TEST(CommandLine, AllThatIsWrongWithATemplateIsToldAtOnceWithItsPlace) {
     EXPECT_THAT(checked.output, HasSubstr("pod.yaml:3:"));
     EXPECT_THAT(checked.output, HasSubstr("port"));
     EXPECT_THAT(checked.output, HasSubstr("pod.yaml:5:"));
+}
+
+TEST(CommandLine, InitDoesNotOverwrite) {
+    const test::TempDir dir;
+    const auto file = (dir / "pod.yaml").string();
+    EXPECT_EQ(podctl({"init", "comfyui", "-o", file}).status.code, 0);
+    write_file_atomically(file, "mine");
+    EXPECT_EQ(podctl({"init", "comfyui", "-o", file}).status.code, 2);
+    EXPECT_EQ(read_file(file), "mine");
 }
 
 TEST(CommandLine, ATemplateThatIsNotThereIsNamed) {

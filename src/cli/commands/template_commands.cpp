@@ -5,6 +5,7 @@
 
 #include "../command.hpp"
 #include "../gallery.hpp"
+#include "podctl/base/file.hpp"
 #include "podctl/base/names.hpp"
 #include "podctl/template/load.hpp"
 
@@ -28,6 +29,18 @@ const GalleryEntry& find_in_gallery(const std::string& name) {
     const auto near = nearest(name, names);
     throw Error{ErrorKind::usage, "there is no template named " + name,
                 near ? "did you mean " + *near + "?" : "`podctl templates` lists them"};
+}
+
+void write_template(const GalleryEntry& entry, const std::string& file) {
+    if (file == "-") {
+        std::cout << entry.text;
+        return;
+    }
+    if (std::filesystem::exists(std::filesystem::symlink_status(file))) {
+        throw Error{ErrorKind::usage, file + " is there already", "name another file with -o"};
+    }
+    write_file_atomically(file, entry.text);
+    std::cerr << "wrote " << file << "; see what it would do with `podctl plan " << file << "`\n";
 }
 
 void print_templates(const Common& common) {
@@ -104,13 +117,18 @@ void add_templates(CLI::App& app, Common& common, Chosen& chosen) {
 }
 
 void add_init(CLI::App& app, Chosen& chosen) {
-    auto* command = app.add_subcommand("init", "print a template of the gallery, to begin with");
-    command->footer("Example:\n  podctl init comfyui > pod.yaml");
-    auto name = std::make_shared<std::string>("comfyui");
-    command->add_option("NAME", *name, "its name in `podctl templates`")->capture_default_str();
-    command->callback([&chosen, name] {
-        chosen = [name] {
-            std::cout << find_in_gallery(*name).text;
+    auto* command = app.add_subcommand("init", "write a template of the gallery, to begin with");
+    command->footer("Examples:\n  podctl init\n  podctl init ik-comfy-instance -o pod.yaml");
+    struct Arguments {
+        std::string name = "comfyui", file;
+    };
+    auto arguments = std::make_shared<Arguments>();
+    command->add_option("NAME", arguments->name, "its name in `podctl templates`")->capture_default_str();
+    command->add_option("-o,--to", arguments->file, "where to write it (NAME.yaml); - is stdout")->type_name("FILE");
+    command->callback([&chosen, arguments] {
+        chosen = [arguments] {
+            const auto& entry = find_in_gallery(arguments->name);
+            write_template(entry, arguments->file.empty() ? entry.name + ".yaml" : arguments->file);
             return 0;
         };
     });
