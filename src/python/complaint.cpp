@@ -94,6 +94,15 @@ const std::vector<Requirement>* lines_of(const std::string& file, const Demand& 
     return nullptr;
 }
 
+std::vector<const Requirement*> all_lines(const Demand& demand) {
+    std::vector<const Requirement*> all;
+    for (const auto* lines : {&demand.requirements, &demand.constraints, &demand.overrides}) {
+        for (const Requirement& line : *lines)
+            all.push_back(&line);
+    }
+    return all;
+}
+
 // uv names a file and a position in bytes, pip a line.
 const Requirement* place_in(const std::string& line, const Demand& demand) {
     static const std::regex by_uv{R"(arse requirement in `([^`]+)` at position (\d+))"};
@@ -118,6 +127,12 @@ const Requirement* unreadable_line(const Finished& finished, const Demand& deman
         const Requirement* place = place_in(line.substr(0, longest_line), demand);
         if (place != nullptr) return place;
     }
+    // pip 23 ends with a traceback for a marker that it cannot read, and quotes the marker alone.
+    if (!says(finished, {"InvalidMarker", "Invalid marker"})) return nullptr;
+    for (const Requirement* line : all_lines(demand)) {
+        const std::string_view marker = marker_of(line->text);
+        if (!marker.empty() && says(finished, {marker})) return line;
+    }
     return nullptr;
 }
 
@@ -137,15 +152,6 @@ std::vector<std::string> reasons(const Finished& finished) {
         if (inside) lines.push_back(line.substr(0, longest_line));
     }
     return lines;
-}
-
-std::vector<const Requirement*> all_lines(const Demand& demand) {
-    std::vector<const Requirement*> all;
-    for (const auto* lines : {&demand.requirements, &demand.constraints, &demand.overrides}) {
-        for (const Requirement& line : *lines)
-            all.push_back(&line);
-    }
-    return all;
 }
 
 // The packages that the reasons name and that somebody asks for, in their order.
@@ -211,9 +217,8 @@ Error conflict_error(const Finished& finished, const Demand& demand, const Insta
         message += fmt::format("\n  the installer says:\n{}", fmt::join(why, "\n"));
     }
     std::string hint =
-        "give one of them an environment of its own (a service with `requirements`), or say for "
-        "all what "
-        "holds in python.overrides";
+        "give one of them an environment of its own (a service with `requirements`), or say what "
+        "holds for all in python.overrides";
     if (!askers.example.empty()) hint += fmt::format(", as in overrides: [\"{}\"]", askers.example);
     if (askers.held) hint += "; what the image brings stays unless python.inherit is false";
     if (installer.kind == InstallerKind::pip) {

@@ -12,6 +12,10 @@ namespace podctl::python {
 
 namespace {
 
+bool is_digit(char c) {
+    return std::isdigit(static_cast<unsigned char>(c)) != 0;
+}
+
 bool is_name_character(char c) {
     return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '-' || c == '_' || c == '.';
 }
@@ -21,9 +25,10 @@ bool is_clause(std::string_view clause) {
     for (const std::string_view comparison : {"===", "==", "~=", "!=", "<=", ">=", "<", ">"}) {
         if (!clause.starts_with(comparison)) continue;
         const auto version = trim(clause.substr(comparison.size()));
-        return !version.empty() && std::all_of(version.begin(), version.end(), [](char c) {
-            return is_name_character(c) || c == '*' || c == '+' || c == '!';
-        });
+        const bool starts = !version.empty() && (version[0] == 'v' || is_digit(version[0]));
+        return starts && std::all_of(version.begin(), version.end(), [](char c) {
+                   return is_name_character(c) || c == '*' || c == '+' || c == '!';
+               });
     }
     return false;
 }

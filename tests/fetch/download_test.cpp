@@ -49,7 +49,7 @@ class Download : public testing::Test {
 protected:
     Downloaded get(const std::string& url) {
         request.url = url;
-        HttpClient http{{.credentials = credentials, .stall_timeout = 150ms}};
+        HttpClient http{{.credentials = credentials, .stall_timeout = stall_timeout}};
         return download(request, http, Mirrors{mirrors}, monitor, stop.get_token());
     }
 
@@ -71,6 +71,7 @@ protected:
     DownloadRequest request{.partial = dir / "m.bin.part", .name = "m.bin"};
     std::vector<Credential> credentials;
     std::vector<std::pair<std::string, std::string>> mirrors;
+    std::chrono::milliseconds stall_timeout = 20s;
     std::stop_source stop;
     DownloadMonitor monitor{.retry = {.attempts = 3, .first_wait = 1ms, .longest_wait = 5ms}};
 };
@@ -95,7 +96,7 @@ TEST_F(Download, BringsAFileWithItsDigestAndName) {
     Progress last;
     monitor.on_progress = [&](const Progress& progress) { last = progress; };
     const auto done = get(server.url("/m.bin"));
-    EXPECT_EQ(content(), bytes);
+    EXPECT_TRUE(content() == bytes);
     EXPECT_EQ(done.sha256, sha256_hex(bytes));
     EXPECT_EQ(done.size, bytes.size());
     EXPECT_EQ(done.received, bytes.size());
@@ -123,7 +124,7 @@ TEST_F(Download, GoesOnAfterCutsWithoutFetchingTwice) {
     HttpServer server(cutting(6, MiB));
     request.sha256 = sha256_hex(bytes);
     EXPECT_EQ(get(server.url("/")).received, bytes.size());
-    EXPECT_EQ(content(), bytes);
+    EXPECT_TRUE(content() == bytes);
     const auto requests = server.requests();
     ASSERT_EQ(requests.size(), 7u);
     EXPECT_EQ(requests[1].header("range"), "bytes=1048576-");
@@ -137,8 +138,10 @@ TEST_F(Download, GoesOnAfterAStall) {
         if (++answers == 1) response.stall_after = MiB;
         return response;
     });
+    stall_timeout = 200ms;
+    monitor.retry.attempts = 50;  // a machine under load may be as slow as a stall
     EXPECT_EQ(get(server.url("/")).received, bytes.size());
-    EXPECT_EQ(content(), bytes);
+    EXPECT_TRUE(content() == bytes);
 }
 
 TEST_F(Download, GivesUpWhenNothingComesAndKeepsWhatCame) {
@@ -150,7 +153,7 @@ TEST_F(Download, GivesUpWhenNothingComesAndKeepsWhatCame) {
     const auto error = failure(server.url("/"));
     EXPECT_EQ(error.kind(), ErrorKind::network);
     EXPECT_THAT(error.hint(), HasSubstr("go on"));
-    EXPECT_EQ(content(), bytes.substr(0, MiB));
+    EXPECT_TRUE(content() == bytes.substr(0, MiB));
     EXPECT_TRUE(has_control());
 }
 
@@ -183,7 +186,7 @@ TEST_F(Download, StartsAnewWhenTheFileChangedAtItsSource) {
         return response;
     });
     EXPECT_EQ(get(server.url("/")).sha256, sha256_hex(newer));
-    EXPECT_EQ(content(), newer);
+    EXPECT_TRUE(content() == newer);
 }
 
 TEST_F(Download, DoesNotTrustAServerThatSendsAPartOfAnotherFile) {
@@ -203,7 +206,7 @@ TEST_F(Download, DoesNotTrustAServerThatSendsAPartOfAnotherFile) {
 TEST_F(Download, SendsNoWeakEtagInIfRangeAndComparesIt) {
     HttpServer server(cutting(1, MiB, "W/\"1\""));
     EXPECT_EQ(get(server.url("/")).received, bytes.size());
-    EXPECT_EQ(content(), bytes);
+    EXPECT_TRUE(content() == bytes);
     EXPECT_FALSE(server.requests().at(1).header("if-range"));
 }
 
@@ -232,7 +235,7 @@ TEST_F(Download, StartsAnewWhenTheServerIgnoresTheRange) {
         return response;
     });
     EXPECT_EQ(get(server.url("/")).sha256, sha256_hex(bytes));
-    EXPECT_EQ(content(), bytes);
+    EXPECT_TRUE(content() == bytes);
 }
 
 TEST_F(Download, DoesNotTakeARangeThatItDidNotAskFor) {
@@ -317,7 +320,7 @@ TEST_F(Download, StartsAnewOnceWhenTheEarlierBytesWereWrong) {
     damaged[100] = static_cast<char>(damaged[100] ^ 1);
     write_file_atomically(request.partial, damaged);
     EXPECT_EQ(get(server.url("/")).sha256, sha256_hex(bytes));
-    EXPECT_EQ(content(), bytes);
+    EXPECT_TRUE(content() == bytes);
 }
 
 TEST_F(Download, AsksNobodyWhenTheWholeFileIsThere) {
@@ -394,7 +397,7 @@ TEST_F(Download, StopsAtOnceAndKeepsWhatCame) {
         if (progress.done == MiB) stop.request_stop();
     };
     EXPECT_EQ(failure(server.url("/")).kind(), ErrorKind::interrupted);
-    EXPECT_EQ(content(), bytes.substr(0, MiB));
+    EXPECT_TRUE(content() == bytes.substr(0, MiB));
     EXPECT_TRUE(has_control());
 }
 
@@ -411,7 +414,7 @@ TEST_F(Download, CopiesALocalFile) {
     request.sha256 = sha256_hex(bytes);
     const auto done = get("file://" + dir.path().string() + "/a%20b.bin");
     EXPECT_EQ(done.sha256, request.sha256);
-    EXPECT_EQ(content(), bytes);
+    EXPECT_TRUE(content() == bytes);
     EXPECT_EQ(done.received, 0u);
 }
 
@@ -544,7 +547,7 @@ TEST_F(HubDownload, AsksTheHubAgainWhenTheSignatureExpiresInTheMiddle) {
         hub.expire_signatures();
     });
     EXPECT_EQ(get(civitai_url).received, weights.size());
-    EXPECT_EQ(content(), weights);
+    EXPECT_TRUE(content() == weights);
     EXPECT_EQ(hub.civitai().requests().size(), 2u);
 }
 

@@ -85,8 +85,8 @@ TEST_F(Requirements, AreReadInTheEncodingsThatEditorsLeave) {
 }
 
 TEST_F(Requirements, ThatCannotBeReadAreNamedWithFileAndLine) {
-    for (const std::string bad : {"foo bar", "foo=1", "foo[x", ">=2", "foo>=1 <2", "--unknown x",
-                                  "-r gone.txt", "-r", "foo @ "}) {
+    for (const std::string bad : {"foo bar", "foo=1", "foo==x.y", "foo[x", ">=2", "foo>=1 <2",
+                                  "--unknown x", "-r gone.txt", "-r", "foo @ "}) {
         try {
             read("ok\n" + bad + "\n");
             ADD_FAILURE() << bad << " was taken";
