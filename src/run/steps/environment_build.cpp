@@ -92,14 +92,18 @@ std::vector<std::string> lines_of(const std::vector<fs::path>& files, const std:
 }
 
 // Which wheels torch comes from, when the image has none to inherit.
-void choose_torch(const EnvironmentSpec& spec, const python::Interpreter& base, const Mirrors& mirrors,
-                  python::Settings& settings) {
+void choose_torch(const EnvironmentSpec& spec, const python::Interpreter& base, const python::Installer& installer,
+                  const Mirrors& mirrors, python::Settings& settings) {
     const std::string& wanted = spec.settings.torch;
     if (wanted == "keep") return;
     if (wanted == "auto" && spec.settings.inherit && base.version_of("torch")) return;
     const std::string tag = wanted == "auto" ? machine::torch_tag(machine::inspect_gpus()) : wanted;
     settings.torch_backend = tag;
-    settings.torch_index_url = mirrors.apply("https://download.pytorch.org/whl/" + tag);
+    // uv knows the index of each tag by itself.
+    const std::string index = "https://download.pytorch.org/whl/" + tag;
+    if (installer.kind == python::InstallerKind::pip || mirrors.covers(index)) {
+        settings.torch_index_url = mirrors.apply(index);
+    }
 }
 
 
@@ -214,7 +218,7 @@ std::string resolve_environment(const EnvironmentSpec& spec, const Task& task) {
     auto settings = settings_of(spec, task);
     settings.on_line = [&](const std::string& line) { log.add(line); };
     const auto installer = installer_of(spec, base, settings, task);
-    choose_torch(spec, base, task.context.mirrors, settings);
+    choose_torch(spec, base, installer, task.context.mirrors, settings);
 
     python::ResolveRequest request;
     request.requirements = requirement_sources(spec);
@@ -252,16 +256,13 @@ std::string resolve_environment(const EnvironmentSpec& spec, const Task& task) {
 void install_environment(const EnvironmentSpec& spec, const Task& task) {
     const auto base = base_of(spec, task);
     const std::string text = read_file(lock_file(spec, task));
-    python::Lock lock;
-    for (auto& line : split(text, '\n')) {
-        if (!trim(line).empty()) lock.pins.push_back(std::move(line));
-    }
+    const python::Lock lock = python::parse_lock(text);
     OutputLog log{task.context.places.logs / (lock_file(spec, task).stem().string() + ".install.log"),
                   redactor_of(task.context.secrets)};
     auto settings = settings_of(spec, task);
     settings.on_line = [&](const std::string& line) { log.add(line); };
     const auto installer = installer_of(spec, base, settings, task);
-    choose_torch(spec, base, task.context.mirrors, settings);
+    choose_torch(spec, base, installer, task.context.mirrors, settings);
     const bool venv = spec.settings.environment == tmpl::EnvironmentKind::venv;
     if (venv) python::mark_unfinished(spec.path);
     python::install(lock, venv ? python::environment_python(spec.path) : base.path, installer, settings, task.stop);
