@@ -23,6 +23,7 @@ std::optional<fetch::ResolvedFile> known_resolution(const fetch::Source& source,
     file.url = record->fact("url");
     file.name = record->fact("name");
     if (!record->fact("size").empty()) file.size = std::stoull(record->fact("size"));
+    if (!record->fact("approximate_size").empty()) file.approximate_size = std::stoull(record->fact("approximate_size"));
     file.sha256 = record->fact("sha256");
     file.type = record->fact("type");
     file.revision = record->fact("revision");
@@ -39,6 +40,7 @@ void keep_resolution(const fetch::Source& source, const fetch::ResolvedFile& fil
     record.facts = {{"url", file.url},
                     {"name", file.name},
                     {"size", file.size ? std::to_string(*file.size) : ""},
+                    {"approximate_size", file.approximate_size ? std::to_string(*file.approximate_size) : ""},
                     {"sha256", file.sha256},
                     {"type", file.type},
                     {"revision", file.revision},

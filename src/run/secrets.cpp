@@ -8,6 +8,7 @@
 #include "podctl/base/error.hpp"
 #include "podctl/base/file.hpp"
 #include "podctl/base/names.hpp"
+#include "podctl/fetch/source.hpp"
 
 namespace podctl::run {
 namespace {
@@ -32,9 +33,15 @@ std::string value_of(const std::string& name) {
 
 }  // namespace
 
-Secrets read_secrets(const std::vector<std::string>& names) {
+Secrets read_secrets(const tmpl::Template& pod) {
     Secrets secrets;
-    for (const auto& name : names) {
+    for (const auto& model : pod.models) {
+        const auto source = fetch::parse_source(model.source);
+        const auto url = parse_url(source.text);
+        if (source.token_in_query.empty() || !url) continue;
+        secrets.in_sources.push_back({url->origin() + "/", Secret{source.token_in_query}});
+    }
+    for (const auto& name : pod.secrets) {
         std::string value = value_of(name);
         if (value.empty()) {
             secrets.missing.push_back(name);
@@ -48,6 +55,7 @@ Secrets read_secrets(const std::vector<std::string>& names) {
 Redactor redactor_of(const Secrets& secrets) {
     std::vector<Secret> values;
     for (const auto& [name, value] : secrets.values) values.push_back(value);
+    for (const auto& credential : secrets.in_sources) values.push_back(credential.token);
     return Redactor{values};
 }
 
@@ -57,6 +65,9 @@ std::vector<fetch::Credential> credentials_of(const Secrets& secrets, const Mirr
                                      Hub{"CIVITAI_API_KEY", "https://civitai.red/"},
                                      Hub{"HF_TOKEN", "https://huggingface.co/"}};
     std::vector<fetch::Credential> credentials;
+    for (const auto& given : secrets.in_sources) {
+        credentials.push_back({mirrors.apply(given.url_prefix), given.token});
+    }
     for (const auto& hub : hubs) {
         const auto it = secrets.values.find(hub.secret);
         if (it == secrets.values.end()) continue;

@@ -26,7 +26,7 @@ void activate(Command& command, const fs::path& python) {
 
 ServiceSpec comfyui(const tmpl::ComfyUi& settings, const plan::Places& places,
                     const fs::path& python, const std::map<std::string, std::string>& environment,
-                    EventSink& events) {
+                    const Redactor& redact, EventSink& events) {
     ServiceSpec spec;
     spec.name = "comfyui";
     spec.command.argv = {python.string()};
@@ -48,10 +48,10 @@ ServiceSpec comfyui(const tmpl::ComfyUi& settings, const plan::Places& places,
                   .http_path = "/system_stats",
                   .url = fmt::format("http://{}:{}", address, settings.port),
                   .timeout = settings.ready_timeout};
-    spec.on_line = [&events,
+    spec.on_line = [&events, redact,
                     report = std::make_shared<comfy::ImportReport>()](std::string_view line) {
         if (auto failed = report->read(line))
-            events.emit(event::NodeFailed{failed->node, failed->reason});
+            events.emit(event::NodeFailed{failed->node, redact(failed->reason)});
     };
     return spec;
 }
@@ -88,11 +88,11 @@ ServiceSpec service(const tmpl::Service& settings, const tmpl::Template& pod,
 std::vector<ServiceSpec> services_of(const tmpl::Template& pod, const plan::Places& places,
                                      const fs::path& python,
                                      const std::map<std::string, std::string>& environment,
-                                     EventSink& events) {
+                                     const Redactor& redact, EventSink& events) {
     auto base = environment;
     base.emplace("PYTHONUNBUFFERED", "1");
     std::vector<ServiceSpec> specs;
-    if (pod.comfyui) specs.push_back(comfyui(*pod.comfyui, places, python, base, events));
+    if (pod.comfyui) specs.push_back(comfyui(*pod.comfyui, places, python, base, redact, events));
     for (const auto& it : pod.services)
         specs.push_back(service(it, pod, places, python, base));
     return specs;

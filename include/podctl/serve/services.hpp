@@ -1,6 +1,8 @@
 #pragma once
 
 #include <filesystem>
+#include <map>
+#include <string>
 #include <vector>
 
 #include "podctl/base/event.hpp"
@@ -12,9 +14,9 @@ namespace podctl::serve {
 
 // The processes of a pod: ComfyUI, with the flags that its checkout knows, and the template's services, each
 // with the Python of its environment first in PATH. `python` is the interpreter of ComfyUI's environment.
-// Nodes that ComfyUI could not import are told as event::NodeFailed. `environment` is added for every child.
+// Nodes that ComfyUI could not import are told as event::NodeFailed, redacted. `environment` is added for every child.
 std::vector<ServiceSpec> services_of(const tmpl::Template& pod, const plan::Places& places,
                                      const std::filesystem::path& python,
-                                     const std::map<std::string, std::string>& environment, EventSink& events);
+                                     const std::map<std::string, std::string>& environment, const Redactor& redact, EventSink& events);
 
 }  // namespace podctl::serve

@@ -73,7 +73,7 @@ int show_plan(const TemplateArguments& arguments, const ProvisionArguments& prov
     const auto sink = make_sink(common.output);
     auto options = provision.options;
     options.will_launch = false;
-    run::Provisioner provisioner{pod, root_of(pod, common), run::read_secrets(pod.secrets), options, *sink};
+    run::Provisioner provisioner{pod, root_of(pod, common), run::read_secrets(pod), options, *sink};
     auto plan = provisioner.make_plan(signals.token());
     if (!provision.only.empty()) plan = plan::only(plan, provision.only);
     const auto assessments = provisioner.assess(plan, run::Provisioner::Sizes::ask, signals.token());

@@ -37,7 +37,7 @@ class Up {
 public:
     Up(const Arguments& arguments, const Common& common)
         : arguments_(arguments), pod_(load(arguments.template_)), root_(root_of(pod_, common)),
-          secrets_(run::read_secrets(pod_.secrets)), sink_(make_sink(common.output)) {}
+          secrets_(run::read_secrets(pod_)), sink_(make_sink(common.output)) {}
 
     int run() {
         const auto places = plan::places_of(pod_, root_);
@@ -75,9 +75,10 @@ private:
     int launch(run::Provisioner& provisioner, const plan::Places& places) {
         const auto started = Clock::now();
         sink_->emit(event::StepStarted{"launch"});
-        auto services = serve::services_of(pod_, places, provisioner.python(), provisioner.child_environment(), *sink_);
+        const Redactor redact = run::redactor_of(secrets_);
+        auto services = serve::services_of(pod_, places, provisioner.python(), provisioner.child_environment(), redact, *sink_);
         const serve::PodOptions options{
-            .logs = places.logs, .pids = places.pids, .redact = run::redactor_of(secrets_), .back_off = {}};
+            .logs = places.logs, .pids = places.pids, .redact = redact, .back_off = {}};
         const auto end = serve::run_pod(
             std::move(services), options, provisioner.http(), *sink_,
             [&] { sink_->emit(event::StepFinished{"launch", since(started), true}); }, signals_.token());
@@ -86,8 +87,8 @@ private:
             case serve::PodEnd::Cause::stopped: return 128 + signals_.signal();
             case serve::PodEnd::Cause::failed: break;
         }
-        sink_->emit(event::StepFailed{"launch", ErrorKind::launch, options.redact(end.message),
-                                      options.redact(end.hint), false});
+        sink_->emit(event::StepFailed{"launch", ErrorKind::launch, redact(end.message),
+                                      redact(end.hint), false});
         return exit_code(ErrorKind::launch);
     }
 

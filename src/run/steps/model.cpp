@@ -54,10 +54,12 @@ bool unpacked_agrees(const FetchModel& model, const Record& record) {
 }
 
 std::optional<Bytes> left_to_download(const FetchModel& model, const Task& task) {
-    if (!model.resolved || !model.resolved->size) return std::nullopt;
+    if (!model.resolved) return std::nullopt;
+    const auto size = model.resolved->size ? model.resolved->size : model.resolved->approximate_size;
+    if (!size) return std::nullopt;
     const auto partial = file_stamp(partial_of(model, task));
     const std::uint64_t have = partial ? partial->size : 0;
-    return Bytes{*model.resolved->size > have ? *model.resolved->size - have : 0};
+    return Bytes{*size > have ? *size - have : 0};
 }
 
 // The model with all that can be known of it before its bytes are asked for.
