@@ -1,3 +1,5 @@
 #include "podctl/cli/cli.hpp"
 
-int main(int argc, char** argv) { return podctl::cli::main(argc, argv); }
+int main(int argc, char** argv) {
+    return podctl::cli::main(argc, argv);
+}

@@ -1,16 +1,20 @@
 #include "command.hpp"
 
-#include <CLI/CLI.hpp>
-
 #include "podctl/base/file.hpp"
 #include "podctl/fetch/source.hpp"
 #include "podctl/template/load.hpp"
 
+#include <CLI/CLI.hpp>
+
 namespace podctl::cli {
 
 void add_template_arguments(CLI::App& command, TemplateArguments& arguments) {
-    command.add_option("TEMPLATE", arguments.path, "the pod template, a YAML file")->required();
-    command.add_option("-f,--file", arguments.overlays, "a YAML file laid over the template; may be repeated, later wins")
+    command.add_option("TEMPLATE", arguments.path, "the pod template, a YAML file")
+        ->required()
+        ->type_name("");
+    command
+        .add_option("-f,--file", arguments.overlays,
+                    "a YAML file laid over the template; may be repeated, later wins")
         ->type_name("OVERLAY")
         ->expected(1)
         ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
@@ -18,7 +22,9 @@ void add_template_arguments(CLI::App& command, TemplateArguments& arguments) {
         ->type_name("KEY=VALUE")
         ->expected(1)
         ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
-    command.add_option("--mirror", arguments.mirrors, "fetch what begins with FROM from TO instead; may be repeated")
+    command
+        .add_option("--mirror", arguments.mirrors,
+                    "fetch what begins with FROM from TO instead; may be repeated")
         ->type_name("FROM=TO")
         ->expected(1)
         ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
@@ -26,31 +32,43 @@ void add_template_arguments(CLI::App& command, TemplateArguments& arguments) {
 
 void add_common_flags(CLI::App& command, Common& common) {
     command.add_option("--root", common.root, "stands in for pod.volume.mount")->type_name("DIR");
-    static const std::map<std::string, Format> formats{{"text", Format::text}, {"json", Format::json}};
-    command.add_option("--output", common.output.format, "text, or JSON Lines on stdout")
-        ->transform(CLI::CheckedTransformer(formats, CLI::ignore_case))
-        ->type_name("text|json");
-    command.add_flag_callback("-q,--quiet", [&] { common.output.verbosity = Verbosity::quiet; }, "only failures and URLs");
-    command.add_flag_callback("-v,--verbose", [&] { common.output.verbosity = Verbosity::verbose; },
-                              "also what needed nothing");
-    command.add_flag_callback("--no-color", [&] { common.output.color = Color::never; }, "no colours (also NO_COLOR)");
-    command.add_flag_callback("--color", [&] { common.output.color = Color::always; }, "colours even without a terminal");
+    command
+        .add_option_function<std::string>(
+            "--output",
+            [&](const std::string& name) {
+                common.output.format = name == "json" ? Format::json : Format::text;
+            },
+            "text, or JSON Lines on stdout")
+        ->check(CLI::IsMember({"text", "json"}))
+        ->type_name("");
+    command.add_flag_callback(
+        "-q,--quiet", [&] { common.output.verbosity = Verbosity::quiet; },
+        "only failures and URLs");
+    command.add_flag_callback(
+        "-v,--verbose", [&] { common.output.verbosity = Verbosity::verbose; },
+        "also what needed nothing");
+    command.add_flag_callback(
+        "--no-color", [&] { common.output.color = Color::never; }, "no colours (also NO_COLOR)");
+    command.add_flag_callback(
+        "--color", [&] { common.output.color = Color::always; }, "colours even without a terminal");
 }
 
 void add_provision_flags(CLI::App& command, ProvisionArguments& arguments) {
     auto& options = arguments.options;
     command.add_option("--jobs", options.jobs, "downloads at once, and other steps at once")
-        ->check(CLI::Range(1u, 64u))
+        ->check(CLI::Range(1u, 64u).description("1-64"))
         ->capture_default_str()
         ->type_name("N");
-    command.add_option("--only", arguments.only, "only this step and what it needs; may be repeated")
+    command
+        .add_option("--only", arguments.only, "only this step and what it needs; may be repeated")
         ->type_name("STEP")
         ->expected(1)
         ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
     command.add_flag("--offline", options.offline, "make no request");
     command.add_flag("--force", options.force, "move what stands in the way to .podctl/replaced");
     command.add_flag("--verify", options.verify, "hash every file again");
-    command.add_flag("--update", options.update, "let branches, newest versions and requirements move");
+    command.add_flag("--update", options.update,
+                     "let branches, newest versions and requirements move");
     command.add_flag("--insecure-http", arguments.insecure_http, "send tokens over plain http too");
 }
 
@@ -64,9 +82,10 @@ tmpl::Template load(const TemplateArguments& arguments) {
         try {
             fetch::parse_source(pod.models[i].source);
         } catch (const Error& error) {
-            wrong.push_back({.file = arguments.path,
-                             .key = "models[" + std::to_string(i) + "].source",
-                             .message = error.message() + (error.hint().empty() ? "" : "; " + error.hint())});
+            wrong.push_back(
+                {.file = arguments.path,
+                 .key = "models[" + std::to_string(i) + "].source",
+                 .message = error.message() + (error.hint().empty() ? "" : "; " + error.hint())});
         }
     }
     if (!wrong.empty()) throw tmpl::TemplateError{std::move(wrong)};

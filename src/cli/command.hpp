@@ -1,13 +1,14 @@
 #pragma once
 
+#include "podctl/run/provision.hpp"
+#include "podctl/template/template.hpp"
+
+#include "output.hpp"
+
 #include <filesystem>
 #include <functional>
 #include <string>
 #include <vector>
-
-#include "output.hpp"
-#include "podctl/run/provision.hpp"
-#include "podctl/template/template.hpp"
 
 namespace CLI {
 class App;
@@ -17,7 +18,7 @@ namespace podctl::cli {
 
 // What every command is told.
 struct Common {
-    std::string root;     // --root; empty: pod.volume.mount
+    std::string root;  // --root; empty: pod.volume.mount
     OutputOptions output;
 };
 
@@ -55,6 +56,7 @@ struct ProvisionArguments {
 void add_provision_flags(CLI::App& command, ProvisionArguments& arguments);
 
 // Prints what would be done. Returns 0 when that is nothing, 10 otherwise.
-int show_plan(const TemplateArguments& arguments, const ProvisionArguments& provision, const Common& common);
+int show_plan(const TemplateArguments& arguments, const ProvisionArguments& provision,
+              const Common& common);
 
 }  // namespace podctl::cli

@@ -1,30 +1,38 @@
-#include <chrono>
-#include <ctime>
+#include "output.hpp"
+
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include "output.hpp"
+#include <chrono>
+#include <ctime>
 
 namespace podctl::cli {
 namespace {
 
 using nlohmann::ordered_json;
 
-double seconds(std::chrono::milliseconds time) { return static_cast<double>(time.count()) / 1000.0; }
+double seconds(std::chrono::milliseconds time) {
+    return static_cast<double>(time.count()) / 1000.0;
+}
 
 ordered_json fields_of(const Event& event) {
     return std::visit(
         overloaded{
             [](const event::RunStarted& it) -> ordered_json {
-                return {{"event", "run.started"}, {"template", it.template_path}, {"root", it.root},
+                return {{"event", "run.started"},
+                        {"template", it.template_path},
+                        {"root", it.root},
                         {"version", it.version}};
             },
             [](const event::StepStarted& it) -> ordered_json {
                 return {{"event", "step.started"}, {"step", it.step}};
             },
             [](const event::StepProgress& it) -> ordered_json {
-                ordered_json line{{"event", "step.progress"}, {"step", it.step}, {"done", it.done},
-                                  {"total", nullptr}, {"unit", it.unit}};
+                ordered_json line{{"event", "step.progress"},
+                                  {"step", it.step},
+                                  {"done", it.done},
+                                  {"total", nullptr},
+                                  {"unit", it.unit}};
                 if (it.total) line["total"] = *it.total;
                 return line;
             },
@@ -32,18 +40,25 @@ ordered_json fields_of(const Event& event) {
                 return {{"event", "step.skipped"}, {"step", it.step}, {"reason", it.reason}};
             },
             [](const event::StepFinished& it) -> ordered_json {
-                return {{"event", "step.finished"}, {"step", it.step}, {"seconds", seconds(it.took)},
+                return {{"event", "step.finished"},
+                        {"step", it.step},
+                        {"seconds", seconds(it.took)},
                         {"changed", it.changed}};
             },
             [](const event::StepFailed& it) -> ordered_json {
-                return {{"event", "step.failed"},
-                        {"step", it.step},
-                        {"error", {{"code", to_string(it.kind)}, {"message", it.message}, {"hint", it.hint}}},
-                        {"optional", it.optional}};
+                return {
+                    {"event", "step.failed"},
+                    {"step", it.step},
+                    {"error",
+                     {{"code", to_string(it.kind)}, {"message", it.message}, {"hint", it.hint}}},
+                    {"optional", it.optional}};
             },
             [](const event::StepRetrying& it) -> ordered_json {
-                return {{"event", "step.retrying"}, {"step", it.step}, {"attempt", it.attempt},
-                        {"wait", seconds(it.wait)}, {"reason", it.reason}};
+                return {{"event", "step.retrying"},
+                        {"step", it.step},
+                        {"attempt", it.attempt},
+                        {"wait", seconds(it.wait)},
+                        {"reason", it.reason}};
             },
             [](const event::Notice& it) -> ordered_json {
                 ordered_json line{{"event", "notice"}};
@@ -55,7 +70,9 @@ ordered_json fields_of(const Event& event) {
                 return {{"event", "service.started"}, {"service", it.service}, {"pid", it.pid}};
             },
             [](const event::ServiceReady& it) -> ordered_json {
-                return {{"event", "service.ready"}, {"service", it.service}, {"url", it.url},
+                return {{"event", "service.ready"},
+                        {"service", it.service},
+                        {"url", it.url},
                         {"seconds", seconds(it.took)}};
             },
             [](const event::ServiceExited& it) -> ordered_json {
@@ -68,16 +85,22 @@ ordered_json fields_of(const Event& event) {
                 return line;
             },
             [](const event::ServiceRestarting& it) -> ordered_json {
-                return {{"event", "service.restarting"}, {"service", it.service}, {"attempt", it.attempt},
-                        {"wait", seconds(it.wait)}, {"reason", it.reason}};
+                return {{"event", "service.restarting"},
+                        {"service", it.service},
+                        {"attempt", it.attempt},
+                        {"wait", seconds(it.wait)},
+                        {"reason", it.reason}};
             },
             [](const event::ServiceOutput&) -> ordered_json { return {}; },
             [](const event::NodeFailed& it) -> ordered_json {
                 return {{"event", "node.failed"}, {"node", it.node}, {"reason", it.reason}};
             },
             [](const event::RunFinished& it) -> ordered_json {
-                return {{"event", "run.finished"}, {"ok", it.ok}, {"exit_code", it.exit_code},
-                        {"seconds", seconds(it.took)}, {"downloaded_bytes", it.downloaded_bytes}};
+                return {{"event", "run.finished"},
+                        {"ok", it.ok},
+                        {"exit_code", it.exit_code},
+                        {"seconds", seconds(it.took)},
+                        {"downloaded_bytes", it.downloaded_bytes}};
             }},
         event);
 }
@@ -86,12 +109,14 @@ ordered_json fields_of(const Event& event) {
 
 std::string utc_now() {
     const auto now = std::chrono::system_clock::now();
-    const auto part = std::chrono::duration_cast<std::chrono::milliseconds>(now.time_since_epoch()).count() % 1000;
+    const auto part =
+        std::chrono::duration_cast<std::chrono::milliseconds>(now.time_since_epoch()).count() %
+        1000;
     const std::time_t time = std::chrono::system_clock::to_time_t(now);
     std::tm utc{};
     ::gmtime_r(&time, &utc);
-    return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z", utc.tm_year + 1900, utc.tm_mon + 1,
-                       utc.tm_mday, utc.tm_hour, utc.tm_min, utc.tm_sec, part);
+    return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z", utc.tm_year + 1900,
+                       utc.tm_mon + 1, utc.tm_mday, utc.tm_hour, utc.tm_min, utc.tm_sec, part);
 }
 
 std::optional<std::string> json_of(const Event& event) {

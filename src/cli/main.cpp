@@ -1,9 +1,11 @@
-#include <CLI/CLI.hpp>
-#include <csignal>
-#include <iostream>
+#include "podctl/cli/cli.hpp"
 
 #include "command.hpp"
-#include "podctl/cli/cli.hpp"
+
+#include <CLI/CLI.hpp>
+
+#include <csignal>
+#include <iostream>
 
 namespace podctl::cli {
 namespace {
@@ -25,7 +27,8 @@ int main(int argc, char** argv) {
     std::signal(SIGPIPE, SIG_IGN);
     Common common;
     Chosen chosen;
-    CLI::App app{"podctl brings a GPU pod to what one YAML template says, and runs ComfyUI on it.", "podctl"};
+    CLI::App app{"podctl brings a GPU pod to what one YAML template says, and runs ComfyUI on it.",
+                 "podctl"};
     app.set_version_flag("--version", std::string{"podctl "} + PODCTL_VERSION);
     app.require_subcommand(1);
     app.footer("Example:\n  podctl init comfyui && podctl up comfyui.yaml");
@@ -42,8 +45,9 @@ int main(int argc, char** argv) {
         print_error(error, common.output);
         return exit_code(error.kind());
     } catch (const std::exception& error) {
-        print_error(Error{ErrorKind::internal, error.what(), "this is a fault of podctl: please report it"},
-                    common.output);
+        print_error(
+            Error{ErrorKind::internal, error.what(), "this is a fault of podctl: please report it"},
+            common.output);
         return exit_code(ErrorKind::internal);
     }
 }

@@ -1,10 +1,10 @@
 #pragma once
 
+#include "podctl/base/event.hpp"
+
 #include <memory>
 #include <optional>
 #include <string>
-
-#include "podctl/base/event.hpp"
 
 namespace podctl::cli {
 
@@ -18,15 +18,15 @@ struct OutputOptions {
     Color color = Color::automatic;
 };
 
-// Events as text (live lines on a terminal, plain lines elsewhere) or as JSON Lines on stdout. Diagnostics go
-// to stderr; what services print and their URLs go to stdout.
+// Events as text (live lines on a terminal, plain lines elsewhere) or as JSON Lines on stdout.
+// Diagnostics go to stderr; what services print and their URLs go to stdout.
 std::unique_ptr<EventSink> make_sink(const OutputOptions& options);
 
 // "2026-01-31T12:00:00.123Z".
 std::string utc_now();
 
-// The event as one JSON object without its end of line; nullopt for what services print, which belongs to
-// their logs.
+// The event as one JSON object without its end of line; nullopt for what services print, which
+// belongs to their logs.
 std::optional<std::string> json_of(const Event& event);
 
 // What a person reads of an event, one or more lines without the last end of line; empty: nothing.

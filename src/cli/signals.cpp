@@ -1,5 +1,7 @@
 #include "signals.hpp"
 
+#include "podctl/base/error.hpp"
+
 #include <fmt/format.h>
 #include <poll.h>
 #include <signal.h>
@@ -11,25 +13,25 @@
 #include <filesystem>
 #include <fstream>
 
-#include "podctl/base/error.hpp"
-
 namespace podctl::cli {
 namespace {
 
 sigset_t stop_signals() {
     sigset_t set;
     sigemptyset(&set);
-    for (const int signal : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&set, signal);
+    for (const int signal : {SIGINT, SIGTERM, SIGHUP})
+        sigaddset(&set, signal);
     return set;
 }
 
-// Each child leads a process group (base/process.hpp); the kernel lists children by the thread that made
-// them (proc(5), /proc/pid/task/tid/children).
+// Each child leads a process group (base/process.hpp); the kernel lists children by the thread that
+// made them (proc(5), /proc/pid/task/tid/children).
 void kill_children() {
     std::error_code failed;
     for (const auto& task : std::filesystem::directory_iterator{"/proc/self/task", failed}) {
         std::ifstream children{task.path() / "children"};
-        for (pid_t pid = 0; children >> pid;) ::kill(-pid, SIGKILL);
+        for (pid_t pid = 0; children >> pid;)
+            ::kill(-pid, SIGKILL);
     }
 }
 
@@ -54,7 +56,8 @@ StopSignals::~StopSignals() {
 
 void StopSignals::listen(const std::stop_token& end) {
     while (!end.stop_requested()) {
-        std::array<pollfd, 2> ready{pollfd{signals_.get(), POLLIN, 0}, pollfd{wake_.get(), POLLIN, 0}};
+        std::array<pollfd, 2> ready{pollfd{signals_.get(), POLLIN, 0},
+                                    pollfd{wake_.get(), POLLIN, 0}};
         ::poll(ready.data(), ready.size(), -1);
         signalfd_siginfo info{};
         while (::read(signals_.get(), &info, sizeof info) == sizeof info) {

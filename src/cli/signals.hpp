@@ -1,15 +1,15 @@
 #pragma once
 
+#include "podctl/base/fd.hpp"
+
 #include <atomic>
 #include <stop_token>
 #include <thread>
 
-#include "podctl/base/fd.hpp"
-
 namespace podctl::cli {
 
-// SIGINT, SIGTERM and SIGHUP, blocked in every thread and read by one of its own: the first asks for a stop,
-// a second kills the children at once. Construct it before any other thread.
+// SIGINT, SIGTERM and SIGHUP, blocked in every thread and read by one of its own: the first asks
+// for a stop, a second kills the children at once. Construct it before any other thread.
 class StopSignals {
 public:
     StopSignals();

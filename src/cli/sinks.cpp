@@ -1,3 +1,8 @@
+#include "podctl/base/file.hpp"
+#include "podctl/base/units.hpp"
+
+#include "output.hpp"
+
 #include <fmt/format.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -10,10 +15,6 @@
 #include <mutex>
 #include <thread>
 #include <vector>
-
-#include "output.hpp"
-#include "podctl/base/file.hpp"
-#include "podctl/base/units.hpp"
 
 namespace podctl::cli {
 namespace {
@@ -28,9 +29,12 @@ void put(FILE* stream, const std::string& text) {
 
 bool wants_color(Color color, int fd) {
     switch (color) {
-        case Color::never: return false;
-        case Color::always: return true;
-        case Color::automatic: break;
+        case Color::never:
+            return false;
+        case Color::always:
+            return true;
+        case Color::automatic:
+            break;
     }
     const char* no_color = std::getenv("NO_COLOR");
     return (!no_color || !*no_color) && ::isatty(fd);
@@ -39,17 +43,22 @@ bool wants_color(Color color, int fd) {
 std::string painted(const Line& line, bool color) {
     if (!color) return line.text + "\n";
     switch (line.tone) {
-        case Line::Tone::plain: return line.text + "\n";
-        case Line::Tone::good: return "\x1b[32m" + line.text + "\x1b[0m\n";
-        case Line::Tone::warning: return "\x1b[33m" + line.text + "\x1b[0m\n";
-        case Line::Tone::bad: return "\x1b[31m" + line.text + "\x1b[0m\n";
+        case Line::Tone::plain:
+            return line.text + "\n";
+        case Line::Tone::good:
+            return "\x1b[32m" + line.text + "\x1b[0m\n";
+        case Line::Tone::warning:
+            return "\x1b[33m" + line.text + "\x1b[0m\n";
+        case Line::Tone::bad:
+            return "\x1b[31m" + line.text + "\x1b[0m\n";
     }
     return line.text + "\n";
 }
 
 bool shown(const Event& event, Verbosity verbosity) {
     if (verbosity != Verbosity::quiet) return true;
-    return std::holds_alternative<event::StepFailed>(event) || std::holds_alternative<event::NodeFailed>(event) ||
+    return std::holds_alternative<event::StepFailed>(event) ||
+           std::holds_alternative<event::NodeFailed>(event) ||
            std::holds_alternative<event::ServiceReady>(event);
 }
 
@@ -84,7 +93,9 @@ public:
     void emit(const Event& event) override {
         if (!shown(event, verbosity_)) return;
         const std::scoped_lock lock{mutex_};
-        if (const auto* progress = std::get_if<event::StepProgress>(&event); progress && !due(progress->step)) return;
+        if (const auto* progress = std::get_if<event::StepProgress>(&event);
+            progress && !due(progress->step))
+            return;
         const Line line = line_of(event, verbosity_);
         if (line.text.empty()) return;
         put(line.data ? stdout : stderr, painted(line, line.data ? color_out_ : color_err_));
@@ -105,7 +116,8 @@ private:
     std::map<std::string, Clock::time_point> progress_;
 };
 
-// What runs, as lines at the bottom of the terminal that are drawn again; what has ended scrolls up.
+// What runs, as lines at the bottom of the terminal that are drawn again; what has ended scrolls
+// up.
 class LiveSink : public EventSink {
 public:
     explicit LiveSink(const OutputOptions& options)
@@ -122,7 +134,8 @@ public:
     void emit(const Event& event) override {
         const std::scoped_lock lock{mutex_};
         track(event);
-        if (std::holds_alternative<event::StepStarted>(event) || std::holds_alternative<event::StepProgress>(event)) {
+        if (std::holds_alternative<event::StepStarted>(event) ||
+            std::holds_alternative<event::StepProgress>(event)) {
             return;
         }
         if (!shown(event, verbosity_)) return;
@@ -144,12 +157,13 @@ private:
     };
 
     void track(const Event& event) {
-        std::visit(overloaded{[&](const event::StepStarted& it) { running_[it.step] = {}; },
-                              [&](const event::StepProgress& it) { measure(running_[it.step], it); },
-                              [&](const event::StepFinished& it) { running_.erase(it.step); },
-                              [&](const event::StepFailed& it) { running_.erase(it.step); },
-                              [](const auto&) {}},
-                   event);
+        std::visit(
+            overloaded{[&](const event::StepStarted& it) { running_[it.step] = {}; },
+                       [&](const event::StepProgress& it) { measure(running_[it.step], it); },
+                       [&](const event::StepFinished& it) { running_.erase(it.step); },
+                       [&](const event::StepFailed& it) { running_.erase(it.step); },
+                       [](const auto&) {}},
+            event);
     }
 
     static void measure(Running& step, const event::StepProgress& progress) {
@@ -170,19 +184,24 @@ private:
     }
 
     static std::string describe(const std::string& id, const Running& step) {
-        const auto since = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - step.started);
+        const auto since =
+            std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - step.started);
         if (step.unit.empty()) return fmt::format("{}  {}", id, format_duration(since));
         const bool bytes = step.unit == "bytes";
         const auto amount = [&](std::uint64_t count) {
             return bytes ? format_bytes({count}) : std::to_string(count);
         };
-        if (!step.total || *step.total == 0) return fmt::format("{}  {} {}", id, amount(step.done), bytes ? "" : step.unit);
+        if (!step.total || *step.total == 0)
+            return fmt::format("{}  {} {}", id, amount(step.done), bytes ? "" : step.unit);
         const std::uint64_t filled = std::min<std::uint64_t>(20, step.done * 20 / *step.total);
-        std::string text = fmt::format("{}  [{}{}] {}/{}", id, std::string(filled, '#'), std::string(20 - filled, '.'),
-                                       amount(step.done), amount(*step.total));
+        std::string text =
+            fmt::format("{}  [{}{}] {}/{}", id, std::string(filled, '#'),
+                        std::string(20 - filled, '.'), amount(step.done), amount(*step.total));
         if (bytes && step.rate >= 1) {
-            const auto left = static_cast<double>(*step.total - std::min(step.done, *step.total)) / step.rate;
-            text += fmt::format("  {}/s  {} left", format_bytes({static_cast<std::uint64_t>(step.rate)}),
+            const auto left =
+                static_cast<double>(*step.total - std::min(step.done, *step.total)) / step.rate;
+            text += fmt::format("  {}/s  {} left",
+                                format_bytes({static_cast<std::uint64_t>(step.rate)}),
                                 format_duration(std::chrono::seconds{static_cast<long>(left)}));
         }
         return text;
@@ -245,7 +264,9 @@ std::unique_ptr<EventSink> make_sink(const OutputOptions& options) {
 void print_error(const Error& error, const OutputOptions& options) {
     if (options.format == Format::json) {
         // The same shape as a step's failure, without a step.
-        put(stdout, *json_of(event::StepFailed{"", error.kind(), error.message(), error.hint(), false}) + "\n");
+        put(stdout,
+            *json_of(event::StepFailed{"", error.kind(), error.message(), error.hint(), false}) +
+                "\n");
     }
     std::string text = error.message();
     if (!error.hint().empty()) text += "\n  hint: " + error.hint();

@@ -1,7 +1,8 @@
-#include <fmt/format.h>
+#include "podctl/base/units.hpp"
 
 #include "output.hpp"
-#include "podctl/base/units.hpp"
+
+#include <fmt/format.h>
 
 namespace podctl::cli {
 namespace {
@@ -27,9 +28,12 @@ Line progress_line(const event::StepProgress& it) {
 Line finished_line(const event::RunFinished& it) {
     const std::string took = format_duration(it.took);
     const std::string bytes =
-        it.downloaded_bytes > 0 ? fmt::format(", {} downloaded", format_bytes({it.downloaded_bytes})) : "";
+        it.downloaded_bytes > 0
+            ? fmt::format(", {} downloaded", format_bytes({it.downloaded_bytes}))
+            : "";
     if (it.ok) return {fmt::format("done in {}{}", took, bytes), Line::Tone::good};
-    return {fmt::format("ended with exit code {} after {}{}", it.exit_code, took, bytes), Line::Tone::bad};
+    return {fmt::format("ended with exit code {} after {}{}", it.exit_code, took, bytes),
+            Line::Tone::bad};
 }
 
 }  // namespace
@@ -56,33 +60,39 @@ Line line_of(const Event& event, Verbosity verbosity) {
                         Tone::good};
             },
             [](const event::StepFailed& it) -> Line {
-                return {with_hint(fmt::format("{}: {}: {}", it.step, it.optional ? "warning" : "failed", it.message),
+                return {with_hint(fmt::format("{}: {}: {}", it.step,
+                                              it.optional ? "warning" : "failed", it.message),
                                   it.hint),
                         it.optional ? Tone::warning : Tone::bad};
             },
             [](const event::StepRetrying& it) -> Line {
-                return {fmt::format("{}: {}; trying again in {}", it.step, it.reason, format_duration(it.wait)),
+                return {fmt::format("{}: {}; trying again in {}", it.step, it.reason,
+                                    format_duration(it.wait)),
                         Tone::warning};
             },
             [](const event::Notice& it) -> Line {
-                return {it.step.empty() ? it.message : fmt::format("{}: {}", it.step, it.message), Tone::warning};
+                return {it.step.empty() ? it.message : fmt::format("{}: {}", it.step, it.message),
+                        Tone::warning};
             },
             [](const event::ServiceStarted& it) -> Line {
                 return {fmt::format("{}: started, pid {}", it.service, it.pid)};
             },
             [](const event::ServiceReady& it) -> Line {
                 const std::string where = it.url.empty() ? "" : " at " + it.url;
-                return {fmt::format("{} is ready{} after {}", it.service, where, format_duration(it.took)),
+                return {fmt::format("{} is ready{} after {}", it.service, where,
+                                    format_duration(it.took)),
                         Tone::good, true};
             },
             [](const event::ServiceExited& it) -> Line {
-                if (it.signal != 0) return {fmt::format("{}: ended by signal {}", it.service, it.signal), Tone::warning};
+                if (it.signal != 0)
+                    return {fmt::format("{}: ended by signal {}", it.service, it.signal),
+                            Tone::warning};
                 return {fmt::format("{}: ended with exit code {}", it.service, it.code),
                         it.code == 0 ? Tone::plain : Tone::warning};
             },
             [](const event::ServiceRestarting& it) -> Line {
-                return {fmt::format("{}: {}; starting again in {} (attempt {})", it.service, it.reason,
-                                    format_duration(it.wait), it.attempt),
+                return {fmt::format("{}: {}; starting again in {} (attempt {})", it.service,
+                                    it.reason, format_duration(it.wait), it.attempt),
                         Tone::warning};
             },
             [](const event::ServiceOutput& it) -> Line {

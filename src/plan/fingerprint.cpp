@@ -16,13 +16,18 @@ public:
         return *this;
     }
     Description& add(const std::string& value) { return add(std::string_view{value}); }
-    Description& add(const std::filesystem::path& path) { return add(std::string_view{path.native()}); }
-    Description& add(bool flag) { return add(flag ? std::string_view{"1"} : std::string_view{"0"}); }
+    Description& add(const std::filesystem::path& path) {
+        return add(std::string_view{path.native()});
+    }
+    Description& add(bool flag) {
+        return add(flag ? std::string_view{"1"} : std::string_view{"0"});
+    }
     Description& add(const char* value) { return add(std::string_view{value}); }
     template <class Value>
     Description& add(const std::vector<Value>& values) {
         add(std::to_string(values.size()));
-        for (const auto& value : values) add(value);
+        for (const auto& value : values)
+            add(value);
         return *this;
     }
     std::string digest() const { return sha256_hex(text_); }
@@ -84,7 +89,9 @@ std::string fingerprint_of(const Action& action) {
             [](const ResolveEnvironment& it) { return contents_of(it.spec).digest(); },
             [](const InstallEnvironment& it) { return base_of(it.spec).digest(); },
             [](const BuildEnvironment& it) { return contents_of(it.spec).digest(); },
-            [](const InstallScript& it) { return Description{}.add(it.pack).add(it.spec.path).digest(); },
+            [](const InstallScript& it) {
+                return Description{}.add(it.pack).add(it.spec.path).digest();
+            },
         },
         action);
 }

@@ -1,8 +1,8 @@
 #pragma once
 
-#include <string>
-
 #include "podctl/plan/plan.hpp"
+
+#include <string>
 
 namespace podctl::plan {
 

@@ -1,11 +1,11 @@
-#include <fmt/format.h>
-
 #include "podctl/base/error.hpp"
 #include "podctl/base/file.hpp"
 #include "podctl/base/names.hpp"
 #include "podctl/comfy/comfy.hpp"
 #include "podctl/fetch/civitdl.hpp"
 #include "podctl/plan/plan.hpp"
+
+#include <fmt/format.h>
 
 namespace podctl::plan {
 namespace {
@@ -20,7 +20,8 @@ fs::path folder_of(const FetchModel& model, const Places& places) {
         const std::string type = model.resolved ? model.resolved->type : "";
         throw Error{ErrorKind::template_,
                     fmt::format("{}: no folder is known for {}", model.source.text,
-                                type.empty() ? "a source without a type" : fmt::format("the type '{}'", type)),
+                                type.empty() ? "a source without a type"
+                                             : fmt::format("the type '{}'", type)),
                     "say where it belongs: {source: …, to: checkpoints}"};
     }
     return places.models / *folder;
@@ -46,7 +47,8 @@ void place_model(FetchModel& model, const Places& places) {
     }
     const std::string name = safe_file_name(model.resolved->name);
     if (name.empty()) {
-        throw Error{ErrorKind::template_, fmt::format("{}: the source gives no file name", model.source.text),
+        throw Error{ErrorKind::template_,
+                    fmt::format("{}: the source gives no file name", model.source.text),
                     "give one: {source: …, to: …, name: model.safetensors}"};
     }
     model.target = folder / name;

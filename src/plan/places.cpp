@@ -1,8 +1,8 @@
-#include <algorithm>
-
 #include "podctl/base/file.hpp"
 #include "podctl/base/names.hpp"
 #include "podctl/plan/plan.hpp"
+
+#include <algorithm>
 
 namespace podctl::plan {
 

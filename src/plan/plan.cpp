@@ -1,15 +1,16 @@
 #include "podctl/plan/plan.hpp"
 
-#include <fmt/format.h>
-
-#include <algorithm>
-#include <set>
-
-#include "fingerprint.hpp"
 #include "podctl/base/error.hpp"
 #include "podctl/base/event.hpp"
 #include "podctl/base/file.hpp"
 #include "podctl/base/names.hpp"
+
+#include "fingerprint.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
 
 namespace podctl::plan {
 namespace {
@@ -29,7 +30,8 @@ public:
     }
 
     Plan build(const Resolutions& resolutions) {
-        add("preflight", Preflight{.system_packages = pod_.system_packages, .gpu = pod_.pod.gpu}, {});
+        add("preflight", Preflight{.system_packages = pod_.system_packages, .gpu = pod_.pod.gpu},
+            {});
         if (!pod_.system_packages.empty()) {
             add("system.packages", SystemPackages{pod_.system_packages}, {"preflight"});
         }
@@ -38,7 +40,8 @@ public:
         add_models(resolutions);
         add_environment();
         add_services();
-        for (auto& step : plan_.steps) step.fingerprint = fingerprint_of(step.action);
+        for (auto& step : plan_.steps)
+            step.fingerprint = fingerprint_of(step.action);
         sort_by_needs();
         return std::move(plan_);
     }
@@ -50,7 +53,9 @@ private:
         return plan_.steps.back();
     }
 
-    fs::path place(const std::string& path) const { return under_root(pod_, plan_.places.root, path); }
+    fs::path place(const std::string& path) const {
+        return under_root(pod_, plan_.places.root, path);
+    }
 
     // The steps that bring folders which `path` lies in (but is not itself), with preflight.
     std::vector<std::string> needs_of(const fs::path& path) const {
@@ -62,21 +67,27 @@ private:
     }
 
     void add_clones() {
-        struct Wanted { std::string id; Clone clone; };
+        struct Wanted {
+            std::string id;
+            Clone clone;
+        };
         std::vector<Wanted> wanted;
         for (const auto& repository : pod_.repositories) {
             const fs::path path = place(repository.path);
-            wanted.push_back({"repo:" + path.lexically_relative(plan_.places.root).string(),
-                              {CloneKind::repository, repository.git, repository.ref, path,
-                               repository.submodules ? git::Submodules::yes : git::Submodules::no}});
+            wanted.push_back(
+                {"repo:" + path.lexically_relative(plan_.places.root).string(),
+                 {CloneKind::repository, repository.git, repository.ref, path,
+                  repository.submodules ? git::Submodules::yes : git::Submodules::no}});
         }
         if (pod_.comfyui) {
             wanted.push_back({"comfyui.clone",
                               {CloneKind::comfyui, pod_.comfyui->source, pod_.comfyui->ref,
                                plan_.places.comfyui, git::Submodules::yes}});
         }
-        for (const auto& it : wanted) sources_.push_back({it.clone.path, it.id});
-        for (auto& it : wanted) add(it.id, it.clone, needs_of(it.clone.path));
+        for (const auto& it : wanted)
+            sources_.push_back({it.clone.path, it.id});
+        for (auto& it : wanted)
+            add(it.id, it.clone, needs_of(it.clone.path));
     }
 
     void add_nodes() {
@@ -84,23 +95,24 @@ private:
         for (const auto& node : pod_.custom_nodes) {
             const fs::path path = plan_.places.custom_nodes / node.name;
             auto needs = needs_of(path);
-            Action action = std::visit(
-                overloaded{
-                    [&](const tmpl::GitNode& it) -> Action {
-                        return Clone{CloneKind::custom_node, it.git, it.ref, path,
-                                     it.submodules ? git::Submodules::yes : git::Submodules::no};
-                    },
-                    [&](const tmpl::RegistryNode& it) -> Action {
-                        return RegistryNode{it.id, it.version, path};
-                    },
-                    [&](const tmpl::PathNode& it) -> Action {
-                        const fs::path from = place(it.path);
-                        for (const auto& source : sources_) {
-                            if (is_inside(from, source.path)) needs.push_back(source.step);
-                        }
-                        return CopyNode{from, path};
-                    }},
-                node.source);
+            Action action =
+                std::visit(overloaded{[&](const tmpl::GitNode& it) -> Action {
+                                          return Clone{CloneKind::custom_node, it.git, it.ref, path,
+                                                       it.submodules ? git::Submodules::yes
+                                                                     : git::Submodules::no};
+                                      },
+                                      [&](const tmpl::RegistryNode& it) -> Action {
+                                          return RegistryNode{it.id, it.version, path};
+                                      },
+                                      [&](const tmpl::PathNode& it) -> Action {
+                                          const fs::path from = place(it.path);
+                                          for (const auto& source : sources_) {
+                                              if (is_inside(from, source.path))
+                                                  needs.push_back(source.step);
+                                          }
+                                          return CopyNode{from, path};
+                                      }},
+                           node.source);
             std::sort(needs.begin(), needs.end());
             needs.erase(std::unique(needs.begin(), needs.end()), needs.end());
             add("node:" + node.name, std::move(action), std::move(needs));
@@ -136,7 +148,8 @@ private:
             std::string id = model_step_id(fetch, plan_.places);
             // Two archives may be unpacked into one folder.
             if (fetch.unpack && plan_.find(id)) id += "#" + fetch.source.text;
-            const bool in_comfyui = !plan_.places.comfyui.empty() && !fs::path{fetch.folder}.is_absolute();
+            const bool in_comfyui =
+                !plan_.places.comfyui.empty() && !fs::path{fetch.folder}.is_absolute();
             Step& step = add(std::move(id), std::move(fetch), {"preflight"});
             step.optional = model.optional;
             if (in_comfyui) step.placed_after = "comfyui.clone";
@@ -190,7 +203,8 @@ private:
         }
         auto needs = ready;
         if (pod_.comfyui) needs.emplace_back("comfyui.clone");
-        for (const auto& node : pod_.custom_nodes) needs.push_back("node:" + node.name);
+        for (const auto& node : pod_.custom_nodes)
+            needs.push_back("node:" + node.name);
         need_files(needs, spec);
         add("python.resolve", ResolveEnvironment{spec}, needs).exclusive = spec.path;
         add("python.install", InstallEnvironment{spec}, {"python.resolve"}).exclusive = spec.path;
@@ -213,11 +227,13 @@ private:
             spec.settings.overrides.clear();
             spec.path = service_environment(plan_.places, service.name);
             split(*service.requirements, spec.requirement_files, spec.requirement_lines);
-            // The pins of a service are its own: a torch that it names may stand before the image's.
+            // The pins of a service are its own: a torch that it names may stand before the
+            // image's.
             spec.hold_torch = false;
             auto needs = std::vector<std::string>{"preflight"};
             need_files(needs, spec);
-            add("service:" + service.name + ".environment", BuildEnvironment{spec}, std::move(needs))
+            add("service:" + service.name + ".environment", BuildEnvironment{spec},
+                std::move(needs))
                 .exclusive = spec.path;
         }
     }
@@ -227,14 +243,16 @@ private:
         std::vector<Step> sorted;
         std::set<std::string> done;
         while (!plan_.steps.empty()) {
-            const auto next = std::find_if(plan_.steps.begin(), plan_.steps.end(), [&](const Step& step) {
-                return std::all_of(step.needs.begin(), step.needs.end(),
-                                   [&](const auto& id) { return done.contains(id); });
-            });
+            const auto next =
+                std::find_if(plan_.steps.begin(), plan_.steps.end(), [&](const Step& step) {
+                    return std::all_of(step.needs.begin(), step.needs.end(),
+                                       [&](const auto& id) { return done.contains(id); });
+                });
             if (next == plan_.steps.end()) {
-                throw Error{ErrorKind::template_,
-                            fmt::format("{} lies in a folder that waits for it", plan_.steps.front().id),
-                            "give the repositories paths that do not contain each other"};
+                throw Error{
+                    ErrorKind::template_,
+                    fmt::format("{} lies in a folder that waits for it", plan_.steps.front().id),
+                    "give the repositories paths that do not contain each other"};
             }
             done.insert(next->id);
             sorted.push_back(std::move(*next));
@@ -251,7 +269,8 @@ private:
 }  // namespace
 
 const Step* Plan::find(std::string_view id) const {
-    const auto it = std::find_if(steps.begin(), steps.end(), [&](const Step& step) { return step.id == id; });
+    const auto it =
+        std::find_if(steps.begin(), steps.end(), [&](const Step& step) { return step.id == id; });
     return it == steps.end() ? nullptr : &*it;
 }
 
@@ -265,7 +284,8 @@ Plan build_plan(const tmpl::Template& pod, const fs::path& root, const Resolutio
 
 Plan only(const Plan& plan, std::span<const std::string> ids) {
     std::vector<std::string> known;
-    for (const auto& step : plan.steps) known.push_back(step.id);
+    for (const auto& step : plan.steps)
+        known.push_back(step.id);
     std::set<std::string> wanted;
     std::vector<std::string> open(ids.begin(), ids.end());
     while (!open.empty()) {

@@ -1,13 +1,13 @@
 #include "context.hpp"
 
+#include "podctl/base/file.hpp"
+#include "podctl/git/git.hpp"
+
 #include <sys/stat.h>
 
 #include <chrono>
 #include <cstring>
 #include <fstream>
-
-#include "podctl/base/file.hpp"
-#include "podctl/git/git.hpp"
 
 namespace podctl::run {
 
@@ -20,9 +20,9 @@ python::Interpreter Pythons::interpreter(const std::string& wanted, std::stop_to
     return interpreters_.emplace(wanted, python::find_interpreter(wanted, stop)).first->second;
 }
 
-python::Installer Pythons::installer(python::InstallerChoice choice, const python::Interpreter& interpreter,
-                                     const fs::path& tools, const python::Settings& settings,
-                                     std::stop_token stop) {
+python::Installer Pythons::installer(python::InstallerChoice choice,
+                                     const python::Interpreter& interpreter, const fs::path& tools,
+                                     const python::Settings& settings, std::stop_token stop) {
     const std::scoped_lock lock{mutex_};
     const auto it = installers_.find(choice);
     if (it != installers_.end()) return it->second;
@@ -42,18 +42,20 @@ fetch::HttpClient& Context::http() {
 
 std::map<std::string, std::string> Context::child_environment() const {
     auto environment = git::child_environment(mirrors);
-    for (const auto& [name, value] : pod.pod.env) environment[name] = value;
+    for (const auto& [name, value] : pod.pod.env)
+        environment[name] = value;
     return environment;
 }
 
-void Task::progress(std::uint64_t done, std::optional<std::uint64_t> total, const char* unit) const {
+void Task::progress(std::uint64_t done, std::optional<std::uint64_t> total,
+                    const char* unit) const {
     context.events.emit(event::StepProgress{step.id, done, total, unit});
 }
 
 fetch::RetryPolicy Task::retry() const {
     fetch::RetryPolicy policy;
-    policy.on_retry = [&events = context.events, id = step.id](int attempt, std::chrono::milliseconds wait,
-                                                              const std::string& reason) {
+    policy.on_retry = [&events = context.events, id = step.id](
+                          int attempt, std::chrono::milliseconds wait, const std::string& reason) {
         events.emit(event::StepRetrying{id, attempt, wait, reason});
     };
     return policy;
@@ -70,8 +72,10 @@ fs::path move_aside(const fs::path& path, const plan::Places& places) {
 
 void move_into_place(const fs::path& from, const fs::path& to) {
     create_folders(to.parent_path());
-    struct stat source {}, folder {};
-    if (::stat(from.c_str(), &source) != 0) throw system_error("cannot read " + from.string(), errno);
+    struct stat source {
+    }, folder{};
+    if (::stat(from.c_str(), &source) != 0)
+        throw system_error("cannot read " + from.string(), errno);
     if (::stat(to.parent_path().c_str(), &folder) != 0) {
         throw system_error("cannot read " + to.parent_path().string(), errno);
     }
@@ -80,7 +84,8 @@ void move_into_place(const fs::path& from, const fs::path& to) {
     std::ifstream input{from, std::ios::binary};
     AtomicFile output{to};
     std::string block(4u << 20, '\0');
-    while (input.read(block.data(), static_cast<std::streamsize>(block.size())) || input.gcount() > 0) {
+    while (input.read(block.data(), static_cast<std::streamsize>(block.size())) ||
+           input.gcount() > 0) {
         output.write({block.data(), static_cast<std::size_t>(input.gcount())});
     }
     if (input.bad()) throw system_error("cannot read " + from.string(), errno);

@@ -1,5 +1,13 @@
 #pragma once
 
+#include "podctl/base/event.hpp"
+#include "podctl/fetch/http.hpp"
+#include "podctl/fetch/resolve.hpp"
+#include "podctl/plan/plan.hpp"
+#include "podctl/python/python.hpp"
+#include "podctl/run/journal.hpp"
+#include "podctl/run/provision.hpp"
+
 #include <atomic>
 #include <functional>
 #include <map>
@@ -9,23 +17,16 @@
 #include <stop_token>
 #include <string>
 
-#include "podctl/base/event.hpp"
-#include "podctl/fetch/http.hpp"
-#include "podctl/fetch/resolve.hpp"
-#include "podctl/plan/plan.hpp"
-#include "podctl/python/python.hpp"
-#include "podctl/run/journal.hpp"
-#include "podctl/run/provision.hpp"
-
 namespace podctl::run {
 
 // Interpreters and the installer, found once per run: each look starts a process.
 class Pythons {
 public:
     python::Interpreter interpreter(const std::string& wanted, std::stop_token stop);
-    python::Installer installer(python::InstallerChoice choice, const python::Interpreter& interpreter,
-                                const std::filesystem::path& tools, const python::Settings& settings,
-                                std::stop_token stop);
+    python::Installer installer(python::InstallerChoice choice,
+                                const python::Interpreter& interpreter,
+                                const std::filesystem::path& tools,
+                                const python::Settings& settings, std::stop_token stop);
 
 private:
     std::mutex mutex_;
@@ -83,7 +84,8 @@ struct Task {
     std::function<bool(const std::string& id)> wait_for = {};
 
     bool same_fingerprint() const { return record && record->fingerprint == step.fingerprint; }
-    void progress(std::uint64_t done, std::optional<std::uint64_t> total, const char* unit = "bytes") const;
+    void progress(std::uint64_t done, std::optional<std::uint64_t> total,
+                  const char* unit = "bytes") const;
     // Retries that are told as events, for this step.
     fetch::RetryPolicy retry() const;
     void notice(const std::string& message) const { context.notice(step.id, message); }
@@ -92,7 +94,8 @@ struct Task {
 // Moves what stands at `path` into .podctl/replaced, for --force. Returns where it is now.
 std::filesystem::path move_aside(const std::filesystem::path& path, const plan::Places& places);
 
-// rename, or a synced copy where the two lie on different file systems. The final name appears whole.
+// rename, or a synced copy where the two lie on different file systems. The final name appears
+// whole.
 void move_into_place(const std::filesystem::path& from, const std::filesystem::path& to);
 
 }  // namespace podctl::run

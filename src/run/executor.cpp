@@ -16,7 +16,8 @@ class Executor {
 public:
     Executor(const plan::Plan& plan, StepRunner& runner, unsigned jobs, std::stop_token stop)
         : plan_(plan), runner_(runner), jobs_(std::max(1u, jobs)), stop_(std::move(stop)) {
-        for (const auto& step : plan.steps) states_[step.id] = State::waiting;
+        for (const auto& step : plan.steps)
+            states_[step.id] = State::waiting;
     }
 
     std::map<std::string, StepEnd> run() {

@@ -1,12 +1,11 @@
 #include "podctl/run/journal.hpp"
 
-#include <fcntl.h>
-#include <unistd.h>
-
-#include <nlohmann/json.hpp>
-
 #include "podctl/base/error.hpp"
 #include "podctl/base/file.hpp"
+
+#include <fcntl.h>
+#include <nlohmann/json.hpp>
+#include <unistd.h>
 
 namespace podctl::run {
 namespace {
@@ -20,7 +19,8 @@ std::string line_of(const std::string& id, const Record& record) {
 }
 
 std::string erasure_of(const std::string& id) {
-    return json{{"id", id}, {"erased", true}}.dump(-1, ' ', false, json::error_handler_t::replace) + "\n";
+    return json{{"id", id}, {"erased", true}}.dump(-1, ' ', false, json::error_handler_t::replace) +
+           "\n";
 }
 
 }  // namespace
@@ -38,8 +38,9 @@ Journal::Journal(std::filesystem::path path) : path_(std::move(path)) {
         const std::size_t end = text->find('\n', start);
         // The write of the last line was cut short.
         if (end == std::string::npos) break;
-        const json line = json::parse(text->begin() + static_cast<std::ptrdiff_t>(start),
-                                      text->begin() + static_cast<std::ptrdiff_t>(end), nullptr, false);
+        const json line =
+            json::parse(text->begin() + static_cast<std::ptrdiff_t>(start),
+                        text->begin() + static_cast<std::ptrdiff_t>(end), nullptr, false);
         start = end + 1;
         ++lines_;
         if (!line.is_object() || !line.contains("id") || !line["id"].is_string()) continue;
@@ -91,7 +92,8 @@ void Journal::append(const std::string& line) {
 
 void Journal::rewrite() {
     std::string text;
-    for (const auto& [id, record] : records_) text += line_of(id, record);
+    for (const auto& [id, record] : records_)
+        text += line_of(id, record);
     fd_ = Fd{};
     write_file_atomically(path_, text);
     lines_ = records_.size();

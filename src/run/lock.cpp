@@ -1,13 +1,13 @@
 #include "podctl/run/lock.hpp"
 
+#include "podctl/base/error.hpp"
+#include "podctl/base/file.hpp"
+#include "podctl/base/names.hpp"
+
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/file.h>
 #include <unistd.h>
-
-#include "podctl/base/error.hpp"
-#include "podctl/base/file.hpp"
-#include "podctl/base/names.hpp"
 
 namespace podctl::run {
 

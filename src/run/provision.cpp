@@ -1,16 +1,17 @@
 #include "podctl/run/provision.hpp"
 
+#include "podctl/base/file.hpp"
+
+#include "context.hpp"
+#include "executor.hpp"
+#include "resolution.hpp"
+#include "steps/steps.hpp"
+
 #include <fmt/format.h>
 
 #include <chrono>
 #include <exception>
 #include <set>
-
-#include "context.hpp"
-#include "executor.hpp"
-#include "podctl/base/file.hpp"
-#include "resolution.hpp"
-#include "steps/steps.hpp"
 
 namespace podctl::run {
 namespace {
@@ -51,7 +52,8 @@ public:
             if (!always && task.record != record) context_.journal.put(step.id, record);
             const auto took = std::chrono::steady_clock::now() - started;
             context_.events.emit(event::StepFinished{
-                step.id, std::chrono::duration_cast<std::chrono::milliseconds>(took), outcome.changed});
+                step.id, std::chrono::duration_cast<std::chrono::milliseconds>(took),
+                outcome.changed});
             return {};
         } catch (const std::exception& caught) {
             const Error error = as_error(caught);
@@ -62,7 +64,8 @@ public:
     }
 
     void not_run(const plan::Step& step, const std::string& because_of) override {
-        context_.events.emit(event::StepSkipped{step.id, fmt::format("not run: {} failed", because_of)});
+        context_.events.emit(
+            event::StepSkipped{step.id, fmt::format("not run: {} failed", because_of)});
     }
 
 private:
@@ -76,8 +79,8 @@ struct Provisioner::State {
     Context context;
 };
 
-Provisioner::Provisioner(const tmpl::Template& pod, std::filesystem::path root, Secrets secrets, Options options,
-                         EventSink& events) {
+Provisioner::Provisioner(const tmpl::Template& pod, std::filesystem::path root, Secrets secrets,
+                         Options options, EventSink& events) {
     auto places = plan::places_of(pod, root);
     state_.reset(new State{.context = {.pod = pod,
                                        .places = places,
@@ -91,7 +94,9 @@ Provisioner::Provisioner(const tmpl::Template& pod, std::filesystem::path root, 
 
 Provisioner::~Provisioner() = default;
 
-fetch::HttpClient& Provisioner::http() { return state_->context.http(); }
+fetch::HttpClient& Provisioner::http() {
+    return state_->context.http();
+}
 
 std::filesystem::path Provisioner::python() const {
     const auto& context = state_->context;
@@ -111,17 +116,19 @@ plan::Plan Provisioner::make_plan(std::stop_token stop) {
     return plan::build_plan(context.pod, context.places.root, resolve_models(context, stop));
 }
 
-std::vector<plan::Assessment> Provisioner::assess(const plan::Plan& plan, Sizes sizes, std::stop_token stop) {
+std::vector<plan::Assessment> Provisioner::assess(const plan::Plan& plan, Sizes sizes,
+                                                  std::stop_token stop) {
     auto& context = state_->context;
     std::vector<plan::Assessment> assessments;
     for (const auto& step : plan.steps) {
         const Task task{step, context.journal.find(step.id), context, stop};
         Look found = look_at(task);
         const auto* model = std::get_if<plan::FetchModel>(&step.action);
-        const bool ask = sizes == Sizes::ask && model && found.change != plan::Change::keep && !found.download &&
-                         model->resolved && !context.options.offline;
+        const bool ask = sizes == Sizes::ask && model && found.change != plan::Change::keep &&
+                         !found.download && model->resolved && !context.options.offline;
         if (ask) {
-            const auto size = fetch::probe_size(model->resolved->url, context.http(), context.mirrors, stop);
+            const auto size =
+                fetch::probe_size(model->resolved->url, context.http(), context.mirrors, stop);
             if (size) found.download = Bytes{*size};
         }
         if (!found.notice.empty()) task.notice(found.notice);
@@ -145,7 +152,8 @@ Provisioned Provisioner::provision(const plan::Plan& plan, std::stop_token stop)
     Provisioned result{.failure = {}, .failed = {}, .downloaded_bytes = context.downloaded_bytes};
     for (const auto& step : plan.steps) {
         const auto end = ends.find(step.id);
-        if (end == ends.end() || end->second.state != StepEnd::State::failed || step.optional) continue;
+        if (end == ends.end() || end->second.state != StepEnd::State::failed || step.optional)
+            continue;
         result.failed.push_back(step.id);
         if (!result.failure) result.failure = end->second.failure;
     }

@@ -1,17 +1,20 @@
 #pragma once
 
-#include <stop_token>
-
 #include "context.hpp"
+
+#include <stop_token>
 
 namespace podctl::run {
 
-// What a hub said of a source, kept in the journal: names, ids and digests that pin it until --update.
-std::optional<fetch::ResolvedFile> known_resolution(const fetch::Source& source, const Journal& journal);
-void keep_resolution(const fetch::Source& source, const fetch::ResolvedFile& file, Journal& journal);
+// What a hub said of a source, kept in the journal: names, ids and digests that pin it until
+// --update.
+std::optional<fetch::ResolvedFile> known_resolution(const fetch::Source& source,
+                                                    const Journal& journal);
+void keep_resolution(const fetch::Source& source, const fetch::ResolvedFile& file,
+                     Journal& journal);
 
-// What is known of every model's source of the template, by Source::text. Hubs are asked for the rest, all
-// at once and without patience: what cannot be had is left out, and the step asks again.
+// What is known of every model's source of the template, by Source::text. Hubs are asked for the
+// rest, all at once and without patience: what cannot be had is left out, and the step asks again.
 plan::Resolutions resolve_models(Context& context, std::stop_token stop);
 
 }  // namespace podctl::run

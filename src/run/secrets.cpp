@@ -1,14 +1,14 @@
 #include "podctl/run/secrets.hpp"
 
-#include <fmt/format.h>
-
-#include <array>
-#include <cstdlib>
-
 #include "podctl/base/error.hpp"
 #include "podctl/base/file.hpp"
 #include "podctl/base/names.hpp"
 #include "podctl/fetch/source.hpp"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <cstdlib>
 
 namespace podctl::run {
 namespace {
@@ -23,7 +23,8 @@ std::string read_secret_file(const std::string& name, const std::string& path) {
 }
 
 std::string value_of(const std::string& name) {
-    if (const char* value = std::getenv(name.c_str()); value && *value) return std::string{trim(value)};
+    if (const char* value = std::getenv(name.c_str()); value && *value)
+        return std::string{trim(value)};
     if (const char* path = std::getenv((name + "_FILE").c_str()); path && *path) {
         return read_secret_file(name, path);
     }
@@ -54,13 +55,18 @@ Secrets read_secrets(const tmpl::Template& pod) {
 
 Redactor redactor_of(const Secrets& secrets) {
     std::vector<Secret> values;
-    for (const auto& [name, value] : secrets.values) values.push_back(value);
-    for (const auto& credential : secrets.in_sources) values.push_back(credential.token);
+    for (const auto& [name, value] : secrets.values)
+        values.push_back(value);
+    for (const auto& credential : secrets.in_sources)
+        values.push_back(credential.token);
     return Redactor{values};
 }
 
 std::vector<fetch::Credential> credentials_of(const Secrets& secrets, const Mirrors& mirrors) {
-    struct Hub { const char* secret; const char* prefix; };
+    struct Hub {
+        const char* secret;
+        const char* prefix;
+    };
     static constexpr std::array hubs{Hub{"CIVITAI_API_KEY", "https://civitai.com/"},
                                      Hub{"CIVITAI_API_KEY", "https://civitai.red/"},
                                      Hub{"HF_TOKEN", "https://huggingface.co/"}};

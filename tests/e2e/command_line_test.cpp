@@ -1,8 +1,9 @@
-#include <gmock/gmock.h>
-
 #include "podctl/base/file.hpp"
 #include "podctl/base/process.hpp"
+
 #include "support/temp_dir.hpp"
+
+#include <gmock/gmock.h>
 
 namespace podctl::e2e {
 namespace {
@@ -10,13 +11,15 @@ namespace {
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-Captured podctl(std::vector<std::string> arguments, const std::map<std::string, std::string>& environment = {}) {
+Captured podctl(std::vector<std::string> arguments,
+                const std::map<std::string, std::string>& environment = {}) {
     arguments.insert(arguments.begin(), PODCTL_BINARY);
     return run_captured({.argv = std::move(arguments), .environment = environment}, {});
 }
 
 TEST(CommandLine, HelpOfEveryCommandHasAnExample) {
-    for (const char* command : {"up", "plan", "validate", "config", "schema", "init", "templates"}) {
+    for (const char* command :
+         {"up", "plan", "validate", "config", "schema", "init", "templates"}) {
         const auto help = podctl({command, "--help"});
         EXPECT_EQ(help.status.code, 0);
         EXPECT_THAT(help.output, HasSubstr(std::string{"podctl "} + command)) << command;
@@ -46,9 +49,10 @@ TEST(CommandLine, EveryTemplateOfTheGalleryIsValid) {
 
 TEST(CommandLine, AllThatIsWrongWithATemplateIsToldAtOnceWithItsPlace) {
     const test::TempDir dir;
-    write_file_atomically(dir / "pod.yaml",
-                          "apiVersion: podctl/v1\nname: pod\ncomfyui: {prot: 9000}\n"
-                          "models: [{source: \"nonsense nonsense\", to: vae}]\npython: {torch: cu999x}\n");
+    write_file_atomically(
+        dir / "pod.yaml",
+        "apiVersion: podctl/v1\nname: pod\ncomfyui: {prot: 9000}\n"
+        "models: [{source: \"nonsense nonsense\", to: vae}]\npython: {torch: cu999x}\n");
     const auto checked = podctl({"validate", (dir / "pod.yaml").string()});
     EXPECT_EQ(checked.status.code, 2);
     EXPECT_THAT(checked.output, HasSubstr("pod.yaml:3:"));
@@ -73,13 +77,16 @@ TEST(CommandLine, ATemplateThatIsNotThereIsNamed) {
 
 TEST(CommandLine, TheSchemaInTheTreeIsTheBinarys) {
     const auto schema = podctl({"schema"});
-    EXPECT_EQ(schema.output, read_file(std::string{PODCTL_SOURCE_DIR} + "/templates/podctl.schema.json"));
+    EXPECT_EQ(schema.output,
+              read_file(std::string{PODCTL_SOURCE_DIR} + "/templates/podctl.schema.json"));
 }
 
 TEST(CommandLine, ConfigPrintsTheEffectiveTemplate) {
     const test::TempDir dir;
-    write_file_atomically(dir / "pod.yaml", "apiVersion: podctl/v1\nname: pod\ncomfyui: {port: \"${PORT}\"}\n");
-    const auto printed = podctl({"config", (dir / "pod.yaml").string(), "--set", "comfyui.cors=*"}, {{"PORT", "9123"}});
+    write_file_atomically(dir / "pod.yaml",
+                          "apiVersion: podctl/v1\nname: pod\ncomfyui: {port: \"${PORT}\"}\n");
+    const auto printed = podctl({"config", (dir / "pod.yaml").string(), "--set", "comfyui.cors=*"},
+                                {{"PORT", "9123"}});
     EXPECT_EQ(printed.status.code, 0) << printed.output;
     EXPECT_THAT(printed.output, HasSubstr("9123"));
     EXPECT_THAT(printed.output, HasSubstr("cors"));

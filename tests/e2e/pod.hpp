@@ -9,6 +9,7 @@
 #include "support/temp_dir.hpp"
 
 #include <gmock/gmock.h>
+#include <nlohmann/json.hpp>
 #include <poll.h>
 #include <unistd.h>
 
@@ -16,7 +17,6 @@
 #include <filesystem>
 #include <functional>
 #include <map>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <vector>
@@ -39,7 +39,8 @@ struct Finished {
     }
     std::vector<std::string> steps(const std::string& event) const {
         std::vector<std::string> found;
-        for (const auto& it : of(event)) found.push_back(it.value("step", ""));
+        for (const auto& it : of(event))
+            found.push_back(it.value("step", ""));
         return found;
     }
 };
@@ -73,7 +74,8 @@ private:
     bool read_more() {
         pollfd ready{child_.output_fd(), POLLIN, 0};
         // Generous: the machine may be busy with other tests.
-        if (::poll(&ready, 1, 120'000) <= 0) throw std::runtime_error("no output for two minutes:\n" + output_);
+        if (::poll(&ready, 1, 120'000) <= 0)
+            throw std::runtime_error("no output for two minutes:\n" + output_);
         char block[65536];
         const auto size = ::read(child_.output_fd(), block, sizeof block);
         if (size <= 0) return false;
@@ -92,24 +94,27 @@ private:
     }};
 };
 
-// A pod in small: a ComfyUI that is the quickstart's stand-in, packs, a hub, and a root to bring them to.
+// A pod in small: a ComfyUI that is the quickstart's stand-in, packs, a hub, and a root to bring
+// them to.
 class PodTest : public testing::Test {
 protected:
     PodTest() {
         publish_comfyui();
         publish_pack("pack", "NODE_CLASS_MAPPINGS = {'PackNode': type('PackNode', (), {})}\n");
-        hub.add(test::CivitaiVersion{.id = 11,
-                                     .model_id = 1,
-                                     .model_name = "Tiny: Model",
-                                     .model_type = "Checkpoint",
-                                     .files = {{.id = 111, .name = "tiny.safetensors", .bytes = model_bytes}}});
+        hub.add(test::CivitaiVersion{
+            .id = 11,
+            .model_id = 1,
+            .model_name = "Tiny: Model",
+            .model_type = "Checkpoint",
+            .files = {{.id = 111, .name = "tiny.safetensors", .bytes = model_bytes}}});
         write_template("");
     }
 
     void publish_comfyui() {
         const test::GitRepository work{dir / "work/ComfyUI"};
-        std::filesystem::copy(std::filesystem::path{PODCTL_SOURCE_DIR} / "templates/quickstart/comfyui", work.path(),
-                              std::filesystem::copy_options::recursive);
+        std::filesystem::copy(
+            std::filesystem::path{PODCTL_SOURCE_DIR} / "templates/quickstart/comfyui", work.path(),
+            std::filesystem::copy_options::recursive);
         test::GitRepository{work}.commit();
         work.publish(dir / "git/ComfyUI.git");
     }
@@ -118,7 +123,8 @@ protected:
                       const std::map<std::string, std::string>& files = {}) {
         test::GitRepository work{dir / "work" / name};
         work.write("__init__.py", init);
-        for (const auto& [file, content] : files) work.write(file, content);
+        for (const auto& [file, content] : files)
+            work.write(file, content);
         work.commit();
         work.publish(dir / "git" / (name + ".git"));
     }
@@ -143,15 +149,21 @@ models:
     Command command(std::vector<std::string> arguments) const {
         Command made{.argv = {PODCTL_BINARY}};
         made.argv.insert(made.argv.end(), arguments.begin(), arguments.end());
-        made.environment = {{"CIVITAI_API_KEY", test::Hub::civitai_key}, {"UV_CACHE_DIR", shared_cache().string()}};
+        made.environment = {{"CIVITAI_API_KEY", test::Hub::civitai_key},
+                            {"UV_CACHE_DIR", shared_cache().string()}};
         made.working_directory = dir.path();
         return made;
     }
     // `name` with the template, the root and the mirrors; --output json.
-    std::vector<std::string> with_template(const std::string& name, std::vector<std::string> more = {}) const {
-        std::vector<std::string> arguments{name, "pod.yaml", "--root", root().string(), "--output", "json",
-                                           "--mirror", "https://github.com/comfyanonymous/=" + git_server.prefix()};
-        for (const auto& [from, to] : hub.mirrors()) arguments.insert(arguments.end(), {"--mirror", from + "=" + to});
+    std::vector<std::string> with_template(const std::string& name,
+                                           std::vector<std::string> more = {}) const {
+        std::vector<std::string> arguments{
+            name,       "pod.yaml",
+            "--root",   root().string(),
+            "--output", "json",
+            "--mirror", "https://github.com/comfyanonymous/=" + git_server.prefix()};
+        for (const auto& [from, to] : hub.mirrors())
+            arguments.insert(arguments.end(), {"--mirror", from + "=" + to});
         arguments.insert(arguments.end(), more.begin(), more.end());
         return arguments;
     }
@@ -172,12 +184,14 @@ models:
         return root() / "ComfyUI/models/checkpoints/Tiny, Model/tiny-mid_1-vid_11.safetensors";
     }
     std::size_t requests() const {
-        return git_server.http().requests().size() + hub.civitai().requests().size() + hub.store().requests().size();
+        return git_server.http().requests().size() + hub.civitai().requests().size() +
+               hub.store().requests().size();
     }
 
     // A port that nobody listens on now.
     static std::uint16_t port() {
-        static const std::uint16_t found = test::HttpServer{[](const auto&) { return test::Response{}; }}.port();
+        static const std::uint16_t found =
+            test::HttpServer{[](const auto&) { return test::Response{}; }}.port();
         return found;
     }
     // Packages are fetched once for all tests.

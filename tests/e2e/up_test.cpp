@@ -16,7 +16,9 @@ using ::testing::UnorderedElementsAre;
 
 class Up : public PodTest {};
 
-std::string url(const json& ready) { return ready.value("url", ""); }
+std::string url(const json& ready) {
+    return ready.value("url", "");
+}
 
 TEST_F(Up, BringsThePodUpAndEndsItOnSigterm) {
     auto pod = start("up");
@@ -67,7 +69,8 @@ TEST_F(Up, AFailedStepFailsTheRunAndOnlyWhatNeedsIt) {
 
 TEST_F(Up, AnOptionalModelThatCannotBeHadIsAWarning) {
     write_template("");
-    const auto end = provision({"--set", "models.1={source: 'civitai:1@99', to: loras, optional: true}"});
+    const auto end =
+        provision({"--set", "models.1={source: 'civitai:1@99', to: loras, optional: true}"});
     EXPECT_EQ(end.status.code, 0) << end.output;
     ASSERT_THAT(end.of("step.failed"), ::testing::SizeIs(1));
     EXPECT_TRUE(end.of("step.failed").at(0).value("optional", false));
@@ -105,12 +108,13 @@ TEST_F(Up, WithJsonOutputStdoutIsJsonLinesOnly) {
     auto made = command({});
     made.argv = shell;
     std::size_t lines = 0;
-    const auto status = run_command(made, {}, {.on_line = [&](std::string_view text) {
-                                        ++lines;
-                                        const json event = json::parse(text, nullptr, false);
-                                        EXPECT_TRUE(event.is_object() && event.contains("time") && event.contains("event"))
-                                            << text;
-                                    }});
+    const auto status = run_command(
+        made, {}, {.on_line = [&](std::string_view text) {
+            ++lines;
+            const json event = json::parse(text, nullptr, false);
+            EXPECT_TRUE(event.is_object() && event.contains("time") && event.contains("event"))
+                << text;
+        }});
     EXPECT_TRUE(status.ok());
     EXPECT_GT(lines, 5u);
 }
@@ -121,12 +125,14 @@ TEST_F(Up, AModelThatAUserReplacedIsKeptAndToldUntilForce) {
     const auto kept = provision();
     EXPECT_TRUE(kept.status.ok()) << kept.output;
     EXPECT_EQ(read_file(model()), "mine");
-    EXPECT_THAT(kept.of("notice"), Contains(::testing::ResultOf([](const json& it) { return it.value("message", ""); },
-                                                                HasSubstr("changed by hand"))));
+    EXPECT_THAT(kept.of("notice"),
+                Contains(::testing::ResultOf([](const json& it) { return it.value("message", ""); },
+                                             HasSubstr("changed by hand"))));
     EXPECT_TRUE(provision({"--force"}).status.ok());
     EXPECT_EQ(read_file(model()), model_bytes);
     bool saved = false;
-    for (const auto& entry : std::filesystem::recursive_directory_iterator{root() / ".podctl/replaced"}) {
+    for (const auto& entry :
+         std::filesystem::recursive_directory_iterator{root() / ".podctl/replaced"}) {
         saved |= entry.is_regular_file() && read_file(entry.path()) == "mine";
     }
     EXPECT_TRUE(saved);
@@ -184,15 +190,19 @@ TEST_F(Up, APackThatCannotBeImportedIsNamedWithItsReason) {
 }
 
 TEST_F(Up, AnInstallScriptRunsInItsPackAndItsFailureIsSeen) {
-    publish_pack("good", "NODE_CLASS_MAPPINGS = {}\n", {{"install.py", "open('installed', 'w').write('yes')\n"}});
-    publish_pack("bad", "NODE_CLASS_MAPPINGS = {}\n", {{"install.py", "raise SystemExit('no disk for me')\n"}});
+    publish_pack("good", "NODE_CLASS_MAPPINGS = {}\n",
+                 {{"install.py", "open('installed', 'w').write('yes')\n"}});
+    publish_pack("bad", "NODE_CLASS_MAPPINGS = {}\n",
+                 {{"install.py", "raise SystemExit('no disk for me')\n"}});
     write_template(
-        "custom_nodes: [https://github.com/comfyanonymous/good.git, https://github.com/comfyanonymous/bad.git]\n");
+        "custom_nodes: [https://github.com/comfyanonymous/good.git, "
+        "https://github.com/comfyanonymous/bad.git]\n");
     const auto end = provision();
     EXPECT_EQ(end.status.code, 4);
     EXPECT_EQ(read_file(root() / "ComfyUI/custom_nodes/good/installed"), "yes");
     EXPECT_THAT(end.steps("step.failed"), ElementsAre("node:bad.install"));
-    EXPECT_THAT(end.of("step.failed").at(0)["error"].value("message", ""), HasSubstr("no disk for me"));
+    EXPECT_THAT(end.of("step.failed").at(0)["error"].value("message", ""),
+                HasSubstr("no disk for me"));
 }
 
 TEST_F(Up, AComfyUiThatDoesNotStartEndsTheRunWith5) {
@@ -200,7 +210,8 @@ TEST_F(Up, AComfyUiThatDoesNotStartEndsTheRunWith5) {
     auto arguments = std::vector<std::string>{"--set", "comfyui.args=[--no-such-flag]"};
     const auto end = run("up", arguments);
     EXPECT_EQ(end.status.code, 5) << end.output;
-    EXPECT_THAT(end.of("step.failed").at(0)["error"].value("message", ""), HasSubstr("no-such-flag"));
+    EXPECT_THAT(end.of("step.failed").at(0)["error"].value("message", ""),
+                HasSubstr("no-such-flag"));
 }
 
 TEST_F(Up, APortThatIsTakenIsFoundBeforeAnythingIsDone) {
@@ -235,6 +246,19 @@ TEST_F(Up, ABranchMovesOnlyWithUpdate) {
     const auto end = provision({"--update"});
     ASSERT_TRUE(end.status.ok()) << end.output;
     EXPECT_THAT(read_file(init), HasSubstr("Newer"));
+}
+
+TEST_F(Up, WhatAKilledPodctlLeftRunningIsEndedBeforeTheNextLaunch) {
+    auto killed = start("up");
+    const auto first = killed.wait_for("service.ready");
+    ASSERT_TRUE(first);
+    killed.signal(SIGKILL);
+    auto pod = start("up");
+    EXPECT_TRUE(pod.wait_for("service.ready"));
+    pod.signal(SIGTERM);
+    EXPECT_EQ(pod.finish().status.code, 128 + SIGTERM);
+    killed.finish();
+    EXPECT_THROW(fetch::HttpClient{}.send({.url = url(*first) + "/system_stats"}), Error);
 }
 
 // Every instant that an event marks is one at which the machine may go down.

@@ -8,8 +8,8 @@
 #include <string>
 #include <vector>
 
-// The house's rule (docs/architecture.md): a room includes only the rooms below it. CMake's podctl_room()
-// links by the same table; this test sees also what a header would let slip in.
+// The house's rule (docs/architecture.md): a room includes only the rooms below it. CMake's
+// podctl_room() links by the same table; this test sees also what a header would let slip in.
 namespace {
 
 namespace fs = std::filesystem;
@@ -25,7 +25,8 @@ const std::map<std::string, std::set<std::string>> allowed = {
     {"plan", {"base", "template", "machine", "fetch", "git", "python", "comfy"}},
     {"run", {"base", "template", "machine", "fetch", "git", "python", "comfy", "plan"}},
     {"serve", {"base", "template", "machine", "fetch", "git", "python", "comfy", "plan", "run"}},
-    {"cli", {"base", "template", "machine", "fetch", "git", "python", "comfy", "plan", "run", "serve"}},
+    {"cli",
+     {"base", "template", "machine", "fetch", "git", "python", "comfy", "plan", "run", "serve"}},
 };
 
 struct Include {
@@ -71,8 +72,8 @@ TEST(House, RoomsIncludeOnlyTheRoomsBelowThem) {
 TEST(House, PublicHeadersShowNoThirdPartyType) {
     for (const auto& include : includes_below(source / "include")) {
         const bool own = include.text.starts_with("\"podctl/");
-        const bool standard = include.text.find('/') == std::string::npos && !include.text.ends_with(".h>") &&
-                              !include.text.ends_with(".hpp>");
+        const bool standard = include.text.find('/') == std::string::npos &&
+                              !include.text.ends_with(".h>") && !include.text.ends_with(".hpp>");
         EXPECT_TRUE(own || standard || include.text == "<sys/types.h>")
             << include.file << " includes " << include.text;
     }
@@ -82,8 +83,10 @@ TEST(House, NoRoomReachesIntoAnothersInside) {
     for (const auto& [room, below] : allowed) {
         for (const auto& include : includes_below(source / "src" / room)) {
             for (const auto& [other, ignored] : allowed) {
-                EXPECT_EQ(include.text.find("/src/" + other + "/"), std::string::npos) << include.file;
-                EXPECT_EQ(include.text.find("../" + other + "/"), std::string::npos) << include.file;
+                EXPECT_EQ(include.text.find("/src/" + other + "/"), std::string::npos)
+                    << include.file;
+                EXPECT_EQ(include.text.find("../" + other + "/"), std::string::npos)
+                    << include.file;
             }
         }
     }
@@ -91,7 +94,8 @@ TEST(House, NoRoomReachesIntoAnothersInside) {
 
 TEST(House, EveryFolderOfSourcesIsARoom) {
     for (const auto& entry : fs::directory_iterator{source / "src"}) {
-        if (entry.is_directory()) EXPECT_TRUE(allowed.contains(entry.path().filename())) << entry.path();
+        if (entry.is_directory())
+            EXPECT_TRUE(allowed.contains(entry.path().filename())) << entry.path();
     }
 }
 

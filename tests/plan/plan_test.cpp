@@ -1,9 +1,9 @@
 #include "podctl/plan/plan.hpp"
 
-#include <gmock/gmock.h>
-
 #include "podctl/base/error.hpp"
 #include "podctl/template/load.hpp"
+
+#include <gmock/gmock.h>
 
 namespace podctl::plan {
 namespace {
@@ -27,7 +27,8 @@ Plan plan_of(const std::string& text, const Resolutions& resolutions = {}) {
 
 std::vector<std::string> ids(const Plan& plan) {
     std::vector<std::string> all;
-    for (const auto& step : plan.steps) all.push_back(step.id);
+    for (const auto& step : plan.steps)
+        all.push_back(step.id);
     return all;
 }
 
@@ -56,10 +57,10 @@ services:
 TEST(Plan, HasTheStepsOfTheContract) {
     EXPECT_THAT(ids(plan_of(seed)),
                 ::testing::UnorderedElementsAre(
-                    "preflight", "system.packages", "repo:seed", "comfyui.clone", "node:pack", "node:extension",
-                    "node:some-pack", "model:checkpoints/m.safetensors", "python.venv", "python.resolve",
-                    "python.install", "node:pack.install", "node:extension.install", "node:some-pack.install",
-                    "service:app.environment"));
+                    "preflight", "system.packages", "repo:seed", "comfyui.clone", "node:pack",
+                    "node:extension", "node:some-pack", "model:checkpoints/m.safetensors",
+                    "python.venv", "python.resolve", "python.install", "node:pack.install",
+                    "node:extension.install", "node:some-pack.install", "service:app.environment"));
 }
 
 TEST(Plan, WhatLiesInACheckoutWaitsForIt) {
@@ -80,14 +81,16 @@ TEST(Plan, DownloadsAndTheEnvironmentWaitForNoClone) {
 TEST(Plan, EveryStepStandsBehindWhatItNeeds) {
     const Plan plan = plan_of(seed);
     for (const auto& step : plan.steps) {
-        for (const auto& need : step.needs) EXPECT_LT(position(plan, need), position(plan, step.id)) << step.id;
+        for (const auto& need : step.needs)
+            EXPECT_LT(position(plan, need), position(plan, step.id)) << step.id;
     }
 }
 
 TEST(Plan, OnlyOneStepWritesAnEnvironmentAtATime) {
     const Plan plan = plan_of(seed);
     EXPECT_EQ(plan.find("python.install")->exclusive, plan.find("node:pack.install")->exclusive);
-    EXPECT_NE(plan.find("python.install")->exclusive, plan.find("service:app.environment")->exclusive);
+    EXPECT_NE(plan.find("python.install")->exclusive,
+              plan.find("service:app.environment")->exclusive);
 }
 
 TEST(Plan, AServicesPodHasNoComfyUi) {
@@ -96,20 +99,26 @@ TEST(Plan, AServicesPodHasNoComfyUi) {
 }
 
 TEST(Plan, AFingerprintChangesWithWhatIsAskedFor) {
-    const std::string pack = "comfyui: {}\ncustom_nodes: [{git: \"https://github.com/a/pack.git\", ref: \"1\"}]\n";
+    const std::string pack =
+        "comfyui: {}\ncustom_nodes: [{git: \"https://github.com/a/pack.git\", ref: \"1\"}]\n";
     std::string other = pack;
     other.replace(other.find("\"1\""), 3, "\"2\"");
-    EXPECT_EQ(plan_of(pack).find("node:pack")->fingerprint, plan_of(pack).find("node:pack")->fingerprint);
-    EXPECT_NE(plan_of(pack).find("node:pack")->fingerprint, plan_of(other).find("node:pack")->fingerprint);
-    EXPECT_EQ(plan_of(pack).find("comfyui.clone")->fingerprint, plan_of(other).find("comfyui.clone")->fingerprint);
+    EXPECT_EQ(plan_of(pack).find("node:pack")->fingerprint,
+              plan_of(pack).find("node:pack")->fingerprint);
+    EXPECT_NE(plan_of(pack).find("node:pack")->fingerprint,
+              plan_of(other).find("node:pack")->fingerprint);
+    EXPECT_EQ(plan_of(pack).find("comfyui.clone")->fingerprint,
+              plan_of(other).find("comfyui.clone")->fingerprint);
 }
 
 TEST(Plan, RefusesTwoModelsThatTheHubsGiveOneName) {
     const std::string text =
-        "comfyui: {}\nmodels: [{source: \"civitai:1@11\", to: loras}, {source: \"civitai:2@22\", to: loras}]\n";
+        "comfyui: {}\nmodels: [{source: \"civitai:1@11\", to: loras}, {source: \"civitai:2@22\", "
+        "to: loras}]\n";
     Resolutions resolutions;
     for (const auto* source : {"civitai:1@11", "civitai:2@22"}) {
-        resolutions[fetch::parse_source(source).text] = {.url = source, .name = "same.safetensors", .type = "LORA"};
+        resolutions[fetch::parse_source(source).text] = {
+            .url = source, .name = "same.safetensors", .type = "LORA"};
     }
     try {
         plan_of(text, resolutions);
@@ -155,9 +164,10 @@ TEST(Plan, OnlyNamesTheStepThatWasPerhapsMeant) {
 }
 
 TEST(Plan, TheBillCountsWhatIsToBeFetched) {
-    const Plan plan = plan_of("comfyui: {}\nmodels: [{source: \"https://example.com/a.safetensors\", to: vae}, "
-                              "{source: \"https://example.com/b.zip\", to: vae, unpack: true}, "
-                              "{source: \"https://example.com/c.safetensors\", to: vae}]\n");
+    const Plan plan = plan_of(
+        "comfyui: {}\nmodels: [{source: \"https://example.com/a.safetensors\", to: vae}, "
+        "{source: \"https://example.com/b.zip\", to: vae, unpack: true}, "
+        "{source: \"https://example.com/c.safetensors\", to: vae}]\n");
     const std::vector<Assessment> assessments{
         {"model:vae/a.safetensors", Change::create, "", Bytes{100}},
         {"model:vae", Change::create, "", Bytes{10}},

@@ -12,7 +12,8 @@ namespace {
 using ::testing::ElementsAre;
 
 plan::Step step(std::string id, std::vector<std::string> needs = {}) {
-    plan::Step made{.id = std::move(id), .action = plan::SystemPackages{}, .needs = std::move(needs)};
+    plan::Step made{
+        .id = std::move(id), .action = plan::SystemPackages{}, .needs = std::move(needs)};
     return made;
 }
 
@@ -70,7 +71,8 @@ private:
 
 TEST(Executor, RunsAStepOnceAllThatItNeedsIsDone) {
     FakeRunner runner;
-    execute({.places = {}, .steps = {step("a"), step("b", {"a"}), step("c", {"b"})}}, runner, 4, {});
+    execute({.places = {}, .steps = {step("a"), step("b", {"a"}), step("c", {"b"})}}, runner, 4,
+            {});
     EXPECT_THAT(runner.ran, ElementsAre("a", "b", "c"));
 }
 
@@ -93,7 +95,8 @@ TEST(Executor, KeepsToTheNumberOfJobs) {
 TEST(Executor, RunsNoTwoStepsOfOneEnvironmentAtOnce) {
     FakeRunner runner;
     plan::Plan plan{.places = {}, .steps = {step("a"), step("b"), step("c")}};
-    for (auto& it : plan.steps) it.exclusive = "venv";
+    for (auto& it : plan.steps)
+        it.exclusive = "venv";
     execute(plan, runner, 4, {});
     EXPECT_EQ(runner.most_at_once, 1);
     EXPECT_EQ(runner.ran.size(), 3u);
@@ -103,8 +106,9 @@ TEST(Executor, AFailureStopsOnlyWhatNeedsTheStep) {
     FakeRunner runner{[](const plan::Step& it, const auto&, auto) {
         return it.id == "a" ? StepEnd{StepEnd::State::failed, ErrorKind::network} : StepEnd{};
     }};
-    const auto ends = execute(
-        {.places = {}, .steps = {step("a"), step("b", {"a"}), step("c", {"b"}), step("d")}}, runner, 1, {});
+    const auto ends =
+        execute({.places = {}, .steps = {step("a"), step("b", {"a"}), step("c", {"b"}), step("d")}},
+                runner, 1, {});
     EXPECT_THAT(runner.ran, ElementsAre("a", "d"));
     EXPECT_THAT(runner.left_out, ElementsAre("b because of a", "c because of b"));
     EXPECT_EQ(ends.at("a").failure, ErrorKind::network);
@@ -131,8 +135,9 @@ TEST(Executor, ADownloadLearnsThatItsPlaceWillNeverBeThere) {
         if (it.id == "model") placed = wait_for("clone");
         return StepEnd{};
     }};
-    execute({.places = {}, .steps = {step("first"), step("clone", {"first"}), download("model", "clone")}}, runner,
-            2, {});
+    execute({.places = {},
+             .steps = {step("first"), step("clone", {"first"}), download("model", "clone")}},
+            runner, 2, {});
     EXPECT_FALSE(placed);
 }
 
@@ -144,9 +149,10 @@ TEST(Executor, AStopStartsNothingMore) {
         if (it.id == "first") stop.request_stop();
         return StepEnd{};
     }};
-    const auto ends = execute(
-        {.places = {}, .steps = {download("model", "clone"), step("first"), step("clone", {"first"})}}, runner, 1,
-        stop.get_token());
+    const auto ends =
+        execute({.places = {},
+                 .steps = {download("model", "clone"), step("first"), step("clone", {"first"})}},
+                runner, 1, stop.get_token());
     EXPECT_FALSE(ends.contains("clone"));
     EXPECT_FALSE(placed);
 }

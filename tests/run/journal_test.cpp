@@ -1,16 +1,19 @@
 #include "podctl/run/journal.hpp"
 
+#include "podctl/base/file.hpp"
+
+#include "support/temp_dir.hpp"
+
 #include <gmock/gmock.h>
 
 #include <fstream>
 
-#include "podctl/base/file.hpp"
-#include "support/temp_dir.hpp"
-
 namespace podctl::run {
 namespace {
 
-Record record(const std::string& fingerprint) { return {.fingerprint = fingerprint, .facts = {{"commit", "abc"}}}; }
+Record record(const std::string& fingerprint) {
+    return {.fingerprint = fingerprint, .facts = {{"commit", "abc"}}};
+}
 
 TEST(Journal, RemembersTheLastRecordOfAnId) {
     const test::TempDir dir;
@@ -57,7 +60,8 @@ TEST(Journal, GivesTheOldOrTheNewRecordWhereverTheLastWriteWasCut) {
 TEST(Journal, PassesOverLinesThatItCannotRead) {
     const test::TempDir dir;
     { Journal{dir / "j"}.put("a", record("1")); }
-    std::ofstream{dir / "j", std::ios::app} << "[1,2]\n{\"id\":5}\nnonsense\n{\"id\":\"c\",\"fingerprint\":7}\n";
+    std::ofstream{dir / "j", std::ios::app}
+        << "[1,2]\n{\"id\":5}\nnonsense\n{\"id\":\"c\",\"fingerprint\":7}\n";
     Journal journal{dir / "j"};
     EXPECT_EQ(journal.find("a"), record("1"));
     EXPECT_EQ(journal.find("c"), std::nullopt);
@@ -66,7 +70,8 @@ TEST(Journal, PassesOverLinesThatItCannotRead) {
 TEST(Journal, IsWrittenAnewWhenMostOfItIsOutOfDate) {
     const test::TempDir dir;
     Journal journal{dir / "j"};
-    for (int i = 0; i < 1000; ++i) journal.put("a", record(std::to_string(i)));
+    for (int i = 0; i < 1000; ++i)
+        journal.put("a", record(std::to_string(i)));
     EXPECT_LT(file_stamp(dir / "j")->size, 64u << 10);
     EXPECT_EQ(Journal{dir / "j"}.find("a"), record("999"));
 }

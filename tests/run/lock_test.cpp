@@ -1,10 +1,11 @@
 #include "podctl/run/lock.hpp"
 
+#include "podctl/base/error.hpp"
+
+#include "support/temp_dir.hpp"
+
 #include <gmock/gmock.h>
 #include <unistd.h>
-
-#include "podctl/base/error.hpp"
-#include "support/temp_dir.hpp"
 
 namespace podctl::run {
 namespace {

@@ -19,7 +19,7 @@ struct Request {
     std::string path;    // percent-decoded, without the query
     std::string query;
     std::vector<std::pair<std::string, std::string>> headers;  // names in lower case
-    std::string body;    // Content-Length and chunked bodies are both read
+    std::string body;  // Content-Length and chunked bodies are both read
 
     std::optional<std::string> header(std::string_view name) const;
 };
@@ -30,14 +30,16 @@ struct Response {
     std::vector<std::pair<std::string, std::string>> headers = {};
     std::string body = {};
     // Faults.
-    std::optional<std::size_t> cut_after = {};       // close the connection after so many body bytes
-    std::optional<std::size_t> stall_after = {};     // send so many body bytes, then nothing until the server stops
-    std::optional<std::uint64_t> content_length = {};  // the length to claim in place of the true one
+    std::optional<std::size_t> cut_after = {};  // close the connection after so many body bytes
+    std::optional<std::size_t> stall_after =
+        {};  // send so many body bytes, then nothing until the server stops
+    std::optional<std::uint64_t> content_length =
+        {};  // the length to claim in place of the true one
     std::optional<std::size_t> bytes_per_second = {};  // a slow body
 };
 
-// A small real HTTP/1.1 server on 127.0.0.1 (or [::1]) with keep-alive, a thread per connection. The
-// handler is called by several threads at once. Stops, and joins, in the destructor.
+// A small real HTTP/1.1 server on 127.0.0.1 (or [::1]) with keep-alive, a thread per connection.
+// The handler is called by several threads at once. Stops, and joins, in the destructor.
 class HttpServer {
 public:
     using Handler = std::function<Response(const Request&)>;
@@ -49,16 +51,18 @@ public:
     std::uint16_t port() const;
     // "http://127.0.0.1:PORT" + path.
     std::string url(std::string_view path = "") const;
-    std::vector<Request> requests() const;    // all so far
-    std::uint64_t body_bytes_sent() const;    // of answers
+    std::vector<Request> requests() const;  // all so far
+    std::uint64_t body_bytes_sent() const;  // of answers
 
 private:
     struct State;
     std::unique_ptr<State> state_;
 };
 
-// A file served as a good server does: ETag, Last-Modified, Accept-Ranges, Range and If-Range, HEAD.
-Response serve_bytes(const Request& request, const std::string& bytes, const std::string& etag = "\"1\"");
+// A file served as a good server does: ETag, Last-Modified, Accept-Ranges, Range and If-Range,
+// HEAD.
+Response serve_bytes(const Request& request, const std::string& bytes,
+                     const std::string& etag = "\"1\"");
 
 // Serves the files of a folder (with serve_bytes; a folder's index.html for "/").
 HttpServer::Handler serve_folder(const std::string& folder);

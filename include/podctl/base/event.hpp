@@ -1,26 +1,32 @@
 #pragma once
 
+#include "podctl/base/error.hpp"
+
 #include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <variant>
 
-#include "podctl/base/error.hpp"
-
 namespace podctl {
 
 // What happens in a run, as scripts see it (spec §4). `step` is the stable id of a step.
 namespace event {
-struct RunStarted { std::string template_path, root, version; };
-struct StepStarted { std::string step; };
+struct RunStarted {
+    std::string template_path, root, version;
+};
+struct StepStarted {
+    std::string step;
+};
 struct StepProgress {
     std::string step;
     std::uint64_t done = 0;
     std::optional<std::uint64_t> total = {};  // absent: not known
     std::string unit = "bytes";
 };
-struct StepSkipped { std::string step, reason; };
+struct StepSkipped {
+    std::string step, reason;
+};
 struct StepFinished {
     std::string step;
     std::chrono::milliseconds took{0};
@@ -39,21 +45,33 @@ struct StepRetrying {
     std::string reason;
 };
 // Something to be said that is no failure. `step` may be empty.
-struct Notice { std::string step, message; };
-struct ServiceStarted { std::string service; int pid = 0; };
+struct Notice {
+    std::string step, message;
+};
+struct ServiceStarted {
+    std::string service;
+    int pid = 0;
+};
 struct ServiceReady {
     std::string service, url;
     std::chrono::milliseconds took{0};
 };
-struct ServiceExited { std::string service; int code = 0, signal = 0; };
+struct ServiceExited {
+    std::string service;
+    int code = 0, signal = 0;
+};
 struct ServiceRestarting {
     std::string service;
     int attempt = 0;
     std::chrono::milliseconds wait{0};
     std::string reason;
 };
-struct ServiceOutput { std::string service, line; };
-struct NodeFailed { std::string node, reason; };
+struct ServiceOutput {
+    std::string service, line;
+};
+struct NodeFailed {
+    std::string node, reason;
+};
 struct RunFinished {
     bool ok = false;
     int exit_code = 0;

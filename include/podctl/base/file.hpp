@@ -1,16 +1,17 @@
 #pragma once
 
+#include "podctl/base/fd.hpp"
+
 #include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <string>
 #include <string_view>
 
-#include "podctl/base/fd.hpp"
-
 namespace podctl {
 
-// What stat tells about a regular file, enough to see cheaply that it is the one that was there before.
+// What stat tells about a regular file, enough to see cheaply that it is the one that was there
+// before.
 struct FileStamp {
     std::uint64_t size = 0;
     std::int64_t mtime_ns = 0;
@@ -27,7 +28,8 @@ std::string read_file(const std::filesystem::path& path);
 std::optional<std::string> read_file_if_exists(const std::filesystem::path& path);
 
 // A half-written file is worse than none, so the destructor discards; call commit().
-// Writes go to a hidden file beside the final one; commit() syncs it, renames it and syncs the folder.
+// Writes go to a hidden file beside the final one; commit() syncs it, renames it and syncs the
+// folder.
 class AtomicFile {
 public:
     // Creates the parent folders. Throws Error{io}.
@@ -68,7 +70,8 @@ void remove_tree(const std::filesystem::path& path);
 // Free bytes for an unprivileged user on the file system that holds `path` or its nearest parent.
 std::uint64_t free_space(const std::filesystem::path& path);
 
-// True when `path`, with . and .. taken out, is `folder` or lies in it. Lexical: links are not followed.
+// True when `path`, with . and .. taken out, is `folder` or lies in it. Lexical: links are not
+// followed.
 bool is_inside(const std::filesystem::path& path, const std::filesystem::path& folder);
 
 }  // namespace podctl

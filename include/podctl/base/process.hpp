@@ -1,5 +1,7 @@
 #pragma once
 
+#include "podctl/base/fd.hpp"
+
 #include <sys/types.h>
 
 #include <chrono>
@@ -12,8 +14,6 @@
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include "podctl/base/fd.hpp"
 
 namespace podctl {
 
@@ -30,15 +30,17 @@ struct ExitStatus {
 struct Command {
     std::vector<std::string> argv;                 // argv[0] is looked up in PATH
     std::filesystem::path working_directory = {};  // empty: podctl's own
-    std::map<std::string, std::string> environment = {};  // added to, and winning over, podctl's own
-    std::vector<std::string> unset = {};                   // variables that the child must not see
+    std::map<std::string, std::string> environment =
+        {};                               // added to, and winning over, podctl's own
+    std::vector<std::string> unset = {};  // variables that the child must not see
 
     // As a person would type it, quoted for a shell.
     std::string describe() const;
 };
 
-// A running child in a process group of its own, with a clean signal mask, nothing on its standard input
-// and stdout and stderr joined in one pipe. The destructor kills the group and reaps the child.
+// A running child in a process group of its own, with a clean signal mask, nothing on its standard
+// input and stdout and stderr joined in one pipe. The destructor kills the group and reaps the
+// child.
 class Child {
 public:
     Child(Child&&) noexcept;
@@ -48,8 +50,8 @@ public:
     pid_t pid() const;
     // Readable once the child has ended: a pidfd, or an eventfd where the kernel has no pidfd_open.
     int exit_fd() const;
-    // Non-blocking read end of the child's output; its end may come after the child's, when a grandchild
-    // keeps it open.
+    // Non-blocking read end of the child's output; its end may come after the child's, when a
+    // grandchild keeps it open.
     int output_fd() const;
     // The status once it has ended, and the same again later; nullopt while it runs.
     std::optional<ExitStatus> poll();
@@ -69,14 +71,17 @@ private:
 Child spawn(const Command& command);
 
 struct RunOptions {
-    std::function<void(std::string_view line)> on_line = {};  // each line of output, without its end
-    std::chrono::milliseconds grace{10'000};                  // between TERM and KILL when stopped
-    std::optional<std::chrono::milliseconds> timeout = {};    // then it is stopped: Error{command_failed}
+    std::function<void(std::string_view line)> on_line =
+        {};                                   // each line of output, without its end
+    std::chrono::milliseconds grace{10'000};  // between TERM and KILL when stopped
+    std::optional<std::chrono::milliseconds> timeout =
+        {};  // then it is stopped: Error{command_failed}
 };
 
-// Runs to the end and hands its lines over. A stop request ends the whole group (TERM, grace, KILL) and
-// throws Error{interrupted}.
-ExitStatus run_command(const Command& command, std::stop_token stop, const RunOptions& options = {});
+// Runs to the end and hands its lines over. A stop request ends the whole group (TERM, grace, KILL)
+// and throws Error{interrupted}.
+ExitStatus run_command(const Command& command, std::stop_token stop,
+                       const RunOptions& options = {});
 
 struct Captured {
     ExitStatus status;
@@ -87,8 +92,8 @@ Captured run_captured(const Command& command, std::stop_token stop, RunOptions o
 // The path of a program as the shell would find it; nullopt: not in PATH, or not executable.
 std::optional<std::filesystem::path> find_program(std::string_view name);
 
-// Splits a stream into lines: \n ends one, and \r too, since progress bars use it. A line of more than
-// 64 KiB comes in pieces.
+// Splits a stream into lines: \n ends one, and \r too, since progress bars use it. A line of more
+// than 64 KiB comes in pieces.
 class LineSplitter {
 public:
     explicit LineSplitter(std::function<void(std::string_view)> on_line);

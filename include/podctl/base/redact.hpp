@@ -1,16 +1,16 @@
 #pragma once
 
+#include "podctl/base/secret.hpp"
+
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "podctl/base/secret.hpp"
-
 namespace podctl {
 
-// Takes secrets out of text that leaves the program: the value of every known secret becomes "***", and
-// so does the query of a presigned URL (X-Amz-…, Signature, sig, token, Policy, Expires, …) and the
-// password of a URL. Immutable once it is shared, so any thread may call it.
+// Takes secrets out of text that leaves the program: the value of every known secret becomes "***",
+// and so does the query of a presigned URL (X-Amz-…, Signature, sig, token, Policy, Expires, …) and
+// the password of a URL. Immutable once it is shared, so any thread may call it.
 class Redactor {
 public:
     Redactor() = default;

@@ -5,8 +5,8 @@
 
 namespace podctl {
 
-// A value that must reach no output. It has no formatter and no operator<<; every use of reveal() is
-// meant to be found by grep.
+// A value that must reach no output. It has no formatter and no operator<<; every use of reveal()
+// is meant to be found by grep.
 class Secret {
 public:
     Secret() = default;

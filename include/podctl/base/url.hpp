@@ -9,8 +9,8 @@
 
 namespace podctl {
 
-// A URL in parts (RFC 3986). Path and query keep their percent-encoding as it was given: a presigned
-// URL is not valid otherwise.
+// A URL in parts (RFC 3986). Path and query keep their percent-encoding as it was given: a
+// presigned URL is not valid otherwise.
 struct Url {
     std::string scheme;    // lower case
     std::string userinfo;  // without the @
@@ -42,7 +42,8 @@ std::string percent_encode(std::string_view text, std::string_view keep = {});
 // 127.0.0.0/8, [::1] or localhost.
 bool is_loopback(const Url& url);
 
-// Prefix → prefix, for every clone, download and API call; the longest prefix wins (spec §2, mirrors).
+// Prefix → prefix, for every clone, download and API call; the longest prefix wins (spec §2,
+// mirrors).
 class Mirrors {
 public:
     Mirrors() = default;

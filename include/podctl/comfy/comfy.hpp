@@ -1,5 +1,10 @@
 #pragma once
 
+#include "podctl/base/url.hpp"
+#include "podctl/fetch/http.hpp"
+#include "podctl/fetch/resolve.hpp"
+#include "podctl/template/template.hpp"
+
 #include <cstdint>
 #include <filesystem>
 #include <map>
@@ -10,27 +15,24 @@
 #include <string_view>
 #include <vector>
 
-#include "podctl/base/url.hpp"
-#include "podctl/fetch/http.hpp"
-#include "podctl/fetch/resolve.hpp"
-#include "podctl/template/template.hpp"
-
 // What is known of ComfyUI (https://github.com/comfyanonymous/ComfyUI) and its Manager.
 namespace podctl::comfy {
 
-// The flags that a checkout's comfy/cli_args.py declares ("--listen", …); empty when it cannot be read.
+// The flags that a checkout's comfy/cli_args.py declares ("--listen", …); empty when it cannot be
+// read.
 std::set<std::string> read_flags(const std::filesystem::path& checkout);
 
 enum class Accelerator { none, present };
 
-// The arguments behind the interpreter: main.py and its flags. A flag of podctl's own choice that the
-// checkout does not know (newer ComfyUI dropped --normalvram) is left out; the template's `args` are
-// handed on as they are. Without an accelerator `vram: auto` means --cpu.
-std::vector<std::string> launch_arguments(const tmpl::ComfyUi& settings, const std::set<std::string>& flags,
+// The arguments behind the interpreter: main.py and its flags. A flag of podctl's own choice that
+// the checkout does not know (newer ComfyUI dropped --normalvram) is left out; the template's
+// `args` are handed on as they are. Without an accelerator `vram: auto` means --cpu.
+std::vector<std::string> launch_arguments(const tmpl::ComfyUi& settings,
+                                          const std::set<std::string>& flags,
                                           Accelerator accelerator);
 
-// An address that a client on this machine can use for a listener: 0.0.0.0 and :: become loopback. The
-// first one of a comma list.
+// An address that a client on this machine can use for a listener: 0.0.0.0 and :: become loopback.
+// The first one of a comma list.
 std::string local_address(const std::string& listen);
 
 struct FailedNode {
@@ -38,9 +40,9 @@ struct FailedNode {
     std::string reason;  // "No module named 'cv2'"; "" when the log does not say
 };
 
-// Reads ComfyUI's log line by line and tells which custom nodes could not be imported, by the report that
-// nodes.py (init_external_custom_nodes) prints: "   0.0 seconds (IMPORT FAILED): /…/custom_nodes/bad",
-// and before it "Cannot import /…/bad module for custom nodes: reason".
+// Reads ComfyUI's log line by line and tells which custom nodes could not be imported, by the
+// report that nodes.py (init_external_custom_nodes) prints: "   0.0 seconds (IMPORT FAILED):
+// /…/custom_nodes/bad", and before it "Cannot import /…/bad module for custom nodes: reason".
 class ImportReport {
 public:
     // The node that this line reports as failed, if it does.
@@ -50,8 +52,8 @@ private:
     std::map<std::string, std::string> reasons_;  // by folder
 };
 
-// The folder under models/ for a Civitai model or file type ("Checkpoint", "LORA", …); nullopt: none is
-// known (folder_paths.py has the folders).
+// The folder under models/ for a Civitai model or file type ("Checkpoint", "LORA", …); nullopt:
+// none is known (folder_paths.py has the folders).
 std::optional<std::string> folder_of_type(std::string_view civitai_type);
 
 // A version of a pack in the Comfy registry (https://api.comfy.org, GET /nodes/{id}/versions).
@@ -61,21 +63,25 @@ struct RegistryVersion {
     std::vector<std::string> dependencies;
     std::string note;  // deprecated, flagged, …
 };
-// An empty version means the latest. Throws Error{not_found | network | interrupted}; a version that does
-// not exist is named with those that do, and one that the registry banned or deleted counts as such.
-RegistryVersion find_in_registry(const std::string& id, const std::string& version, fetch::HttpClient& http,
-                                 const Mirrors& mirrors, const fetch::RetryPolicy& retry, std::stop_token stop);
+// An empty version means the latest. Throws Error{not_found | network | interrupted}; a version
+// that does not exist is named with those that do, and one that the registry banned or deleted
+// counts as such.
+RegistryVersion find_in_registry(const std::string& id, const std::string& version,
+                                 fetch::HttpClient& http, const Mirrors& mirrors,
+                                 const fetch::RetryPolicy& retry, std::stop_token stop);
 
 // A second repository without which a pack cannot be imported.
 struct Companion {
     std::string url;
-    std::filesystem::path folder;  // absolute, inside the pack; a checkout that does not fit may stand there
+    std::filesystem::path
+        folder;  // absolute, inside the pack; a checkout that does not fit may stand there
 };
 // ComfyUI-Impact-Pack before V8 imports ComfyUI-Impact-Subpack from its folder impact_subpack/; its
-// install.py takes that repository's newest commit, whose layout no longer fits, and replaces a detached
-// checkout by it: so this is for after install.py. nullopt for any other pack, and for one that has what
-// it needs.
-std::optional<Companion> missing_companion(const std::string& pack_url, const std::filesystem::path& pack);
+// install.py takes that repository's newest commit, whose layout no longer fits, and replaces a
+// detached checkout by it: so this is for after install.py. nullopt for any other pack, and for one
+// that has what it needs.
+std::optional<Companion> missing_companion(const std::string& pack_url,
+                                           const std::filesystem::path& pack);
 
 // Requirement files of a pack: its own, and those one folder deeper (vendored packs such as
 // impact_subpack/requirements.txt).

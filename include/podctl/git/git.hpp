@@ -1,5 +1,7 @@
 #pragma once
 
+#include "podctl/base/url.hpp"
+
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -8,8 +10,6 @@
 #include <stop_token>
 #include <string>
 #include <string_view>
-
-#include "podctl/base/url.hpp"
 
 namespace podctl::git {
 
@@ -22,10 +22,10 @@ struct Progress {
 enum class Submodules { no, yes };
 
 struct CloneRequest {
-    std::string url;                    // as the template gives it: becomes origin; mirrors are applied to fetch
-    std::string ref;                    // tag, branch or commit (full or abbreviated); empty: the default branch
+    std::string url;  // as the template gives it: becomes origin; mirrors are applied to fetch
+    std::string ref;  // tag, branch or commit (full or abbreviated); empty: the default branch
     std::filesystem::path destination;  // must not exist, or be an empty folder
-    std::filesystem::path staging;      // a fresh folder on the same file system, renamed when whole
+    std::filesystem::path staging;  // a fresh folder on the same file system, renamed when whole
     Submodules submodules = Submodules::yes;
 };
 
@@ -36,13 +36,14 @@ struct Checkout {
 
 struct Monitor {
     std::function<void(const Progress&)> on_progress = {};
-    std::function<void(const std::string&)> on_notice = {};  // a submodule declared without a commit, say
+    std::function<void(const std::string&)> on_notice =
+        {};  // a submodule declared without a commit, say
 };
 
-// Clones with depth 1 where the transport and the ref allow it (http, https, ssh; a tag, a branch, or a
-// commit that the server lets be asked for), whole otherwise. A branch or the default branch is checked
-// out as a local branch with its upstream, a tag or commit detached. Submodules (recursively) follow the
-// same mirrors. Nothing stands at `destination` until all of it is there.
+// Clones with depth 1 where the transport and the ref allow it (http, https, ssh; a tag, a branch,
+// or a commit that the server lets be asked for), whole otherwise. A branch or the default branch
+// is checked out as a local branch with its upstream, a tag or commit detached. Submodules
+// (recursively) follow the same mirrors. Nothing stands at `destination` until all of it is there.
 // Throws Error{git | network | not_found | unauthorized | io | interrupted}.
 Checkout clone(const CloneRequest& request, const Mirrors& mirrors, const Monitor& monitor,
                std::stop_token stop);
@@ -53,8 +54,8 @@ std::optional<Checkout> read_head(const std::filesystem::path& checkout);
 
 struct State {
     Checkout head;
-    std::string origin;          // URL of the remote "origin"; empty: none
-    bool modified = false;       // tracked files differ from HEAD (untracked ones do not count)
+    std::string origin;     // URL of the remote "origin"; empty: none
+    bool modified = false;  // tracked files differ from HEAD (untracked ones do not count)
 };
 // Opens the repository and compares the work tree. nullopt: no repository. Throws Error{git}.
 std::optional<State> inspect(const std::filesystem::path& checkout);
@@ -70,8 +71,8 @@ struct UpdateRequest {
 Checkout update(const UpdateRequest& request, const Mirrors& mirrors, const Monitor& monitor,
                 std::stop_token stop);
 
-// The newest commit of the default branch that is not younger than `before` (seconds since the epoch,
-// committer time): for a companion repository that has to fit an old checkout. Clones whole.
+// The newest commit of the default branch that is not younger than `before` (seconds since the
+// epoch, committer time): for a companion repository that has to fit an old checkout. Clones whole.
 Checkout clone_as_of(const CloneRequest& request, std::int64_t before, const Mirrors& mirrors,
                      const Monitor& monitor, std::stop_token stop);
 
@@ -81,8 +82,8 @@ std::int64_t head_time(const std::filesystem::path& checkout);
 // The same repository: scheme, user, a trailing / or .git and letter case of the host do not count.
 bool same_repository(std::string_view a, std::string_view b);
 
-// Environment (GIT_CONFIG_COUNT, …) that makes every git started by a child follow the same mirrors, as
-// git's url.<base>.insteadOf does, and never ask at a terminal.
+// Environment (GIT_CONFIG_COUNT, …) that makes every git started by a child follow the same
+// mirrors, as git's url.<base>.insteadOf does, and never ask at a terminal.
 std::map<std::string, std::string> child_environment(const Mirrors& mirrors);
 
 }  // namespace podctl::git

@@ -1,66 +1,69 @@
 #pragma once
 
+#include "podctl/base/units.hpp"
+
 #include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "podctl/base/units.hpp"
-
-// What this machine is. Everything here is read from /proc, /sys, /etc, statvfs or NVML; no child process
-// is started and no network is used.
+// What this machine is. Everything here is read from /proc, /sys, /etc, statvfs or NVML; no child
+// process is started and no network is used.
 namespace podctl::machine {
 
 struct Gpu {
     std::string name;
-    Bytes memory;                 // in total
-    int compute_capability = 0;   // 89 for 8.9
+    Bytes memory;                // in total
+    int compute_capability = 0;  // 89 for 8.9
 };
 
 struct Gpus {
     std::vector<Gpu> devices;
-    std::string driver;      // "550.54.15"; empty: no NVIDIA driver
-    int cuda = 0;            // the newest CUDA that the driver runs, as NVML gives it: 12040; 0: none
-    std::string problem;     // why there is none although one could be expected; may be empty
+    std::string driver;   // "550.54.15"; empty: no NVIDIA driver
+    int cuda = 0;         // the newest CUDA that the driver runs, as NVML gives it: 12040; 0: none
+    std::string problem;  // why there is none although one could be expected; may be empty
 };
 
-// Loads libnvidia-ml.so.1 with dlopen, which may take tens of milliseconds: ask only when it matters.
+// Loads libnvidia-ml.so.1 with dlopen, which may take tens of milliseconds: ask only when it
+// matters.
 Gpus inspect_gpus();
 
 // Whether the device files of an NVIDIA, AMD or WSL GPU are there: cheap enough for every start.
 bool has_accelerator();
 
-// The PyTorch wheel tag that fits: "cpu" without a GPU, else the newest CUDA tag that the driver runs and
-// that still has kernels for every device (cu118 … cu130). Throws Error{preflight} when no tag does both.
+// The PyTorch wheel tag that fits: "cpu" without a GPU, else the newest CUDA tag that the driver
+// runs and that still has kernels for every device (cu118 … cu130). Throws Error{preflight} when no
+// tag does both.
 std::string torch_tag(const Gpus& gpus);
 
 struct Machine {
     bool is_root = false;
-    std::string os;                       // ID of /etc/os-release: "debian"
-    std::string os_version;               // VERSION_ID
+    std::string os;          // ID of /etc/os-release: "debian"
+    std::string os_version;  // VERSION_ID
     std::optional<std::filesystem::path> apt_get;
-    unsigned cpus = 1;                    // that this process may use (affinity, cgroup quota)
-    Bytes memory;                         // that this process may use (MemTotal, cgroup limit)
+    unsigned cpus = 1;  // that this process may use (affinity, cgroup quota)
+    Bytes memory;       // that this process may use (MemTotal, cgroup limit)
 };
 // Well under a millisecond.
 Machine inspect();
 
 struct Root {
     bool exists = false;
-    bool writable = false;    // the folder, or its nearest existing parent
-    bool is_mount = false;    // a file system of its own is mounted there or above it (other than /)
-    std::string filesystem;   // "ext4", "overlay", "fuse", …
+    bool writable = false;   // the folder, or its nearest existing parent
+    bool is_mount = false;   // a file system of its own is mounted there or above it (other than /)
+    std::string filesystem;  // "ext4", "overlay", "fuse", …
     Bytes free;
 };
 Root inspect_root(const std::filesystem::path& root);
 
-// Whether a listener could be bound there now. An IPv4 or IPv6 address, "localhost", a list of them with
-// commas, or empty for all of IPv4. Throws Error{preflight} for what is no address.
+// Whether a listener could be bound there now. An IPv4 or IPv6 address, "localhost", a list of them
+// with commas, or empty for all of IPv4. Throws Error{preflight} for what is no address.
 bool port_is_free(const std::string& address, std::uint16_t port);
 
 // The Debian packages of `wanted` that are not installed, by dpkg's status file. Names may carry
-// ":arch". A package that an installed one provides counts as installed. All of them when there is no dpkg.
+// ":arch". A package that an installed one provides counts as installed. All of them when there is
+// no dpkg.
 std::vector<std::string> missing_packages(const std::vector<std::string>& wanted);
 
 }  // namespace podctl::machine

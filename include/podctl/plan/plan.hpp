@@ -1,5 +1,11 @@
 #pragma once
 
+#include "podctl/base/units.hpp"
+#include "podctl/fetch/resolve.hpp"
+#include "podctl/fetch/source.hpp"
+#include "podctl/git/git.hpp"
+#include "podctl/template/template.hpp"
+
 #include <cstdint>
 #include <filesystem>
 #include <map>
@@ -10,19 +16,13 @@
 #include <variant>
 #include <vector>
 
-#include "podctl/base/units.hpp"
-#include "podctl/fetch/resolve.hpp"
-#include "podctl/fetch/source.hpp"
-#include "podctl/git/git.hpp"
-#include "podctl/template/template.hpp"
-
 // What has to be done for a template, as values. Nothing here touches the disk or the network.
 namespace podctl::plan {
 
 // Where everything of a pod lies; all absolute.
 struct Places {
-    std::filesystem::path root;          // the volume's mount, or --root
-    std::filesystem::path state;         // <root>/.podctl
+    std::filesystem::path root;   // the volume's mount, or --root
+    std::filesystem::path state;  // <root>/.podctl
     std::filesystem::path journal, lock, logs, pids;
     std::filesystem::path partial;       // bytes of downloads that are under way
     std::filesystem::path staging;       // checkouts and archives that are under way
@@ -30,12 +30,12 @@ struct Places {
     std::filesystem::path cache, tools;  // the installer's cache; uv
     std::filesystem::path locks;         // what each environment was resolved to
     std::filesystem::path comfyui, models, custom_nodes;  // empty without comfyui
-    std::filesystem::path environment;   // python.path
+    std::filesystem::path environment;                    // python.path
 };
 Places places_of(const tmpl::Template& pod, const std::filesystem::path& root);
 
-// A path of the template, under the root. One that is absolute and inside pod.volume.mount is moved to the
-// root, so that --root stands in for the mount.
+// A path of the template, under the root. One that is absolute and inside pod.volume.mount is moved
+// to the root, so that --root stands in for the mount.
 std::filesystem::path under_root(const tmpl::Template& pod, const std::filesystem::path& root,
                                  const std::string& path);
 
@@ -47,8 +47,8 @@ bool is_requirement_file(std::string_view requirement);
 
 // One Python environment and everything that decides what is in it.
 struct EnvironmentSpec {
-    std::string name;            // "python", or "service:<name>"
-    tmpl::Python settings;       // interpreter, installer, indexes, overrides, …
+    std::string name;       // "python", or "service:<name>"
+    tmpl::Python settings;  // interpreter, installer, indexes, overrides, …
     std::filesystem::path path;
     std::vector<std::filesystem::path> requirement_files;
     std::vector<std::string> requirement_lines;
@@ -83,37 +83,46 @@ struct CopyNode {
 struct FetchModel {
     fetch::Source source;
     std::optional<fetch::ResolvedFile> resolved;  // absent: the hub could not be asked beforehand
-    std::string folder;                 // as the template gives it; empty: by the source's type
-    std::string name, sha256;           // as the template gives them
+    std::string folder;        // as the template gives it; empty: by the source's type
+    std::string name, sha256;  // as the template gives them
     tmpl::Layout layout = tmpl::Layout::flat;
     bool unpack = false, allow_pickle = false;
-    std::filesystem::path target;       // the file, or with unpack the folder; empty until resolved
+    std::filesystem::path target;  // the file, or with unpack the folder; empty until resolved
 };
-struct CreateEnvironment { EnvironmentSpec spec; };
-struct ResolveEnvironment { EnvironmentSpec spec; };
-struct InstallEnvironment { EnvironmentSpec spec; };
+struct CreateEnvironment {
+    EnvironmentSpec spec;
+};
+struct ResolveEnvironment {
+    EnvironmentSpec spec;
+};
+struct InstallEnvironment {
+    EnvironmentSpec spec;
+};
 // All three at once, for a service's own environment.
-struct BuildEnvironment { EnvironmentSpec spec; };
+struct BuildEnvironment {
+    EnvironmentSpec spec;
+};
 struct InstallScript {
     std::filesystem::path pack;
     EnvironmentSpec spec;
 };
 
 using Action = std::variant<Preflight, SystemPackages, Clone, RegistryNode, CopyNode, FetchModel,
-                            CreateEnvironment, ResolveEnvironment, InstallEnvironment, BuildEnvironment,
-                            InstallScript>;
+                            CreateEnvironment, ResolveEnvironment, InstallEnvironment,
+                            BuildEnvironment, InstallScript>;
 
-// Steps of one lane share its limit. Downloads have one of their own, so that nothing that they wait for
-// can be queued behind them.
+// Steps of one lane share its limit. Downloads have one of their own, so that nothing that they
+// wait for can be queued behind them.
 enum class Lane { work, download };
 
 struct Step {
     std::string id;
     Action action;
     std::vector<std::string> needs = {};  // ids that must be done before it starts
-    std::string placed_after = {};        // FetchModel: the id that must be done before its file is placed
-    std::string exclusive = {};           // no two steps of the same one at once; empty: none
-    std::string fingerprint = {};         // changes when what is asked for changes
+    std::string placed_after =
+        {};                        // FetchModel: the id that must be done before its file is placed
+    std::string exclusive = {};    // no two steps of the same one at once; empty: none
+    std::string fingerprint = {};  // changes when what is asked for changes
     bool optional = false;
 };
 
@@ -129,12 +138,13 @@ struct Plan {
 // What the hubs said, by Source::text.
 using Resolutions = std::map<std::string, fetch::ResolvedFile>;
 
-// The steps of a template (spec §4 has their ids). Throws Error{template_} when two models would stand at
-// one path, which may show only when the hubs have given the names.
-Plan build_plan(const tmpl::Template& pod, const std::filesystem::path& root, const Resolutions& resolutions);
+// The steps of a template (spec §4 has their ids). Throws Error{template_} when two models would
+// stand at one path, which may show only when the hubs have given the names.
+Plan build_plan(const tmpl::Template& pod, const std::filesystem::path& root,
+                const Resolutions& resolutions);
 
-// The parts of a model's place that are known: sets target. Called again once a late resolution is there.
-// Throws Error{template_} when neither the template nor the hub says which folder.
+// The parts of a model's place that are known: sets target. Called again once a late resolution is
+// there. Throws Error{template_} when neither the template nor the hub says which folder.
 void place_model(FetchModel& model, const Places& places);
 
 // The step's id for a model: model:<path under models/>.
@@ -153,9 +163,9 @@ struct Assessment {
 };
 
 struct Bill {
-    Bytes download;              // what has to be fetched, as far as it is known
-    Bytes disk;                  // what will lie on the volume in addition, at least
-    std::size_t unknown = 0;     // steps whose size nobody knows
+    Bytes download;           // what has to be fetched, as far as it is known
+    Bytes disk;               // what will lie on the volume in addition, at least
+    std::size_t unknown = 0;  // steps whose size nobody knows
 };
 Bill bill_of(const Plan& plan, std::span<const Assessment> assessments);
 

@@ -1,13 +1,13 @@
 #pragma once
 
+#include "podctl/base/fd.hpp"
+
 #include <filesystem>
 #include <map>
 #include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
-
-#include "podctl/base/fd.hpp"
 
 namespace podctl::run {
 
@@ -21,9 +21,10 @@ struct Record {
     friend bool operator==(const Record&, const Record&) = default;
 };
 
-// JSON Lines, appended and synced: a crash leaves the old or the new record. A torn last line is dropped,
-// a line that cannot be read too; the file is written anew when most of it is out of date. A journal is a
-// cache of facts that can be checked: without it everything is verified again. Safe for many threads.
+// JSON Lines, appended and synced: a crash leaves the old or the new record. A torn last line is
+// dropped, a line that cannot be read too; the file is written anew when most of it is out of date.
+// A journal is a cache of facts that can be checked: without it everything is verified again. Safe
+// for many threads.
 class Journal {
 public:
     // Reads it; a missing file is an empty journal. Nothing is written before the first put().

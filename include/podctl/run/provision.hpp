@@ -1,5 +1,11 @@
 #pragma once
 
+#include "podctl/base/error.hpp"
+#include "podctl/base/event.hpp"
+#include "podctl/plan/plan.hpp"
+#include "podctl/run/secrets.hpp"
+#include "podctl/template/template.hpp"
+
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
@@ -10,50 +16,45 @@
 #include <string>
 #include <vector>
 
-#include "podctl/base/error.hpp"
-#include "podctl/base/event.hpp"
-#include "podctl/plan/plan.hpp"
-#include "podctl/run/secrets.hpp"
-#include "podctl/template/template.hpp"
-
 namespace podctl::run {
 
 struct Options {
-    unsigned jobs = 4;          // downloads at once, and other steps at once
-    bool offline = false;       // no request leaves the machine
-    bool force = false;         // what stands in the way is moved to .podctl/replaced
-    bool verify = false;        // hash every file again
-    bool update = false;        // branches, newest versions and requirements may move
-    bool will_launch = true;    // preflight looks at the ports
+    unsigned jobs = 4;        // downloads at once, and other steps at once
+    bool offline = false;     // no request leaves the machine
+    bool force = false;       // what stands in the way is moved to .podctl/replaced
+    bool verify = false;      // hash every file again
+    bool update = false;      // branches, newest versions and requirements may move
+    bool will_launch = true;  // preflight looks at the ports
     fetch::HttpOptions::InsecureHttp insecure_http = fetch::HttpOptions::InsecureHttp::refuse;
 };
 
 struct Provisioned {
-    std::optional<ErrorKind> failure;      // the first one; interrupted: a stop was requested
-    std::vector<std::string> failed;       // ids of the steps that failed, without optional ones
+    std::optional<ErrorKind> failure;  // the first one; interrupted: a stop was requested
+    std::vector<std::string> failed;   // ids of the steps that failed, without optional ones
     std::uint64_t downloaded_bytes = 0;
 };
 
 // Brings a root to what a template says. The template has to outlive it.
 class Provisioner {
 public:
-    Provisioner(const tmpl::Template& pod, std::filesystem::path root, Secrets secrets, Options options,
-                EventSink& events);
+    Provisioner(const tmpl::Template& pod, std::filesystem::path root, Secrets secrets,
+                Options options, EventSink& events);
     ~Provisioner();
     Provisioner(const Provisioner&) = delete;
     Provisioner& operator=(const Provisioner&) = delete;
 
-    // The steps. Asks the hubs for the names of models that the journal does not know yet; what cannot be
-    // had now is asked for again by the step.
+    // The steps. Asks the hubs for the names of models that the journal does not know yet; what
+    // cannot be had now is asked for again by the step.
     plan::Plan make_plan(std::stop_token stop);
-    // What each step would do, without doing it. With `ask_sizes`, servers are asked for what is unknown.
+    // What each step would do, without doing it. With `ask_sizes`, servers are asked for what is
+    // unknown.
     enum class Sizes { known, ask };
     std::vector<plan::Assessment> assess(const plan::Plan& plan, Sizes sizes, std::stop_token stop);
     // Does it. Failures are events and values; a step that fails stops only what needs it.
     Provisioned provision(const plan::Plan& plan, std::stop_token stop);
 
-    // The interpreter that ComfyUI runs with: the environment's, or the image's own (environment: system).
-    // Empty when there is none.
+    // The interpreter that ComfyUI runs with: the environment's, or the image's own (environment:
+    // system). Empty when there is none.
     std::filesystem::path python() const;
     // pod.env, and git's mirrors: for every process of the pod.
     std::map<std::string, std::string> child_environment() const;

@@ -1,5 +1,11 @@
 #pragma once
 
+#include "podctl/base/event.hpp"
+#include "podctl/base/process.hpp"
+#include "podctl/base/redact.hpp"
+#include "podctl/fetch/http.hpp"
+#include "podctl/template/template.hpp"
+
 #include <sys/types.h>
 
 #include <chrono>
@@ -12,49 +18,43 @@
 #include <string_view>
 #include <vector>
 
-#include "podctl/base/event.hpp"
-#include "podctl/base/process.hpp"
-#include "podctl/base/redact.hpp"
-#include "podctl/fetch/http.hpp"
-#include "podctl/template/template.hpp"
-
 namespace podctl::serve {
 
 // When a service counts as ready.
 struct Readiness {
     std::string address = "127.0.0.1";
-    std::uint16_t port = 0;       // 0: it is ready once it runs
-    std::string http_path;        // a GET must answer 200 … 399; empty: the port accepts a connection
-    std::string url;              // what people are told: "http://0.0.0.0:9000"
+    std::uint16_t port = 0;  // 0: it is ready once it runs
+    std::string http_path;   // a GET must answer 200 … 399; empty: the port accepts a connection
+    std::string url;         // what people are told: "http://0.0.0.0:9000"
     std::chrono::milliseconds timeout{120'000};
 };
 
 struct ServiceSpec {
-    std::string name;                    // "comfyui", or the template's
+    std::string name;  // "comfyui", or the template's
     Command command;
-    std::vector<std::string> after;      // started once these are ready
+    std::vector<std::string> after;  // started once these are ready
     tmpl::Restart restart = tmpl::Restart::on_failure;
     Readiness ready;
     // Sees every line of output, before redaction.
     std::function<void(std::string_view line)> on_line = {};
-    // ComfyUI-Manager's restart button touches this file and exits 0: then it is started again (comfy-cli's
-    // protocol). Empty: none.
+    // ComfyUI-Manager's restart button touches this file and exits 0: then it is started again
+    // (comfy-cli's protocol). Empty: none.
     std::filesystem::path reboot_marker = {};
 };
 
 struct BackOff {
-    std::chrono::milliseconds first{1'000};   // doubled after each failure
+    std::chrono::milliseconds first{1'000};  // doubled after each failure
     std::chrono::milliseconds longest{60'000};
-    int give_up_after = 5;                    // failures in a row; a run of `healthy` ends the row
+    int give_up_after = 5;  // failures in a row; a run of `healthy` ends the row
     std::chrono::milliseconds healthy{600'000};
 };
 
 struct PodOptions {
-    std::filesystem::path logs;              // <service>.log, rotated
-    std::filesystem::path pids;              // pod.json: names, pids, start times and URLs of what runs
+    std::filesystem::path logs;  // <service>.log, rotated
+    std::filesystem::path pids;  // pod.json: names, pids, start times and URLs of what runs
     Redactor redact = {};
     BackOff back_off = {};
-    std::chrono::milliseconds grace{10'000}; // between TERM and KILL
+    std::chrono::milliseconds grace{10'000};  // between TERM and KILL
 };
 
 // How the pod ended.
@@ -64,12 +64,13 @@ struct PodEnd {
     std::string hint;
 };
 
-// Runs the services until the pod ends: all of them ended by themselves, or one failed for good (it never
-// became ready, or its restarts were used up), or a stop was requested (TERM to every process group, in
-// the reverse order of `after`, grace, KILL). No process that it started is left. `on_ready` is called
-// once, when every service has become ready. As PID 1 it also reaps orphans.
-PodEnd run_pod(std::vector<ServiceSpec> services, const PodOptions& options, fetch::HttpClient& http,
-               EventSink& events, const std::function<void()>& on_ready, std::stop_token stop);
+// Runs the services until the pod ends: all of them ended by themselves, or one failed for good (it
+// never became ready, or its restarts were used up), or a stop was requested (TERM to every process
+// group, in the reverse order of `after`, grace, KILL). No process that it started is left.
+// `on_ready` is called once, when every service has become ready. As PID 1 it also reaps orphans.
+PodEnd run_pod(std::vector<ServiceSpec> services, const PodOptions& options,
+               fetch::HttpClient& http, EventSink& events, const std::function<void()>& on_ready,
+               std::stop_token stop);
 
 // What pod.json says of a pod, checked against the processes that there are.
 struct RunningService {
@@ -85,8 +86,14 @@ struct RunningPod {
     pid_t pid = 0;  // podctl's; 0: it was killed, and what runs of its services was left behind
     std::vector<RunningService> services;
 };
-// nullopt: no pod, or nothing of it runs any more (a pid that another process has now does not count).
-// Throws Error{io}.
+// nullopt: no pod, or nothing of it runs any more (a pid that another process has now does not
+// count). Throws Error{io}.
 std::optional<RunningPod> find_running_pod(const std::filesystem::path& pids);
+
+// Ends what a podctl that was killed has left running (TERM to each group, grace, KILL), so that
+// its ports are free again. To be called by the holder of the root's lock. Returns the names of
+// what was ended.
+std::vector<std::string> end_left_behind(const std::filesystem::path& pids,
+                                         std::chrono::milliseconds grace);
 
 }  // namespace podctl::serve

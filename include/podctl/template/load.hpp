@@ -1,5 +1,8 @@
 #pragma once
 
+#include "podctl/base/error.hpp"
+#include "podctl/template/template.hpp"
+
 #include <filesystem>
 #include <functional>
 #include <optional>
@@ -7,17 +10,14 @@
 #include <string_view>
 #include <vector>
 
-#include "podctl/base/error.hpp"
-#include "podctl/template/template.hpp"
-
 namespace podctl::tmpl {
 
 // One thing that is wrong with a template, where it stands.
 struct Diagnostic {
     std::string file;
-    int line = 0;     // from 1; 0: no place in the file (a --set value, a key that is missing)
-    int column = 0;   // from 1
-    std::string key;  // dotted path: models[2].sha256
+    int line = 0;         // from 1; 0: no place in the file (a --set value, a key that is missing)
+    int column = 0;       // from 1
+    std::string key;      // dotted path: models[2].sha256
     std::string message;  // what was found, and what is allowed or meant
 
     // "pod.yaml:12:5: models[2].sha256: …"
@@ -48,14 +48,15 @@ struct LoadOptions {
 // Error{not_found} when a file does not exist, Error{usage} for a --set that is no KEY=VALUE.
 Template load_template(const std::filesystem::path& path, const LoadOptions& options = {});
 // The same from memory; `file` is what diagnostics call it.
-Template parse_template(std::string_view text, const std::string& file, const LoadOptions& options = {});
+Template parse_template(std::string_view text, const std::string& file,
+                        const LoadOptions& options = {});
 
-// The effective template as YAML: merged and interpolated, in the table's order. The keys of mappings
-// that the template does not set are left out. Throws as load_template.
+// The effective template as YAML: merged and interpolated, in the table's order. The keys of
+// mappings that the template does not set are left out. Throws as load_template.
 std::string effective_yaml(const std::filesystem::path& path, const LoadOptions& options = {});
 
-// The JSON Schema (draft 2020-12) of a template, pretty-printed, with a newline at its end. Made from
-// the table that the parser uses.
+// The JSON Schema (draft 2020-12) of a template, pretty-printed, with a newline at its end. Made
+// from the table that the parser uses.
 std::string json_schema();
 
 }  // namespace podctl::tmpl

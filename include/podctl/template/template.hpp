@@ -1,5 +1,7 @@
 #pragma once
 
+#include "podctl/base/units.hpp"
+
 #include <chrono>
 #include <cstdint>
 #include <map>
@@ -9,10 +11,8 @@
 #include <variant>
 #include <vector>
 
-#include "podctl/base/units.hpp"
-
-// A pod template (spec §2) as values. Every default of the spec is filled in; paths are as the template
-// gives them (relative ones are under the mount).
+// A pod template (spec §2) as values. Every default of the spec is filled in; paths are as the
+// template gives them (relative ones are under the mount).
 namespace podctl::tmpl {
 
 using std::chrono::milliseconds;
@@ -40,7 +40,7 @@ struct Pod {
 
 struct Repository {
     std::string git;
-    std::string ref;   // empty: the default branch
+    std::string ref;  // empty: the default branch
     std::string path;
     bool submodules = true;
 };

@@ -1,13 +1,14 @@
-#include <fmt/format.h>
-
-#include <CLI/CLI.hpp>
-#include <iostream>
-#include <memory>
-#include <nlohmann/json.hpp>
+#include "podctl/base/units.hpp"
 
 #include "../command.hpp"
 #include "../signals.hpp"
-#include "podctl/base/units.hpp"
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <iostream>
+#include <memory>
 
 namespace podctl::cli {
 namespace {
@@ -16,32 +17,40 @@ using plan::Change;
 
 const char* word_of(Change change) {
     switch (change) {
-        case Change::keep: return "keep";
-        case Change::create: return "create";
-        case Change::change: return "change";
+        case Change::keep:
+            return "keep";
+        case Change::create:
+            return "create";
+        case Change::change:
+            return "change";
     }
     return "";
 }
 
 std::size_t count(const std::vector<plan::Assessment>& assessments, Change change) {
-    return static_cast<std::size_t>(std::count_if(assessments.begin(), assessments.end(),
-                                                  [&](const auto& it) { return it.change == change; }));
+    return static_cast<std::size_t>(
+        std::count_if(assessments.begin(), assessments.end(),
+                      [&](const auto& it) { return it.change == change; }));
 }
 
 void print_text(const std::vector<plan::Assessment>& assessments, const plan::Bill& bill) {
     std::size_t width = 0;
-    for (const auto& it : assessments) width = std::max(width, std::min<std::size_t>(it.step.size(), 60));
+    for (const auto& it : assessments)
+        width = std::max(width, std::min<std::size_t>(it.step.size(), 60));
     for (const auto& it : assessments) {
-        std::string line = fmt::format("  {:<7} {:<{}}  {}", word_of(it.change), it.step, width, it.reason);
-        if (it.download && it.download->count > 0) line += fmt::format(" ({})", format_bytes(*it.download));
+        std::string line =
+            fmt::format("  {:<7} {:<{}}  {}", word_of(it.change), it.step, width, it.reason);
+        if (it.download && it.download->count > 0)
+            line += fmt::format(" ({})", format_bytes(*it.download));
         line.erase(line.find_last_not_of(' ') + 1);
         std::cout << line << '\n';
     }
-    std::cout << fmt::format("\n{} to create, {} to change, {} to keep. To download: {}{}. Disk: {} more.\n",
-                             count(assessments, Change::create), count(assessments, Change::change),
-                             count(assessments, Change::keep), format_bytes(bill.download),
-                             bill.unknown ? fmt::format(" and {} of unknown size", bill.unknown) : "",
-                             format_bytes(bill.disk));
+    std::cout << fmt::format(
+        "\n{} to create, {} to change, {} to keep. To download: {}{}. Disk: {} more.\n",
+        count(assessments, Change::create), count(assessments, Change::change),
+        count(assessments, Change::keep), format_bytes(bill.download),
+        bill.unknown ? fmt::format(" and {} of unknown size", bill.unknown) : "",
+        format_bytes(bill.disk));
 }
 
 void print_json(const std::vector<plan::Assessment>& assessments, const plan::Bill& bill) {
@@ -50,8 +59,11 @@ void print_json(const std::vector<plan::Assessment>& assessments, const plan::Bi
         std::cout << line.dump(-1, ' ', false, ordered_json::error_handler_t::replace) << '\n';
     };
     for (const auto& it : assessments) {
-        ordered_json line{{"time", utc_now()}, {"event", "plan.step"}, {"step", it.step},
-                          {"change", word_of(it.change)}, {"reason", it.reason}};
+        ordered_json line{{"time", utc_now()},
+                          {"event", "plan.step"},
+                          {"step", it.step},
+                          {"change", word_of(it.change)},
+                          {"reason", it.reason}};
         if (it.download) line["download_bytes"] = it.download->count;
         print(line);
     }
@@ -67,7 +79,8 @@ void print_json(const std::vector<plan::Assessment>& assessments, const plan::Bi
 
 }  // namespace
 
-int show_plan(const TemplateArguments& arguments, const ProvisionArguments& provision, const Common& common) {
+int show_plan(const TemplateArguments& arguments, const ProvisionArguments& provision,
+              const Common& common) {
     const StopSignals signals;
     const auto pod = load(arguments);
     const auto sink = make_sink(common.output);
@@ -76,7 +89,8 @@ int show_plan(const TemplateArguments& arguments, const ProvisionArguments& prov
     run::Provisioner provisioner{pod, root_of(pod, common), run::read_secrets(pod), options, *sink};
     auto plan = provisioner.make_plan(signals.token());
     if (!provision.only.empty()) plan = plan::only(plan, provision.only);
-    const auto assessments = provisioner.assess(plan, run::Provisioner::Sizes::ask, signals.token());
+    const auto assessments =
+        provisioner.assess(plan, run::Provisioner::Sizes::ask, signals.token());
     if (signals.signal() != 0) return 128 + signals.signal();
     const auto bill = plan::bill_of(plan, assessments);
     if (common.output.format == Format::json) {
@@ -88,7 +102,8 @@ int show_plan(const TemplateArguments& arguments, const ProvisionArguments& prov
 }
 
 void add_plan(CLI::App& app, Common& common, Chosen& chosen) {
-    auto* command = app.add_subcommand("plan", "show what `up` would do; exit 0: nothing, 10: something");
+    auto* command =
+        app.add_subcommand("plan", "show what `up` would do; exit 0: nothing, 10: something");
     command->footer("Example:\n  podctl plan pod.yaml");
     struct Arguments {
         TemplateArguments template_;
@@ -99,7 +114,9 @@ void add_plan(CLI::App& app, Common& common, Chosen& chosen) {
     add_common_flags(*command, common);
     add_provision_flags(*command, arguments->provision);
     command->callback([&common, &chosen, arguments] {
-        chosen = [&common, arguments] { return show_plan(arguments->template_, arguments->provision, common); };
+        chosen = [&common, arguments] {
+            return show_plan(arguments->template_, arguments->provision, common);
+        };
     });
 }
 

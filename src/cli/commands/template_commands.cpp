@@ -1,13 +1,15 @@
-#include <CLI/CLI.hpp>
-#include <iostream>
-#include <memory>
-#include <nlohmann/json.hpp>
-
-#include "../command.hpp"
-#include "../gallery.hpp"
 #include "podctl/base/file.hpp"
 #include "podctl/base/names.hpp"
 #include "podctl/template/load.hpp"
+
+#include "../command.hpp"
+#include "../gallery.hpp"
+
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+
+#include <iostream>
+#include <memory>
 
 namespace podctl::cli {
 namespace {
@@ -46,21 +48,26 @@ void write_template(const GalleryEntry& entry, const std::string& file) {
 void print_templates(const Common& common) {
     if (common.output.format == Format::json) {
         for (const auto& entry : embedded_gallery()) {
-            std::cout << nlohmann::ordered_json{{"name", entry.name}, {"summary", summary_of(entry)}} << '\n';
+            std::cout << nlohmann::ordered_json{{"name", entry.name},
+                                                {"summary", summary_of(entry)}}
+                      << '\n';
         }
         return;
     }
     std::size_t width = 0;
-    for (const auto& entry : embedded_gallery()) width = std::max(width, entry.name.size());
+    for (const auto& entry : embedded_gallery())
+        width = std::max(width, entry.name.size());
     for (const auto& entry : embedded_gallery()) {
-        std::cout << entry.name << std::string(width + 2 - entry.name.size(), ' ') << summary_of(entry) << '\n';
+        std::cout << entry.name << std::string(width + 2 - entry.name.size(), ' ')
+                  << summary_of(entry) << '\n';
     }
 }
 
 }  // namespace
 
 void add_validate(CLI::App& app, Common& common, Chosen& chosen) {
-    auto* command = app.add_subcommand("validate", "check a template; exit 2 when something is wrong");
+    auto* command =
+        app.add_subcommand("validate", "check a template; exit 2 when something is wrong");
     command->footer("Example:\n  podctl validate pod.yaml");
     auto arguments = std::make_shared<TemplateArguments>();
     add_template_arguments(*command, *arguments);
@@ -68,9 +75,11 @@ void add_validate(CLI::App& app, Common& common, Chosen& chosen) {
     command->callback([&common, &chosen, arguments] {
         chosen = [&common, arguments] {
             const auto pod = load(*arguments);
-            // The steps find what only the whole template shows: folders that wait for each other, say.
+            // The steps find what only the whole template shows: folders that wait for each other,
+            // say.
             plan::build_plan(pod, root_of(pod, common), {});
-            if (common.output.verbosity != Verbosity::quiet) std::cerr << arguments->path << ": valid\n";
+            if (common.output.verbosity != Verbosity::quiet)
+                std::cerr << arguments->path << ": valid\n";
             return 0;
         };
     });
@@ -94,7 +103,8 @@ void add_config(CLI::App& app, Common& common, Chosen& chosen) {
 }
 
 void add_schema(CLI::App& app, Chosen& chosen) {
-    auto* command = app.add_subcommand("schema", "print the JSON Schema of a template, for editors");
+    auto* command =
+        app.add_subcommand("schema", "print the JSON Schema of a template, for editors");
     command->footer("Example:\n  podctl schema > podctl.schema.json");
     command->callback([&chosen] {
         chosen = [] {
@@ -123,8 +133,10 @@ void add_init(CLI::App& app, Chosen& chosen) {
         std::string name = "comfyui", file;
     };
     auto arguments = std::make_shared<Arguments>();
-    command->add_option("NAME", arguments->name, "its name in `podctl templates`")->capture_default_str();
-    command->add_option("-o,--to", arguments->file, "where to write it (NAME.yaml); - is stdout")->type_name("FILE");
+    command->add_option("NAME", arguments->name, "its name in `podctl templates`")
+        ->capture_default_str();
+    command->add_option("-o,--to", arguments->file, "where to write it (NAME.yaml); - is stdout")
+        ->type_name("FILE");
     command->callback([&chosen, arguments] {
         chosen = [arguments] {
             const auto& entry = find_in_gallery(arguments->name);

@@ -1,12 +1,14 @@
-#include <CLI/CLI.hpp>
-#include <chrono>
-#include <memory>
-
-#include "../command.hpp"
-#include "../signals.hpp"
 #include "podctl/run/lock.hpp"
 #include "podctl/serve/serve.hpp"
 #include "podctl/serve/services.hpp"
+
+#include "../command.hpp"
+#include "../signals.hpp"
+
+#include <CLI/CLI.hpp>
+
+#include <chrono>
+#include <memory>
 
 namespace podctl::cli {
 namespace {
@@ -27,17 +29,23 @@ std::chrono::milliseconds since(Clock::time_point start) {
 int exit_code_of(const run::Provisioned& result, int signal) {
     if (!result.failure) return 0;
     switch (*result.failure) {
-        case ErrorKind::interrupted: return 128 + signal;
-        case ErrorKind::preflight: return exit_code(ErrorKind::preflight);
-        default: return exit_code(ErrorKind::io);
+        case ErrorKind::interrupted:
+            return 128 + signal;
+        case ErrorKind::preflight:
+            return exit_code(ErrorKind::preflight);
+        default:
+            return exit_code(ErrorKind::io);
     }
 }
 
 class Up {
 public:
     Up(const Arguments& arguments, const Common& common)
-        : arguments_(arguments), pod_(load(arguments.template_)), root_(root_of(pod_, common)),
-          secrets_(run::read_secrets(pod_)), sink_(make_sink(common.output)) {}
+        : arguments_(arguments),
+          pod_(load(arguments.template_)),
+          root_(root_of(pod_, common)),
+          secrets_(run::read_secrets(pod_)),
+          sink_(make_sink(common.output)) {}
 
     int run() {
         const auto places = plan::places_of(pod_, root_);
@@ -45,6 +53,7 @@ public:
         sink_->emit(event::RunStarted{arguments_.template_.path, root_.string(), PODCTL_VERSION});
         auto options = arguments_.provision.options;
         options.will_launch = launches();
+        if (launches()) end_left_behind(places);
         run::Provisioner provisioner{pod_, root_, secrets_, options, *sink_};
         int code = 0;
         run::Provisioned result;
@@ -66,6 +75,13 @@ private:
         return !arguments_.no_launch && only.empty() && (pod_.comfyui || !pod_.services.empty());
     }
 
+    void end_left_behind(const plan::Places& places) {
+        for (const auto& name : serve::end_left_behind(places.pids, serve::PodOptions{}.grace)) {
+            sink_->emit(event::Notice{
+                "launch", name + " was left running by a podctl that was killed: ended"});
+        }
+    }
+
     run::Provisioned provision(run::Provisioner& provisioner) {
         auto plan = provisioner.make_plan(signals_.token());
         if (!arguments_.provision.only.empty()) plan = plan::only(plan, arguments_.provision.only);
@@ -76,16 +92,23 @@ private:
         const auto started = Clock::now();
         sink_->emit(event::StepStarted{"launch"});
         const Redactor redact = run::redactor_of(secrets_);
-        auto services = serve::services_of(pod_, places, provisioner.python(), provisioner.child_environment(), redact, *sink_);
+        auto services = serve::services_of(pod_, places, provisioner.python(),
+                                           provisioner.child_environment(), redact, *sink_);
         const serve::PodOptions options{
             .logs = places.logs, .pids = places.pids, .redact = redact, .back_off = {}};
         const auto end = serve::run_pod(
             std::move(services), options, provisioner.http(), *sink_,
-            [&] { sink_->emit(event::StepFinished{"launch", since(started), true}); }, signals_.token());
+            [&] {
+                sink_->emit(event::StepFinished{"launch", since(started), true});
+            },
+            signals_.token());
         switch (end.cause) {
-            case serve::PodEnd::Cause::finished: return 0;
-            case serve::PodEnd::Cause::stopped: return 128 + signals_.signal();
-            case serve::PodEnd::Cause::failed: break;
+            case serve::PodEnd::Cause::finished:
+                return 0;
+            case serve::PodEnd::Cause::stopped:
+                return 128 + signals_.signal();
+            case serve::PodEnd::Cause::failed:
+                break;
         }
         sink_->emit(event::StepFailed{"launch", ErrorKind::launch, redact(end.message),
                                       redact(end.hint), false});
@@ -105,7 +128,8 @@ private:
 }  // namespace
 
 void add_up(CLI::App& app, Common& common, Chosen& chosen) {
-    auto* command = app.add_subcommand("up", "provision and launch; stay in the foreground until the pod ends");
+    auto* command =
+        app.add_subcommand("up", "provision and launch; stay in the foreground until the pod ends");
     command->footer(
         "Examples:\n"
         "  podctl up pod.yaml\n"
@@ -119,7 +143,8 @@ void add_up(CLI::App& app, Common& common, Chosen& chosen) {
     command->add_flag("--dry-run", arguments->dry_run, "the same as `podctl plan`");
     command->callback([&common, &chosen, arguments] {
         chosen = [&common, arguments] {
-            if (arguments->dry_run) return show_plan(arguments->template_, arguments->provision, common);
+            if (arguments->dry_run)
+                return show_plan(arguments->template_, arguments->provision, common);
             return Up{*arguments, common}.run();
         };
     });

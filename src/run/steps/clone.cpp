@@ -1,19 +1,22 @@
+#include "podctl/base/digest.hpp"
+#include "podctl/base/file.hpp"
+#include "podctl/comfy/comfy.hpp"
+#include "podctl/git/git.hpp"
+
+#include "steps.hpp"
+
 #include <fmt/format.h>
 
 #include <algorithm>
-
-#include "podctl/base/file.hpp"
-#include "podctl/base/digest.hpp"
-#include "podctl/comfy/comfy.hpp"
-#include "podctl/git/git.hpp"
-#include "steps.hpp"
 
 namespace podctl::run {
 namespace {
 
 namespace fs = std::filesystem;
 
-std::string brief(const std::string& commit) { return commit.substr(0, 9); }
+std::string brief(const std::string& commit) {
+    return commit.substr(0, 9);
+}
 
 bool is_commit(const std::string& ref) {
     return ref.size() == 40 && ref.find_first_not_of("0123456789abcdef") == std::string::npos;
@@ -21,14 +24,16 @@ bool is_commit(const std::string& ref) {
 
 bool is_occupied(const fs::path& path) {
     std::error_code failed;
-    return fs::exists(fs::symlink_status(path, failed)) && !(fs::is_directory(path) && fs::is_empty(path));
+    return fs::exists(fs::symlink_status(path, failed)) &&
+           !(fs::is_directory(path) && fs::is_empty(path));
 }
 
 git::Monitor monitor_of(const Task& task) {
     git::Monitor monitor;
     monitor.on_progress = [&task](const git::Progress& progress) {
         const auto total = progress.total_objects;
-        task.progress(progress.received_objects, total ? std::optional{total} : std::nullopt, "objects");
+        task.progress(progress.received_objects, total ? std::optional{total} : std::nullopt,
+                      "objects");
     };
     monitor.on_notice = [&task](const std::string& message) { task.notice(message); };
     return monitor;
@@ -70,12 +75,15 @@ bool fits(const plan::Clone& action, const git::Checkout& head) {
 
 git::Checkout adopt_or_move(const plan::Clone& action, const Task& task, const git::State& state) {
     const bool unchanged_wish = task.same_fingerprint() || !task.record;
-    if (unchanged_wish && !task.context.options.update && fits(action, state.head)) return state.head;
+    if (unchanged_wish && !task.context.options.update && fits(action, state.head))
+        return state.head;
     if (state.modified && task.record && !task.context.options.force) {
-        throw Error{ErrorKind::conflict,
-                    fmt::format("{}: files were changed by hand, so it cannot move to {}",
-                                action.path.string(), action.ref.empty() ? "the newest commit" : action.ref),
-                    "commit or stash them, or let --force move the whole checkout to .podctl/replaced"};
+        throw Error{
+            ErrorKind::conflict,
+            fmt::format("{}: files were changed by hand, so it cannot move to {}",
+                        action.path.string(),
+                        action.ref.empty() ? "the newest commit" : action.ref),
+            "commit or stash them, or let --force move the whole checkout to .podctl/replaced"};
     }
     if (state.modified && task.context.options.force) {
         const auto saved = move_aside(action.path, task.context.places);
@@ -87,14 +95,15 @@ git::Checkout adopt_or_move(const plan::Clone& action, const Task& task, const g
 
 git::Checkout bring(const plan::Clone& action, const Task& task) {
     const auto state = git::inspect(action.path);
-    if (state && git::same_repository(state->origin, action.url)) return adopt_or_move(action, task, *state);
+    if (state && git::same_repository(state->origin, action.url))
+        return adopt_or_move(action, task, *state);
     if (!is_occupied(action.path)) return fresh_clone(action, task);
     if (!task.context.options.force) {
         throw Error{ErrorKind::conflict,
                     state ? fmt::format("{} is a checkout of {}, not of {}", action.path.string(),
                                         state->origin, action.url)
-                          : fmt::format("{} is there and is not a checkout of {}", action.path.string(),
-                                        action.url),
+                          : fmt::format("{} is there and is not a checkout of {}",
+                                        action.path.string(), action.url),
                     "move it away, or let --force move it to .podctl/replaced"};
     }
     const auto saved = move_aside(action.path, task.context.places);
@@ -108,10 +117,13 @@ Look look(const plan::Clone& action, const Task& task) {
     using plan::Change;
     const auto head = git::read_head(action.path);
     if (!head) return {.change = Change::create, .reason = action.url};
-    if (!task.record) return {.change = Change::change, .reason = "a checkout stands there that is not known yet"};
-    if (!task.same_fingerprint()) {
+    if (!task.record)
         return {.change = Change::change,
-                .reason = fmt::format("to {}", action.ref.empty() ? "the default branch" : action.ref)};
+                .reason = "a checkout stands there that is not known yet"};
+    if (!task.same_fingerprint()) {
+        return {
+            .change = Change::change,
+            .reason = fmt::format("to {}", action.ref.empty() ? "the default branch" : action.ref)};
     }
     if (task.context.options.update && !is_commit(action.ref)) {
         return {.change = Change::change, .reason = "--update"};

@@ -1,13 +1,14 @@
+#include "podctl/base/file.hpp"
+
+#include "steps.hpp"
+
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 #include <sys/stat.h>
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 #include <set>
-
-#include "podctl/base/file.hpp"
-#include "steps.hpp"
 
 namespace podctl::run {
 namespace {
@@ -44,7 +45,8 @@ Manifest list_files(const fs::path& folder) {
 
 std::string to_fact(const Manifest& files) {
     auto text = nlohmann::json::object();
-    for (const auto& [name, stamp] : files) text[name] = {stamp.size, stamp.mtime_ns};
+    for (const auto& [name, stamp] : files)
+        text[name] = {stamp.size, stamp.mtime_ns};
     return text.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
@@ -77,7 +79,8 @@ std::vector<std::string> find_changed_by_hand(const plan::CopyNode& action, cons
         if (!stamp) continue;
         const auto before = copied.find(name);
         const auto known = before == copied.end() ? std::nullopt : std::optional{before->second};
-        if (changed_by_hand(action.path / name, *stamp, action.from / name, known)) changed.push_back(name);
+        if (changed_by_hand(action.path / name, *stamp, action.from / name, known))
+            changed.push_back(name);
     }
     return changed;
 }
@@ -85,7 +88,8 @@ std::vector<std::string> find_changed_by_hand(const plan::CopyNode& action, cons
 // The copy gets the source's times, so that the next look needs no content.
 void copy_with_times(const fs::path& from, const fs::path& to) {
     struct stat source {};
-    if (::stat(from.c_str(), &source) != 0) throw system_error("cannot read " + from.string(), errno);
+    if (::stat(from.c_str(), &source) != 0)
+        throw system_error("cannot read " + from.string(), errno);
     AtomicFile copy{to};
     copy.write(read_file(from));
     copy.set_mode(source.st_mode & 0777u);
@@ -123,8 +127,9 @@ Look look(const plan::CopyNode& action, const Task& task) {
     if (task.record && !by_hand.empty() && !task.context.options.force) {
         return {.change = Change::keep,
                 .reason = "changed by hand",
-                .notice = fmt::format("{}: {} was changed by hand, so the pack is not copied again; --force does",
-                                      action.path.string(), by_hand.front())};
+                .notice = fmt::format(
+                    "{}: {} was changed by hand, so the pack is not copied again; --force does",
+                    action.path.string(), by_hand.front())};
     }
     return {.change = Change::change, .reason = fmt::format("{} files differ", different)};
 }

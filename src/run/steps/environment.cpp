@@ -1,9 +1,10 @@
-#include <fmt/format.h>
-
-#include "environment_build.hpp"
 #include "podctl/base/digest.hpp"
 #include "podctl/base/file.hpp"
+
+#include "environment_build.hpp"
 #include "steps.hpp"
+
+#include <fmt/format.h>
 
 namespace podctl::run {
 namespace {
@@ -11,7 +12,9 @@ namespace {
 using plan::Change;
 using plan::EnvironmentSpec;
 
-bool stands(const EnvironmentSpec& spec) { return python::finished_fingerprint(spec.path).has_value(); }
+bool stands(const EnvironmentSpec& spec) {
+    return python::finished_fingerprint(spec.path).has_value();
+}
 
 std::optional<std::string> lock_digest(const EnvironmentSpec& spec, const Task& task) {
     const auto text = read_file_if_exists(lock_file(spec, task));
@@ -21,7 +24,8 @@ std::optional<std::string> lock_digest(const EnvironmentSpec& spec, const Task& 
 
 // The lock file is the one that was resolved from what there is now.
 Look look_at_lock(const EnvironmentSpec& spec, const Task& task) {
-    if (!task.record || !lock_digest(spec, task)) return {.change = Change::create, .reason = "not resolved yet"};
+    if (!task.record || !lock_digest(spec, task))
+        return {.change = Change::create, .reason = "not resolved yet"};
     if (task.context.options.update) return {.change = Change::change, .reason = "--update"};
     if (task.record->fact("inputs") != inputs_digest(spec, task)) {
         return {.change = Change::change, .reason = "requirements changed"};
@@ -32,7 +36,8 @@ Look look_at_lock(const EnvironmentSpec& spec, const Task& task) {
     return {.change = Change::keep, .reason = "requirements are the same"};
 }
 
-bool is_installed(const EnvironmentSpec& spec, const Task& task, const std::optional<Record>& record) {
+bool is_installed(const EnvironmentSpec& spec, const Task& task,
+                  const std::optional<Record>& record) {
     const auto wanted = lock_digest(spec, task);
     if (!wanted) return false;
     if (spec.settings.environment == tmpl::EnvironmentKind::system) {
@@ -44,32 +49,43 @@ bool is_installed(const EnvironmentSpec& spec, const Task& task, const std::opti
 }  // namespace
 
 Look look(const plan::CreateEnvironment& action, const Task& task) {
-    if (!stands(action.spec)) return {.change = Change::create, .reason = action.spec.path.string()};
+    if (!stands(action.spec))
+        return {.change = Change::create, .reason = action.spec.path.string()};
     const auto base = task.context.journal.find(base_id(action.spec));
-    if (!task.record || !base) return {.change = Change::change, .reason = "an environment stands there that is not known yet"};
-    if (!task.same_fingerprint()) return {.change = Change::change, .reason = "its settings changed"};
-    if (!base_unchanged(*base)) return {.change = Change::change, .reason = "the interpreter or its packages changed"};
+    if (!task.record || !base)
+        return {.change = Change::change,
+                .reason = "an environment stands there that is not known yet"};
+    if (!task.same_fingerprint())
+        return {.change = Change::change, .reason = "its settings changed"};
+    if (!base_unchanged(*base))
+        return {.change = Change::change, .reason = "the interpreter or its packages changed"};
     return {.change = Change::keep, .reason = "Python " + base->fingerprint};
 }
 
 Outcome perform(const plan::CreateEnvironment& action, const Task& task) {
     // Other settings need another environment, not this one patched.
-    if (task.record && !task.same_fingerprint() && stands(action.spec)) python::mark_unfinished(action.spec.path);
+    if (task.record && !task.same_fingerprint() && stands(action.spec))
+        python::mark_unfinished(action.spec.path);
     const bool changed = create_environment(action.spec, task);
     return {.changed = changed, .facts = {}};
 }
 
-Look look(const plan::ResolveEnvironment& action, const Task& task) { return look_at_lock(action.spec, task); }
+Look look(const plan::ResolveEnvironment& action, const Task& task) {
+    return look_at_lock(action.spec, task);
+}
 
 Outcome perform(const plan::ResolveEnvironment& action, const Task& task) {
     const auto before = lock_digest(action.spec, task);
     const std::string lock = resolve_environment(action.spec, task);
-    return {.changed = before != lock, .facts = {{"lock", lock}, {"inputs", inputs_digest(action.spec, task)}}};
+    return {.changed = before != lock,
+            .facts = {{"lock", lock}, {"inputs", inputs_digest(action.spec, task)}}};
 }
 
 Look look(const plan::InstallEnvironment& action, const Task& task) {
-    if (is_installed(action.spec, task, task.record)) return {.change = Change::keep, .reason = "installed"};
-    return {.change = stands(action.spec) ? Change::change : Change::create, .reason = "packages are to be installed"};
+    if (is_installed(action.spec, task, task.record))
+        return {.change = Change::keep, .reason = "installed"};
+    return {.change = stands(action.spec) ? Change::change : Change::create,
+            .reason = "packages are to be installed"};
 }
 
 Outcome perform(const plan::InstallEnvironment& action, const Task& task) {
@@ -78,7 +94,8 @@ Outcome perform(const plan::InstallEnvironment& action, const Task& task) {
 }
 
 Look look(const plan::BuildEnvironment& action, const Task& task) {
-    if (!stands(action.spec)) return {.change = Change::create, .reason = action.spec.path.string()};
+    if (!stands(action.spec))
+        return {.change = Change::create, .reason = action.spec.path.string()};
     const auto base = task.context.journal.find(base_id(action.spec));
     if (!base || !base_unchanged(*base)) {
         return {.change = Change::change, .reason = "the interpreter or its packages changed"};
@@ -95,7 +112,8 @@ Outcome perform(const plan::BuildEnvironment& action, const Task& task) {
     create_environment(action.spec, task);
     const std::string lock = resolve_environment(action.spec, task);
     if (!is_installed(action.spec, task, task.record)) install_environment(action.spec, task);
-    return {.changed = true, .facts = {{"lock", lock}, {"inputs", inputs_digest(action.spec, task)}}};
+    return {.changed = true,
+            .facts = {{"lock", lock}, {"inputs", inputs_digest(action.spec, task)}}};
 }
 
 }  // namespace podctl::run

@@ -1,17 +1,18 @@
 #include "environment_build.hpp"
 
-#include <dirent.h>
-#include <fmt/format.h>
-
-#include <algorithm>
-#include <array>
-
-#include "output_log.hpp"
 #include "podctl/base/digest.hpp"
 #include "podctl/base/file.hpp"
 #include "podctl/base/names.hpp"
 #include "podctl/comfy/comfy.hpp"
 #include "podctl/machine/machine.hpp"
+
+#include "output_log.hpp"
+
+#include <dirent.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
 
 namespace podctl::run {
 namespace {
@@ -20,27 +21,31 @@ namespace fs = std::filesystem;
 using plan::EnvironmentSpec;
 
 // PyTorch's own wheels; torchsde and the like are pure Python and may move.
-constexpr std::array torch_packages{"torch", "torchvision", "torchaudio", "torchtext", "xformers", "triton"};
+constexpr std::array torch_packages{"torch",     "torchvision", "torchaudio",
+                                    "torchtext", "xformers",    "triton"};
 
 std::string stamp_text(const fs::path& path) {
     const auto stamp = file_stamp(path);
     return stamp ? fmt::format("{}:{}", stamp->size, stamp->mtime_ns) : "none";
 }
 
-// Names of installed distributions, which carry their versions. The folder's mtime would not do: Python
-// writes its __pycache__ there.
+// Names of installed distributions, which carry their versions. The folder's mtime would not do:
+// Python writes its __pycache__ there.
 std::string distributions_digest(const std::vector<std::string>& folders) {
     Sha256 digest;
     for (const auto& folder : folders) {
         std::vector<std::string> names;
         std::error_code failed;
-        for (fs::directory_iterator it{folder, failed}, end; !failed && it != end; it.increment(failed)) {
+        for (fs::directory_iterator it{folder, failed}, end; !failed && it != end;
+             it.increment(failed)) {
             std::string name = it->path().filename().string();
-            if (name.ends_with("-info") || name.ends_with(".egg-link")) names.push_back(std::move(name));
+            if (name.ends_with("-info") || name.ends_with(".egg-link"))
+                names.push_back(std::move(name));
         }
         std::sort(names.begin(), names.end());
         digest.update(folder);
-        for (const auto& name : names) digest.update(name);
+        for (const auto& name : names)
+            digest.update(name);
     }
     return digest.finish();
 }
@@ -48,7 +53,8 @@ std::string distributions_digest(const std::vector<std::string>& folders) {
 Record base_record(const python::Interpreter& base) {
     Record record{.fingerprint = base.version, .facts = {}};
     std::string sites;
-    for (const auto& folder : base.site_packages) sites += (sites.empty() ? "" : "\n") + folder;
+    for (const auto& folder : base.site_packages)
+        sites += (sites.empty() ? "" : "\n") + folder;
     record.facts = {{"path", base.path.string()},
                     {"stamp", stamp_text(base.path)},
                     {"sites", sites},
@@ -59,7 +65,8 @@ Record base_record(const python::Interpreter& base) {
 python::Interpreter base_of(const EnvironmentSpec& spec, const Task& task) {
     auto base = task.context.pythons.interpreter(spec.settings.interpreter, task.stop);
     const Record record = base_record(base);
-    if (task.context.journal.find(base_id(spec)) != record) task.context.journal.put(base_id(spec), record);
+    if (task.context.journal.find(base_id(spec)) != record)
+        task.context.journal.put(base_id(spec), record);
     return base;
 }
 
@@ -67,11 +74,17 @@ python::Installer installer_of(const EnvironmentSpec& spec, const python::Interp
                                const python::Settings& settings, const Task& task) {
     python::InstallerChoice choice = python::InstallerChoice::automatic;
     switch (spec.settings.installer) {
-        case tmpl::Installer::automatic: break;
-        case tmpl::Installer::uv: choice = python::InstallerChoice::uv; break;
-        case tmpl::Installer::pip: choice = python::InstallerChoice::pip; break;
+        case tmpl::Installer::automatic:
+            break;
+        case tmpl::Installer::uv:
+            choice = python::InstallerChoice::uv;
+            break;
+        case tmpl::Installer::pip:
+            choice = python::InstallerChoice::pip;
+            break;
     }
-    return task.context.pythons.installer(choice, base, task.context.places.tools, settings, task.stop);
+    return task.context.pythons.installer(choice, base, task.context.places.tools, settings,
+                                          task.stop);
 }
 
 std::vector<std::string> held(const EnvironmentSpec& spec, const python::Interpreter& base) {
@@ -83,17 +96,20 @@ std::vector<std::string> held(const EnvironmentSpec& spec, const python::Interpr
     return names;
 }
 
-std::vector<std::string> lines_of(const std::vector<fs::path>& files, const std::vector<std::string>& lines) {
+std::vector<std::string> lines_of(const std::vector<fs::path>& files,
+                                  const std::vector<std::string>& lines) {
     std::vector<std::string> all = lines;
     for (const auto& file : files) {
-        for (const auto& line : python::read_requirements(file)) all.push_back(line.text);
+        for (const auto& line : python::read_requirements(file))
+            all.push_back(line.text);
     }
     return all;
 }
 
 // Which wheels torch comes from, when the image has none to inherit.
-void choose_torch(const EnvironmentSpec& spec, const python::Interpreter& base, const python::Installer& installer,
-                  const Mirrors& mirrors, python::Settings& settings) {
+void choose_torch(const EnvironmentSpec& spec, const python::Interpreter& base,
+                  const python::Installer& installer, const Mirrors& mirrors,
+                  python::Settings& settings) {
     const std::string& wanted = spec.settings.torch;
     if (wanted == "keep") return;
     if (wanted == "auto" && spec.settings.inherit && base.version_of("torch")) return;
@@ -106,17 +122,19 @@ void choose_torch(const EnvironmentSpec& spec, const python::Interpreter& base, 
     }
 }
 
-
 }  // namespace
 
-std::string base_id(const EnvironmentSpec& spec) { return "base:" + spec.name; }
+std::string base_id(const EnvironmentSpec& spec) {
+    return "base:" + spec.name;
+}
 
 python::Settings settings_of(const EnvironmentSpec& spec, const Task& task) {
     python::Settings settings;
     settings.environment = task.context.child_environment();
     settings.cache = task.context.places.cache;
     const auto& mirrors = task.context.mirrors;
-    if (!spec.settings.index_url.empty()) settings.index_url = mirrors.apply(spec.settings.index_url);
+    if (!spec.settings.index_url.empty())
+        settings.index_url = mirrors.apply(spec.settings.index_url);
     for (const auto& url : spec.settings.extra_index_urls) {
         settings.extra_index_urls.push_back(mirrors.apply(url));
     }
@@ -150,32 +168,37 @@ bool create_environment(const EnvironmentSpec& spec, const Task& task) {
     const auto installer = installer_of(spec, base, settings, task);
     if (python::finished_fingerprint(spec.path)) {
         const auto standing = python::probe(python::environment_python(spec.path), task.stop);
-        const bool inherits = std::all_of(base.site_packages.begin(), base.site_packages.end(), [&](const auto& it) {
-            const auto& sites = standing.site_packages;
-            return std::find(sites.begin(), sites.end(), it) != sites.end();
-        });
+        const bool inherits =
+            std::all_of(base.site_packages.begin(), base.site_packages.end(), [&](const auto& it) {
+                const auto& sites = standing.site_packages;
+                return std::find(sites.begin(), sites.end(), it) != sites.end();
+            });
         if (standing.version == base.version && inherits == spec.settings.inherit) return false;
         python::mark_unfinished(spec.path);
     }
-    python::create_environment({.path = spec.path, .inherit = spec.settings.inherit}, base, installer, settings,
-                               task.stop);
+    python::create_environment({.path = spec.path, .inherit = spec.settings.inherit}, base,
+                               installer, settings, task.stop);
     return true;
 }
 
 std::vector<python::RequirementSource> requirement_sources(const EnvironmentSpec& spec) {
     std::vector<python::RequirementSource> sources;
-    if (!spec.comfyui.empty()) sources.push_back({.file = spec.comfyui / "requirements.txt", .label = "ComfyUI"});
-    for (const auto& file : spec.requirement_files) sources.push_back({.file = file, .label = "the template"});
+    if (!spec.comfyui.empty())
+        sources.push_back({.file = spec.comfyui / "requirements.txt", .label = "ComfyUI"});
+    for (const auto& file : spec.requirement_files)
+        sources.push_back({.file = file, .label = "the template"});
     if (!spec.requirement_lines.empty()) {
         sources.push_back({.file = {}, .lines = spec.requirement_lines, .label = "the template"});
     }
     if (spec.custom_nodes.empty()) return sources;
     std::vector<fs::path> packs;
     std::error_code failed;
-    for (fs::directory_iterator it{spec.custom_nodes, failed}, end; !failed && it != end; it.increment(failed)) {
+    for (fs::directory_iterator it{spec.custom_nodes, failed}, end; !failed && it != end;
+         it.increment(failed)) {
         const std::string name = it->path().filename();
         // ComfyUI passes these over too (nodes.py).
-        if (name.starts_with(".") || name.ends_with(".disabled") || !it->is_directory(failed)) continue;
+        if (name.starts_with(".") || name.ends_with(".disabled") || !it->is_directory(failed))
+            continue;
         packs.push_back(it->path());
     }
     std::sort(packs.begin(), packs.end());
@@ -197,7 +220,8 @@ std::string inputs_digest(const EnvironmentSpec& spec, const Task& task) {
     for (const auto& source : requirement_sources(spec)) {
         if (!source.file.empty()) add_file(source.file);
     }
-    for (const auto& file : spec.constraint_files) add_file(file);
+    for (const auto& file : spec.constraint_files)
+        add_file(file);
     if (const auto base = task.context.journal.find(base_id(spec))) {
         digest.update(base->fingerprint + base->fact("path") + base->fact("distributions"));
     }
@@ -213,8 +237,9 @@ fs::path lock_file(const EnvironmentSpec& spec, const Task& task) {
 
 std::string resolve_environment(const EnvironmentSpec& spec, const Task& task) {
     const auto base = base_of(spec, task);
-    OutputLog log{task.context.places.logs / (lock_file(spec, task).stem().string() + ".resolve.log"),
-                  redactor_of(task.context.secrets)};
+    OutputLog log{
+        task.context.places.logs / (lock_file(spec, task).stem().string() + ".resolve.log"),
+        redactor_of(task.context.secrets)};
     auto settings = settings_of(spec, task);
     settings.on_line = [&](const std::string& line) { log.add(line); };
     const auto installer = installer_of(spec, base, settings, task);
@@ -224,11 +249,13 @@ std::string resolve_environment(const EnvironmentSpec& spec, const Task& task) {
     request.requirements = requirement_sources(spec);
     for (const auto& source : request.requirements) {
         if (source.file.empty() || file_stamp(source.file)) continue;
-        throw Error{ErrorKind::not_found, fmt::format("{} ({}) does not exist", source.file.string(), source.label),
+        throw Error{ErrorKind::not_found,
+                    fmt::format("{} ({}) does not exist", source.file.string(), source.label),
                     "correct python.requirements; paths are relative to the volume's mount"};
     }
     // install.py of a pack calls `python -m pip`.
-    if (!base.has_pip) request.requirements.push_back({.file = {}, .lines = {"pip"}, .label = "podctl"});
+    if (!base.has_pip)
+        request.requirements.push_back({.file = {}, .lines = {"pip"}, .label = "podctl"});
     request.constraints = lines_of(spec.constraint_files, spec.constraint_lines);
     request.overrides = spec.settings.overrides;
     if (spec.settings.inherit || spec.settings.environment == tmpl::EnvironmentKind::system) {
@@ -257,22 +284,25 @@ void install_environment(const EnvironmentSpec& spec, const Task& task) {
     const auto base = base_of(spec, task);
     const std::string text = read_file(lock_file(spec, task));
     const python::Lock lock = python::parse_lock(text);
-    OutputLog log{task.context.places.logs / (lock_file(spec, task).stem().string() + ".install.log"),
-                  redactor_of(task.context.secrets)};
+    OutputLog log{
+        task.context.places.logs / (lock_file(spec, task).stem().string() + ".install.log"),
+        redactor_of(task.context.secrets)};
     auto settings = settings_of(spec, task);
     settings.on_line = [&](const std::string& line) { log.add(line); };
     const auto installer = installer_of(spec, base, settings, task);
     choose_torch(spec, base, installer, task.context.mirrors, settings);
     const bool venv = spec.settings.environment == tmpl::EnvironmentKind::venv;
     if (venv) python::mark_unfinished(spec.path);
-    python::install(lock, venv ? python::environment_python(spec.path) : base.path, installer, settings, task.stop);
+    python::install(lock, venv ? python::environment_python(spec.path) : base.path, installer,
+                    settings, task.stop);
     if (venv) python::mark_finished(spec.path, sha256_hex(text));
 }
 
 std::vector<std::string> held_pins(const EnvironmentSpec& spec, const Task& task) {
     const auto base = base_of(spec, task);
     std::vector<std::string> pins;
-    for (const auto& name : held(spec, base)) pins.push_back(name + "==" + *base.version_of(name));
+    for (const auto& name : held(spec, base))
+        pins.push_back(name + "==" + *base.version_of(name));
     return pins;
 }
 

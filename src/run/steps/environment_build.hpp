@@ -1,12 +1,13 @@
 #pragma once
 
+#include "podctl/python/python.hpp"
+
+#include "../context.hpp"
+
 #include <filesystem>
 #include <optional>
 #include <string>
 #include <vector>
-
-#include "../context.hpp"
-#include "podctl/python/python.hpp"
 
 // What the steps of an environment have in common.
 namespace podctl::run {
@@ -19,8 +20,8 @@ std::filesystem::path python_of(const plan::EnvironmentSpec& spec, const Task& t
 // The journal's id for what is known of the interpreter below an environment.
 std::string base_id(const plan::EnvironmentSpec& spec);
 
-// Whether the interpreter that an environment was made from is still the same, packages included; by
-// reading folders alone.
+// Whether the interpreter that an environment was made from is still the same, packages included;
+// by reading folders alone.
 bool base_unchanged(const Record& base);
 
 // Creates it, or takes what stands there when it fits. Returns whether it was made anew.

@@ -1,14 +1,15 @@
-#include <fmt/format.h>
-
-#include <cstdlib>
-
-#include "environment_build.hpp"
-#include "output_log.hpp"
 #include "podctl/base/digest.hpp"
 #include "podctl/base/file.hpp"
 #include "podctl/base/process.hpp"
 #include "podctl/git/git.hpp"
+
+#include "environment_build.hpp"
+#include "output_log.hpp"
 #include "steps.hpp"
+
+#include <fmt/format.h>
+
+#include <cstdlib>
 
 namespace podctl::run {
 namespace {
@@ -17,7 +18,9 @@ namespace fs = std::filesystem;
 using plan::Change;
 using plan::InstallScript;
 
-fs::path script_of(const InstallScript& action) { return action.pack / "install.py"; }
+fs::path script_of(const InstallScript& action) {
+    return action.pack / "install.py";
+}
 
 // The script runs again for another version of the pack, and in a new environment.
 std::string inputs_of(const InstallScript& action, const Task& task) {
@@ -25,7 +28,8 @@ std::string inputs_of(const InstallScript& action, const Task& task) {
     digest.update(task.step.fingerprint);
     digest.update(sha256_hex(read_file_if_exists(script_of(action)).value_or("")));
     if (const auto head = git::read_head(action.pack)) digest.update(head->commit);
-    if (const auto stamp = file_stamp(action.spec.path / "pyvenv.cfg")) digest.update(std::to_string(stamp->mtime_ns));
+    if (const auto stamp = file_stamp(action.spec.path / "pyvenv.cfg"))
+        digest.update(std::to_string(stamp->mtime_ns));
     return digest.finish();
 }
 
@@ -40,7 +44,8 @@ Command command_of(const InstallScript& action, const Task& task) {
     command.environment["PIP_NO_INPUT"] = "1";
     command.environment["PIP_DISABLE_PIP_VERSION_CHECK"] = "1";
     const char* path = std::getenv("PATH");
-    command.environment["PATH"] = python.parent_path().string() + ":" + (path ? path : "/usr/bin:/bin");
+    command.environment["PATH"] =
+        python.parent_path().string() + ":" + (path ? path : "/usr/bin:/bin");
     if (action.spec.settings.environment == tmpl::EnvironmentKind::venv) {
         command.environment["VIRTUAL_ENV"] = action.spec.path.string();
     }
@@ -49,7 +54,8 @@ Command command_of(const InstallScript& action, const Task& task) {
     if (!held.empty()) {
         const fs::path file = places.locks / "held.txt";
         std::string text;
-        for (const auto& pin : held) text += pin + "\n";
+        for (const auto& pin : held)
+            text += pin + "\n";
         write_file_atomically(file, text);
         command.environment["PIP_CONSTRAINT"] = file.string();
         command.environment["UV_CONSTRAINT"] = file.string();
@@ -78,25 +84,29 @@ Look look(const InstallScript& action, const Task& task) {
 
 Outcome perform(const InstallScript& action, const Task& task) {
     if (!file_stamp(script_of(action))) return {.changed = false, .facts = {}};
-    OutputLog log{task.context.places.logs / ("install." + action.pack.filename().string() + ".log"),
-                  redactor_of(task.context.secrets)};
+    OutputLog log{
+        task.context.places.logs / ("install." + action.pack.filename().string() + ".log"),
+        redactor_of(task.context.secrets)};
     bool traceback = false;
-    const auto status = run_command(command_of(action, task), task.stop, {.on_line = [&](std::string_view line) {
-                                log.add(line);
-                                if (line.starts_with("Traceback (most recent call last)")) traceback = true;
-                            }});
+    const auto status =
+        run_command(command_of(action, task), task.stop, {.on_line = [&](std::string_view line) {
+                        log.add(line);
+                        if (line.starts_with("Traceback (most recent call last)")) traceback = true;
+                    }});
     if (!status.ok()) {
-        throw Error{ErrorKind::command_failed,
-                    fmt::format("{}: {}\n{}", script_of(action).string(), status.describe(), log.tail()),
-                    fmt::format("the whole output is in {}; `install_script: false` leaves it out",
-                                log.path().string())};
+        throw Error{
+            ErrorKind::command_failed,
+            fmt::format("{}: {}\n{}", script_of(action).string(), status.describe(), log.tail()),
+            fmt::format("the whole output is in {}; `install_script: false` leaves it out",
+                        log.path().string())};
     }
     // Impact's install.py, for one, swallows its errors and exits 0.
     if (traceback) {
-        task.notice(fmt::format("{} ended well but printed an error, see {}", script_of(action).string(),
-                                log.path().string()));
+        task.notice(fmt::format("{} ended well but printed an error, see {}",
+                                script_of(action).string(), log.path().string()));
     }
-    if (const auto* node = git_node_of(action, task)) ensure_companion(node->git, action.pack, task);
+    if (const auto* node = git_node_of(action, task))
+        ensure_companion(node->git, action.pack, task);
     return {.changed = true, .facts = {{"inputs", inputs_of(action, task)}}};
 }
 

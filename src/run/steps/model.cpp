@@ -1,14 +1,14 @@
-#include <fmt/format.h>
-
-#include <nlohmann/json.hpp>
-
-#include "../resolution.hpp"
 #include "podctl/base/digest.hpp"
 #include "podctl/base/file.hpp"
 #include "podctl/base/names.hpp"
 #include "podctl/fetch/archive.hpp"
 #include "podctl/fetch/download.hpp"
+
+#include "../resolution.hpp"
 #include "steps.hpp"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 namespace podctl::run {
 namespace {
@@ -48,14 +48,16 @@ bool unpacked_agrees(const FetchModel& model, const Record& record) {
     if (!files.is_object() || files.empty()) return false;
     for (const auto& [name, size] : files.items()) {
         const auto stamp = file_stamp(model.target / name);
-        if (!stamp || !size.is_number_unsigned() || stamp->size != size.get<std::uint64_t>()) return false;
+        if (!stamp || !size.is_number_unsigned() || stamp->size != size.get<std::uint64_t>())
+            return false;
     }
     return true;
 }
 
 std::optional<Bytes> left_to_download(const FetchModel& model, const Task& task) {
     if (!model.resolved) return std::nullopt;
-    const auto size = model.resolved->size ? model.resolved->size : model.resolved->approximate_size;
+    const auto size =
+        model.resolved->size ? model.resolved->size : model.resolved->approximate_size;
     if (!size) return std::nullopt;
     const auto partial = file_stamp(partial_of(model, task));
     const std::uint64_t have = partial ? partial->size : 0;
@@ -67,9 +69,10 @@ FetchModel resolved(const FetchModel& action, const Task& task) {
     FetchModel model = action;
     if (!model.resolved) {
         if (task.context.options.offline) {
-            throw Error{ErrorKind::network,
-                        fmt::format("--offline, and {} has never been asked for", model.source.text),
-                        "run once without --offline"};
+            throw Error{
+                ErrorKind::network,
+                fmt::format("--offline, and {} has never been asked for", model.source.text),
+                "run once without --offline"};
         }
         model.resolved = fetch::resolve(model.source, task.context.http(), task.context.mirrors,
                                         task.retry(), task.stop);
@@ -86,7 +89,8 @@ void refuse_pickle(const FetchModel& model) {
     const std::string name = model.target.filename().string();
     if (!fetch::is_pickle(name)) return;
     throw Error{ErrorKind::template_,
-                fmt::format("{}: {} is a pickle: loading it runs code that it carries", model.source.text, name),
+                fmt::format("{}: {} is a pickle: loading it runs code that it carries",
+                            model.source.text, name),
                 "look for a .safetensors of it, or say `pickle: allow`"};
 }
 
@@ -94,21 +98,23 @@ fetch::Downloaded fetch_bytes(const FetchModel& model, const Task& task) {
     auto& context = task.context;
     const bool local = model.resolved->url.starts_with("file:");
     if (context.options.offline && !local) {
-        throw Error{ErrorKind::network, fmt::format("--offline, and {} is not there yet", model.source.text),
+        throw Error{ErrorKind::network,
+                    fmt::format("--offline, and {} is not there yet", model.source.text),
                     "run once without --offline"};
     }
     create_folders(context.places.partial);
-    fetch::DownloadRequest request{.url = model.resolved->url,
-                                   .partial = partial_of(model, task),
-                                   .sha256 = expected_sha256(model),
-                                   .size = model.resolved->size,
-                                   .check_format = !model.unpack,
-                                   .name = model.unpack ? model.resolved->name
-                                                        : model.target.filename().string()};
+    fetch::DownloadRequest request{
+        .url = model.resolved->url,
+        .partial = partial_of(model, task),
+        .sha256 = expected_sha256(model),
+        .size = model.resolved->size,
+        .check_format = !model.unpack,
+        .name = model.unpack ? model.resolved->name : model.target.filename().string()};
     fetch::DownloadMonitor monitor{
         .on_progress = [&task](const fetch::Progress& it) { task.progress(it.done, it.total); },
         .retry = task.retry()};
-    const auto downloaded = fetch::download(request, context.http(), context.mirrors, monitor, task.stop);
+    const auto downloaded =
+        fetch::download(request, context.http(), context.mirrors, monitor, task.stop);
     context.downloaded_bytes += downloaded.received;
     return downloaded;
 }
@@ -117,9 +123,10 @@ fetch::Downloaded fetch_bytes(const FetchModel& model, const Task& task) {
 void wait_for_place(const Task& task) {
     if (task.step.placed_after.empty()) return;
     if (task.wait_for && !task.wait_for(task.step.placed_after)) {
-        throw Error{task.stop.stop_requested() ? ErrorKind::interrupted : ErrorKind::io,
-                    fmt::format("{} failed, so there is no place for the file", task.step.placed_after),
-                    "what was downloaded is kept for the next run"};
+        throw Error{
+            task.stop.stop_requested() ? ErrorKind::interrupted : ErrorKind::io,
+            fmt::format("{} failed, so there is no place for the file", task.step.placed_after),
+            "what was downloaded is kept for the next run"};
     }
 }
 
@@ -136,24 +143,28 @@ Standing examine(const FetchModel& model, const Task& task, std::string& sha256)
 }
 
 // A file that podctl did not write, or that was changed since, is the user's.
-std::optional<Outcome> keep_or_clear(const FetchModel& model, const Task& task, const std::string& sha256) {
-    const bool written_by_podctl =
-        task.record && task.record->fact("path") == model.target.string() && stamp_agrees(model.target, *task.record);
+std::optional<Outcome> keep_or_clear(const FetchModel& model, const Task& task,
+                                     const std::string& sha256) {
+    const bool written_by_podctl = task.record &&
+                                   task.record->fact("path") == model.target.string() &&
+                                   stamp_agrees(model.target, *task.record);
     if (written_by_podctl) return std::nullopt;
     if (task.context.options.force) {
-        task.notice("what stood there is now in " + move_aside(model.target, task.context.places).string());
+        task.notice("what stood there is now in " +
+                    move_aside(model.target, task.context.places).string());
         return std::nullopt;
     }
     if (task.same_fingerprint()) {
-        task.notice(fmt::format("{} was changed by hand: kept; --force fetches it again", model.target.string()));
+        task.notice(fmt::format("{} was changed by hand: kept; --force fetches it again",
+                                model.target.string()));
         return Outcome{.changed = false, .facts = task.record->facts};
     }
     throw Error{ErrorKind::conflict,
                 expected_sha256(model).empty()
                     ? fmt::format("{} is there already, and nothing is known to compare it with",
                                   model.target.string())
-                    : fmt::format("{} is there already: its sha256 is {}, expected {}", model.target.string(),
-                                  sha256, expected_sha256(model)),
+                    : fmt::format("{} is there already: its sha256 is {}, expected {}",
+                                  model.target.string(), sha256, expected_sha256(model)),
                 "move it away, or let --force move it to .podctl/replaced"};
 }
 
@@ -180,19 +191,22 @@ Outcome perform_file(const FetchModel& model, const Task& task) {
     return {.changed = true, .facts = facts_of(model.target, downloaded.sha256)};
 }
 
-// An archive's files go one by one into a folder that may hold others; a file that differs is the user's.
-void place_unpacked(const fs::path& staging, const fetch::UnpackedFile& file, const FetchModel& model,
-                    const Task& task) {
+// An archive's files go one by one into a folder that may hold others; a file that differs is the
+// user's.
+void place_unpacked(const fs::path& staging, const fetch::UnpackedFile& file,
+                    const FetchModel& model, const Task& task) {
     const fs::path target = model.target / file.path;
     const fs::path source = staging / file.path;
     if (file_stamp(target)) {
         if (sha256_file(target, task.stop) == sha256_file(source, task.stop)) return;
         if (!task.context.options.force) {
-            throw Error{ErrorKind::conflict,
-                        fmt::format("{} is there already and differs from the archive's", target.string()),
-                        "move it away, or let --force move it to .podctl/replaced"};
+            throw Error{
+                ErrorKind::conflict,
+                fmt::format("{} is there already and differs from the archive's", target.string()),
+                "move it away, or let --force move it to .podctl/replaced"};
         }
-        task.notice("what stood there is now in " + move_aside(target, task.context.places).string());
+        task.notice("what stood there is now in " +
+                    move_aside(target, task.context.places).string());
     }
     move_into_place(source, target);
 }
@@ -206,10 +220,12 @@ Outcome perform_archive(const FetchModel& model, const Task& task) {
     for (const auto& file : files) {
         const fs::path name = fs::path{file.path}.filename();
         if (fetch::is_pickle(name.string()) && !model.allow_pickle) {
-            throw Error{ErrorKind::template_,
-                        fmt::format("{}: the archive holds {}, a pickle: loading it runs code that it carries",
-                                    model.source.text, file.path),
-                        "say `pickle: allow` if you trust it"};
+            throw Error{
+                ErrorKind::template_,
+                fmt::format(
+                    "{}: the archive holds {}, a pickle: loading it runs code that it carries",
+                    model.source.text, file.path),
+                "say `pickle: allow` if you trust it"};
         }
     }
     wait_for_place(task);
@@ -221,17 +237,19 @@ Outcome perform_archive(const FetchModel& model, const Task& task) {
     remove_tree(staging);
     remove_tree(archive);
     remove_tree(archive.string() + ".json");
-    return {.changed = true,
-            .facts = {{"path", model.target.string()},
-                      {"sha256", downloaded.sha256},
-                      {"files", sizes.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)}}};
+    return {
+        .changed = true,
+        .facts = {{"path", model.target.string()},
+                  {"sha256", downloaded.sha256},
+                  {"files", sizes.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)}}};
 }
 
 }  // namespace
 
 Look look(const FetchModel& model, const Task& task) {
     const auto download = left_to_download(model, task);
-    if (model.target.empty()) return {.change = Change::create, .reason = model.source.text, .download = download};
+    if (model.target.empty())
+        return {.change = Change::create, .reason = model.source.text, .download = download};
     if (model.unpack) {
         if (task.same_fingerprint() && unpacked_agrees(model, *task.record)) {
             return {.change = Change::keep, .reason = "unpacked"};
@@ -245,9 +263,12 @@ Look look(const FetchModel& model, const Task& task) {
         return {.change = Change::change, .reason = "to be verified", .download = Bytes{0}};
     }
     if (task.same_fingerprint() && stamp_agrees(model.target, *task.record)) {
-        return {.change = Change::keep, .reason = "sha256 " + task.record->fact("sha256").substr(0, 12)};
+        return {.change = Change::keep,
+                .reason = "sha256 " + task.record->fact("sha256").substr(0, 12)};
     }
-    return {.change = Change::change, .reason = "a file stands there that is not verified yet", .download = Bytes{0}};
+    return {.change = Change::change,
+            .reason = "a file stands there that is not verified yet",
+            .download = Bytes{0}};
 }
 
 Outcome perform(const FetchModel& action, const Task& task) {

@@ -1,9 +1,9 @@
 #include "output_log.hpp"
 
-#include <fcntl.h>
-
 #include "podctl/base/error.hpp"
 #include "podctl/base/file.hpp"
+
+#include <fcntl.h>
 
 namespace podctl::run {
 
@@ -23,7 +23,8 @@ void OutputLog::add(std::string_view line) {
 
 std::string OutputLog::tail() const {
     std::string text;
-    for (const auto& line : last_) text += "    " + line + "\n";
+    for (const auto& line : last_)
+        text += "    " + line + "\n";
     if (!text.empty()) text.pop_back();
     return text;
 }

@@ -1,12 +1,12 @@
 #pragma once
 
+#include "podctl/base/fd.hpp"
+#include "podctl/base/redact.hpp"
+
 #include <deque>
 #include <filesystem>
 #include <string>
 #include <string_view>
-
-#include "podctl/base/fd.hpp"
-#include "podctl/base/redact.hpp"
 
 namespace podctl::run {
 

@@ -1,8 +1,9 @@
-#include <fmt/format.h>
-
 #include "podctl/base/file.hpp"
 #include "podctl/machine/machine.hpp"
+
 #include "steps.hpp"
+
+#include <fmt/format.h>
 
 namespace podctl::run {
 namespace {
@@ -19,9 +20,11 @@ void check_root(const fs::path& root) {
 
 void check_port(const std::string& who, const std::string& address, std::uint16_t port) {
     if (machine::port_is_free(address, port)) return;
-    throw Error{ErrorKind::preflight, fmt::format("{}: port {} is in use", who, port),
-                fmt::format("see who listens with `ss -ltnp sport = :{}` and stop it, or give {} another port",
-                            port, who)};
+    throw Error{
+        ErrorKind::preflight, fmt::format("{}: port {} is in use", who, port),
+        fmt::format(
+            "see who listens with `ss -ltnp sport = :{}` and stop it, or give {} another port",
+            port, who)};
 }
 
 void check_ports(const tmpl::Template& pod) {
@@ -40,13 +43,15 @@ void check_gpu(const tmpl::Gpu& wanted) {
     if (fitting >= wanted.count) return;
     std::string found = gpus.devices.empty() ? "none" : "";
     for (const auto& device : gpus.devices) {
-        found += fmt::format("{}{} ({})", found.empty() ? "" : ", ", device.name, format_bytes(device.memory));
+        found += fmt::format("{}{} ({})", found.empty() ? "" : ", ", device.name,
+                             format_bytes(device.memory));
     }
     if (!gpus.problem.empty()) found += fmt::format(" ({})", gpus.problem);
-    throw Error{ErrorKind::preflight,
-                fmt::format("pod.gpu wants {} GPU(s){}; found: {}", wanted.count,
-                            wanted.min_vram ? " with " + format_bytes(*wanted.min_vram) : "", found),
-                "rent a pod with such a GPU, or take pod.gpu out of the template"};
+    throw Error{
+        ErrorKind::preflight,
+        fmt::format("pod.gpu wants {} GPU(s){}; found: {}", wanted.count,
+                    wanted.min_vram ? " with " + format_bytes(*wanted.min_vram) : "", found),
+        "rent a pod with such a GPU, or take pod.gpu out of the template"};
 }
 
 void check_packages(const std::vector<std::string>& names) {
@@ -54,7 +59,8 @@ void check_packages(const std::vector<std::string>& names) {
     const auto here = machine::inspect();
     if (missing.empty() || (here.is_root && here.apt_get)) return;
     std::string list;
-    for (const auto& name : missing) list += " " + name;
+    for (const auto& name : missing)
+        list += " " + name;
     throw Error{ErrorKind::preflight, "these system packages are missing:" + list,
                 here.apt_get ? "run as root, or install them: sudo apt-get install" + list
                              : "install them with this system's package manager"};

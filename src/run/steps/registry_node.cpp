@@ -1,11 +1,12 @@
-#include <fmt/format.h>
-
 #include "podctl/base/digest.hpp"
 #include "podctl/base/file.hpp"
 #include "podctl/comfy/comfy.hpp"
 #include "podctl/fetch/archive.hpp"
 #include "podctl/fetch/download.hpp"
+
 #include "steps.hpp"
+
+#include <fmt/format.h>
 
 namespace podctl::run {
 namespace {
@@ -13,7 +14,9 @@ namespace {
 namespace fs = std::filesystem;
 
 // The Manager knows a registry pack by this file: its file names, a line each.
-fs::path tracking_of(const fs::path& pack) { return pack / ".tracking"; }
+fs::path tracking_of(const fs::path& pack) {
+    return pack / ".tracking";
+}
 
 }  // namespace
 
@@ -22,9 +25,11 @@ Look look(const plan::RegistryNode& action, const Task& task) {
     if (!file_stamp(tracking_of(action.path))) {
         return {.change = Change::create, .reason = "from the Comfy registry"};
     }
-    if (!task.record) return {.change = Change::change, .reason = "a pack stands there that is not known yet"};
+    if (!task.record)
+        return {.change = Change::change, .reason = "a pack stands there that is not known yet"};
     if (!task.same_fingerprint()) {
-        return {.change = Change::change, .reason = "to " + (action.version.empty() ? "latest" : action.version)};
+        return {.change = Change::change,
+                .reason = "to " + (action.version.empty() ? "latest" : action.version)};
     }
     if (task.context.options.update && action.version.empty()) {
         return {.change = Change::change, .reason = "--update"};
@@ -35,40 +40,45 @@ Look look(const plan::RegistryNode& action, const Task& task) {
 Outcome perform(const plan::RegistryNode& action, const Task& task) {
     auto& context = task.context;
     if (context.options.offline) {
-        throw Error{ErrorKind::network, fmt::format("--offline, and {} is not there yet", action.id),
+        throw Error{ErrorKind::network,
+                    fmt::format("--offline, and {} is not there yet", action.id),
                     "run once without --offline"};
     }
-    const auto found = comfy::find_in_registry(action.id, action.version, context.http(), context.mirrors,
-                                               task.retry(), task.stop);
+    const auto found = comfy::find_in_registry(action.id, action.version, context.http(),
+                                               context.mirrors, task.retry(), task.stop);
     if (!found.note.empty()) task.notice(found.note);
-    if (task.record && task.record->fact("version") == found.version && file_stamp(tracking_of(action.path))) {
+    if (task.record && task.record->fact("version") == found.version &&
+        file_stamp(tracking_of(action.path))) {
         return {.changed = false, .facts = task.record->facts};
     }
 
     const std::string key = sha256_hex(found.download_url).substr(0, 16);
     const fs::path archive = context.places.partial / (key + ".zip");
     create_folders(archive.parent_path());
-    const auto downloaded = fetch::download({.url = found.download_url,
-                                             .partial = archive,
-                                             .sha256 = {},
-                                             .size = {},
-                                             .check_format = false,
-                                             .name = action.id + ".zip"},
-                                            context.http(), context.mirrors, {.retry = task.retry()}, task.stop);
+    const auto downloaded =
+        fetch::download({.url = found.download_url,
+                         .partial = archive,
+                         .sha256 = {},
+                         .size = {},
+                         .check_format = false,
+                         .name = action.id + ".zip"},
+                        context.http(), context.mirrors, {.retry = task.retry()}, task.stop);
     context.downloaded_bytes += downloaded.received;
     const fs::path staging = context.places.staging / key;
     remove_tree(staging);
     std::string tracking;
-    for (const auto& file : fetch::unpack(archive, staging, task.stop)) tracking += file.path + "\n";
+    for (const auto& file : fetch::unpack(archive, staging, task.stop))
+        tracking += file.path + "\n";
     write_file_atomically(tracking_of(staging), tracking);
 
     std::error_code failed;
     if (fs::exists(fs::symlink_status(action.path, failed))) {
         // The Manager's or the user's: it may hold settings, so it is kept beside.
         if (!task.record && !context.options.force) {
-            throw Error{ErrorKind::conflict,
-                        fmt::format("{} is there and was not put there by podctl", action.path.string()),
-                        "move it away, or let --force move it to .podctl/replaced"};
+            throw Error{
+                ErrorKind::conflict,
+                fmt::format("{} is there and was not put there by podctl", action.path.string()),
+                "move it away, or let --force move it to .podctl/replaced"};
         }
         const auto saved = move_aside(action.path, context.places);
         task.notice("what stood there is now in " + saved.string());
@@ -77,7 +87,9 @@ Outcome perform(const plan::RegistryNode& action, const Task& task) {
     rename_durably(staging, action.path);
     remove_tree(archive);
     return {.changed = true,
-            .facts = {{"version", found.version}, {"url", found.download_url}, {"sha256", downloaded.sha256}}};
+            .facts = {{"version", found.version},
+                      {"url", found.download_url},
+                      {"sha256", downloaded.sha256}}};
 }
 
 }  // namespace podctl::run

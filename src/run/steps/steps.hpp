@@ -2,9 +2,9 @@
 
 #include "../context.hpp"
 
-// Each kind of step has two functions: look() says cheaply what perform() would do, without a request, a
-// child process or a change; perform() does it and returns the facts by which the next look() knows it
-// again. One file per kind.
+// Each kind of step has two functions: look() says cheaply what perform() would do, without a
+// request, a child process or a change; perform() does it and returns the facts by which the next
+// look() knows it again. One file per kind.
 namespace podctl::run {
 
 Look look(const plan::Preflight& action, const Task& task);
@@ -40,7 +40,8 @@ Outcome perform(const plan::BuildEnvironment& action, const Task& task);
 Look look(const plan::InstallScript& action, const Task& task);
 Outcome perform(const plan::InstallScript& action, const Task& task);
 
-// A pack may need a second repository (comfy::missing_companion); brings it and says whether it did.
+// A pack may need a second repository (comfy::missing_companion); brings it and says whether it
+// did.
 bool ensure_companion(const std::string& url, const std::filesystem::path& pack, const Task& task);
 
 }  // namespace podctl::run

@@ -1,17 +1,19 @@
-#include <fmt/format.h>
-
-#include "output_log.hpp"
 #include "podctl/base/file.hpp"
 #include "podctl/base/process.hpp"
 #include "podctl/machine/machine.hpp"
+
+#include "output_log.hpp"
 #include "steps.hpp"
+
+#include <fmt/format.h>
 
 namespace podctl::run {
 namespace {
 
 std::string joined(const std::vector<std::string>& names) {
     std::string text;
-    for (const auto& name : names) text += (text.empty() ? "" : ", ") + name;
+    for (const auto& name : names)
+        text += (text.empty() ? "" : ", ") + name;
     return text;
 }
 
@@ -19,7 +21,8 @@ ExitStatus apt_get(const std::vector<std::string>& arguments, OutputLog& log, co
     Command command{.argv = {"apt-get", "-q", "-o", "DPkg::Lock::Timeout=120"}};
     command.argv.insert(command.argv.end(), arguments.begin(), arguments.end());
     command.environment = {{"DEBIAN_FRONTEND", "noninteractive"}, {"LC_ALL", "C.UTF-8"}};
-    return run_command(command, task.stop, {.on_line = [&](std::string_view line) { log.add(line); }});
+    return run_command(command, task.stop,
+                       {.on_line = [&](std::string_view line) { log.add(line); }});
 }
 
 }  // namespace
@@ -34,7 +37,8 @@ Outcome perform(const plan::SystemPackages& action, const Task& task) {
     const auto missing = machine::missing_packages(action.names);
     if (missing.empty()) return {.changed = false};
     if (task.context.options.offline) {
-        throw Error{ErrorKind::preflight, "--offline, and system packages are missing: " + joined(missing)};
+        throw Error{ErrorKind::preflight,
+                    "--offline, and system packages are missing: " + joined(missing)};
     }
     OutputLog log{task.context.places.logs / "system.packages.log"};
     std::vector<std::string> install{"install", "-y", "--no-install-recommends"};
@@ -47,7 +51,8 @@ Outcome perform(const plan::SystemPackages& action, const Task& task) {
     }
     if (!status.ok()) {
         throw Error{ErrorKind::command_failed,
-                    fmt::format("apt-get install {}: {}\n{}", joined(missing), status.describe(), log.tail()),
+                    fmt::format("apt-get install {}: {}\n{}", joined(missing), status.describe(),
+                                log.tail()),
                     fmt::format("the whole output is in {}", log.path().string())};
     }
     return {.changed = true};
