@@ -107,6 +107,16 @@ ordered_json fields_of(const Event& event) {
 
 }  // namespace
 
+std::string json_of(const Error& error) {
+    const ordered_json line{{"time", utc_now()},
+                            {"event", "error"},
+                            {"error",
+                             {{"code", to_string(error.kind())},
+                              {"message", error.message()},
+                              {"hint", error.hint()}}}};
+    return line.dump(-1, ' ', false, ordered_json::error_handler_t::replace);
+}
+
 std::string utc_now() {
     const auto now = std::chrono::system_clock::now();
     const auto part =

@@ -10,6 +10,14 @@
 namespace podctl::cli {
 namespace {
 
+// git and ssh, ours and those of the children, fail where they would ask at the terminal (git(1),
+// ssh(1)).
+void never_ask() {
+    ::setenv("GIT_TERMINAL_PROMPT", "0", 1);
+    ::setenv("SSH_ASKPASS", "false", 1);
+    ::setenv("SSH_ASKPASS_REQUIRE", "force", 1);
+}
+
 int parse_and_run(CLI::App& app, Chosen& chosen, int argc, char** argv) {
     try {
         app.parse(argc, argv);
@@ -25,6 +33,7 @@ int parse_and_run(CLI::App& app, Chosen& chosen, int argc, char** argv) {
 int main(int argc, char** argv) {
     // A reader of our output that goes away is seen at the write, and ends nothing.
     std::signal(SIGPIPE, SIG_IGN);
+    never_ask();
     Common common;
     Chosen chosen;
     CLI::App app{"podctl brings a GPU pod to what one YAML template says, and runs ComfyUI on it.",

@@ -29,6 +29,9 @@ std::string utc_now();
 // belongs to their logs.
 std::optional<std::string> json_of(const Event& event);
 
+// {"event": "error", …}: an error that belongs to no step.
+std::string json_of(const Error& error);
+
 // What a person reads of an event, one or more lines without the last end of line; empty: nothing.
 struct Line {
     std::string text;

@@ -262,12 +262,7 @@ std::unique_ptr<EventSink> make_sink(const OutputOptions& options) {
 }
 
 void print_error(const Error& error, const OutputOptions& options) {
-    if (options.format == Format::json) {
-        // The same shape as a step's failure, without a step.
-        put(stdout,
-            *json_of(event::StepFailed{"", error.kind(), error.message(), error.hint(), false}) +
-                "\n");
-    }
+    if (options.format == Format::json) put(stdout, json_of(error) + "\n");
     std::string text = error.message();
     if (!error.hint().empty()) text += "\n  hint: " + error.hint();
     put(stderr, "podctl: " + text + "\n");

@@ -261,6 +261,26 @@ TEST_F(Up, WhatAKilledPodctlLeftRunningIsEndedBeforeTheNextLaunch) {
     EXPECT_THROW(fetch::HttpClient{}.send({.url = url(*first) + "/system_stats"}), Error);
 }
 
+TEST_F(Up, InstallsIntoTheInterpreterItselfWhenTheTemplateSaysSo) {
+    ASSERT_TRUE(
+        run_command({.argv = {"python3", "-m", "venv", "one"}, .working_directory = dir.path()}, {})
+            .ok());
+    ASSERT_TRUE(
+        run_command({.argv = {"python3", "-m", "venv", "two"}, .working_directory = dir.path()}, {})
+            .ok());
+    const auto into = [&](const std::string& venv) {
+        const auto python = (dir / venv / "bin/python").string();
+        const auto end = provision(
+            {"--set", "python.environment=system", "--set", "python.interpreter=" + python});
+        EXPECT_TRUE(end.status.ok()) << end.output;
+        EXPECT_TRUE(run_command({.argv = {python, "-c", "import png, humanize"}}, {}).ok()) << venv;
+        return end.steps("step.finished");
+    };
+    EXPECT_THAT(into("one"), Contains("python.install"));
+    EXPECT_THAT(into("one"), Not(Contains("python.install")));
+    EXPECT_THAT(into("two"), Contains("python.install"));
+}
+
 // Every instant that an event marks is one at which the machine may go down.
 TEST_F(Up, KilledAtAnyInstantItComesToTheSameEnd) {
     const auto reference = [&] {

@@ -42,6 +42,7 @@ class Up {
 public:
     Up(const Arguments& arguments, const Common& common)
         : arguments_(arguments),
+          common_(common),
           pod_(load(arguments.template_)),
           root_(root_of(pod_, common)),
           secrets_(run::read_secrets(pod_)),
@@ -62,8 +63,9 @@ public:
             code = exit_code_of(result, signals_.signal());
             if (code == 0 && launches()) code = launch(provisioner, places);
         } catch (const Error& error) {
-            if (error.kind() != ErrorKind::interrupted) throw;
-            code = 128 + signals_.signal();
+            const bool stopped = error.kind() == ErrorKind::interrupted;
+            code = stopped ? 128 + signals_.signal() : exit_code(error.kind());
+            if (!stopped) print_error(error, common_.output);
         }
         sink_->emit(event::RunFinished{code == 0, code, since(started_), result.downloaded_bytes});
         return code;
@@ -116,6 +118,7 @@ private:
     }
 
     const Arguments& arguments_;
+    const Common& common_;
     const Clock::time_point started_ = Clock::now();
     // Before every other thread: they inherit the blocked signals.
     StopSignals signals_;

@@ -36,12 +36,12 @@ Look look_at_lock(const EnvironmentSpec& spec, const Task& task) {
     return {.change = Change::keep, .reason = "requirements are the same"};
 }
 
-bool is_installed(const EnvironmentSpec& spec, const Task& task,
-                  const std::optional<Record>& record) {
+bool is_installed(const EnvironmentSpec& spec, const Task& task) {
     const auto wanted = lock_digest(spec, task);
     if (!wanted) return false;
     if (spec.settings.environment == tmpl::EnvironmentKind::system) {
-        return record && record->fact("lock") == *wanted;
+        return task.same_fingerprint() && task.record->fact("lock") == *wanted &&
+               task.record->fact("installed") == installed_distributions(spec, task);
     }
     return python::finished_fingerprint(spec.path) == wanted;
 }
@@ -82,15 +82,18 @@ Outcome perform(const plan::ResolveEnvironment& action, const Task& task) {
 }
 
 Look look(const plan::InstallEnvironment& action, const Task& task) {
-    if (is_installed(action.spec, task, task.record))
-        return {.change = Change::keep, .reason = "installed"};
+    if (is_installed(action.spec, task)) return {.change = Change::keep, .reason = "installed"};
     return {.change = stands(action.spec) ? Change::change : Change::create,
             .reason = "packages are to be installed"};
 }
 
 Outcome perform(const plan::InstallEnvironment& action, const Task& task) {
     install_environment(action.spec, task);
-    return {.changed = true, .facts = {{"lock", lock_digest(action.spec, task).value_or("")}}};
+    Facts facts{{"lock", lock_digest(action.spec, task).value_or("")}};
+    if (action.spec.settings.environment == tmpl::EnvironmentKind::system) {
+        facts["installed"] = installed_distributions(action.spec, task);
+    }
+    return {.changed = true, .facts = std::move(facts)};
 }
 
 Look look(const plan::BuildEnvironment& action, const Task& task) {
@@ -102,7 +105,7 @@ Look look(const plan::BuildEnvironment& action, const Task& task) {
     }
     const Look lock = look_at_lock(action.spec, task);
     if (lock.change != Change::keep) return lock;
-    if (!is_installed(action.spec, task, task.record)) {
+    if (!is_installed(action.spec, task)) {
         return {.change = Change::change, .reason = "packages are to be installed"};
     }
     return {.change = Change::keep, .reason = "installed"};
@@ -111,7 +114,7 @@ Look look(const plan::BuildEnvironment& action, const Task& task) {
 Outcome perform(const plan::BuildEnvironment& action, const Task& task) {
     create_environment(action.spec, task);
     const std::string lock = resolve_environment(action.spec, task);
-    if (!is_installed(action.spec, task, task.record)) install_environment(action.spec, task);
+    if (!is_installed(action.spec, task)) install_environment(action.spec, task);
     return {.changed = true,
             .facts = {{"lock", lock}, {"inputs", inputs_digest(action.spec, task)}}};
 }

@@ -162,6 +162,11 @@ bool base_unchanged(const Record& base) {
            distributions_digest(split(base.fact("sites"), '\n')) == base.fact("distributions");
 }
 
+std::string installed_distributions(const EnvironmentSpec& spec, const Task& task) {
+    const auto base = task.context.journal.find(base_id(spec));
+    return base ? distributions_digest(split(base->fact("sites"), '\n')) : std::string{};
+}
+
 bool create_environment(const EnvironmentSpec& spec, const Task& task) {
     const auto base = base_of(spec, task);
     const auto settings = settings_of(spec, task);
@@ -223,7 +228,10 @@ std::string inputs_digest(const EnvironmentSpec& spec, const Task& task) {
     for (const auto& file : spec.constraint_files)
         add_file(file);
     if (const auto base = task.context.journal.find(base_id(spec))) {
-        digest.update(base->fingerprint + base->fact("path") + base->fact("distributions"));
+        digest.update(base->fingerprint + base->fact("path"));
+        // Without a venv, they are what the installation itself changes.
+        const bool venv = spec.settings.environment == tmpl::EnvironmentKind::venv;
+        if (venv) digest.update(base->fact("distributions"));
     }
     return digest.finish();
 }

@@ -24,6 +24,9 @@ std::string base_id(const plan::EnvironmentSpec& spec);
 // by reading folders alone.
 bool base_unchanged(const Record& base);
 
+// For `environment: system`: a digest of what is installed there now.
+std::string installed_distributions(const plan::EnvironmentSpec& spec, const Task& task);
+
 // Creates it, or takes what stands there when it fits. Returns whether it was made anew.
 bool create_environment(const plan::EnvironmentSpec& spec, const Task& task);
 
