@@ -8,14 +8,10 @@
 #include "hubs.hpp"
 
 namespace podctl::fetch {
-namespace {
-
-ResolvedFile resolve_url(const UrlSource& source) {
+ResolvedFile describe(const UrlSource& source) {
     const auto url = parse_url(source.url);
     return {.url = source.url, .name = url ? url->file_name() : std::string{}};
 }
-
-}  // namespace
 
 ResolvedFile resolve(const Source& source, HttpClient& http, const Mirrors& mirrors,
                      const RetryPolicy& retry, std::stop_token stop) {
@@ -26,7 +22,7 @@ ResolvedFile resolve(const Source& source, HttpClient& http, const Mirrors& mirr
                                  [&](const HuggingFaceSource& hub) {
                                      return resolve_hugging_face(hub, source.text, asking);
                                  },
-                                 [&](const UrlSource& url) { return resolve_url(url); }},
+                                 [&](const UrlSource& url) { return describe(url); }},
                       source.location);
 }
 

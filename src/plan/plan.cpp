@@ -134,6 +134,8 @@ private:
             if (fs::path{model.to}.is_absolute()) fetch.folder = place(model.to).string();
             if (const auto it = resolutions.find(fetch.source.text); it != resolutions.end()) {
                 fetch.resolved = it->second;
+            } else if (const auto* url = std::get_if<fetch::UrlSource>(&fetch.source.location)) {
+                fetch.resolved = fetch::describe(*url);
             }
             place_model(fetch, plan_.places);
             if (!fetch.target.empty() && !fetch.unpack) {

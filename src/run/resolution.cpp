@@ -63,19 +63,16 @@ plan::Resolutions resolve_models(Context& context, std::stop_token stop) {
     std::map<std::string, std::future<std::optional<fetch::ResolvedFile>>> asked;
     for (const auto& model : context.pod.models) {
         const auto source = fetch::parse_source(model.source);
-        if (known.contains(source.text) || asked.contains(source.text)) continue;
+        // What a plain URL says needs no request.
+        if (is_plain_url(source) || known.contains(source.text) || asked.contains(source.text))
+            continue;
         if (!context.options.update || context.options.offline) {
             if (auto file = known_resolution(source, context.journal)) {
                 known.emplace(source.text, std::move(*file));
                 continue;
             }
         }
-        if (context.options.offline && !is_plain_url(source)) continue;
-        if (is_plain_url(source)) {
-            known.emplace(source.text, fetch::resolve(source, context.http(), context.mirrors,
-                                                      {.attempts = 1}, stop));
-            continue;
-        }
+        if (context.options.offline) continue;
         asked.emplace(source.text, std::async(std::launch::async, [&context, source, stop] {
                           try {
                               return std::optional{fetch::resolve(

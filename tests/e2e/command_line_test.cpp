@@ -85,8 +85,8 @@ TEST(CommandLine, ConfigPrintsTheEffectiveTemplate) {
     const test::TempDir dir;
     write_file_atomically(dir / "pod.yaml",
                           "apiVersion: podctl/v1\nname: pod\ncomfyui: {port: \"${PORT}\"}\n");
-    const auto printed = podctl({"config", (dir / "pod.yaml").string(), "--set", "comfyui.cors=*"},
-                                {{"PORT", "9123"}});
+    const auto printed = podctl(
+        {"config", (dir / "pod.yaml").string(), "--set", "comfyui.cors='*'"}, {{"PORT", "9123"}});
     EXPECT_EQ(printed.status.code, 0) << printed.output;
     EXPECT_THAT(printed.output, HasSubstr("9123"));
     EXPECT_THAT(printed.output, HasSubstr("cors"));

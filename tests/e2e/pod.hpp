@@ -1,5 +1,6 @@
 #pragma once
 
+#include "podctl/base/error.hpp"
 #include "podctl/base/file.hpp"
 #include "podctl/base/process.hpp"
 #include "podctl/fetch/http.hpp"
@@ -100,7 +101,19 @@ class PodTest : public testing::Test {
 protected:
     PodTest() {
         publish_comfyui();
-        publish_pack("pack", "NODE_CLASS_MAPPINGS = {'PackNode': type('PackNode', (), {})}\n");
+        publish_pack("pack", R"(
+class PackNode:
+    @classmethod
+    def INPUT_TYPES(cls):
+        return {"required": {}}
+    RETURN_TYPES = ()
+    FUNCTION = "run"
+    CATEGORY = "test"
+    def run(self):
+        return ()
+
+NODE_CLASS_MAPPINGS = {"PackNode": PackNode}
+)");
         hub.add(test::CivitaiVersion{
             .id = 11,
             .model_id = 1,

@@ -39,6 +39,9 @@ struct RetryPolicy {
         on_retry = {};
 };
 
+// What a plain URL says by itself: its name is the last part of its path.
+ResolvedFile describe(const UrlSource& source);
+
 // Asks the hub. A plain URL is not asked: its name comes from the path. Retries what can pass (429
 // with Retry-After, 5xx, connection faults). Throws Error{unauthorized | not_found | network |
 // integrity} with the remedy of each (a key is needed, Early Access until, gated, archived, …).
