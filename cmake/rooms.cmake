@@ -1,6 +1,10 @@
 # What every target is built with.
 add_library(podctl_options INTERFACE)
 target_compile_options(podctl_options INTERFACE -Wall -Wextra -Wconversion)
+if(CMAKE_CXX_COMPILER_ID STREQUAL GNU AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
+  # Warns of std::string's own operator+ (https://gcc.gnu.org/bugzilla/show_bug.cgi?id=105651).
+  target_compile_options(podctl_options INTERFACE -Wno-restrict)
+endif()
 target_compile_definitions(podctl_options INTERFACE PODCTL_VERSION="${PROJECT_VERSION}")
 target_link_libraries(podctl_options INTERFACE Threads::Threads)
 if(PODCTL_SANITIZE)

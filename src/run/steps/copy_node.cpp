@@ -62,15 +62,13 @@ Manifest from_fact(const std::string& text) {
     return files;
 }
 
-// A file of the target that is neither the source's nor what was copied last time.
-bool changed_by_hand(const fs::path& target, const FileStamp& stamp, const fs::path& source,
-                     const std::optional<FileStamp>& copied) {
-    if (copied && *copied == stamp) return false;
+bool same_content(const fs::path& target, const FileStamp& stamp, const fs::path& source) {
     const auto origin = file_stamp(source);
-    if (!origin || origin->size != stamp.size) return true;
-    return origin->mtime_ns != stamp.mtime_ns && read_file(target) != read_file(source);
+    if (!origin || origin->size != stamp.size) return false;
+    return origin->mtime_ns == stamp.mtime_ns || read_file(target) == read_file(source);
 }
 
+// Files of the target that are neither the source's nor what was copied last time.
 std::vector<std::string> find_changed_by_hand(const plan::CopyNode& action, const Manifest& source,
                                               const Manifest& copied) {
     std::vector<std::string> changed;
@@ -78,9 +76,8 @@ std::vector<std::string> find_changed_by_hand(const plan::CopyNode& action, cons
         const auto stamp = file_stamp(action.path / name);
         if (!stamp) continue;
         const auto before = copied.find(name);
-        const auto known = before == copied.end() ? std::nullopt : std::optional{before->second};
-        if (changed_by_hand(action.path / name, *stamp, action.from / name, known))
-            changed.push_back(name);
+        if (before != copied.end() && before->second == *stamp) continue;
+        if (!same_content(action.path / name, *stamp, action.from / name)) changed.push_back(name);
     }
     return changed;
 }
