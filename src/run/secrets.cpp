@@ -40,7 +40,14 @@ Secrets read_secrets(const tmpl::Template& pod) {
         const auto source = fetch::parse_source(model.source);
         const auto url = parse_url(source.text);
         if (source.token_in_query.empty() || !url) continue;
-        secrets.in_sources.push_back({url->origin() + "/", Secret{source.token_in_query}});
+        const Url origin{.scheme = url->scheme,
+                         .userinfo = {},
+                         .host = url->host,
+                         .port = url->port,
+                         .path = "/",
+                         .query = {},
+                         .fragment = {}};
+        secrets.in_sources.push_back({origin.to_string(), Secret{source.token_in_query}});
     }
     for (const auto& name : pod.secrets) {
         std::string value = value_of(name);
