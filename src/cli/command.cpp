@@ -69,7 +69,10 @@ void add_provision_flags(CLI::App& command, ProvisionArguments& arguments) {
     command.add_flag("--verify", options.verify, "hash every file again");
     command.add_flag("--update", options.update,
                      "let branches, newest versions and requirements move");
-    command.add_flag("--insecure-http", arguments.insecure_http, "send tokens over plain http too");
+    command.add_flag_callback(
+        "--insecure-http",
+        [&options] { options.insecure_http = fetch::HttpOptions::InsecureHttp::allow; },
+        "send tokens over plain http too");
 }
 
 tmpl::Template load(const TemplateArguments& arguments) {
@@ -96,7 +99,9 @@ tmpl::Template load(const TemplateArguments& arguments) {
             throw Error{ErrorKind::usage, "--mirror " + mirror + ": not FROM=TO",
                         "for instance --mirror https://github.com/=https://git.example/github/"};
         }
-        pod.mirrors.emplace_back(mirror.substr(0, equals), mirror.substr(equals + 1));
+        // Of two for one prefix the command line's wins.
+        pod.mirrors.insert(pod.mirrors.begin(),
+                           {mirror.substr(0, equals), mirror.substr(equals + 1)});
     }
     return pod;
 }

@@ -51,7 +51,6 @@ void add_init(CLI::App& app, Chosen& chosen);
 struct ProvisionArguments {
     run::Options options;
     std::vector<std::string> only;
-    bool insecure_http = false;
 };
 void add_provision_flags(CLI::App& command, ProvisionArguments& arguments);
 

@@ -15,6 +15,10 @@ double seconds(std::chrono::milliseconds time) {
     return static_cast<double>(time.count()) / 1000.0;
 }
 
+std::string step_of(const std::string& service) {
+    return "service:" + service;
+}
+
 ordered_json fields_of(const Event& event) {
     return std::visit(
         overloaded{
@@ -67,16 +71,22 @@ ordered_json fields_of(const Event& event) {
                 return line;
             },
             [](const event::ServiceStarted& it) -> ordered_json {
-                return {{"event", "service.started"}, {"service", it.service}, {"pid", it.pid}};
+                return {{"event", "service.started"},
+                        {"service", it.service},
+                        {"step", step_of(it.service)},
+                        {"pid", it.pid}};
             },
             [](const event::ServiceReady& it) -> ordered_json {
                 return {{"event", "service.ready"},
                         {"service", it.service},
+                        {"step", step_of(it.service)},
                         {"url", it.url},
                         {"seconds", seconds(it.took)}};
             },
             [](const event::ServiceExited& it) -> ordered_json {
-                ordered_json line{{"event", "service.exited"}, {"service", it.service}};
+                ordered_json line{{"event", "service.exited"},
+                                  {"service", it.service},
+                                  {"step", step_of(it.service)}};
                 if (it.signal != 0) {
                     line["signal"] = it.signal;
                 } else {
@@ -85,15 +95,16 @@ ordered_json fields_of(const Event& event) {
                 return line;
             },
             [](const event::ServiceRestarting& it) -> ordered_json {
-                return {{"event", "service.restarting"},
-                        {"service", it.service},
-                        {"attempt", it.attempt},
-                        {"wait", seconds(it.wait)},
-                        {"reason", it.reason}};
+                return {{"event", "service.restarting"}, {"service", it.service},
+                        {"step", step_of(it.service)},   {"attempt", it.attempt},
+                        {"wait", seconds(it.wait)},      {"reason", it.reason}};
             },
             [](const event::ServiceOutput&) -> ordered_json { return {}; },
             [](const event::NodeFailed& it) -> ordered_json {
-                return {{"event", "node.failed"}, {"node", it.node}, {"reason", it.reason}};
+                return {{"event", "node.failed"},
+                        {"node", it.node},
+                        {"step", "node:" + it.node},
+                        {"reason", it.reason}};
             },
             [](const event::RunFinished& it) -> ordered_json {
                 return {{"event", "run.finished"},

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "podctl/base/event.hpp"
+#include "podctl/base/redact.hpp"
 
 #include <memory>
 #include <optional>
@@ -16,6 +17,20 @@ struct OutputOptions {
     Format format = Format::text;
     Verbosity verbosity = Verbosity::normal;
     Color color = Color::automatic;
+};
+
+// What an event says, without the secrets.
+Event redacted(Event event, const Redactor& redact);
+
+// Passes events on without the secrets.
+class RedactingSink : public EventSink {
+public:
+    RedactingSink(EventSink& next, Redactor redact) : next_(next), redact_(std::move(redact)) {}
+    void emit(const Event& event) override { next_.emit(redacted(event, redact_)); }
+
+private:
+    EventSink& next_;
+    Redactor redact_;
 };
 
 // Events as text (live lines on a terminal, plain lines elsewhere) or as JSON Lines on stdout.
@@ -41,6 +56,6 @@ struct Line {
 Line line_of(const Event& event, Verbosity verbosity);
 
 // An error that ended a command before or beside any step.
-void print_error(const Error& error, const OutputOptions& options);
+void print_error(const Error& error, const OutputOptions& options, const Redactor& redact = {});
 
 }  // namespace podctl::cli

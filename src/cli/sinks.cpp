@@ -261,7 +261,24 @@ std::unique_ptr<EventSink> make_sink(const OutputOptions& options) {
     return std::make_unique<PlainSink>(options);
 }
 
-void print_error(const Error& error, const OutputOptions& options) {
+Event redacted(Event event, const Redactor& redact) {
+    const auto clean = [&](std::string& text) { text = redact(text); };
+    std::visit(overloaded{[&](event::StepSkipped& it) { clean(it.reason); },
+                          [&](event::StepFailed& it) {
+                              clean(it.message);
+                              clean(it.hint);
+                          },
+                          [&](event::StepRetrying& it) { clean(it.reason); },
+                          [&](event::Notice& it) { clean(it.message); },
+                          [&](event::ServiceRestarting& it) { clean(it.reason); },
+                          [&](event::ServiceOutput& it) { clean(it.line); },
+                          [&](event::NodeFailed& it) { clean(it.reason); }, [](auto&) {}},
+               event);
+    return event;
+}
+
+void print_error(const Error& told, const OutputOptions& options, const Redactor& redact) {
+    const Error error{told.kind(), redact(told.message()), redact(told.hint())};
     if (options.format == Format::json) put(stdout, json_of(error) + "\n");
     std::string text = error.message();
     if (!error.hint().empty()) text += "\n  hint: " + error.hint();

@@ -2,6 +2,7 @@
 
 #include "podctl/base/file.hpp"
 #include "podctl/base/names.hpp"
+#include "podctl/git/git.hpp"
 
 #include "library.hpp"
 
@@ -39,6 +40,11 @@ bool begins_blob(git_repository* repository, const std::string& revision,
 }
 
 }  // namespace
+
+bool is_update_pending(const fs::path& checkout) {
+    const auto note = read_file_if_exists(checkout / ".git" / "podctl-update");
+    return note && !trim(*note).empty();
+}
 
 PendingUpdate::PendingUpdate(git_repository* repository)
     : gitdir_(git_repository_path(repository)), note_(gitdir_ / "podctl-update") {}

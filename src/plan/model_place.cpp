@@ -30,6 +30,7 @@ fs::path folder_of(const FetchModel& model, const Places& places) {
 }  // namespace
 
 void place_model(FetchModel& model, const Places& places) {
+    if (model.folder.empty() && !model.resolved) return;
     if (model.unpack) {
         model.target = folder_of(model, places);
         return;

@@ -121,7 +121,8 @@ private:
 
     void add_models(const Resolutions& resolutions) {
         std::map<fs::path, std::string> taken;
-        for (const auto& model : pod_.models) {
+        for (std::size_t i = 0; i < pod_.models.size(); ++i) {
+            const auto& model = pod_.models[i];
             FetchModel fetch{.source = fetch::parse_source(model.source),
                              .resolved = {},
                              .folder = model.to,
@@ -139,22 +140,26 @@ private:
             }
             place_model(fetch, plan_.places);
             if (!fetch.target.empty() && !fetch.unpack) {
-                const auto [other, fresh] = taken.emplace(fetch.target, model.source);
+                const auto [other, fresh] = taken.emplace(fetch.target, fetch.source.text);
                 if (!fresh) {
                     throw Error{ErrorKind::template_,
                                 fmt::format("{} and {} would both be stored as {}", other->second,
-                                            model.source, fetch.target.string()),
+                                            fetch.source.text, fetch.target.string()),
                                 "give one of them another name: or to:"};
                 }
             }
             std::string id = model_step_id(fetch, plan_.places);
-            // Two archives may be unpacked into one folder.
-            if (fetch.unpack && plan_.find(id)) id += "#" + fetch.source.text;
-            const bool in_comfyui =
-                !plan_.places.comfyui.empty() && !fs::path{fetch.folder}.is_absolute();
+            // Two archives may be unpacked into one folder, and one source be stored in two.
+            if (plan_.find(id)) id += "#" + std::to_string(i);
+            const fs::path folder = fetch.target.empty() ? plan_.places.models : fetch.target;
+            const std::string partial = "download:" + fetch.source.text;
             Step& step = add(std::move(id), std::move(fetch), {"preflight"});
             step.optional = model.optional;
-            if (in_comfyui) step.placed_after = "comfyui.clone";
+            step.exclusive = partial;
+            for (const auto& source : sources_) {
+                if (!folder.empty() && is_inside(folder, source.path))
+                    step.placed_after.push_back(source.step);
+            }
         }
     }
 
@@ -302,7 +307,7 @@ Plan only(const Plan& plan, std::span<const std::string> ids) {
         }
         if (!wanted.insert(id).second) continue;
         open.insert(open.end(), step->needs.begin(), step->needs.end());
-        if (!step->placed_after.empty()) open.push_back(step->placed_after);
+        open.insert(open.end(), step->placed_after.begin(), step->placed_after.end());
     }
     Plan part{.places = plan.places, .steps = {}};
     for (const auto& step : plan.steps) {
@@ -322,9 +327,7 @@ Bill bill_of(const Plan& plan, std::span<const Assessment> assessments) {
             continue;
         }
         bill.download = bill.download + *assessment.download;
-        // An archive and what comes out of it lie there together for a while.
-        const bool unpack = std::get<FetchModel>(step->action).unpack;
-        bill.disk = bill.disk + Bytes{assessment.download->count * (unpack ? 2 : 1)};
+        bill.disk = bill.disk + assessment.disk;
     }
     return bill;
 }

@@ -66,6 +66,7 @@ struct Look {
     plan::Change change = plan::Change::create;
     std::string reason;
     std::optional<Bytes> download = {};
+    Bytes disk = {};          // that it needs beside what it holds already
     std::string notice = {};  // something that the user should know, when the step is kept
 };
 
@@ -89,10 +90,9 @@ struct Task {
     // Retries that are told as events, for this step.
     fetch::RetryPolicy retry() const;
     void notice(const std::string& message) const { context.notice(step.id, message); }
+    // Moves what stands at `path` into .podctl/replaced, and says so.
+    void move_aside(const std::filesystem::path& path) const;
 };
-
-// Moves what stands at `path` into .podctl/replaced, for --force. Returns where it is now.
-std::filesystem::path move_aside(const std::filesystem::path& path, const plan::Places& places);
 
 // rename, or a synced copy where the two lie on different file systems. The final name appears
 // whole.

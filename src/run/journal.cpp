@@ -85,7 +85,11 @@ void Journal::append(const std::string& line) {
         fd_ = Fd{::open(path_.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644)};
         if (!fd_) throw system_error("cannot open " + path_.string(), errno);
     }
+    // A write that a full disk cuts short leaves half a line: until this one is whole, the next is
+    // no append.
+    torn_ = true;
     write_all(fd_.get(), line, path_);
+    torn_ = false;
     if (::fdatasync(fd_.get()) != 0) throw system_error("cannot write " + path_.string(), errno);
     ++lines_;
 }

@@ -12,7 +12,12 @@
 namespace podctl::run {
 
 RootLock::RootLock(const std::filesystem::path& path) {
-    create_folders(path.parent_path());
+    try {
+        create_folders(path.parent_path());
+    } catch (const Error& error) {
+        throw Error{ErrorKind::preflight, error.message(),
+                    "mount the volume there, or name another place with --root"};
+    }
     fd_ = Fd{::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644)};
     if (!fd_) throw system_error("cannot open " + path.string(), errno);
     if (::flock(fd_.get(), LOCK_EX | LOCK_NB) != 0) {

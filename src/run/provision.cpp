@@ -11,7 +11,6 @@
 
 #include <chrono>
 #include <exception>
-#include <set>
 
 namespace podctl::run {
 namespace {
@@ -73,6 +72,17 @@ private:
     Redactor redact_;
 };
 
+// A server that does not answer now makes the bill vague, no more.
+std::optional<std::uint64_t> ask_size(const std::string& url, Context& context,
+                                      std::stop_token stop) {
+    try {
+        return fetch::probe_size(url, context.http(), context.mirrors, stop);
+    } catch (const Error& error) {
+        if (error.kind() == ErrorKind::interrupted) throw;
+        return std::nullopt;
+    }
+}
+
 }  // namespace
 
 struct Provisioner::State {
@@ -127,12 +137,12 @@ std::vector<plan::Assessment> Provisioner::assess(const plan::Plan& plan, Sizes 
         const bool ask = sizes == Sizes::ask && model && found.change != plan::Change::keep &&
                          !found.download && model->resolved && !context.options.offline;
         if (ask) {
-            const auto size =
-                fetch::probe_size(model->resolved->url, context.http(), context.mirrors, stop);
-            if (size) found.download = Bytes{*size};
+            if (const auto size = ask_size(model->resolved->url, context, stop)) {
+                found.download = found.disk = Bytes{*size};
+            }
         }
         if (!found.notice.empty()) task.notice(found.notice);
-        assessments.push_back({step.id, found.change, found.reason, found.download});
+        assessments.push_back({step.id, found.change, found.reason, found.download, found.disk});
     }
     return assessments;
 }
@@ -143,7 +153,7 @@ Provisioned Provisioner::provision(const plan::Plan& plan, std::stop_token stop)
         if (!std::holds_alternative<plan::FetchModel>(step.action)) continue;
         const Look found = look_at({step, context.journal.find(step.id), context, stop});
         if (found.change != plan::Change::keep) {
-            context.disk_needed = context.disk_needed + found.download.value_or(Bytes{});
+            context.disk_needed = context.disk_needed + found.disk;
         }
     }
     Runner runner{context};

@@ -16,9 +16,11 @@ namespace fs = std::filesystem;
 
 // The environment that a shell has after `source venv/bin/activate`.
 void activate(Command& command, const fs::path& python) {
-    const char* path = std::getenv("PATH");
+    const char* own = std::getenv("PATH");
+    std::string& path = command.environment["PATH"];
+    if (path.empty()) path = own ? own : "/usr/bin:/bin";
     const fs::path bin = python.parent_path();
-    command.environment["PATH"] = bin.string() + ":" + (path ? path : "/usr/bin:/bin");
+    path = bin.string() + ":" + path;
     if (fs::exists(bin.parent_path() / "pyvenv.cfg")) {
         command.environment["VIRTUAL_ENV"] = bin.parent_path().string();
     }
@@ -26,7 +28,7 @@ void activate(Command& command, const fs::path& python) {
 
 ServiceSpec comfyui(const tmpl::ComfyUi& settings, const plan::Places& places,
                     const fs::path& python, const std::map<std::string, std::string>& environment,
-                    const Redactor& redact, EventSink& events) {
+                    EventSink& events) {
     ServiceSpec spec;
     spec.name = "comfyui";
     spec.command.argv = {python.string()};
@@ -48,10 +50,10 @@ ServiceSpec comfyui(const tmpl::ComfyUi& settings, const plan::Places& places,
                   .http_path = "/system_stats",
                   .url = fmt::format("http://{}:{}", address, settings.port),
                   .timeout = settings.ready_timeout};
-    spec.on_line = [&events, redact,
+    spec.on_line = [&events,
                     report = std::make_shared<comfy::ImportReport>()](std::string_view line) {
         if (auto failed = report->read(line))
-            events.emit(event::NodeFailed{failed->node, redact(failed->reason)});
+            events.emit(event::NodeFailed{failed->node, failed->reason});
     };
     return spec;
 }
@@ -88,11 +90,11 @@ ServiceSpec service(const tmpl::Service& settings, const tmpl::Template& pod,
 std::vector<ServiceSpec> services_of(const tmpl::Template& pod, const plan::Places& places,
                                      const fs::path& python,
                                      const std::map<std::string, std::string>& environment,
-                                     const Redactor& redact, EventSink& events) {
+                                     EventSink& events) {
     auto base = environment;
     base.emplace("PYTHONUNBUFFERED", "1");
     std::vector<ServiceSpec> specs;
-    if (pod.comfyui) specs.push_back(comfyui(*pod.comfyui, places, python, base, redact, events));
+    if (pod.comfyui) specs.push_back(comfyui(*pod.comfyui, places, python, base, events));
     for (const auto& it : pod.services)
         specs.push_back(service(it, pod, places, python, base));
     return specs;

@@ -142,12 +142,13 @@ TEST(Installers, OfflineFallBackToPipAndTouchNoNetwork) {
     test::HttpServer server{[](const test::Request&) { return test::Response{.status = 404}; }};
     const Settings settings{
         .cache = dir / "cache", .index_url = server.url("/simple"), .offline = true};
+    const Interpreter& host = host_python();
     const std::string path = std::getenv("PATH");
     ::setenv("PATH", "/nowhere", 1);
     const auto found =
-        find_installer(InstallerChoice::automatic, host_python(), dir / "tools", settings, {});
-    const auto error = error_of(
-        [&] { find_installer(InstallerChoice::uv, host_python(), dir / "tools", settings, {}); });
+        find_installer(InstallerChoice::automatic, host, dir / "tools", settings, {});
+    const auto error =
+        error_of([&] { find_installer(InstallerChoice::uv, host, dir / "tools", settings, {}); });
     ::setenv("PATH", path.c_str(), 1);
     EXPECT_EQ(found.kind, InstallerKind::pip);
     EXPECT_EQ(error.kind(), ErrorKind::python);
@@ -162,10 +163,11 @@ TEST(Installers, BringUvByPipWhereThereIsNone) {
         {{"uv", "9.9.9", {}, {{"uv-9.9.9.data/scripts/uv", "#!/bin/sh\necho uv 9.9.9\n"}}}});
     const Settings settings{.cache = dir / "cache",
                             .index_url = "file://" + (dir / "index").string()};
+    const Interpreter& host = host_python();
     const std::string path = std::getenv("PATH");
     ::setenv("PATH", "/nowhere", 1);
     const auto found =
-        find_installer(InstallerChoice::automatic, host_python(), dir / "tools", settings, {});
+        find_installer(InstallerChoice::automatic, host, dir / "tools", settings, {});
     ::setenv("PATH", path.c_str(), 1);
     EXPECT_EQ(found.kind, InstallerKind::uv);
     EXPECT_EQ(found.program, dir / "tools/uv/bin/uv");

@@ -9,8 +9,10 @@
 #include "support/temp_dir.hpp"
 #include "support/wheels.hpp"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/file.h>
 
 #include <cstdlib>
 #include <filesystem>
@@ -41,6 +43,10 @@ inline const Installer& real_uv() {
         if (const char* given = std::getenv("PODCTL_TEST_UV"))
             return Installer{InstallerKind::uv, given};
         const auto tools = std::filesystem::read_symlink("/proc/self/exe").parent_path() / "tools";
+        // Test programs run beside each other, and podctl brings uv under its root's lock.
+        create_folders(tools);
+        const Fd lock{::open((tools / "lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644)};
+        ::flock(lock.get(), LOCK_EX);
         return find_installer(InstallerChoice::uv, host_python(), tools, {.cache = tools / "cache"},
                               {});
     }();

@@ -19,7 +19,7 @@ plan::Step step(std::string id, std::vector<std::string> needs = {}) {
 
 plan::Step download(std::string id, std::string placed_after) {
     plan::Step made{.id = std::move(id), .action = plan::FetchModel{}};
-    made.placed_after = std::move(placed_after);
+    made.placed_after = {std::move(placed_after)};
     return made;
 }
 

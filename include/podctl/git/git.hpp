@@ -52,6 +52,10 @@ Checkout clone(const CloneRequest& request, const Mirrors& mirrors, const Monito
 // repository, or an unborn HEAD.
 std::optional<Checkout> read_head(const std::filesystem::path& checkout);
 
+// True when an update was killed while it wrote files: the work tree is of two commits until
+// update() runs again. As cheap as read_head.
+bool is_update_pending(const std::filesystem::path& checkout);
+
 struct State {
     Checkout head;
     std::string origin;     // URL of the remote "origin"; empty: none

@@ -119,8 +119,8 @@ struct Step {
     std::string id;
     Action action;
     std::vector<std::string> needs = {};  // ids that must be done before it starts
-    std::string placed_after =
-        {};                        // FetchModel: the id that must be done before its file is placed
+    // FetchModel: ids that must be done before its file is placed.
+    std::vector<std::string> placed_after = {};
     std::string exclusive = {};    // no two steps of the same one at once; empty: none
     std::string fingerprint = {};  // changes when what is asked for changes
     bool optional = false;
@@ -159,7 +159,8 @@ struct Assessment {
     std::string step;
     Change change = Change::create;
     std::string reason;
-    std::optional<Bytes> download;  // of FetchModel, when the hub or the server says so
+    std::optional<Bytes> download = {};  // of FetchModel, when the hub or the server says so
+    Bytes disk = {};                     // that it needs beside what it holds already
 };
 
 struct Bill {

@@ -19,6 +19,6 @@ namespace podctl::serve {
 std::vector<ServiceSpec> services_of(const tmpl::Template& pod, const plan::Places& places,
                                      const std::filesystem::path& python,
                                      const std::map<std::string, std::string>& environment,
-                                     const Redactor& redact, EventSink& events);
+                                     EventSink& events);
 
 }  // namespace podctl::serve

@@ -83,15 +83,27 @@ int show_plan(const TemplateArguments& arguments, const ProvisionArguments& prov
               const Common& common) {
     const StopSignals signals;
     const auto pod = load(arguments);
-    const auto sink = make_sink(common.output);
+    const auto secrets = run::read_secrets(pod);
+    const auto redact = run::redactor_of(secrets);
+    const auto terminal = make_sink(common.output);
+    RedactingSink events{*terminal, redact};
     auto options = provision.options;
     options.will_launch = false;
-    run::Provisioner provisioner{pod, root_of(pod, common), run::read_secrets(pod), options, *sink};
-    auto plan = provisioner.make_plan(signals.token());
-    if (!provision.only.empty()) plan = plan::only(plan, provision.only);
-    const auto assessments =
-        provisioner.assess(plan, run::Provisioner::Sizes::ask, signals.token());
-    if (signals.signal() != 0) return 128 + signals.signal();
+    run::Provisioner provisioner{pod, root_of(pod, common), secrets, options, events};
+    plan::Plan plan;
+    std::vector<plan::Assessment> assessments;
+    try {
+        plan = provisioner.make_plan(signals.token());
+        if (!provision.only.empty()) plan = plan::only(plan, provision.only);
+        assessments = provisioner.assess(plan, run::Provisioner::Sizes::ask, signals.token());
+    } catch (const Error& error) {
+        if (error.kind() == ErrorKind::interrupted) return 128 + signals.signal();
+        print_error(error, common.output, redact);
+        return exit_code(error.kind());
+    }
+    for (auto& it : assessments) {
+        it.reason = redact(it.reason);
+    }
     const auto bill = plan::bill_of(plan, assessments);
     if (common.output.format == Format::json) {
         print_json(assessments, bill);

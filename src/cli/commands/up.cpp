@@ -46,28 +46,24 @@ public:
           pod_(load(arguments.template_)),
           root_(root_of(pod_, common)),
           secrets_(run::read_secrets(pod_)),
-          sink_(make_sink(common.output)) {}
+          redact_(run::redactor_of(secrets_)),
+          terminal_(make_sink(common.output)),
+          events_(*terminal_, redact_) {}
 
     int run() {
         const auto places = plan::places_of(pod_, root_);
         const run::RootLock lock{places.lock};
-        sink_->emit(event::RunStarted{arguments_.template_.path, root_.string(), PODCTL_VERSION});
-        auto options = arguments_.provision.options;
-        options.will_launch = launches();
-        if (launches()) end_left_behind(places);
-        run::Provisioner provisioner{pod_, root_, secrets_, options, *sink_};
+        events_.emit(event::RunStarted{arguments_.template_.path, root_.string(), PODCTL_VERSION});
         int code = 0;
-        run::Provisioned result;
+        std::uint64_t downloaded = 0;
         try {
-            result = provision(provisioner);
-            code = exit_code_of(result, signals_.signal());
-            if (code == 0 && launches()) code = launch(provisioner, places);
+            code = provision_and_launch(places, downloaded);
         } catch (const Error& error) {
             const bool stopped = error.kind() == ErrorKind::interrupted;
             code = stopped ? 128 + signals_.signal() : exit_code(error.kind());
-            if (!stopped) print_error(error, common_.output);
+            if (!stopped) print_error(error, common_.output, redact_);
         }
-        sink_->emit(event::RunFinished{code == 0, code, since(started_), result.downloaded_bytes});
+        events_.emit(event::RunFinished{code == 0, code, since(started_), downloaded});
         return code;
     }
 
@@ -77,9 +73,20 @@ private:
         return !arguments_.no_launch && only.empty() && (pod_.comfyui || !pod_.services.empty());
     }
 
+    int provision_and_launch(const plan::Places& places, std::uint64_t& downloaded) {
+        auto options = arguments_.provision.options;
+        options.will_launch = launches();
+        if (launches()) end_left_behind(places);
+        run::Provisioner provisioner{pod_, root_, secrets_, options, events_};
+        const auto result = provision(provisioner);
+        downloaded = result.downloaded_bytes;
+        const int code = exit_code_of(result, signals_.signal());
+        return code == 0 && launches() ? launch(provisioner, places) : code;
+    }
+
     void end_left_behind(const plan::Places& places) {
         for (const auto& name : serve::end_left_behind(places.pids, serve::PodOptions{}.grace)) {
-            sink_->emit(event::Notice{
+            events_.emit(event::Notice{
                 "launch", name + " was left running by a podctl that was killed: ended"});
         }
     }
@@ -92,16 +99,15 @@ private:
 
     int launch(run::Provisioner& provisioner, const plan::Places& places) {
         const auto started = Clock::now();
-        sink_->emit(event::StepStarted{"launch"});
-        const Redactor redact = run::redactor_of(secrets_);
+        events_.emit(event::StepStarted{"launch"});
         auto services = serve::services_of(pod_, places, provisioner.python(),
-                                           provisioner.child_environment(), redact, *sink_);
+                                           provisioner.child_environment(), events_);
         const serve::PodOptions options{
-            .logs = places.logs, .pids = places.pids, .redact = redact, .back_off = {}};
+            .logs = places.logs, .pids = places.pids, .redact = redact_, .back_off = {}};
         const auto end = serve::run_pod(
-            std::move(services), options, provisioner.http(), *sink_,
+            std::move(services), options, provisioner.http(), events_,
             [&] {
-                sink_->emit(event::StepFinished{"launch", since(started), true});
+                events_.emit(event::StepFinished{"launch", since(started), true});
             },
             signals_.token());
         switch (end.cause) {
@@ -112,8 +118,7 @@ private:
             case serve::PodEnd::Cause::failed:
                 break;
         }
-        sink_->emit(event::StepFailed{"launch", ErrorKind::launch, redact(end.message),
-                                      redact(end.hint), false});
+        events_.emit(event::StepFailed{"launch", ErrorKind::launch, end.message, end.hint, false});
         return exit_code(ErrorKind::launch);
     }
 
@@ -125,7 +130,9 @@ private:
     tmpl::Template pod_;
     std::filesystem::path root_;
     run::Secrets secrets_;
-    std::unique_ptr<EventSink> sink_;
+    Redactor redact_;
+    std::unique_ptr<EventSink> terminal_;
+    RedactingSink events_;
 };
 
 }  // namespace

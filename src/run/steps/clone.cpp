@@ -7,8 +7,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-
 namespace podctl::run {
 namespace {
 
@@ -40,7 +38,9 @@ git::Monitor monitor_of(const Task& task) {
 }
 
 void refuse_offline(const Task& task, const std::string& url) {
-    if (!task.context.options.offline) return;
+    const std::string mirrored = task.context.mirrors.apply(url);
+    const bool local = mirrored.starts_with("file:") || mirrored.starts_with("/");
+    if (!task.context.options.offline || local) return;
     throw Error{ErrorKind::network, fmt::format("--offline, and {} is not there yet", url),
                 "run once without --offline"};
 }
@@ -75,7 +75,8 @@ bool fits(const plan::Clone& action, const git::Checkout& head) {
 
 git::Checkout adopt_or_move(const plan::Clone& action, const Task& task, const git::State& state) {
     const bool unchanged_wish = task.same_fingerprint() || !task.record;
-    if (unchanged_wish && !task.context.options.update && fits(action, state.head))
+    const bool half_done = git::is_update_pending(action.path);
+    if (unchanged_wish && !half_done && !task.context.options.update && fits(action, state.head))
         return state.head;
     if (state.modified && task.record && !task.context.options.force) {
         throw Error{
@@ -85,12 +86,14 @@ git::Checkout adopt_or_move(const plan::Clone& action, const Task& task, const g
                         action.ref.empty() ? "the newest commit" : action.ref),
             "commit or stash them, or let --force move the whole checkout to .podctl/replaced"};
     }
-    if (state.modified && task.context.options.force) {
-        const auto saved = move_aside(action.path, task.context.places);
-        task.notice("what stood there is now in " + saved.string());
+    try {
+        return update(action, task);
+    } catch (const Error& error) {
+        // Changes or commits of the user's own.
+        if (error.kind() != ErrorKind::conflict || !task.context.options.force) throw;
+        task.move_aside(action.path);
         return fresh_clone(action, task);
     }
-    return update(action, task);
 }
 
 git::Checkout bring(const plan::Clone& action, const Task& task) {
@@ -106,8 +109,7 @@ git::Checkout bring(const plan::Clone& action, const Task& task) {
                                         action.path.string(), action.url),
                     "move it away, or let --force move it to .podctl/replaced"};
     }
-    const auto saved = move_aside(action.path, task.context.places);
-    task.notice("what stood there is now in " + saved.string());
+    task.move_aside(action.path);
     return fresh_clone(action, task);
 }
 
@@ -125,7 +127,10 @@ Look look(const plan::Clone& action, const Task& task) {
             .change = Change::change,
             .reason = fmt::format("to {}", action.ref.empty() ? "the default branch" : action.ref)};
     }
-    if (task.context.options.update && !is_commit(action.ref)) {
+    if (git::is_update_pending(action.path)) {
+        return {.change = Change::change, .reason = "an update was cut short"};
+    }
+    if (task.context.options.update && !task.context.options.offline && !is_commit(action.ref)) {
         return {.change = Change::change, .reason = "--update"};
     }
     const std::string companion = task.record->fact("companion");
@@ -167,7 +172,7 @@ bool ensure_companion(const std::string& url, const fs::path& pack, const Task& 
     if (!companion) return false;
     refuse_offline(task, companion->url);
     // A pack's own script may have left a checkout there that does not fit.
-    if (is_occupied(companion->folder)) move_aside(companion->folder, task.context.places);
+    if (is_occupied(companion->folder)) task.move_aside(companion->folder);
     git::clone_as_of({.url = companion->url,
                       .ref = {},
                       .destination = companion->folder,

@@ -149,7 +149,7 @@ Outcome perform(const plan::CopyNode& action, const Task& task) {
         const fs::path target = action.path / name;
         if (file_stamp(target) != stamp) {
             if (std::find(by_hand.begin(), by_hand.end(), name) != by_hand.end()) {
-                task.notice("kept in " + move_aside(target, task.context.places).string());
+                task.move_aside(target);
             }
             copy_with_times(action.from / name, target);
             changed = true;

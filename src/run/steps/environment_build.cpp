@@ -13,6 +13,7 @@
 
 #include <algorithm>
 #include <array>
+#include <set>
 
 namespace podctl::run {
 namespace {
@@ -87,13 +88,40 @@ python::Installer installer_of(const EnvironmentSpec& spec, const python::Interp
                                           task.stop);
 }
 
+bool sees_base(const EnvironmentSpec& spec) {
+    return spec.settings.inherit || spec.settings.environment == tmpl::EnvironmentKind::system;
+}
+
+// Whether the image's torch is the one to run with: none other is asked for, or it is of the wheel
+// tag that is (PyTorch's wheels say theirs in the local version: 2.9.0+cu128).
+bool takes_torch_of(const python::Interpreter& base, const EnvironmentSpec& spec) {
+    const auto torch = base.version_of("torch");
+    if (!torch || !sees_base(spec)) return false;
+    const std::string& wanted = spec.settings.torch;
+    return wanted == "auto" || wanted == "keep" || torch->ends_with("+" + wanted);
+}
+
 std::vector<std::string> held(const EnvironmentSpec& spec, const python::Interpreter& base) {
     std::vector<std::string> names;
-    if (!spec.hold_torch || !spec.settings.inherit) return names;
+    if (!spec.hold_torch || !takes_torch_of(base, spec)) return names;
     for (const char* name : torch_packages) {
         if (base.version_of(name)) names.emplace_back(name);
     }
     return names;
+}
+
+// What the environment can take from the image, without a torch of the wrong build.
+std::vector<python::Package> inherited(const EnvironmentSpec& spec,
+                                       const python::Interpreter& base) {
+    std::vector<python::Package> packages;
+    if (!sees_base(spec)) return packages;
+    const bool with_torch = takes_torch_of(base, spec);
+    for (const auto& package : base.packages) {
+        const bool is_torch = std::find(torch_packages.begin(), torch_packages.end(),
+                                        package.name) != torch_packages.end();
+        if (with_torch || !is_torch) packages.push_back(package);
+    }
+    return packages;
 }
 
 std::vector<std::string> lines_of(const std::vector<fs::path>& files,
@@ -111,8 +139,7 @@ void choose_torch(const EnvironmentSpec& spec, const python::Interpreter& base,
                   const python::Installer& installer, const Mirrors& mirrors,
                   python::Settings& settings) {
     const std::string& wanted = spec.settings.torch;
-    if (wanted == "keep") return;
-    if (wanted == "auto" && spec.settings.inherit && base.version_of("torch")) return;
+    if (wanted == "keep" || takes_torch_of(base, spec)) return;
     const std::string tag = wanted == "auto" ? machine::torch_tag(machine::inspect_gpus()) : wanted;
     settings.torch_backend = tag;
     // uv knows the index of each tag by itself.
@@ -120,6 +147,21 @@ void choose_torch(const EnvironmentSpec& spec, const python::Interpreter& base,
     if (installer.kind == python::InstallerKind::pip || mirrors.covers(index)) {
         settings.torch_index_url = mirrors.apply(index);
     }
+}
+
+std::set<std::string> names_in(const python::Lock& lock) {
+    std::set<std::string> names;
+    for (const auto& pin : lock.pins) {
+        names.insert(python::normalise_name(pin.substr(0, pin.find_first_of("=@ [;"))));
+    }
+    return names;
+}
+
+// Whether a package that was installed is not in the lock any more.
+bool leaves_out(const python::Lock& lock, const python::Lock& installed) {
+    const auto now = names_in(lock);
+    const auto before = names_in(installed);
+    return !std::includes(now.begin(), now.end(), before.begin(), before.end());
 }
 
 }  // namespace
@@ -259,17 +301,15 @@ std::string resolve_environment(const EnvironmentSpec& spec, const Task& task) {
         if (source.file.empty() || file_stamp(source.file)) continue;
         throw Error{ErrorKind::not_found,
                     fmt::format("{} ({}) does not exist", source.file.string(), source.label),
-                    "correct python.requirements; paths are relative to the volume's mount"};
+                    "paths of requirements are relative to the volume's mount"};
     }
     // install.py of a pack calls `python -m pip`.
     if (!base.has_pip)
         request.requirements.push_back({.file = {}, .lines = {"pip"}, .label = "podctl"});
     request.constraints = lines_of(spec.constraint_files, spec.constraint_lines);
     request.overrides = spec.settings.overrides;
-    if (spec.settings.inherit || spec.settings.environment == tmpl::EnvironmentKind::system) {
-        request.inherited = base.packages;
-        request.hold = held(spec, base);
-    }
+    request.inherited = inherited(spec, base);
+    request.hold = held(spec, base);
     std::vector<python::RequirementLine> lines;
     for (const auto& source : request.requirements) {
         if (source.file.empty()) continue;
@@ -301,9 +341,18 @@ void install_environment(const EnvironmentSpec& spec, const Task& task) {
     choose_torch(spec, base, installer, task.context.mirrors, settings);
     const bool venv = spec.settings.environment == tmpl::EnvironmentKind::venv;
     if (venv) python::mark_unfinished(spec.path);
+    // What is no longer wanted would shadow the image's package of that name: begin anew, by links
+    // from the cache.
+    const fs::path installed = lock_file(spec, task).replace_extension(".installed");
+    if (venv && leaves_out(lock, python::parse_lock(read_file_if_exists(installed).value_or("")))) {
+        python::create_environment({.path = spec.path, .inherit = spec.settings.inherit}, base,
+                                   installer, settings, task.stop);
+    }
     python::install(lock, venv ? python::environment_python(spec.path) : base.path, installer,
                     settings, task.stop);
-    if (venv) python::mark_finished(spec.path, sha256_hex(text));
+    if (!venv) return;
+    write_file_atomically(installed, text);
+    python::mark_finished(spec.path, sha256_hex(text));
 }
 
 std::vector<std::string> held_pins(const EnvironmentSpec& spec, const Task& task) {

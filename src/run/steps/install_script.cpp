@@ -43,9 +43,10 @@ Command command_of(const InstallScript& action, const Task& task) {
     command.environment["PYTHONUNBUFFERED"] = "1";
     command.environment["PIP_NO_INPUT"] = "1";
     command.environment["PIP_DISABLE_PIP_VERSION_CHECK"] = "1";
-    const char* path = std::getenv("PATH");
-    command.environment["PATH"] =
-        python.parent_path().string() + ":" + (path ? path : "/usr/bin:/bin");
+    const char* own = std::getenv("PATH");
+    std::string& path = command.environment["PATH"];
+    if (path.empty()) path = own ? own : "/usr/bin:/bin";
+    path = python.parent_path().string() + ":" + path;
     if (action.spec.settings.environment == tmpl::EnvironmentKind::venv) {
         command.environment["VIRTUAL_ENV"] = action.spec.path.string();
     }
@@ -88,11 +89,17 @@ Outcome perform(const InstallScript& action, const Task& task) {
         task.context.places.logs / ("install." + action.pack.filename().string() + ".log"),
         redactor_of(task.context.secrets)};
     bool traceback = false;
+    // A script that is killed while pip works leaves holes: the environment counts as unfinished
+    // meanwhile.
+    const bool venv = action.spec.settings.environment == tmpl::EnvironmentKind::venv;
+    const auto finished = venv ? python::finished_fingerprint(action.spec.path) : std::nullopt;
+    if (finished) python::mark_unfinished(action.spec.path);
     const auto status =
         run_command(command_of(action, task), task.stop, {.on_line = [&](std::string_view line) {
                         log.add(line);
                         if (line.starts_with("Traceback (most recent call last)")) traceback = true;
                     }});
+    if (finished && status.signal == 0) python::mark_finished(action.spec.path, *finished);
     if (!status.ok()) {
         throw Error{
             ErrorKind::command_failed,

@@ -9,6 +9,9 @@
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
+#include <sys/stat.h>
+
+#include <algorithm>
 
 namespace podctl::run {
 namespace {
@@ -54,14 +57,29 @@ bool unpacked_agrees(const FetchModel& model, const Record& record) {
     return true;
 }
 
-std::optional<Bytes> left_to_download(const FetchModel& model, const Task& task) {
-    if (!model.resolved) return std::nullopt;
+// Bytes that a partial file has, and those that its file system holds for it: a download reserves
+// its size.
+struct Partial {
+    std::uint64_t size = 0, reserved = 0;
+};
+Partial partial_now(const FetchModel& model, const Task& task) {
+    struct stat status {};
+    if (::stat(partial_of(model, task).c_str(), &status) != 0) return {};
+    const auto size = static_cast<std::uint64_t>(status.st_size);
+    // stat(2) counts blocks of 512 bytes.
+    return {size, std::max(size, static_cast<std::uint64_t>(status.st_blocks) * 512)};
+}
+
+void bill(const FetchModel& model, const Task& task, Look& look) {
+    if (!model.resolved) return;
     const auto size =
         model.resolved->size ? model.resolved->size : model.resolved->approximate_size;
-    if (!size) return std::nullopt;
-    const auto partial = file_stamp(partial_of(model, task));
-    const std::uint64_t have = partial ? partial->size : 0;
-    return Bytes{*size > have ? *size - have : 0};
+    if (!size) return;
+    const auto partial = partial_now(model, task);
+    look.download = Bytes{*size - std::min(*size, partial.size)};
+    look.disk = Bytes{*size - std::min(*size, partial.reserved)};
+    // An archive and what comes out of it lie there together for a while.
+    if (model.unpack) look.disk = look.disk + Bytes{*size};
 }
 
 // The model with all that can be known of it before its bytes are asked for.
@@ -121,12 +139,11 @@ fetch::Downloaded fetch_bytes(const FetchModel& model, const Task& task) {
 
 // Files of models/ can be placed once the checkout of ComfyUI stands.
 void wait_for_place(const Task& task) {
-    if (task.step.placed_after.empty()) return;
-    if (task.wait_for && !task.wait_for(task.step.placed_after)) {
-        throw Error{
-            task.stop.stop_requested() ? ErrorKind::interrupted : ErrorKind::io,
-            fmt::format("{} failed, so there is no place for the file", task.step.placed_after),
-            "what was downloaded is kept for the next run"};
+    for (const auto& id : task.step.placed_after) {
+        if (!task.wait_for || task.wait_for(id)) continue;
+        throw Error{task.stop.stop_requested() ? ErrorKind::interrupted : ErrorKind::io,
+                    fmt::format("{} failed, so there is no place for the file", id),
+                    "what was downloaded is kept for the next run"};
     }
 }
 
@@ -142,29 +159,52 @@ Standing examine(const FetchModel& model, const Task& task, std::string& sha256)
     return recorded ? Standing::wanted : Standing::unwanted;
 }
 
-// A file that podctl did not write, or that was changed since, is the user's.
+// How a user's file that is kept looks, so that it is not hashed at every start.
+Outcome keep_users_file(const FetchModel& model, Facts facts) {
+    const auto stamp = file_stamp(model.target).value_or(FileStamp{});
+    facts["kept"] = fmt::format("{}:{}", stamp.size, stamp.mtime_ns);
+    return {.changed = false, .facts = std::move(facts)};
+}
+
+bool is_kept_users_file(const FetchModel& model, const Task& task) {
+    const auto stamp = file_stamp(model.target);
+    return task.same_fingerprint() && stamp && !task.context.options.force &&
+           task.record->fact("kept") == fmt::format("{}:{}", stamp->size, stamp->mtime_ns);
+}
+
+std::string kept_by_hand(const FetchModel& model) {
+    return fmt::format("{} was changed by hand: kept; --force fetches it again",
+                       model.target.string());
+}
+
+// A file that podctl did not write, or that was changed since, is the user's. nullopt: the place is
+// free.
 std::optional<Outcome> keep_or_clear(const FetchModel& model, const Task& task,
                                      const std::string& sha256) {
-    const bool written_by_podctl = task.record &&
-                                   task.record->fact("path") == model.target.string() &&
-                                   stamp_agrees(model.target, *task.record);
-    if (written_by_podctl) return std::nullopt;
+    if (task.record && stamp_agrees(model.target, *task.record)) return std::nullopt;
     if (task.context.options.force) {
-        task.notice("what stood there is now in " +
-                    move_aside(model.target, task.context.places).string());
+        task.move_aside(model.target);
         return std::nullopt;
     }
     if (task.same_fingerprint()) {
-        task.notice(fmt::format("{} was changed by hand: kept; --force fetches it again",
-                                model.target.string()));
-        return Outcome{.changed = false, .facts = task.record->facts};
+        task.notice(kept_by_hand(model));
+        return keep_users_file(model, task.record->facts);
+    }
+    const auto size = model.resolved ? model.resolved->size : std::nullopt;
+    const bool size_fits = !size || size == file_stamp(model.target)->size;
+    if (expected_sha256(model).empty() && size_fits) {
+        fetch::check_model_format(model.target, model.target.filename().string());
+        task.notice(fmt::format(
+            "{} is there already and is kept as it is: nothing is known to compare it with",
+            model.target.string()));
+        return Outcome{.changed = false, .facts = facts_of(model.target, sha256)};
     }
     throw Error{ErrorKind::conflict,
-                expected_sha256(model).empty()
-                    ? fmt::format("{} is there already, and nothing is known to compare it with",
-                                  model.target.string())
-                    : fmt::format("{} is there already: its sha256 is {}, expected {}",
-                                  model.target.string(), sha256, expected_sha256(model)),
+                size_fits
+                    ? fmt::format("{} is there already: its sha256 is {}, expected {}",
+                                  model.target.string(), sha256, expected_sha256(model))
+                    : fmt::format("{} is there already and has not the {} bytes that it should",
+                                  model.target.string(), *size),
                 "move it away, or let --force move it to .podctl/replaced"};
 }
 
@@ -205,8 +245,7 @@ void place_unpacked(const fs::path& staging, const fetch::UnpackedFile& file,
                 fmt::format("{} is there already and differs from the archive's", target.string()),
                 "move it away, or let --force move it to .podctl/replaced"};
         }
-        task.notice("what stood there is now in " +
-                    move_aside(target, task.context.places).string());
+        task.move_aside(target);
     }
     move_into_place(source, target);
 }
@@ -247,20 +286,19 @@ Outcome perform_archive(const FetchModel& model, const Task& task) {
 }  // namespace
 
 Look look(const FetchModel& model, const Task& task) {
-    const auto download = left_to_download(model, task);
-    if (model.target.empty())
-        return {.change = Change::create, .reason = model.source.text, .download = download};
+    Look missing{.change = Change::create, .reason = model.source.text};
+    bill(model, task, missing);
+    if (model.target.empty()) return missing;
     if (model.unpack) {
-        if (task.same_fingerprint() && unpacked_agrees(model, *task.record)) {
-            return {.change = Change::keep, .reason = "unpacked"};
-        }
-        return {.change = Change::create, .reason = model.source.text, .download = download};
+        const bool there = task.same_fingerprint() && unpacked_agrees(model, *task.record);
+        return there ? Look{.change = Change::keep, .reason = "unpacked"} : missing;
     }
-    if (!file_stamp(model.target)) {
-        return {.change = Change::create, .reason = model.source.text, .download = download};
+    if (!file_stamp(model.target)) return missing;
+    if (is_kept_users_file(model, task)) {
+        return {.change = Change::keep, .reason = "changed by hand", .notice = kept_by_hand(model)};
     }
     if (task.context.options.verify) {
-        return {.change = Change::change, .reason = "to be verified", .download = Bytes{0}};
+        return {.change = Change::change, .reason = "to be verified", .download = Bytes{}};
     }
     if (task.same_fingerprint() && stamp_agrees(model.target, *task.record)) {
         return {.change = Change::keep,
@@ -268,7 +306,7 @@ Look look(const FetchModel& model, const Task& task) {
     }
     return {.change = Change::change,
             .reason = "a file stands there that is not verified yet",
-            .download = Bytes{0}};
+            .download = Bytes{}};
 }
 
 Outcome perform(const FetchModel& action, const Task& task) {

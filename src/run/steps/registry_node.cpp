@@ -1,5 +1,6 @@
 #include "podctl/base/digest.hpp"
 #include "podctl/base/file.hpp"
+#include "podctl/base/names.hpp"
 #include "podctl/comfy/comfy.hpp"
 #include "podctl/fetch/archive.hpp"
 #include "podctl/fetch/download.hpp"
@@ -16,6 +17,33 @@ namespace fs = std::filesystem;
 // The Manager knows a registry pack by this file: its file names, a line each.
 fs::path tracking_of(const fs::path& pack) {
     return pack / ".tracking";
+}
+
+// Whether every file of the archive stands in the pack as it is in the archive: it was put there by
+// a run that could not record it.
+bool holds_all_of(const fs::path& staging, const std::string& tracking, const fs::path& pack) {
+    for (const auto& name : split(tracking, '\n')) {
+        if (name.empty() || fs::is_directory(staging / name)) continue;
+        if (read_file_if_exists(pack / name) != read_file_if_exists(staging / name)) return false;
+    }
+    return fs::is_directory(pack);
+}
+
+// Another version of podctl's goes to .podctl/replaced: it may hold settings. Anybody else's only
+// by force.
+void clear_place(const plan::RegistryNode& action, const Task& task) {
+    std::error_code failed;
+    if (!fs::exists(fs::symlink_status(action.path, failed))) return;
+    const auto tracking = read_file_if_exists(tracking_of(action.path));
+    const bool ours =
+        task.record && tracking && sha256_hex(*tracking) == task.record->fact("tracking");
+    if (!ours && !task.context.options.force) {
+        throw Error{
+            ErrorKind::conflict,
+            fmt::format("{} is there and was not put there by podctl", action.path.string()),
+            "move it away, or let --force move it to .podctl/replaced"};
+    }
+    task.move_aside(action.path);
 }
 
 }  // namespace
@@ -71,25 +99,16 @@ Outcome perform(const plan::RegistryNode& action, const Task& task) {
         tracking += file.path + "\n";
     write_file_atomically(tracking_of(staging), tracking);
 
-    std::error_code failed;
-    if (fs::exists(fs::symlink_status(action.path, failed))) {
-        // The Manager's or the user's: it may hold settings, so it is kept beside.
-        if (!task.record && !context.options.force) {
-            throw Error{
-                ErrorKind::conflict,
-                fmt::format("{} is there and was not put there by podctl", action.path.string()),
-                "move it away, or let --force move it to .podctl/replaced"};
-        }
-        const auto saved = move_aside(action.path, context.places);
-        task.notice("what stood there is now in " + saved.string());
+    const Facts facts{{"version", found.version}, {"tracking", sha256_hex(tracking)}};
+    if (holds_all_of(staging, tracking, action.path)) {
+        remove_tree(staging);
+        return {.changed = false, .facts = facts};
     }
+    clear_place(action, task);
     create_folders(action.path.parent_path());
     rename_durably(staging, action.path);
     remove_tree(archive);
-    return {.changed = true,
-            .facts = {{"version", found.version},
-                      {"url", found.download_url},
-                      {"sha256", downloaded.sha256}}};
+    return {.changed = true, .facts = facts};
 }
 
 }  // namespace podctl::run
