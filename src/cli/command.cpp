@@ -75,11 +75,25 @@ void add_provision_flags(CLI::App& command, ProvisionArguments& arguments) {
         "send tokens over plain http too");
 }
 
+namespace {
+
+// A template that cannot be read is a wrong argument, not a broken disk.
+tmpl::Template read_template(const std::string& path, const tmpl::LoadOptions& options) {
+    try {
+        return tmpl::load_template(path, options);
+    } catch (const Error& error) {
+        if (error.kind() != ErrorKind::not_found && error.kind() != ErrorKind::io) throw;
+        throw Error{ErrorKind::usage, error.message(), "name a template; `podctl init` writes one"};
+    }
+}
+
+}  // namespace
+
 tmpl::Template load(const TemplateArguments& arguments) {
     tmpl::LoadOptions options;
     options.overlays.assign(arguments.overlays.begin(), arguments.overlays.end());
     options.set = arguments.set;
-    auto pod = tmpl::load_template(arguments.path, options);
+    auto pod = read_template(arguments.path, options);
     std::vector<tmpl::Diagnostic> wrong;
     for (std::size_t i = 0; i < pod.models.size(); ++i) {
         try {

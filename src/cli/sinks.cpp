@@ -183,6 +183,16 @@ private:
         step.measured_done = step.done;
     }
 
+    // The end of a long id tells more than its beginning.
+    static std::string shortened(const std::string& id, std::size_t size) {
+        if (id.size() <= size) return id;
+        std::size_t start = id.size() - size + 3;
+        // Not inside a UTF-8 sequence.
+        while (start < id.size() && (static_cast<unsigned char>(id[start]) & 0xC0u) == 0x80u)
+            ++start;
+        return "..." + id.substr(start);
+    }
+
     static std::string describe(const std::string& id, const Running& step) {
         const auto since =
             std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - step.started);
@@ -229,7 +239,9 @@ private:
         std::string text;
         for (const auto& [id, step] : running_) {
             if (drawn_ == height) break;
-            text += describe(id, step).substr(0, width) + "\n";
+            text += describe(shortened(id, std::max<std::size_t>(12, width / 2)), step)
+                        .substr(0, width) +
+                    "\n";
             ++drawn_;
         }
         put(stderr, text);
@@ -237,7 +249,7 @@ private:
 
     void erase() {
         if (drawn_ == 0) return;
-        put(stderr, fmt::format("\x1b[{}A\x1b[J", drawn_));
+        put(stderr, fmt::format("\r\x1b[{}A\x1b[J", drawn_));
         drawn_ = 0;
     }
 

@@ -61,13 +61,14 @@ fetch::RetryPolicy Task::retry() const {
     return policy;
 }
 
-void Task::move_aside(const fs::path& path) const {
+fs::path Task::move_aside(const fs::path& path) const {
     const auto now = std::chrono::system_clock::now().time_since_epoch();
     const auto stamp = std::chrono::duration_cast<std::chrono::microseconds>(now).count();
     const fs::path target = context.places.replaced / std::to_string(stamp) / path.filename();
     create_folders(target.parent_path());
     rename_durably(path, target);
     notice("what stood there is now in " + target.string());
+    return target;
 }
 
 void move_into_place(const fs::path& from, const fs::path& to) {

@@ -90,8 +90,8 @@ struct Task {
     // Retries that are told as events, for this step.
     fetch::RetryPolicy retry() const;
     void notice(const std::string& message) const { context.notice(step.id, message); }
-    // Moves what stands at `path` into .podctl/replaced, and says so.
-    void move_aside(const std::filesystem::path& path) const;
+    // Moves what stands at `path` into .podctl/replaced, and says so. Returns where it is now.
+    std::filesystem::path move_aside(const std::filesystem::path& path) const;
 };
 
 // rename, or a synced copy where the two lie on different file systems. The final name appears

@@ -18,7 +18,7 @@ RootLock::RootLock(const std::filesystem::path& path) {
         throw Error{ErrorKind::preflight, error.message(),
                     "mount the volume there, or name another place with --root"};
     }
-    fd_ = Fd{::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644)};
+    fd_ = Fd{::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644)};
     if (!fd_) throw system_error("cannot open " + path.string(), errno);
     if (::flock(fd_.get(), LOCK_EX | LOCK_NB) != 0) {
         if (errno != EWOULDBLOCK) throw system_error("cannot lock " + path.string(), errno);

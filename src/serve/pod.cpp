@@ -83,9 +83,9 @@ public:
             write_record();
             announce_ready();
             if (adopts_orphans_) reap();
-            if (all_ended()) return end_.value_or(PodEnd{});
             // A service that could not be started ends the pod: there is nothing to wait for.
             if (!end_ && find_failed() != nullptr) continue;
+            if (all_ended()) return end_.value_or(PodEnd{});
             wait();
         }
     }

@@ -75,7 +75,7 @@ TEST(TextOutput, UrlsAndWhatServicesPrintAreData) {
 TEST(TextOutput, ProgressHasAmountsAndAPercentage) {
     const Line line =
         line_of(event::StepProgress{"model:x", 500, 1000, "bytes"}, Verbosity::normal);
-    EXPECT_EQ(line.text, "model:x: 500 B of 1.0 kB (50%)");
+    EXPECT_EQ(line.text, "model:x: 500 B of 1.0 KB (50%)");
 }
 
 }  // namespace

@@ -69,9 +69,15 @@ TEST(CommandLine, InitDoesNotOverwrite) {
     EXPECT_EQ(read_file(file), "mine");
 }
 
+TEST(CommandLine, OutputThatCannotBeWrittenIsAFailure) {
+    const auto full =
+        run_captured({.argv = {"sh", "-c", "\"$0\" schema > /dev/full", PODCTL_BINARY}}, {});
+    EXPECT_EQ(full.status.code, 4) << full.output;
+}
+
 TEST(CommandLine, ATemplateThatIsNotThereIsNamed) {
     const auto checked = podctl({"validate", "/nonexistent/pod.yaml"});
-    EXPECT_NE(checked.status.code, 0);
+    EXPECT_EQ(checked.status.code, 2);
     EXPECT_THAT(checked.output, HasSubstr("/nonexistent/pod.yaml"));
 }
 

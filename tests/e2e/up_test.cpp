@@ -281,6 +281,67 @@ TEST_F(Up, InstallsIntoTheInterpreterItselfWhenTheTemplateSaysSo) {
     EXPECT_THAT(into("two"), Contains("python.install"));
 }
 
+TEST_F(Up, AServiceThatCannotBeStartedEndsTheRunWith5) {
+    write_file_atomically(
+        dir / "pod.yaml",
+        "apiVersion: podctl/v1\nname: pod\nservices: [{name: app, command: [no-such-program]}]\n");
+    const auto end = run("up");
+    EXPECT_EQ(end.status.code, 5) << end.output;
+    EXPECT_THAT(end.steps("step.failed"), ElementsAre("launch"));
+}
+
+TEST_F(Up, ForceReplacesAChangedCheckoutAndKeepsWhatTheRepositoryDoesNotHave) {
+    ASSERT_TRUE(provision().status.ok());
+    const auto server = root() / "ComfyUI/server.py";
+    const auto original = read_file(server);
+    write_file_atomically(server, "broken\n");
+    write_file_atomically(root() / "ComfyUI/output/picture.png", "mine");
+    const auto end = provision({"--force"});
+    EXPECT_TRUE(end.status.ok()) << end.output;
+    EXPECT_EQ(read_file(server), original);
+    EXPECT_EQ(read_file(root() / "ComfyUI/output/picture.png"), "mine");
+    EXPECT_EQ(read_file(model()), model_bytes);
+    EXPECT_EQ(run("plan").status.code, 0);
+}
+
+TEST_F(Up, APackageThatSomebodyRemovedComesBackWithVerify) {
+    ASSERT_TRUE(provision().status.ok());
+    std::vector<std::filesystem::path> gone;
+    for (const auto& entry : std::filesystem::recursive_directory_iterator{root() / "venv/lib"}) {
+        const auto name = entry.path().filename().string();
+        if (name.starts_with("humanize")) gone.push_back(entry.path());
+    }
+    ASSERT_THAT(gone, Not(IsEmpty()));
+    for (const auto& path : gone)
+        std::filesystem::remove_all(path);
+    ASSERT_TRUE(provision({"--verify"}).status.ok());
+    const auto python = (root() / "venv/bin/python").string();
+    EXPECT_TRUE(run_command({.argv = {python, "-c", "import humanize"}}, {}).ok());
+}
+
+TEST_F(Up, ALinkThatLeavesAPackIsNotFollowed) {
+    write_file_atomically(root() / "mine/__init__.py", "NODE_CLASS_MAPPINGS = {}\n");
+    write_file_atomically(root() / "secret", "secret");
+    std::filesystem::create_symlink("__init__.py", root() / "mine/inside.py");
+    std::filesystem::create_symlink("../secret", root() / "mine/outside");
+    std::filesystem::create_symlink("/etc", root() / "mine/etc");
+    write_template("custom_nodes: [{path: mine}]\n");
+    ASSERT_TRUE(provision().status.ok());
+    const auto copy = root() / "ComfyUI/custom_nodes/mine";
+    EXPECT_EQ(std::filesystem::read_symlink(copy / "inside.py"), "__init__.py");
+    EXPECT_FALSE(std::filesystem::exists(std::filesystem::symlink_status(copy / "outside")));
+    EXPECT_FALSE(std::filesystem::exists(std::filesystem::symlink_status(copy / "etc")));
+    EXPECT_EQ(run("plan").status.code, 0);
+}
+
+TEST_F(Up, ALinkToNothingInAModelsPlaceIsNotOverwritten) {
+    ASSERT_TRUE(provision({"--only", "comfyui.clone"}).status.ok());
+    std::filesystem::create_directories(model().parent_path());
+    std::filesystem::create_symlink("/nonexistent/volume/m.safetensors", model());
+    EXPECT_EQ(provision().status.code, 4);
+    EXPECT_EQ(std::filesystem::read_symlink(model()), "/nonexistent/volume/m.safetensors");
+}
+
 // Every instant that an event marks is one at which the machine may go down.
 TEST_F(Up, KilledAtAnyInstantItComesToTheSameEnd) {
     const auto reference = [&] {

@@ -57,10 +57,10 @@ TEST(Secrets, ATokenMayGoToItsHubOrToTheMirrorOfThatHub) {
 TEST(Secrets, ATokenInAModelsUrlIsBoundToThatUrlsOrigin) {
     auto pod = pod_with({});
     pod.models.push_back(
-        {.source = "https://models.example/a.safetensors?token=abcdef", .to = "vae"});
+        {.source = "https://civitai.com/api/download/models/11?token=abcdef", .to = "vae"});
     const auto credentials = credentials_of(read_secrets(pod), {});
     ASSERT_EQ(credentials.size(), 1u);
-    EXPECT_EQ(credentials[0].url_prefix, "https://models.example/");
+    EXPECT_EQ(credentials[0].url_prefix, "https://civitai.com/");
     EXPECT_EQ(credentials[0].token.reveal(), "abcdef");
 }
 

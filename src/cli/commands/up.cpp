@@ -52,7 +52,6 @@ public:
 
     int run() {
         const auto places = plan::places_of(pod_, root_);
-        const run::RootLock lock{places.lock};
         events_.emit(event::RunStarted{arguments_.template_.path, root_.string(), PODCTL_VERSION});
         int code = 0;
         std::uint64_t downloaded = 0;
@@ -74,6 +73,7 @@ private:
     }
 
     int provision_and_launch(const plan::Places& places, std::uint64_t& downloaded) {
+        const run::RootLock lock{places.lock};
         auto options = arguments_.provision.options;
         options.will_launch = launches();
         if (launches()) end_left_behind(places);

@@ -68,6 +68,33 @@ git::Checkout update(const plan::Clone& action, const Task& task) {
                        task.context.mirrors, monitor_of(task), task.stop);
 }
 
+// Moves back what the fresh checkout does not have: models, output, other packs. What it has too
+// stays where it was moved to.
+void give_back(const fs::path& from, const fs::path& to) {
+    std::error_code failed;
+    for (const auto& entry : fs::directory_iterator{from, failed}) {
+        const fs::path target = to / entry.path().filename();
+        if (entry.path().filename() == ".git") continue;
+        if (!fs::exists(fs::symlink_status(target))) {
+            rename_durably(entry.path(), target);
+        } else if (entry.is_directory() && !entry.is_symlink() && fs::is_directory(target)) {
+            give_back(entry.path(), target);
+        }
+    }
+    if (failed) throw system_error("cannot read " + from.string(), failed.value());
+}
+
+git::Checkout replace(const plan::Clone& action, const Task& task) {
+    const auto saved = task.move_aside(action.path);
+    const auto checkout = fresh_clone(action, task);
+    give_back(saved, action.path);
+    return checkout;
+}
+
+bool was_moved(const git::Checkout& head, const Task& task) {
+    return task.record && task.record->fact("commit") != head.commit;
+}
+
 // Whether a checkout that podctl has no record of is already what the template asks for.
 bool fits(const plan::Clone& action, const git::Checkout& head) {
     return action.ref.empty() || head.commit == action.ref || head.branch == action.ref;
@@ -75,6 +102,8 @@ bool fits(const plan::Clone& action, const git::Checkout& head) {
 
 git::Checkout adopt_or_move(const plan::Clone& action, const Task& task, const git::State& state) {
     const bool unchanged_wish = task.same_fingerprint() || !task.record;
+    const bool by_hand = state.modified || was_moved(state.head, task);
+    if (task.context.options.force && by_hand) return replace(action, task);
     const bool half_done = git::is_update_pending(action.path);
     if (unchanged_wish && !half_done && !task.context.options.update && fits(action, state.head))
         return state.head;
@@ -89,15 +118,24 @@ git::Checkout adopt_or_move(const plan::Clone& action, const Task& task, const g
     try {
         return update(action, task);
     } catch (const Error& error) {
-        // Changes or commits of the user's own.
+        // Commits of the user's own.
         if (error.kind() != ErrorKind::conflict || !task.context.options.force) throw;
-        task.move_aside(action.path);
-        return fresh_clone(action, task);
+        return replace(action, task);
+    }
+}
+
+// nullopt: no repository. One that git cannot read counts as none when it may be replaced.
+std::optional<git::State> inspect(const fs::path& path, const Task& task) {
+    try {
+        return git::inspect(path);
+    } catch (const Error& error) {
+        if (error.kind() != ErrorKind::git || !task.context.options.force) throw;
+        return std::nullopt;
     }
 }
 
 git::Checkout bring(const plan::Clone& action, const Task& task) {
-    const auto state = git::inspect(action.path);
+    const auto state = inspect(action.path, task);
     if (state && git::same_repository(state->origin, action.url))
         return adopt_or_move(action, task, *state);
     if (!is_occupied(action.path)) return fresh_clone(action, task);
@@ -137,15 +175,19 @@ Look look(const plan::Clone& action, const Task& task) {
     if (!companion.empty() && !git::read_head(companion)) {
         return {.change = Change::change, .reason = fmt::format("{} is missing", companion)};
     }
+    const bool forced = task.context.options.force;
+    const auto state =
+        forced || task.context.options.verify ? inspect(action.path, task) : std::nullopt;
+    const bool modified = state && state->modified;
+    if (forced && (!state || modified || was_moved(*head, task))) {
+        return {.change = Change::change, .reason = "--force: it was changed by hand"};
+    }
     Look kept{.change = Change::keep, .reason = "at " + brief(head->commit)};
-    if (head->commit != task.record->fact("commit")) {
+    if (was_moved(*head, task)) {
         kept.notice = fmt::format("{} was moved by hand from {} to {}: kept", action.path.string(),
                                   brief(task.record->fact("commit")), brief(head->commit));
-    } else if (task.context.options.verify) {
-        const auto state = git::inspect(action.path);
-        if (state && state->modified) {
-            kept.notice = fmt::format("{}: files were changed by hand: kept", action.path.string());
-        }
+    } else if (modified) {
+        kept.notice = fmt::format("{}: files were changed by hand: kept", action.path.string());
     }
     return kept;
 }

@@ -8,7 +8,6 @@
 #include <sys/stat.h>
 
 #include <algorithm>
-#include <set>
 
 namespace podctl::run {
 namespace {
@@ -18,11 +17,25 @@ namespace fs = std::filesystem;
 // Files by their path in the folder, with what stat tells.
 using Manifest = std::map<std::string, FileStamp>;
 
+// What stands there itself: a link is not followed.
+std::optional<FileStamp> stamp_of(const fs::path& path) {
+    struct stat status {};
+    if (::lstat(path.c_str(), &status) != 0) return std::nullopt;
+    if (!S_ISREG(status.st_mode) && !S_ISLNK(status.st_mode)) return std::nullopt;
+    const auto mtime = std::int64_t{status.st_mtim.tv_sec} * 1'000'000'000 + status.st_mtim.tv_nsec;
+    return FileStamp{static_cast<std::uint64_t>(status.st_size), mtime};
+}
+
+// A link may point to another place in the pack: what it points to elsewhere is nobody's to copy.
+bool leaves(const fs::path& link, const fs::path& folder) {
+    const fs::path target = fs::read_symlink(link);
+    return target.is_absolute() || !is_inside(link.parent_path() / target, folder);
+}
+
 Manifest list_files(const fs::path& folder) {
     Manifest files;
-    const auto options = fs::directory_options::follow_directory_symlink;
     std::error_code failed;
-    fs::recursive_directory_iterator it{folder, options, failed};
+    fs::recursive_directory_iterator it{folder, failed};
     if (failed) throw system_error("cannot read " + folder.string(), failed.value());
     for (; it != fs::recursive_directory_iterator{}; it.increment(failed)) {
         const std::string name = it->path().filename();
@@ -31,11 +44,8 @@ Manifest list_files(const fs::path& folder) {
             it.disable_recursion_pending();
             continue;
         }
-        if (it.depth() > 64) {
-            throw Error{ErrorKind::io, fmt::format("{} is nested too deeply", it->path().string()),
-                        "does a link in it point to a folder above it?"};
-        }
-        if (const auto stamp = file_stamp(it->path())) {
+        if (it->is_symlink() && leaves(it->path(), folder)) continue;
+        if (const auto stamp = stamp_of(it->path())) {
             files.emplace(it->path().lexically_relative(folder).string(), *stamp);
         }
     }
@@ -63,8 +73,10 @@ Manifest from_fact(const std::string& text) {
 }
 
 bool same_content(const fs::path& target, const FileStamp& stamp, const fs::path& source) {
-    const auto origin = file_stamp(source);
-    if (!origin || origin->size != stamp.size) return false;
+    const auto origin = stamp_of(source);
+    if (!origin || fs::is_symlink(source) != fs::is_symlink(target)) return false;
+    if (fs::is_symlink(source)) return fs::read_symlink(source) == fs::read_symlink(target);
+    if (origin->size != stamp.size) return false;
     return origin->mtime_ns == stamp.mtime_ns || read_file(target) == read_file(source);
 }
 
@@ -73,7 +85,7 @@ std::vector<std::string> find_changed_by_hand(const plan::CopyNode& action, cons
                                               const Manifest& copied) {
     std::vector<std::string> changed;
     for (const auto& [name, ignored] : source) {
-        const auto stamp = file_stamp(action.path / name);
+        const auto stamp = stamp_of(action.path / name);
         if (!stamp) continue;
         const auto before = copied.find(name);
         if (before != copied.end() && before->second == *stamp) continue;
@@ -85,14 +97,23 @@ std::vector<std::string> find_changed_by_hand(const plan::CopyNode& action, cons
 // The copy gets the source's times, so that the next look needs no content.
 void copy_with_times(const fs::path& from, const fs::path& to) {
     struct stat source {};
-    if (::stat(from.c_str(), &source) != 0)
+    if (::lstat(from.c_str(), &source) != 0) {
         throw system_error("cannot read " + from.string(), errno);
-    AtomicFile copy{to};
-    copy.write(read_file(from));
-    copy.set_mode(source.st_mode & 0777u);
-    copy.commit();
+    }
+    if (S_ISLNK(source.st_mode)) {
+        create_folders(to.parent_path());
+        remove_tree(to);
+        std::error_code failed;
+        fs::create_symlink(fs::read_symlink(from), to, failed);
+        if (failed) throw system_error("cannot create " + to.string(), failed.value());
+    } else {
+        AtomicFile copy{to};
+        copy.write(read_file(from));
+        copy.set_mode(source.st_mode & 0777u);
+        copy.commit();
+    }
     const timespec times[2] = {source.st_atim, source.st_mtim};
-    if (::utimensat(AT_FDCWD, to.c_str(), times, 0) != 0) {
+    if (::utimensat(AT_FDCWD, to.c_str(), times, AT_SYMLINK_NOFOLLOW) != 0) {
         throw system_error("cannot set the times of " + to.string(), errno);
     }
 }
@@ -114,10 +135,10 @@ Look look(const plan::CopyNode& action, const Task& task) {
     const Manifest copied = task.record ? from_fact(task.record->fact("files")) : Manifest{};
     std::size_t different = 0;
     for (const auto& [name, stamp] : source) {
-        if (file_stamp(action.path / name) != stamp) ++different;
+        if (stamp_of(action.path / name) != stamp) ++different;
     }
     for (const auto& [name, stamp] : copied) {
-        if (!source.contains(name) && file_stamp(action.path / name)) ++different;
+        if (!source.contains(name) && stamp_of(action.path / name)) ++different;
     }
     if (different == 0) return {.change = Change::keep, .reason = "the same as its source"};
     const auto by_hand = find_changed_by_hand(action, source, copied);
@@ -147,7 +168,7 @@ Outcome perform(const plan::CopyNode& action, const Task& task) {
     for (const auto& [name, stamp] : source) {
         if (task.stop.stop_requested()) throw Error{ErrorKind::interrupted, "stopped"};
         const fs::path target = action.path / name;
-        if (file_stamp(target) != stamp) {
+        if (stamp_of(target) != stamp) {
             if (std::find(by_hand.begin(), by_hand.end(), name) != by_hand.end()) {
                 task.move_aside(target);
             }
@@ -158,7 +179,7 @@ Outcome perform(const plan::CopyNode& action, const Task& task) {
     }
     for (const auto& [name, stamp] : copied) {
         const fs::path target = action.path / name;
-        if (!source.contains(name) && file_stamp(target) == stamp) {
+        if (!source.contains(name) && stamp_of(target) == stamp) {
             remove_tree(target);
             changed = true;
         }

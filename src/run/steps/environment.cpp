@@ -6,9 +6,13 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <set>
+
 namespace podctl::run {
 namespace {
 
+namespace fs = std::filesystem;
 using plan::Change;
 using plan::EnvironmentSpec;
 
@@ -36,6 +40,24 @@ Look look_at_lock(const EnvironmentSpec& spec, const Task& task) {
     return {.change = Change::keep, .reason = "requirements are the same"};
 }
 
+// Whether every package of the lock has its metadata in the environment: what somebody removed is
+// missing.
+bool holds_all_packages(const EnvironmentSpec& spec, const Task& task) {
+    std::set<std::string> present;
+    std::error_code failed;
+    for (const auto& python : fs::directory_iterator{spec.path / "lib", failed}) {
+        for (const auto& entry : fs::directory_iterator{python.path() / "site-packages", failed}) {
+            const std::string name = entry.path().filename();
+            if (!name.ends_with(".dist-info")) continue;
+            present.insert(python::normalise_name(name.substr(0, name.find('-'))));
+        }
+    }
+    const auto lock = python::parse_lock(read_file_if_exists(lock_file(spec, task)).value_or(""));
+    return std::all_of(lock.pins.begin(), lock.pins.end(), [&](const std::string& pin) {
+        return present.contains(python::normalise_name(pin.substr(0, pin.find_first_of("=@ [;"))));
+    });
+}
+
 bool is_installed(const EnvironmentSpec& spec, const Task& task) {
     const auto wanted = lock_digest(spec, task);
     if (!wanted) return false;
@@ -43,7 +65,9 @@ bool is_installed(const EnvironmentSpec& spec, const Task& task) {
         return task.same_fingerprint() && task.record->fact("lock") == *wanted &&
                task.record->fact("installed") == installed_distributions(spec, task);
     }
-    return python::finished_fingerprint(spec.path) == wanted;
+    if (python::finished_fingerprint(spec.path) != wanted) return false;
+    const bool look_closely = !task.record || task.context.options.verify;
+    return !look_closely || holds_all_packages(spec, task);
 }
 
 }  // namespace

@@ -208,8 +208,21 @@ std::optional<Outcome> keep_or_clear(const FetchModel& model, const Task& task,
                 "move it away, or let --force move it to .podctl/replaced"};
 }
 
+// A folder, or a link to nothing: no file to look at, and nobody's to overwrite.
+void clear_what_is_no_file(const FetchModel& model, const Task& task) {
+    std::error_code failed;
+    if (file_stamp(model.target) || !fs::exists(fs::symlink_status(model.target, failed))) return;
+    if (!task.context.options.force) {
+        throw Error{
+            ErrorKind::conflict, fmt::format("{} is there and is no file", model.target.string()),
+            "is it a link to a volume that is not mounted? --force moves it to .podctl/replaced"};
+    }
+    task.move_aside(model.target);
+}
+
 Outcome perform_file(const FetchModel& model, const Task& task) {
     refuse_pickle(model);
+    clear_what_is_no_file(model, task);
     std::string sha256;
     switch (examine(model, task, sha256)) {
         case Standing::wanted:
