@@ -27,6 +27,15 @@ fs::path folder_of(const FetchModel& model, const Places& places) {
     return places.models / *folder;
 }
 
+// The file's name, as far as it can be told without asking: a path on Hugging Face ends in it.
+std::optional<std::string> known_name(const FetchModel& model) {
+    if (!model.name.empty()) return model.name;
+    if (model.resolved) return safe_file_name(model.resolved->name);
+    const auto* hub = std::get_if<fetch::HuggingFaceSource>(&model.source.location);
+    if (!hub) return std::nullopt;
+    return safe_file_name(fs::path{hub->path}.filename().string());
+}
+
 }  // namespace
 
 void place_model(FetchModel& model, const Places& places) {
@@ -35,24 +44,20 @@ void place_model(FetchModel& model, const Places& places) {
         model.target = folder_of(model, places);
         return;
     }
-    const bool name_known = !model.name.empty() || model.resolved;
-    if (!name_known || (model.folder.empty() && !model.resolved)) return;
+    const bool by_civitdl = model.layout == tmpl::Layout::civitdl && model.name.empty();
+    const auto name = known_name(model);
+    if (!model.resolved && (by_civitdl || !name)) return;
     const fs::path folder = folder_of(model, places);
-    if (!model.name.empty()) {
-        model.target = (folder / model.name).lexically_normal();
-        return;
-    }
-    if (model.layout == tmpl::Layout::civitdl) {
+    if (by_civitdl) {
         model.target = folder / fetch::civitdl_path(*model.resolved);
         return;
     }
-    const std::string name = safe_file_name(model.resolved->name);
-    if (name.empty()) {
+    if (!name || name->empty()) {
         throw Error{ErrorKind::template_,
                     fmt::format("{}: the source gives no file name", model.source.text),
                     "give one: {source: …, to: …, name: model.safetensors}"};
     }
-    model.target = folder / name;
+    model.target = (folder / *name).lexically_normal();
 }
 
 std::string model_step_id(const FetchModel& model, const Places& places) {

@@ -165,6 +165,11 @@ ComfyUi bind_comfyui(const Value& value) {
 
 Model bind_model(const Value& value) {
     Model model;
+    const Value* source = value.is_scalar() ? &value : value.find("source");
+    const Place& place = source ? source->place : value.place;
+    if (place.file) model.file = *place.file;
+    model.line = place.line;
+    model.column = place.column;
     if (value.is_scalar()) {
         model.source = value.text;
         return model;

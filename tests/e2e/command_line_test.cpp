@@ -69,6 +69,16 @@ TEST(CommandLine, InitDoesNotOverwrite) {
     EXPECT_EQ(read_file(file), "mine");
 }
 
+TEST(CommandLine, ASourceThatIsNoneIsToldWithItsPlace) {
+    const test::TempDir dir;
+    write_file_atomically(dir / "pod.yaml",
+                          "apiVersion: podctl/v1\nname: pod\ncomfyui: {}\nmodels:\n"
+                          "  - {source: \"ftp://example.com/x\", to: vae}\n");
+    const auto checked = podctl({"validate", (dir / "pod.yaml").string()});
+    EXPECT_EQ(checked.status.code, 2);
+    EXPECT_THAT(checked.output, HasSubstr("pod.yaml:5:14: models[0].source"));
+}
+
 TEST(CommandLine, OutputThatCannotBeWrittenIsAFailure) {
     const auto full =
         run_captured({.argv = {"sh", "-c", "\"$0\" schema > /dev/full", PODCTL_BINARY}}, {});

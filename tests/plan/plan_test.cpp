@@ -140,6 +140,12 @@ TEST(Plan, AModelsFolderComesFromTheHubsTypeWhenTheTemplateGivesNone) {
     EXPECT_EQ(std::get<FetchModel>(step->action).target, "/root/C/models/loras/a.safetensors");
 }
 
+TEST(Plan, AHuggingFaceFileHasItsIdBeforeTheHubIsAsked) {
+    const Plan plan =
+        plan_of("comfyui: {}\nmodels: [{source: \"hf:org/repo/sub/a.safetensors\", to: vae}]\n");
+    EXPECT_NE(plan.find("model:vae/a.safetensors"), nullptr);
+}
+
 TEST(Plan, TheRootStandsInForTheMount) {
     const auto pod = pod_of("pod: {volume: {mount: /workspace}}\n");
     EXPECT_EQ(under_root(pod, "/tmp/r", "/workspace/a/b"), "/tmp/r/a/b");

@@ -82,6 +82,9 @@ enum class Layout { flat, civitdl };
 
 struct Model {
     std::string source;
+    // Where the source stands, for what only other rooms can say of it.
+    std::string file;
+    int line = 0, column = 0;
     std::string to;      // folder under models/, or an absolute path; empty: the source's own type
     std::string name;    // empty: the server's name
     std::string sha256;  // lower case; empty: the hub's own
