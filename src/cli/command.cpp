@@ -100,7 +100,9 @@ tmpl::Template load(const TemplateArguments& arguments) {
             fetch::parse_source(pod.models[i].source);
         } catch (const Error& error) {
             wrong.push_back(
-                {.file = arguments.path,
+                {.file = pod.models[i].file,
+                 .line = pod.models[i].line,
+                 .column = pod.models[i].column,
                  .key = "models[" + std::to_string(i) + "].source",
                  .message = error.message() + (error.hint().empty() ? "" : "; " + error.hint())});
         }

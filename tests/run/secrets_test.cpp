@@ -56,8 +56,9 @@ TEST(Secrets, ATokenMayGoToItsHubOrToTheMirrorOfThatHub) {
 
 TEST(Secrets, ATokenInAModelsUrlIsBoundToThatUrlsOrigin) {
     auto pod = pod_with({});
-    pod.models.push_back(
-        {.source = "https://civitai.com/api/download/models/11?token=abcdef", .to = "vae"});
+    pod.models.emplace_back();
+    pod.models[0].source = "https://civitai.com/api/download/models/11?token=abcdef";
+    pod.models[0].to = "vae";
     const auto credentials = credentials_of(read_secrets(pod), {});
     ASSERT_EQ(credentials.size(), 1u);
     EXPECT_EQ(credentials[0].url_prefix, "https://civitai.com/");
