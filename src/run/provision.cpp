@@ -1,6 +1,7 @@
 #include "podctl/run/provision.hpp"
 
 #include "podctl/base/file.hpp"
+#include "podctl/git/git.hpp"
 
 #include "context.hpp"
 #include "executor.hpp"
@@ -106,6 +107,21 @@ Provisioner::~Provisioner() = default;
 
 fetch::HttpClient& Provisioner::http() {
     return state_->context.http();
+}
+
+void Provisioner::report_changes(const plan::Plan& plan, std::stop_token stop) {
+    for (const auto& step : plan.steps) {
+        const auto* clone = std::get_if<plan::Clone>(&step.action);
+        if (!clone || stop.stop_requested()) continue;
+        try {
+            const auto state = git::inspect(clone->path);
+            if (!state || !state->modified) continue;
+            state_->context.notice(step.id, fmt::format("files in {} were changed by hand: kept",
+                                                        clone->path.string()));
+        } catch (const Error& error) {
+            state_->context.notice(step.id, error.message());
+        }
+    }
 }
 
 std::filesystem::path Provisioner::python() const {

@@ -237,6 +237,22 @@ TEST_F(Up, ACopiedPackFollowsItsSourceUntilAUserChangesTheCopy) {
     EXPECT_THAT(read_file(copy), HasSubstr("by hand"));
 }
 
+TEST_F(Up, AFileThatAUserChangedInACheckoutIsKeptAndTold) {
+    ASSERT_TRUE(provision().status.ok());
+    const auto init = root() / "ComfyUI/custom_nodes/pack/__init__.py";
+    write_file_atomically(init, "NODE_CLASS_MAPPINGS = {}  # mine\n");
+    const auto end = provision();
+    EXPECT_TRUE(end.status.ok()) << end.output;
+    EXPECT_THAT(read_file(init), HasSubstr("mine"));
+    EXPECT_THAT(end.steps("notice"), Contains("node:pack"));
+    auto pod = start("up");
+    EXPECT_TRUE(pod.wait_for([](const json& it) {
+        return it.value("event", "") == "notice" && it.value("step", "") == "node:pack";
+    }));
+    pod.signal(SIGTERM);
+    pod.finish();
+}
+
 TEST_F(Up, ABranchMovesOnlyWithUpdate) {
     ASSERT_TRUE(provision().status.ok());
     publish_pack("pack", "NODE_CLASS_MAPPINGS = {'Newer': type('Newer', (), {})}\n");

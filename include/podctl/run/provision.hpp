@@ -53,6 +53,10 @@ public:
     // Does it. Failures are events and values; a step that fails stops only what needs it.
     Provisioned provision(const plan::Plan& plan, std::stop_token stop);
 
+    // Tells of the checkouts in which files were changed by hand. Compares whole work trees, which
+    // takes tens of milliseconds: not to be waited for before a launch.
+    void report_changes(const plan::Plan& plan, std::stop_token stop);
+
     // The interpreter that ComfyUI runs with: the environment's, or the image's own (environment:
     // system). Empty when there is none.
     std::filesystem::path python() const;

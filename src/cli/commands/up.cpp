@@ -9,6 +9,7 @@
 
 #include <chrono>
 #include <memory>
+#include <thread>
 
 namespace podctl::cli {
 namespace {
@@ -78,10 +79,15 @@ private:
         options.will_launch = launches();
         if (launches()) end_left_behind(places);
         run::Provisioner provisioner{pod_, root_, secrets_, options, events_};
-        const auto result = provision(provisioner);
+        auto plan = provisioner.make_plan(signals_.token());
+        if (!arguments_.provision.only.empty()) plan = plan::only(plan, arguments_.provision.only);
+        const auto result = provisioner.provision(plan, signals_.token());
         downloaded = result.downloaded_bytes;
         const int code = exit_code_of(result, signals_.signal());
-        return code == 0 && launches() ? launch(provisioner, places) : code;
+        if (code != 0) return code;
+        if (launches()) return launch(provisioner, plan);
+        provisioner.report_changes(plan, signals_.token());
+        return 0;
     }
 
     void end_left_behind(const plan::Places& places) {
@@ -91,23 +97,21 @@ private:
         }
     }
 
-    run::Provisioned provision(run::Provisioner& provisioner) {
-        auto plan = provisioner.make_plan(signals_.token());
-        if (!arguments_.provision.only.empty()) plan = plan::only(plan, arguments_.provision.only);
-        return provisioner.provision(plan, signals_.token());
-    }
-
-    int launch(run::Provisioner& provisioner, const plan::Places& places) {
+    int launch(run::Provisioner& provisioner, const plan::Plan& plan) {
+        const auto& places = plan.places;
         const auto started = Clock::now();
         events_.emit(event::StepStarted{"launch"});
         auto services = serve::services_of(pod_, places, provisioner.python(),
                                            provisioner.child_environment(), events_);
         const serve::PodOptions options{
             .logs = places.logs, .pids = places.pids, .redact = redact_, .back_off = {}};
+        std::jthread reporter;
         const auto end = serve::run_pod(
             std::move(services), options, provisioner.http(), events_,
             [&] {
                 events_.emit(event::StepFinished{"launch", since(started), true});
+                reporter = std::jthread{
+                    [&](const std::stop_token& stop) { provisioner.report_changes(plan, stop); }};
             },
             signals_.token());
         switch (end.cause) {

@@ -175,19 +175,16 @@ Look look(const plan::Clone& action, const Task& task) {
     if (!companion.empty() && !git::read_head(companion)) {
         return {.change = Change::change, .reason = fmt::format("{} is missing", companion)};
     }
-    const bool forced = task.context.options.force;
-    const auto state =
-        forced || task.context.options.verify ? inspect(action.path, task) : std::nullopt;
-    const bool modified = state && state->modified;
-    if (forced && (!state || modified || was_moved(*head, task))) {
-        return {.change = Change::change, .reason = "--force: it was changed by hand"};
+    if (task.context.options.force) {
+        const auto state = inspect(action.path, task);
+        if (!state || state->modified || was_moved(*head, task)) {
+            return {.change = Change::change, .reason = "--force: it was changed by hand"};
+        }
     }
     Look kept{.change = Change::keep, .reason = "at " + brief(head->commit)};
     if (was_moved(*head, task)) {
         kept.notice = fmt::format("{} was moved by hand from {} to {}: kept", action.path.string(),
                                   brief(task.record->fact("commit")), brief(head->commit));
-    } else if (modified) {
-        kept.notice = fmt::format("{}: files were changed by hand: kept", action.path.string());
     }
     return kept;
 }
