@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include <cctype>
+#include <cstdlib>
 
 namespace podctl::python {
 
@@ -161,6 +162,14 @@ fs::path create_environment(const EnvironmentRequest& request, const Interpreter
     }
     if (request.inherit) inherit(path, base);
     return python;
+}
+
+void put_first_in_path(const std::filesystem::path& python,
+                       std::map<std::string, std::string>& environment) {
+    const char* own = std::getenv("PATH");
+    std::string& path = environment["PATH"];
+    if (path.empty()) path = own ? own : "/usr/bin:/bin";
+    path = python.parent_path().string() + ":" + path;
 }
 
 }  // namespace podctl::python

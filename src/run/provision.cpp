@@ -33,7 +33,7 @@ Error as_error(const std::exception& caught) {
 // Looks, does, records and tells: what every step has in common.
 class Runner : public StepRunner {
 public:
-    explicit Runner(Context& context) : context_(context), redact_(redactor_of(context.secrets)) {}
+    explicit Runner(Context& context) : context_(context) {}
 
     StepEnd run(const plan::Step& step, const WaitFor& wait_for, std::stop_token stop) override {
         const auto started = std::chrono::steady_clock::now();
@@ -57,8 +57,8 @@ public:
             return {};
         } catch (const std::exception& caught) {
             const Error error = as_error(caught);
-            context_.events.emit(event::StepFailed{step.id, error.kind(), redact_(error.message()),
-                                                   redact_(error.hint()), step.optional});
+            context_.events.emit(event::StepFailed{step.id, error.kind(), error.message(),
+                                                   error.hint(), step.optional});
             return {StepEnd::State::failed, error.kind()};
         }
     }
@@ -70,7 +70,6 @@ public:
 
 private:
     Context& context_;
-    Redactor redact_;
 };
 
 // A server that does not answer now makes the bill vague, no more.

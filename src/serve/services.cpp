@@ -6,7 +6,6 @@
 
 #include <fmt/format.h>
 
-#include <cstdlib>
 #include <memory>
 
 namespace podctl::serve {
@@ -16,13 +15,10 @@ namespace fs = std::filesystem;
 
 // The environment that a shell has after `source venv/bin/activate`.
 void activate(Command& command, const fs::path& python) {
-    const char* own = std::getenv("PATH");
-    std::string& path = command.environment["PATH"];
-    if (path.empty()) path = own ? own : "/usr/bin:/bin";
-    const fs::path bin = python.parent_path();
-    path = bin.string() + ":" + path;
-    if (fs::exists(bin.parent_path() / "pyvenv.cfg")) {
-        command.environment["VIRTUAL_ENV"] = bin.parent_path().string();
+    python::put_first_in_path(python, command.environment);
+    const fs::path venv = python.parent_path().parent_path();
+    if (fs::exists(venv / "pyvenv.cfg")) {
+        command.environment["VIRTUAL_ENV"] = venv.string();
     }
 }
 

@@ -96,6 +96,11 @@ std::filesystem::path create_environment(const EnvironmentRequest& request, cons
 // The environment's python, where it is or would be.
 std::filesystem::path environment_python(const std::filesystem::path& environment);
 
+// Puts the folder of an interpreter first in the PATH that a child is given, or in podctl's own
+// when it is given none.
+void put_first_in_path(const std::filesystem::path& python,
+                       std::map<std::string, std::string>& environment);
+
 // A marker in the environment, written last: an installer that was killed leaves holes that it
 // would itself take for whole. The caller's order: mark_unfinished(), create_environment(),
 // install(), …, mark_finished(). mark_finished throws Error{internal} for what podctl did not make;

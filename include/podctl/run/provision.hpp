@@ -34,7 +34,8 @@ struct Provisioned {
     std::uint64_t downloaded_bytes = 0;
 };
 
-// Brings a root to what a template says. The template has to outlive it.
+// Brings a root to what a template says. The template has to outlive it. What it tells may hold
+// secrets: `events` takes them out.
 class Provisioner {
 public:
     Provisioner(const tmpl::Template& pod, std::filesystem::path root, Secrets secrets,

@@ -52,10 +52,9 @@ bool holds_all_packages(const EnvironmentSpec& spec, const Task& task) {
             present.insert(python::normalise_name(name.substr(0, name.find('-'))));
         }
     }
-    const auto lock = python::parse_lock(read_file_if_exists(lock_file(spec, task)).value_or(""));
-    return std::all_of(lock.pins.begin(), lock.pins.end(), [&](const std::string& pin) {
-        return present.contains(python::normalise_name(pin.substr(0, pin.find_first_of("=@ [;"))));
-    });
+    const auto wanted =
+        names_in(python::parse_lock(read_file_if_exists(lock_file(spec, task)).value_or("")));
+    return std::includes(present.begin(), present.end(), wanted.begin(), wanted.end());
 }
 
 bool is_installed(const EnvironmentSpec& spec, const Task& task) {

@@ -149,14 +149,6 @@ void choose_torch(const EnvironmentSpec& spec, const python::Interpreter& base,
     }
 }
 
-std::set<std::string> names_in(const python::Lock& lock) {
-    std::set<std::string> names;
-    for (const auto& pin : lock.pins) {
-        names.insert(python::normalise_name(pin.substr(0, pin.find_first_of("=@ [;"))));
-    }
-    return names;
-}
-
 // Whether a package that was installed is not in the lock any more.
 bool leaves_out(const python::Lock& lock, const python::Lock& installed) {
     const auto now = names_in(lock);
@@ -165,6 +157,14 @@ bool leaves_out(const python::Lock& lock, const python::Lock& installed) {
 }
 
 }  // namespace
+
+std::set<std::string> names_in(const python::Lock& lock) {
+    std::set<std::string> names;
+    for (const auto& pin : lock.pins) {
+        names.insert(python::normalise_name(pin.substr(0, pin.find_first_of("=@ [;"))));
+    }
+    return names;
+}
 
 std::string base_id(const EnvironmentSpec& spec) {
     return "base:" + spec.name;

@@ -6,6 +6,7 @@
 
 #include <filesystem>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -37,6 +38,9 @@ std::vector<python::RequirementSource> requirement_sources(const plan::Environme
 std::string inputs_digest(const plan::EnvironmentSpec& spec, const Task& task);
 
 std::filesystem::path lock_file(const plan::EnvironmentSpec& spec, const Task& task);
+
+// The packages that a lock pins, by normalised name.
+std::set<std::string> names_in(const python::Lock& lock);
 
 // Writes the lock file. Returns its digest.
 std::string resolve_environment(const plan::EnvironmentSpec& spec, const Task& task);

@@ -9,8 +9,6 @@
 
 #include <fmt/format.h>
 
-#include <cstdlib>
-
 namespace podctl::run {
 namespace {
 
@@ -43,10 +41,7 @@ Command command_of(const InstallScript& action, const Task& task) {
     command.environment["PYTHONUNBUFFERED"] = "1";
     command.environment["PIP_NO_INPUT"] = "1";
     command.environment["PIP_DISABLE_PIP_VERSION_CHECK"] = "1";
-    const char* own = std::getenv("PATH");
-    std::string& path = command.environment["PATH"];
-    if (path.empty()) path = own ? own : "/usr/bin:/bin";
-    path = python.parent_path().string() + ":" + path;
+    python::put_first_in_path(python, command.environment);
     if (action.spec.settings.environment == tmpl::EnvironmentKind::venv) {
         command.environment["VIRTUAL_ENV"] = action.spec.path.string();
     }
