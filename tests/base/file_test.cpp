@@ -2,6 +2,7 @@
 
 #include "podctl/base/error.hpp"
 
+#include "support/error_of.hpp"
 #include "support/temp_dir.hpp"
 
 #include <fcntl.h>
@@ -27,15 +28,7 @@ std::vector<std::string> names_in(const fs::path& folder) {
     return names;
 }
 
-template <class Call>
-Error error_of(Call call) {
-    try {
-        call();
-    } catch (const Error& error) {
-        return error;
-    }
-    return {ErrorKind::internal, "nothing was thrown"};
-}
+using test::error_of;
 
 mode_t mode_of(const fs::path& path) {
     struct stat status {};

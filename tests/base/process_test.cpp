@@ -4,6 +4,7 @@
 #include "podctl/base/file.hpp"
 
 #include "spawn.hpp"
+#include "support/error_of.hpp"
 #include "support/temp_dir.hpp"
 
 #include <fcntl.h>
@@ -35,15 +36,7 @@ std::string output_of(const Command& command) {
     return run_captured(command, {}).output;
 }
 
-template <class Call>
-Error error_of(Call call) {
-    try {
-        call();
-    } catch (const Error& error) {
-        return error;
-    }
-    return {ErrorKind::internal, "nothing was thrown"};
-}
+using test::error_of;
 
 bool becomes_readable(int fd, int events = POLLIN) {
     pollfd polled{.fd = fd, .events = static_cast<short>(events), .revents = 0};

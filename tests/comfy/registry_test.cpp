@@ -1,6 +1,7 @@
 #include "podctl/base/error.hpp"
 #include "podctl/comfy/comfy.hpp"
 
+#include "support/error_of.hpp"
 #include "support/http_server.hpp"
 
 #include <gmock/gmock.h>
@@ -38,12 +39,7 @@ protected:
         return find_in_registry("pack", version, http_, mirrors_, retry_, {});
     }
     Error error_of(const std::string& version) {
-        try {
-            find(version);
-        } catch (const Error& error) {
-            return error;
-        }
-        return Error{ErrorKind::internal, "no error"};
+        return test::error_of([&] { find(version); });
     }
 
     std::map<std::string, std::string> pages_;

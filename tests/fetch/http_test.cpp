@@ -2,6 +2,7 @@
 
 #include "podctl/base/error.hpp"
 
+#include "support/error_of.hpp"
 #include "support/http_server.hpp"
 
 #include <fmt/core.h>
@@ -29,17 +30,7 @@ Response redirect_to(const std::string& url, int status = 302) {
     return {.status = status, .headers = {{"Location", url}}};
 }
 
-// The error that `action` ends in.
-template <class Action>
-Error error_of(Action action) {
-    try {
-        action();
-    } catch (const Error& error) {
-        return error;
-    }
-    ADD_FAILURE() << "nothing was thrown";
-    return {ErrorKind::internal, ""};
-}
+using test::error_of;
 
 TEST(Http, SaysWhoItIsAndAsksForPlainBytes) {
     HttpServer server([](const Request&) { return Response{.body = "hello"}; });

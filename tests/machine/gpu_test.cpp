@@ -3,6 +3,7 @@
 #include "podctl/machine/machine.hpp"
 
 #include "nvml.hpp"
+#include "support/error_of.hpp"
 #include "support/temp_dir.hpp"
 
 #include <gmock/gmock.h>
@@ -99,12 +100,7 @@ Gpus gpus(int cuda, std::vector<int> capabilities) {
 }
 
 Error refusal(const Gpus& gpus) {
-    try {
-        torch_tag(gpus);
-    } catch (const Error& error) {
-        return error;
-    }
-    return {ErrorKind::internal, "nothing was thrown"};
+    return test::error_of([&] { torch_tag(gpus); });
 }
 
 TEST(TorchTag, IsCpuWithoutAGpu) {

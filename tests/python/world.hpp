@@ -6,6 +6,7 @@
 #include "podctl/base/process.hpp"
 #include "podctl/python/python.hpp"
 
+#include "support/error_of.hpp"
 #include "support/temp_dir.hpp"
 #include "support/wheels.hpp"
 
@@ -58,17 +59,7 @@ inline Installer real(InstallerKind kind) {
                                      : Installer{InstallerKind::pip, host_python().path};
 }
 
-// What an error says, so that a test can look at its kind, message and hint.
-template <class Action>
-Error error_of(Action action) {
-    try {
-        action();
-    } catch (const Error& error) {
-        return error;
-    }
-    ADD_FAILURE() << "no error was thrown";
-    return Error{ErrorKind::internal, "none"};
-}
+using test::error_of;
 
 // A folder, an index of small wheels in it, and both installers to use it.
 class World : public testing::TestWithParam<InstallerKind> {
