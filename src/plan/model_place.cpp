@@ -13,7 +13,7 @@ namespace {
 namespace fs = std::filesystem;
 
 fs::path folder_of(const FetchModel& model, const Places& places) {
-    // place_model's callers have moved an absolute folder under the root already.
+    // build_plan has moved an absolute folder under the root already.
     if (!model.folder.empty()) return (places.models / model.folder).lexically_normal();
     const auto folder = comfy::folder_of_type(model.resolved ? model.resolved->type : "");
     if (!folder) {

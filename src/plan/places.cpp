@@ -2,8 +2,6 @@
 #include "podctl/base/names.hpp"
 #include "podctl/plan/plan.hpp"
 
-#include <algorithm>
-
 namespace podctl::plan {
 
 namespace fs = std::filesystem;

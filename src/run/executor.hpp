@@ -13,7 +13,7 @@ namespace podctl::run {
 
 // How a step ended.
 struct StepEnd {
-    enum class State { done, skipped, failed } state = State::done;
+    enum class State { done, failed } state = State::done;
     std::optional<ErrorKind> failure = {};
 };
 

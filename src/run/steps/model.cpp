@@ -240,7 +240,6 @@ Outcome perform_file(const FetchModel& model, const Task& task) {
         if (auto kept = keep_or_clear(model, task, sha256)) return *kept;
     }
     move_into_place(partial_of(model, task), model.target);
-    remove_tree(partial_of(model, task).string() + ".json");
     return {.changed = true, .facts = facts_of(model.target, downloaded.sha256)};
 }
 
@@ -288,7 +287,6 @@ Outcome perform_archive(const FetchModel& model, const Task& task) {
     }
     remove_tree(staging);
     remove_tree(archive);
-    remove_tree(archive.string() + ".json");
     return {
         .changed = true,
         .facts = {{"path", model.target.string()},
