@@ -5,7 +5,7 @@
 namespace podctl::fetch {
 namespace {
 
-bool is_other_file(const HttpResponse& response, const ControlFile& known) {
+bool is_other_file(const HttpResponse& response, const Validators& known) {
     const auto etag = response.header("etag");
     if (etag && !known.etag.empty()) return etag_value(*etag) != etag_value(known.etag);
     const auto modified = response.header("last-modified");
@@ -13,32 +13,40 @@ bool is_other_file(const HttpResponse& response, const ControlFile& known) {
 }
 
 // A wrong range would give a file of the right size with the wrong bytes.
-Verdict judge_part(const HttpResponse& response, std::uint64_t offset, const ControlFile& known) {
+Verdict judge_part(const HttpResponse& response, const Asked& asked, const Validators& known) {
+    if (asked.range == Asked::Range::no) return Verdict::refused;
+    if (is_other_file(response, known)) return Verdict::changed;
     const auto range = content_range(response);
-    if (offset == 0) return Verdict::refused;
-    if (!range || range->first != offset) return Verdict::start_over;
-    if (range->total && known.size && range->total != known.size) return Verdict::start_over;
-    if (range->total && *range->last >= *range->total) return Verdict::start_over;
+    if (!range || range->first != asked.offset) return Verdict::no_ranges;
+    if (range->total && known.size && range->total != known.size) return Verdict::changed;
+    if (range->total && *range->last >= *range->total) return Verdict::no_ranges;
     const auto length = content_length(response);
-    if (length && *length != *range->last - *range->first + 1) return Verdict::start_over;
-    return is_other_file(response, known) ? Verdict::start_over : Verdict::take;
+    if (length && *length != *range->last - *range->first + 1) return Verdict::no_ranges;
+    return Verdict::take;
+}
+
+Verdict judge_whole(const HttpResponse& response, const Asked& asked, const Validators& known) {
+    if (is_other_file(response, known)) return Verdict::changed;
+    const auto length = content_length(response);
+    if (length && known.size && *length != *known.size) return Verdict::changed;
+    return asked.offset == 0 ? Verdict::take : Verdict::no_ranges;
 }
 
 }  // namespace
 
-Verdict judge(const HttpResponse& response, std::uint64_t offset, const ControlFile& known) {
+Verdict judge(const HttpResponse& response, const Asked& asked, const Validators& known) {
     switch (response.status) {
         case 200:
-            return offset == 0 ? Verdict::take : Verdict::start_over;
+            return judge_whole(response, asked, known);
         case 206:
-            return judge_part(response, offset, known);
+            return judge_part(response, asked, known);
         case 416: {
-            if (offset == 0) return Verdict::refused;
+            if (asked.range == Asked::Range::no) return Verdict::refused;
             const auto range = content_range(response);
-            const bool complete = range && range->total == offset &&
-                                  (!known.size || known.size == offset) &&
+            const bool complete = range && range->total == asked.offset &&
+                                  (!known.size || known.size == asked.offset) &&
                                   !is_other_file(response, known);
-            return complete ? Verdict::whole : Verdict::start_over;
+            return complete ? Verdict::whole : Verdict::changed;
         }
         default:
             return Verdict::refused;
@@ -50,7 +58,7 @@ std::optional<std::uint64_t> total_size(const HttpResponse& response) {
     return content_length(response);
 }
 
-std::string if_range(const ControlFile& known) {
+std::string if_range(const Validators& known) {
     if (!known.etag.empty() && !is_weak(known.etag)) return known.etag;
     // Beside a weak ETag, Last-Modified would let a changed file pass that only the ETag tells
     // apart.

@@ -12,20 +12,28 @@ namespace podctl::fetch {
 
 // What the server's answer means for the bytes that are there.
 enum class Verdict {
-    take,        // the body goes on where the partial file ends
-    start_over,  // what is there is of another file, or the server sends no ranges: ask from byte 0
-    whole,       // nothing is missing
-    refused,     // an error, or an answer that makes no sense
+    take,       // the body is what was asked for
+    changed,    // it is of another file than the bytes that are there
+    no_ranges,  // it is of the same file, but not the part that was asked for
+    whole,      // nothing is missing
+    refused,    // an error, or an answer that makes no sense
 };
 
-// `offset` bytes are there and `known` describes them; with offset 0 no range was asked for.
-Verdict judge(const HttpResponse& response, std::uint64_t offset, const ControlFile& known);
+// What was asked for: the bytes from `offset` on, by a Range header or without one (then offset is
+// 0).
+struct Asked {
+    std::uint64_t offset = 0;
+    enum class Range { no, yes } range = Range::no;
+};
+
+// `known` describes the bytes that are there already.
+Verdict judge(const HttpResponse& response, const Asked& asked, const Validators& known);
 
 // The whole file's size by an answer of verdict `take`; nullopt: it does not say.
 std::optional<std::uint64_t> total_size(const HttpResponse& response);
 
 // The value of If-Range: a strong ETag, else Last-Modified. Empty: neither is known, and judge()
 // compares what the answer says (RFC 9110 §13.1.5 forbids a weak ETag).
-std::string if_range(const ControlFile& known);
+std::string if_range(const Validators& known);
 
 }  // namespace podctl::fetch

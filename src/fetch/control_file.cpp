@@ -2,59 +2,139 @@
 
 #include "podctl/base/error.hpp"
 #include "podctl/base/file.hpp"
+#include "podctl/base/names.hpp"
 
+#include <fcntl.h>
+#include <fmt/core.h>
 #include <nlohmann/json.hpp>
 #include <unistd.h>
 
 #include <cerrno>
+#include <charconv>
+#include <vector>
 
 namespace podctl::fetch {
+namespace {
 
 using nlohmann::json;
 
-std::filesystem::path control_path(const std::filesystem::path& partial) {
+constexpr int version = 2;
+
+std::filesystem::path path_of(const std::filesystem::path& partial) {
     auto path = partial;
-    path += ".json";
+    path += ".ctl";
     return path;
 }
 
-std::optional<ControlFile> load_control(const std::filesystem::path& partial) {
-    const auto text = read_file_if_exists(control_path(partial));
-    if (!text) return std::nullopt;
-    const auto object = json::parse(*text, nullptr, false);
-    if (!object.is_object()) return std::nullopt;
+// Another one after every start of the machine (random(4)).
+std::string boot_id() {
+    return std::string{trim(read_file_if_exists("/proc/sys/kernel/random/boot_id").value_or(""))};
+}
+
+struct Header {
+    Validators validators;
+    std::string boot;
+};
+
+std::optional<Header> parse_header(const std::string& line) {
+    const auto object = json::parse(line, nullptr, false);
+    if (!object.is_object() || object.value("version", json()) != json(version))
+        return std::nullopt;
     const auto text_at = [&](const char* key) {
         const auto found = object.find(key);
         return found != object.end() && found->is_string() ? found->get<std::string>()
                                                            : std::string{};
     };
-    ControlFile control{.source = text_at("source"),
-                        .expected_sha256 = text_at("expected_sha256"),
-                        .etag = text_at("etag"),
-                        .last_modified = text_at("last_modified"),
-                        .server_name = text_at("server_name")};
+    Header header{.validators = {.source = text_at("source"),
+                                 .expected_sha256 = text_at("expected_sha256"),
+                                 .etag = text_at("etag"),
+                                 .last_modified = text_at("last_modified"),
+                                 .server_name = text_at("server_name")},
+                  .boot = text_at("boot")};
     const auto size = object.find("size");
     if (size != object.end() && size->is_number_unsigned())
-        control.size = size->get<std::uint64_t>();
-    return control;
+        header.validators.size = size->get<std::uint64_t>();
+    return header;
 }
 
-void save_control(const std::filesystem::path& partial, const ControlFile& control) {
-    json object{{"source", control.source},
-                {"expected_sha256", control.expected_sha256},
-                {"etag", control.etag},
-                {"last_modified", control.last_modified},
-                {"server_name", control.server_name}};
-    if (control.size) object["size"] = *control.size;
+// "w 0 4096". nullopt: not such a line.
+std::optional<ByteSpan> parse_span(const std::string& line) {
+    const auto words = split(line, ' ');
+    if (words.size() != 3 || words[0] != "w") return std::nullopt;
+    ByteSpan span;
+    const auto read = [](const std::string& word, std::uint64_t& into) {
+        const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), into);
+        return error == std::errc{} && end == word.data() + word.size();
+    };
+    if (!read(words[1], span.begin) || !read(words[2], span.end) || span.empty())
+        return std::nullopt;
+    return span;
+}
+
+std::string lines_of(const RangeSet& ranges) {
+    std::string lines;
+    for (const auto& span : ranges.spans())
+        lines += fmt::format("w {} {}\n", span.begin, span.end);
+    return lines;
+}
+
+std::string header_line(const Validators& validators) {
+    json object{{"version", version},
+                {"boot", boot_id()},
+                {"source", validators.source},
+                {"expected_sha256", validators.expected_sha256},
+                {"etag", validators.etag},
+                {"last_modified", validators.last_modified},
+                {"server_name", validators.server_name}};
+    if (validators.size) object["size"] = *validators.size;
     // A server's header need not be UTF-8.
-    write_file_atomically(control_path(partial),
-                          object.dump(1, ' ', false, json::error_handler_t::replace) + "\n");
+    return object.dump(-1, ' ', false, json::error_handler_t::replace) + "\n";
 }
 
-void remove_control(const std::filesystem::path& partial) {
-    const auto path = control_path(partial);
+}  // namespace
+
+std::optional<ControlFile::Content> ControlFile::load(const std::filesystem::path& partial) {
+    const auto text = read_file_if_exists(path_of(partial));
+    if (!text) return std::nullopt;
+    auto lines = split(*text, '\n');
+    lines.pop_back();  // empty, or torn
+    const auto header = lines.empty() ? std::nullopt : parse_header(lines.front());
+    if (!header) return std::nullopt;
+    RangeSet written, synced;
+    for (std::size_t i = 1; i < lines.size(); ++i) {
+        if (lines[i] == "s") {
+            synced = written;
+            continue;
+        }
+        const auto span = parse_span(lines[i]);
+        if (!span) break;
+        written.add(*span);
+    }
+    const bool same_boot = !header->boot.empty() && header->boot == boot_id();
+    return Content{header->validators, same_boot ? written : synced};
+}
+
+void ControlFile::remove(const std::filesystem::path& partial) {
+    const auto path = path_of(partial);
     if (::unlink(path.c_str()) != 0 && errno != ENOENT)
         throw system_error("removing " + path.string(), errno);
+}
+
+ControlFile::ControlFile(const std::filesystem::path& partial) : path_(path_of(partial)) {}
+
+void ControlFile::start(const Content& content) {
+    fd_ = {};
+    write_file_atomically(path_, header_line(content.validators) + lines_of(content.have));
+    fd_ = Fd{::open(path_.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW)};
+    if (!fd_) throw system_error("opening " + path_.string(), errno);
+}
+
+void ControlFile::add(const RangeSet& written) {
+    if (fd_ && !written.empty()) write_all(fd_.get(), lines_of(written), path_);
+}
+
+void ControlFile::synced() {
+    if (fd_) write_all(fd_.get(), "s\n", path_);
 }
 
 }  // namespace podctl::fetch

@@ -13,12 +13,9 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <vector>
 
 namespace podctl::fetch {
 namespace {
-
-constexpr std::size_t copy_block = 1 << 20;
 
 struct LocalFile {
     Fd fd;
@@ -43,33 +40,49 @@ LocalFile open_local(const std::filesystem::path& path) {
     return file;
 }
 
-void copy_bytes(const LocalFile& from, PartialFile& to, const std::filesystem::path& path,
-                const DownloadMonitor& monitor, std::stop_token stop) {
-    std::vector<char> buffer(copy_block);
-    while (true) {
-        if (stop.stop_requested()) throw Error{ErrorKind::interrupted, "stopped"};
-        const auto got = ::read(from.fd.get(), buffer.data(), buffer.size());
+// Fills the block, less at the end of the file.
+std::size_t read_block(const LocalFile& from, std::uint64_t offset, const Block& block,
+                       const std::filesystem::path& path) {
+    std::size_t have = 0;
+    while (have < block.capacity()) {
+        const auto got = ::pread(from.fd.get(), block.data() + have, block.capacity() - have,
+                                 static_cast<off_t>(offset + have));
         if (got < 0 && errno == EINTR) continue;
         if (got < 0) throw system_error(fmt::format("reading {}", path.string()), errno);
-        if (got == 0) return;
-        to.append(buffer.data(), static_cast<std::size_t>(got));
-        if (monitor.on_progress) monitor.on_progress({.done = to.size(), .total = from.size});
+        if (got == 0) break;
+        have += static_cast<std::size_t>(got);
+    }
+    return have;
+}
+
+std::uint64_t copy_bytes(const LocalFile& from, PartialFile& to, BlockPool& pool,
+                         const std::filesystem::path& path, const DownloadMonitor& monitor,
+                         std::stop_token stop) {
+    std::uint64_t at = 0;
+    while (true) {
+        if (stop.stop_requested()) throw Error{ErrorKind::interrupted, "stopped"};
+        Block block = pool.take();
+        const std::size_t size = read_block(from, at, block, path);
+        if (size == 0) return at;
+        to.write(std::move(block), at, size);
+        at += size;
+        to.check();
+        if (monitor.on_progress) monitor.on_progress({.done = at, .total = from.size});
     }
 }
 
 Downloaded copy_local(const DownloadRequest& request, const std::filesystem::path& path,
-                      const DownloadMonitor& monitor, std::stop_token stop) {
+                      BlockPool& pool, const DownloadMonitor& monitor, std::stop_token stop) {
     const auto from = open_local(path);
-    PartialFile to(request.partial);
+    PartialFile to(request.partial, pool);
     if (to.is_same_file(from.fd.get()))
         throw Error{ErrorKind::conflict, fmt::format("{}: is its own copy", path.string()),
                     "name another file"};
     to.restart();
     to.reserve(from.size);
-    copy_bytes(from, to, path, monitor, stop);
-    Downloaded copied{.size = to.size()};
-    copied.sha256 = to.finish();
-    remove_control(request.partial);
+    Downloaded copied;
+    copied.size = copy_bytes(from, to, pool, path, monitor, stop);
+    copied.sha256 = to.finish(copied.size, stop);
     try {
         check_bytes(request, copied.sha256, copied.size);
     } catch (const Error& error) {
@@ -89,7 +102,7 @@ Downloaded download(const DownloadRequest& request, HttpClient& http, const Mirr
     if (named.name.empty() && url) named.name = url->file_name();
     if (named.name.empty()) named.name = shown(request.url);
     if (url && url->scheme == "file")
-        return copy_local(named, percent_decode(url->path), monitor, stop);
+        return copy_local(named, percent_decode(url->path), http.share().blocks, monitor, stop);
     return Transfer(named, http, mirrored, monitor, stop).run();
 }
 

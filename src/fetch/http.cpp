@@ -1,10 +1,13 @@
-// The only file that knows libcurl: one thread drives one multi handle.
+// The only file that knows libcurl: one thread drives one multi handle. Longer than others, since
+// splitting it would let a second file know libcurl.
 #include "podctl/fetch/http.hpp"
 
 #include "podctl/base/error.hpp"
 #include "podctl/base/names.hpp"
 
 #include "http_rules.hpp"
+#include "rate_limit.hpp"
+#include "transfer_share.hpp"
 
 #include <curl/curl.h>
 #include <fmt/core.h>
@@ -14,9 +17,10 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
-#include <condition_variable>
 #include <cstdlib>
 #include <exception>
+#include <future>
+#include <map>
 #include <mutex>
 #include <thread>
 #include <utility>
@@ -29,7 +33,10 @@ using Clock = std::chrono::steady_clock;
 constexpr int max_redirects = 10;
 constexpr std::size_t max_redirect_body = 64 << 10;
 constexpr std::chrono::milliseconds pause_check{10};
-constexpr long receive_buffer = 512 << 10;  // curl's own 16 KiB costs throughput
+// curl's own 16 KiB costs throughput. All of them together are bounded.
+constexpr long largest_receive_buffer = 512 << 10;
+constexpr long all_receive_buffers = 8 << 20;
+constexpr long message_receive_buffer = 64 << 10;
 
 struct EasyDeleter {
     void operator()(CURL* handle) const { curl_easy_cleanup(handle); }
@@ -41,12 +48,14 @@ struct MultiDeleter {
     void operator()(CURLM* handle) const { curl_multi_cleanup(handle); }
 };
 
-// One call of send() or stream(): a chain of hops, each the same easy handle with another URL. The
-// caller's thread owns it and sleeps; between submit() and `done` only the client's thread touches
-// it.
+// One call of send(), stream() or start(): a chain of hops, each the same easy handle with another
+// URL. From submit() on only the client's thread touches it, but for `stopped`.
 struct Exchange {
-    const HttpRequest& request;
-    const HttpClient::Sink* sink = nullptr;  // null: the body goes into the response
+    HttpRequest request;
+    std::optional<HttpClient::Sink> sink = {};  // none: the body goes into the response
+    // Called last, by the client's thread.
+    std::function<void(HttpResponse, std::exception_ptr)> on_end = {};
+    HttpClient::StreamId id = 0;
     std::atomic<bool> stopped = false;
 
     Url url = {};
@@ -66,7 +75,6 @@ struct Exchange {
     std::optional<Clock::time_point> deadline = {};
     Clock::time_point last_byte = {};
     std::exception_ptr failure = {};
-    bool done = false;
 };
 
 // A static build has no path of its own; SSL_CERT_FILE is what OpenSSL's own users set.
@@ -81,8 +89,23 @@ std::string certificate_bundle() {
     return {};
 }
 
-curl_socket_t open_socket(void*, curlsocktype, curl_sockaddr* address) {
-    return ::socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+// Under a limit the kernel must not take in much more than was asked for: it is lost with the
+// process, and was paid for.
+curl_socket_t open_socket(void* user, curlsocktype, curl_sockaddr* address) {
+    const int fd = ::socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+    const auto& options = *static_cast<const HttpOptions*>(user);
+    if (fd >= 0 && options.limit_rate > 0) {
+        const int buffer =
+            static_cast<int>(std::clamp<std::uint64_t>(options.limit_rate / 8, 64 << 10, 4 << 20));
+        ::setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &buffer, sizeof buffer);
+    }
+    return fd;
+}
+
+long receive_buffer(const Exchange& exchange, const HttpOptions& options) {
+    if (!exchange.sink) return message_receive_buffer;
+    return std::clamp(all_receive_buffers / static_cast<long>(options.connections),
+                      message_receive_buffer, largest_receive_buffer);
 }
 
 Error network_error(const Exchange& exchange, const std::string& what, std::string hint = {}) {
@@ -134,7 +157,14 @@ void headers_complete(Exchange& exchange, const HttpOptions& options) {
 struct HeaderContext {
     Exchange* exchange;
     const HttpOptions* options;
+    RateLimit* limit;
 };
+
+// A body waits in the network while its reader has no room or the limit is used up.
+bool takes_body(const Exchange& exchange, const RateLimit& limit) {
+    if (!exchange.sink) return true;
+    return limit.allows() && (!exchange.sink->has_room || exchange.sink->has_room());
+}
 
 void header_line(Exchange& exchange, std::string_view line, const HttpOptions& options) {
     if (exchange.headers_done) return;  // a trailer
@@ -175,7 +205,8 @@ std::size_t on_header(char* data, std::size_t, std::size_t size, void* user) {
 }
 
 std::size_t on_body(char* data, std::size_t, std::size_t size, void* user) {
-    Exchange& exchange = *static_cast<HeaderContext*>(user)->exchange;
+    const auto& context = *static_cast<HeaderContext*>(user);
+    Exchange& exchange = *context.exchange;
     exchange.last_byte = Clock::now();
     if (exchange.redirect) {
         exchange.skipped += size;
@@ -183,8 +214,10 @@ std::size_t on_body(char* data, std::size_t, std::size_t size, void* user) {
     }
     bool has_room = true;
     const bool ok = guarded(exchange, [&] {
-        has_room = !exchange.sink || !exchange.sink->has_room || exchange.sink->has_room();
-        if (has_room) body_bytes(exchange, data, size);
+        has_room = takes_body(exchange, *context.limit);
+        if (!has_room) return;
+        body_bytes(exchange, data, size);
+        if (exchange.sink) context.limit->took(size);
     });
     exchange.paused = ok && !has_room;
     if (exchange.paused) return CURL_WRITEFUNC_PAUSE;
@@ -228,10 +261,11 @@ void set_connection(Exchange& exchange, const HttpOptions& options, const std::s
     curl_easy_setopt(handle, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(handle, CURLOPT_QUICK_EXIT, 1L);  // a stop must not wait for DNS
     curl_easy_setopt(handle, CURLOPT_OPENSOCKETFUNCTION, open_socket);
+    curl_easy_setopt(handle, CURLOPT_OPENSOCKETDATA, &options);
     curl_easy_setopt(handle, CURLOPT_TCP_KEEPALIVE, 1L);
     curl_easy_setopt(handle, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
     curl_easy_setopt(handle, CURLOPT_USERAGENT, "podctl/" PODCTL_VERSION);
-    curl_easy_setopt(handle, CURLOPT_BUFFERSIZE, receive_buffer);
+    curl_easy_setopt(handle, CURLOPT_BUFFERSIZE, receive_buffer(exchange, options));
     curl_easy_setopt(handle, CURLOPT_CONNECTTIMEOUT_MS,
                      static_cast<long>(options.connect_timeout.count()));
     // HTTP/2 would put the bodies of one host on one TCP connection, at one connection's speed.
@@ -248,16 +282,21 @@ struct HttpClient::State {
     explicit State(HttpOptions given);
     ~State();
 
-    HttpResponse perform(Exchange& exchange, std::stop_token stop);
+    HttpClient::StreamId submit(std::shared_ptr<Exchange> exchange);
+    void cancel(HttpClient::StreamId id);
+    HttpResponse perform(std::shared_ptr<Exchange> exchange, std::stop_token stop);
+
+    const HttpOptions options;
+    TransferShare share;
 
 private:
     struct Running {
-        Exchange* exchange;
+        std::shared_ptr<Exchange> exchange;
         std::unique_ptr<HeaderContext> context;
     };
 
     void run();
-    void begin(Exchange& exchange);
+    void begin(std::shared_ptr<Exchange> exchange);
     void add_handle(Running& running);
     void resume_paused();
     void finish_transfers();
@@ -268,18 +307,20 @@ private:
     void complete(Exchange& exchange);
     int milliseconds_to_next_check() const;
 
-    HttpOptions options_;
     std::string bundle_;
     std::unique_ptr<CURLM, MultiDeleter> multi_;
     std::mutex mutex_;
-    std::condition_variable done_;
-    std::vector<Exchange*> arriving_;  // under mutex_
-    bool ending_ = false;              // under mutex_
-    std::vector<Running> running_;     // the client's thread only
+    StreamId next_id_ = 1;  // under mutex_, as the next three
+    std::vector<std::shared_ptr<Exchange>> arriving_;
+    std::map<StreamId, std::shared_ptr<Exchange>> live_;  // from submit() to complete()
+    bool ending_ = false;
+    RateLimit limit_;               // the client's thread only
+    std::vector<Running> running_;  // the client's thread only
     std::jthread thread_;
 };
 
-HttpClient::State::State(HttpOptions given) : options_(std::move(given)) {
+HttpClient::State::State(HttpOptions given)
+    : options(std::move(given)), share(options.connections), limit_(options.limit_rate) {
     static const CURLcode initialised = curl_global_init(CURL_GLOBAL_DEFAULT);
     if (initialised != CURLE_OK) throw Error{ErrorKind::internal, "libcurl does not start"};
     bundle_ = certificate_bundle();
@@ -297,36 +338,56 @@ HttpClient::State::~State() {
     thread_.join();
 }
 
-HttpResponse HttpClient::State::perform(Exchange& exchange, std::stop_token stop) {
-    exchange.url = checked_url(exchange.request.url);
-    exchange.method = exchange.request.method;
-    exchange.deadline = Clock::now() + exchange.request.timeout;
+HttpClient::StreamId HttpClient::State::submit(std::shared_ptr<Exchange> exchange) {
+    exchange->url = checked_url(exchange->request.url);
+    exchange->method = exchange->request.method;
+    exchange->deadline = Clock::now() + exchange->request.timeout;
+    StreamId id = 0;
     {
         const std::scoped_lock lock(mutex_);
-        arriving_.push_back(&exchange);
+        id = exchange->id = next_id_++;
+        live_.emplace(id, exchange);
+        arriving_.push_back(std::move(exchange));
     }
     curl_multi_wakeup(multi_.get());
-    const std::stop_callback on_stop(stop, [&] {
-        exchange.stopped = true;
-        curl_multi_wakeup(multi_.get());
-    });
-    std::unique_lock lock(mutex_);
-    done_.wait(lock, [&] { return exchange.done; });
-    lock.unlock();
-    if (exchange.failure) std::rethrow_exception(exchange.failure);
-    return std::move(exchange.response);
+    return id;
+}
+
+void HttpClient::State::cancel(StreamId id) {
+    {
+        const std::scoped_lock lock(mutex_);
+        const auto found = live_.find(id);
+        if (found == live_.end()) return;
+        found->second->stopped = true;
+    }
+    curl_multi_wakeup(multi_.get());
+}
+
+HttpResponse HttpClient::State::perform(std::shared_ptr<Exchange> exchange, std::stop_token stop) {
+    std::promise<HttpResponse> promise;
+    exchange->on_end = [&](HttpResponse response, std::exception_ptr failure) {
+        if (failure)
+            promise.set_exception(failure);
+        else
+            promise.set_value(std::move(response));
+    };
+    auto answer = promise.get_future();
+    const StreamId id = submit(std::move(exchange));
+    const std::stop_callback on_stop(stop, [&] { cancel(id); });
+    return answer.get();
 }
 
 void HttpClient::State::run() {
     while (true) {
-        std::vector<Exchange*> fresh;
+        std::vector<std::shared_ptr<Exchange>> fresh;
         {
             const std::scoped_lock lock(mutex_);
             if (ending_) break;
             fresh.swap(arriving_);
         }
-        for (Exchange* exchange : fresh)
-            begin(*exchange);
+        for (auto& exchange : fresh)
+            begin(std::move(exchange));
+        limit_.refill();
         resume_paused();
         int active = 0;
         const auto before = Clock::now();
@@ -340,13 +401,13 @@ void HttpClient::State::run() {
     }
 }
 
-void HttpClient::State::begin(Exchange& exchange) {
-    Running running{&exchange, std::make_unique<HeaderContext>(&exchange, &options_)};
-    exchange.handle.reset(curl_easy_init());
-    if (guarded(exchange, [&] { add_handle(running); }))
+void HttpClient::State::begin(std::shared_ptr<Exchange> exchange) {
+    Running running{exchange, std::make_unique<HeaderContext>(exchange.get(), &options, &limit_)};
+    exchange->handle.reset(curl_easy_init());
+    if (guarded(*exchange, [&] { add_handle(running); }))
         running_.push_back(std::move(running));
     else
-        complete(exchange);
+        complete(*exchange);
 }
 
 void HttpClient::State::add_handle(Running& running) {
@@ -360,9 +421,9 @@ void HttpClient::State::add_handle(Running& running) {
     exchange.skipped = 0;
     exchange.error_text[0] = '\0';
     exchange.last_byte = Clock::now();
-    set_connection(exchange, options_, bundle_);
+    set_connection(exchange, options, bundle_);
     set_method(exchange);
-    set_headers(exchange, options_);
+    set_headers(exchange, options);
     curl_easy_setopt(handle, CURLOPT_ERRORBUFFER, exchange.error_text.data());
     curl_easy_setopt(handle, CURLOPT_PRIVATE, &exchange);
     curl_easy_setopt(handle, CURLOPT_HEADERFUNCTION, on_header);
@@ -378,7 +439,7 @@ void HttpClient::State::resume_paused() {
     for (auto& running : running_) {
         Exchange& exchange = *running.exchange;
         bool has_room = false;
-        if (exchange.paused) guarded(exchange, [&] { has_room = exchange.sink->has_room(); });
+        if (exchange.paused) guarded(exchange, [&] { has_room = takes_body(exchange, limit_); });
         if (has_room || exchange.failure) ready.push_back(exchange.handle.get());
     }
     for (CURL* handle : ready) {
@@ -398,12 +459,12 @@ void HttpClient::State::finish(CURL* handle, CURLcode code) {
     curl_multi_remove_handle(multi_.get(), handle);
     const auto found = std::ranges::find_if(
         running_, [&](const Running& one) { return one.exchange->handle.get() == handle; });
-    Exchange& exchange = *found->exchange;
+    const auto exchange = found->exchange;
     Next next = Next::end;
-    guarded(exchange, [&] { next = transfer_ended(*found, code); });
+    guarded(*exchange, [&] { next = transfer_ended(*found, code); });
     if (next == Next::hop) return;
     running_.erase(found);
-    complete(exchange);
+    complete(*exchange);
 }
 
 HttpClient::State::Next HttpClient::State::transfer_ended(Running& running, CURLcode code) {
@@ -426,10 +487,11 @@ HttpClient::State::Next HttpClient::State::transfer_ended(Running& running, CURL
 void HttpClient::State::drop_overdue() {
     const auto now = Clock::now();
     for (std::size_t i = 0; i < running_.size();) {
-        Exchange& exchange = *running_[i].exchange;
+        const auto owned = running_[i].exchange;
+        Exchange& exchange = *owned;
         const bool late = exchange.deadline && now >= *exchange.deadline;
         const bool stalled = exchange.headers_done && !exchange.paused &&
-                             now - exchange.last_byte >= options_.stall_timeout;
+                             now - exchange.last_byte >= options.stall_timeout;
         if (!exchange.stopped && !late && !stalled) {
             ++i;
             continue;
@@ -442,16 +504,18 @@ void HttpClient::State::drop_overdue() {
             exchange.failure = std::make_exception_ptr(network_error(
                 exchange,
                 late ? fmt::format("no whole answer within {} ms", exchange.request.timeout.count())
-                     : fmt::format("no byte came for {} ms", options_.stall_timeout.count())));
+                     : fmt::format("no byte came for {} ms", options.stall_timeout.count())));
         complete(exchange);
     }
 }
 
 void HttpClient::State::complete(Exchange& exchange) {
     exchange.handle.reset();
-    const std::scoped_lock lock(mutex_);
-    exchange.done = true;
-    done_.notify_all();
+    {
+        const std::scoped_lock lock(mutex_);
+        live_.erase(exchange.id);
+    }
+    exchange.on_end(std::move(exchange.response), exchange.failure);
 }
 
 int HttpClient::State::milliseconds_to_next_check() const {
@@ -465,7 +529,7 @@ int HttpClient::State::milliseconds_to_next_check() const {
         if (running.exchange->deadline) until(*running.exchange->deadline);
         if (running.exchange->paused) wait = std::min(wait, pause_check);
         if (running.exchange->headers_done && !running.exchange->paused)
-            until(running.exchange->last_byte + options_.stall_timeout);
+            until(running.exchange->last_byte + options.stall_timeout);
     }
     return static_cast<int>(wait.count());
 }
@@ -475,14 +539,30 @@ HttpClient::HttpClient(HttpOptions options) : state_(std::make_unique<State>(std
 HttpClient::~HttpClient() = default;
 
 HttpResponse HttpClient::send(const HttpRequest& request, std::stop_token stop) {
-    Exchange exchange{.request = request};
-    return state_->perform(exchange, stop);
+    return state_->perform(std::make_shared<Exchange>(request), stop);
 }
 
 HttpResponse HttpClient::stream(const HttpRequest& request, const Sink& sink,
                                 std::stop_token stop) {
-    Exchange exchange{.request = request, .sink = &sink};
-    return state_->perform(exchange, stop);
+    return state_->perform(std::make_shared<Exchange>(request, sink), stop);
+}
+
+HttpClient::StreamId HttpClient::start(HttpRequest request, Sink sink) {
+    auto on_end = sink.on_end;
+    return state_->submit(
+        std::make_shared<Exchange>(std::move(request), std::move(sink), std::move(on_end)));
+}
+
+void HttpClient::cancel(StreamId id) {
+    state_->cancel(id);
+}
+
+const HttpOptions& HttpClient::options() const {
+    return state_->options;
+}
+
+TransferShare& HttpClient::share() {
+    return state_->share;
 }
 
 std::optional<std::string> HttpResponse::header(std::string_view name) const {

@@ -8,75 +8,132 @@
 #include <fmt/core.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <vector>
 
 namespace podctl::fetch {
 namespace {
 
-constexpr std::size_t block_size = 4 << 20;
-constexpr std::size_t blocks_in_flight = 4;
+using namespace std::chrono_literals;
+
+// Network volumes are a hundred times slower with small writes, so blocks that have gathered go
+// out together.
+constexpr std::size_t max_run = 8 << 20;
+constexpr std::size_t hash_chunk = 1 << 20;
+// What a killed process has to fetch again, against a line in the control file each time.
+constexpr auto record_interval = 50ms;
+// What a machine that dies has to fetch again, against a wait for the disk each time.
+constexpr auto sync_interval = 5s;
+
+Fd open_partial(const std::filesystem::path& path) {
+    if (path.has_parent_path()) create_folders(path.parent_path());
+    Fd fd{::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0644)};
+    if (!fd) throw system_error(fmt::format("opening {}", path.string()), errno);
+    struct stat status {};
+    if (::fstat(fd.get(), &status) != 0)
+        throw system_error(fmt::format("opening {}", path.string()), errno);
+    if (!S_ISREG(status.st_mode))
+        throw Error{ErrorKind::io, fmt::format("{}: not a regular file", path.string()),
+                    "move it away; partial downloads gather there"};
+    // Some network volumes know no locks: then the root's own lock has to do.
+    if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
+        throw Error{ErrorKind::locked,
+                    fmt::format("{}: another podctl is fetching this file", path.string()),
+                    "wait for it, or stop it"};
+    return fd;
+}
+
+std::uint64_t size_of(int fd) {
+    struct stat status {};
+    return ::fstat(fd, &status) == 0 ? static_cast<std::uint64_t>(status.st_size) : 0;
+}
+
+// Local file systems on which a write that bypasses the page cache saves a copy and the eviction of
+// other pages. Over a network the page cache is what makes large requests of it.
+bool is_quick_past_the_cache(int fd) {
+    constexpr long ext4 = 0xEF53, xfs = 0x58465342, overlay = 0x794C7630, f2fs = 0xF2F52010L;
+    struct statfs status {};
+    if (::fstatfs(fd, &status) != 0) return false;
+    const auto type = static_cast<long>(status.f_type);
+    return type == ext4 || type == xfs || type == overlay || type == f2fs;
+}
+
+std::uint64_t aligned_down(std::uint64_t offset) {
+    return offset / PartialFile::alignment * PartialFile::alignment;
+}
+
+std::uint64_t aligned_up(std::uint64_t offset) {
+    return aligned_down(offset + PartialFile::alignment - 1);
+}
 
 }  // namespace
 
-PartialFile::PartialFile(std::filesystem::path path) : path_(std::move(path)) {
-    if (path_.has_parent_path()) create_folders(path_.parent_path());
-    fd_ = Fd{::open(path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0644)};
-    if (!fd_) throw system_error(fmt::format("opening {}", path_.string()), errno);
-    struct stat status {};
-    if (::fstat(fd_.get(), &status) != 0)
-        throw system_error(fmt::format("opening {}", path_.string()), errno);
-    if (!S_ISREG(status.st_mode))
-        throw Error{ErrorKind::io, fmt::format("{}: not a regular file", path_.string()),
-                    "move it away; partial downloads gather there"};
-    // Some network volumes know no locks: then the root's own lock has to do.
-    if (::flock(fd_.get(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
-        throw Error{ErrorKind::locked,
-                    fmt::format("{}: another podctl is fetching this file", path_.string()),
-                    "wait for it, or stop it"};
-    size_ = static_cast<std::uint64_t>(status.st_size);
-    ::lseek(fd_.get(), 0, SEEK_END);
-    writer_ = std::jthread([this](std::stop_token stop) { write_blocks(std::move(stop)); });
+PartialFile::PartialFile(std::filesystem::path path, BlockPool& pool)
+    : path_(std::move(path)),
+      fd_(open_partial(path_)),
+      read_fd_(::open(path_.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW)),
+      found_size_(size_of(fd_.get())),
+      direct_pays_(pool.block_size() % alignment == 0 && is_quick_past_the_cache(fd_.get())),
+      control_(path_) {
+    if (!read_fd_) throw system_error(fmt::format("opening {}", path_.string()), errno);
+    writer_ = std::jthread([this](const std::stop_token& stop) { write_blocks(stop); });
+    hasher_ = std::jthread([this](const std::stop_token& stop) { hash_front(stop); });
 }
 
 PartialFile::~PartialFile() {
     writer_.request_stop();
+    hasher_.request_stop();
     writer_.join();
+    hasher_.join();
 }
 
-void PartialFile::rehash(std::stop_token stop) {
-    std::vector<char> buffer(block_size);
-    std::uint64_t offset = 0;
-    while (offset < size_) {
-        if (stop.stop_requested()) throw Error{ErrorKind::interrupted, "stopped"};
-        const auto got =
-            ::pread(fd_.get(), buffer.data(), buffer.size(), static_cast<off_t>(offset));
-        if (got < 0 && errno == EINTR) continue;
-        if (got < 0) throw system_error(fmt::format("reading {}", path_.string()), errno);
-        if (got == 0)
-            throw Error{ErrorKind::io, fmt::format("{}: shrank meanwhile", path_.string())};
-        digest_.update(buffer.data(), static_cast<std::size_t>(got));
-        offset += static_cast<std::uint64_t>(got);
+void PartialFile::take_over(const RangeSet& have) {
+    RangeSet usable;
+    for (const auto& span : have.spans()) {
+        const std::uint64_t end = std::min(span.end, found_size_);
+        // The file's last bytes need not end at a whole part.
+        usable.add({aligned_up(span.begin), end == found_size_ ? end : aligned_down(end)});
     }
+    const std::scoped_lock lock(mutex_);
+    written_ = usable;
+    changed_.notify_all();
 }
 
 void PartialFile::restart() {
     flush();
-    if (::ftruncate(fd_.get(), 0) != 0 || ::lseek(fd_.get(), 0, SEEK_SET) != 0)
+    std::unique_lock lock(mutex_);
+    written_ = {};
+    changed_.wait(lock, [&] { return failure_ || hashing_until_ == hashed_; });
+    rethrow_failure();
+    // First the record, then the bytes: bytes without a record are worth nothing, a record of other
+    // bytes is a lie.
+    ControlFile::remove(path_);
+    if (::ftruncate(fd_.get(), 0) != 0)
         throw system_error(fmt::format("truncating {}", path_.string()), errno);
+    unhashed_.clear();
+    hashed_ = hashing_until_ = 0;
     digest_ = Sha256{};
-    size_ = 0;
+    validators_.reset();
+    validators_changed_ = true;
+    changed_.notify_all();
+}
+
+void PartialFile::describe(const Validators& validators) {
+    const std::scoped_lock lock(mutex_);
+    if (validators_ == validators) return;
+    validators_ = validators;
+    validators_changed_ = true;
 }
 
 void PartialFile::reserve(std::uint64_t total) {
-    if (total <= size_) return;
     struct stat status {};
     ::fstat(fd_.get(), &status);
     // What an earlier call reserved is taken already.
-    const auto taken = std::max(static_cast<std::uint64_t>(status.st_blocks) * 512, size_);
+    const auto taken = static_cast<std::uint64_t>(status.st_blocks) * 512;
     const std::uint64_t wanted = total > taken ? total - taken : 0;
     const std::uint64_t free = free_space(path_);
     if (wanted > free)
@@ -92,79 +149,257 @@ void PartialFile::reserve(std::uint64_t total) {
     }
 }
 
-bool PartialFile::has_room() {
+void PartialFile::write(Block block, std::uint64_t offset, std::size_t size) {
+    if (size == 0) return;
+    auto filled = std::make_shared<Filled>(Filled{std::move(block), offset, size});
     const std::scoped_lock lock(mutex_);
-    return failure_ || queue_.size() < blocks_in_flight;
-}
-
-void PartialFile::append(const char* data, std::size_t size) {
-    while (size > 0) {
-        const std::size_t room = block_size - static_cast<std::size_t>(size_ % block_size);
-        const std::size_t part = std::min(room, size);
-        block_.append(data, part);
-        size_ += part;
-        data += part;
-        size -= part;
-        if (part == room) hand_over();
-    }
-}
-
-void PartialFile::hand_over() {
-    std::unique_lock lock(mutex_);
-    changed_.wait(lock, [&] { return failure_ || queue_.size() < blocks_in_flight; });
-    rethrow_failure();
-    queue_.push_back(std::move(block_));
-    block_.clear();
-    if (!spare_.empty()) {
-        block_ = std::move(spare_.back());
-        spare_.pop_back();
-    }
+    const std::uint64_t chain_end =
+        unhashed_.empty() ? hashing_until_ : unhashed_.rbegin()->second->end();
+    if (offset == chain_end) unhashed_[offset] = filled;
+    unwritten_[offset] = std::move(filled);
     changed_.notify_all();
+}
+
+void PartialFile::check() {
+    const std::scoped_lock lock(mutex_);
+    rethrow_failure();
 }
 
 void PartialFile::rethrow_failure() {
     if (failure_) std::rethrow_exception(failure_);
 }
 
+void PartialFile::fail(std::exception_ptr failure) {
+    const std::scoped_lock lock(mutex_);
+    if (!failure_) failure_ = std::move(failure);
+    // Memory goes back to those that can use it.
+    unwritten_.clear();
+    unhashed_.clear();
+    changed_.notify_all();
+}
+
 void PartialFile::flush() {
-    if (!block_.empty()) hand_over();
     std::unique_lock lock(mutex_);
-    changed_.wait(lock, [&] { return failure_ || (queue_.empty() && !writing_); });
+    ++flushes_;
+    changed_.notify_all();
+    changed_.wait(lock, [&] {
+        return failure_ || (unwritten_.empty() && writing_.empty() && unrecorded_.empty());
+    });
+    --flushes_;
     rethrow_failure();
 }
 
-void PartialFile::write_blocks(std::stop_token stop) {
-    while (true) {
-        std::string block;
-        {
-            std::unique_lock lock(mutex_);
-            changed_.wait(lock, stop, [&] { return !queue_.empty(); });
-            if (queue_.empty() || failure_) return;
-            block = std::move(queue_.front());
-            queue_.pop_front();
-            writing_ = true;
+RangeSet PartialFile::have() {
+    const std::scoped_lock lock(mutex_);
+    return written_;
+}
+
+PartialFile::Run PartialFile::next_run() {
+    Run run;
+    std::size_t size = 0;
+    for (auto it = unwritten_.begin(); it != unwritten_.end() && size < max_run;) {
+        if (!run.empty() && it->first != run.back()->end()) break;
+        size += it->second->size;
+        run.push_back(std::move(it->second));
+        it = unwritten_.erase(it);
+    }
+    return run;
+}
+
+void PartialFile::write_blocks(const std::stop_token& stop) {
+    auto last_record = Clock::now();
+    try {
+        while (true) {
+            RangeSet to_record;
+            {
+                std::unique_lock lock(mutex_);
+                const auto has_work = [&] {
+                    return !unwritten_.empty() || (flushes_ > 0 && !unrecorded_.empty());
+                };
+                if (unrecorded_.empty())
+                    changed_.wait(lock, stop, has_work);
+                else
+                    changed_.wait_until(lock, stop, last_record + record_interval, has_work);
+                if (stop.stop_requested() || failure_) return;
+                writing_ = next_run();
+                const bool due = flushes_ > 0 || Clock::now() >= last_record + record_interval;
+                if (writing_.empty() && due) to_record = unrecorded_;
+            }
+            if (!writing_.empty()) write_run(writing_);
+            if (to_record.empty() && Clock::now() >= last_record + record_interval) {
+                const std::scoped_lock lock(mutex_);
+                to_record = unrecorded_;
+            }
+            if (to_record.empty()) continue;
+            record(to_record);
+            last_record = Clock::now();
+            sync_now_and_then();
         }
-        std::exception_ptr failure;
-        try {
-            write_all(fd_.get(), block, path_);
-            digest_.update(block);
-        } catch (...) {
-            failure = std::current_exception();
-        }
-        block.clear();
-        const std::scoped_lock lock(mutex_);
-        writing_ = false;
-        failure_ = failure;
-        spare_.push_back(std::move(block));
-        changed_.notify_all();
-        if (failure) return;
+    } catch (...) {
+        fail(std::current_exception());
     }
 }
 
-std::string PartialFile::finish() {
-    flush();
+void PartialFile::write_run(const Run& run) {
+    const ByteSpan span{run.front()->offset, run.back()->end()};
+    const bool aligned = span.begin % alignment == 0 && span.size() % alignment == 0;
+    const bool whole_parts = std::all_of(run.begin(), run.end() - 1, [](const auto& filled) {
+        return filled->size % alignment == 0;
+    });
+    set_direct(direct_pays_ && !direct_refused_ && aligned && whole_parts &&
+               order_ == Order::sequential);
+    write_at(run);
+    // Starts the disk early, so that the sync at the end has little left to do.
+    if (!direct_)
+        ::sync_file_range(fd_.get(), static_cast<off_t>(span.begin),
+                          static_cast<off_t>(span.size()), SYNC_FILE_RANGE_WRITE);
+    const std::scoped_lock lock(mutex_);
+    written_.add(span);
+    unrecorded_.add(span);
+    writing_.clear();
+    changed_.notify_all();
+}
+
+void PartialFile::set_direct(bool direct) {
+    if (direct == direct_) return;
+    const int flags = ::fcntl(fd_.get(), F_GETFL);
+    const int wanted = direct ? flags | O_DIRECT : flags & ~O_DIRECT;
+    if (::fcntl(fd_.get(), F_SETFL, wanted) == 0)
+        direct_ = direct;
+    else
+        direct_refused_ = direct;
+}
+
+void PartialFile::write_at(const Run& run) {
+    std::uint64_t offset = run.front()->offset;
+    std::vector<iovec> parts;
+    for (const auto& filled : run)
+        parts.push_back({filled->block.data(), filled->size});
+    for (std::size_t at = 0; at < parts.size();) {
+        const auto count = static_cast<int>(std::min<std::size_t>(parts.size() - at, IOV_MAX));
+        const auto wrote =
+            ::pwritev(fd_.get(), parts.data() + at, count, static_cast<off_t>(offset));
+        if (wrote < 0 && errno == EINTR) continue;
+        if (wrote < 0 && errno == EINVAL && direct_) {
+            // The file system took the flag and does not take the write.
+            direct_refused_ = true;
+            set_direct(false);
+            continue;
+        }
+        if (wrote < 0 || (wrote == 0 && parts[at].iov_len > 0))
+            throw system_error(fmt::format("writing {}", path_.string()),
+                               wrote < 0 ? errno : ENOSPC);
+        offset += static_cast<std::uint64_t>(wrote);
+        // After a short write the rest need not be aligned.
+        if (static_cast<std::size_t>(wrote) % alignment != 0) set_direct(false);
+        auto left = static_cast<std::size_t>(wrote);
+        while (at < parts.size() && left >= parts[at].iov_len)
+            left -= parts[at++].iov_len;
+        if (at == parts.size()) break;
+        parts[at].iov_base = static_cast<char*>(parts[at].iov_base) + left;
+        parts[at].iov_len -= left;
+    }
+}
+
+void PartialFile::record(const RangeSet& written) {
+    std::optional<ControlFile::Content> fresh;
+    bool described = false;
+    {
+        const std::scoped_lock lock(mutex_);
+        described = validators_.has_value();
+        if (described && (validators_changed_ || !control_.started()))
+            fresh = ControlFile::Content{*validators_, written_};
+        if (!described && validators_changed_) control_.close();
+        validators_changed_ = false;
+    }
+    if (fresh)
+        control_.start(*fresh);
+    else if (described)
+        control_.add(written);
+    const std::scoped_lock lock(mutex_);
+    for (const auto& span : written.spans())
+        unrecorded_.remove(span);
+    changed_.notify_all();
+}
+
+void PartialFile::sync_now_and_then() {
+    if (Clock::now() - last_sync_ < sync_interval) return;
+    if (::fdatasync(fd_.get()) != 0 && errno != EINVAL)
+        throw system_error(fmt::format("syncing {}", path_.string()), errno);
+    control_.synced();
+    last_sync_ = Clock::now();
+}
+
+std::shared_ptr<PartialFile::Filled> PartialFile::block_at_front() {
+    for (const auto* blocks : {&unhashed_, &unwritten_})
+        if (const auto found = blocks->find(hashed_); found != blocks->end()) return found->second;
+    const auto found = std::ranges::find_if(
+        writing_, [&](const auto& filled) { return filled && filled->offset == hashed_; });
+    return found != writing_.end() ? *found : nullptr;
+}
+
+void PartialFile::hash_front(const std::stop_token& stop) {
+    std::vector<char> buffer;
+    try {
+        std::unique_lock lock(mutex_);
+        while (true) {
+            std::shared_ptr<Filled> block;
+            std::uint64_t end = 0;
+            changed_.wait(lock, stop, [&] {
+                block = block_at_front();
+                end = written_.end_of_run(hashed_);
+                return block || end > hashed_;
+            });
+            if (stop.stop_requested() || failure_) return;
+            hashing_until_ = block ? block->end() : std::min(end, hashed_ + hash_chunk);
+            end = hashing_until_;
+            lock.unlock();
+            if (block)
+                digest_.update(block->block.data(), block->size);
+            else
+                hash_from_file(end, buffer);
+            lock.lock();
+            unhashed_.erase(hashed_);
+            block.reset();
+            hashed_ = end;
+            changed_.notify_all();
+        }
+    } catch (...) {
+        fail(std::current_exception());
+    }
+}
+
+void PartialFile::hash_from_file(std::uint64_t end, std::vector<char>& buffer) {
+    buffer.resize(hash_chunk);
+    for (std::uint64_t at = hashed_; at < end;) {
+        const auto got = ::pread(read_fd_.get(), buffer.data(), static_cast<std::size_t>(end - at),
+                                 static_cast<off_t>(at));
+        if (got < 0 && errno == EINTR) continue;
+        if (got < 0) throw system_error(fmt::format("reading {}", path_.string()), errno);
+        if (got == 0)
+            throw Error{ErrorKind::io, fmt::format("{}: shrank meanwhile", path_.string())};
+        digest_.update(buffer.data(), static_cast<std::size_t>(got));
+        at += static_cast<std::uint64_t>(got);
+    }
+}
+
+std::string PartialFile::finish(std::uint64_t size, std::stop_token stop) {
+    {
+        // Not flush(): of a file that is whole nothing has to be recorded.
+        std::unique_lock lock(mutex_);
+        changed_.wait(lock, [&] { return failure_ || (unwritten_.empty() && writing_.empty()); });
+        rethrow_failure();
+        if (written_.end_of_run(0) != size && size > 0)
+            throw Error{ErrorKind::internal, fmt::format("{}: has holes", path_.string())};
+    }
+    if (size_of(fd_.get()) != size && ::ftruncate(fd_.get(), static_cast<off_t>(size)) != 0)
+        throw system_error(fmt::format("truncating {}", path_.string()), errno);
     if (::fsync(fd_.get()) != 0 && errno != EINVAL)
         throw system_error(fmt::format("syncing {}", path_.string()), errno);
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, stop, [&] { return failure_ || hashed_ >= size; });
+    rethrow_failure();
+    if (hashed_ < size) throw Error{ErrorKind::interrupted, "stopped"};
     return digest_.finish();
 }
 

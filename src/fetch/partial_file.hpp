@@ -3,68 +3,129 @@
 #include "podctl/base/digest.hpp"
 #include "podctl/base/fd.hpp"
 
+#include "block_pool.hpp"
+#include "control_file.hpp"
+#include "range_set.hpp"
+
+#include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <cstdint>
-#include <deque>
 #include <exception>
 #include <filesystem>
+#include <map>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <stop_token>
 #include <string>
 #include <thread>
+#include <vector>
 
 namespace podctl::fetch {
 
-// The file that a download grows. append() copies into blocks of 4 MiB, aligned in the file, which
-// one thread writes and hashes in order: network volumes are a hundred times slower with small
-// writes.
+// The file that a download fills, in any order. One thread writes; another follows the contiguous
+// front with the digest, from memory where the bytes are still there, else from the page cache.
 class PartialFile {
 public:
+    // Offsets and sizes that may bypass the page cache (open(2), O_DIRECT).
+    static constexpr std::size_t alignment = 4096;
+
     // Opens or creates it, and holds a lock on it. Throws Error{io}, Error{locked}.
-    explicit PartialFile(std::filesystem::path path);
+    PartialFile(std::filesystem::path path, BlockPool& pool);
     ~PartialFile();
     PartialFile(const PartialFile&) = delete;
     PartialFile& operator=(const PartialFile&) = delete;
 
-    // Bytes that were there or appended since.
-    std::uint64_t size() const { return size_; }
-    // Reads back what is there, so that the digest covers it.
-    void rehash(std::stop_token stop);
-    // Drops all bytes.
+    // What the file's size is on the disk, before anything was taken over.
+    std::uint64_t found_size() const { return found_size_; }
+    // The control file's ranges hold bytes of the file that is wanted. Cut to what can be gone on
+    // from: whole aligned parts that are really there.
+    void take_over(const RangeSet& have);
+    // Drops all bytes. None may be on their way.
     void restart();
+    // Kept in the control file with the ranges that are written.
+    void describe(const Validators& validators);
     // Throws Error{io} when the file system has no room for the rest of `total` bytes.
     void reserve(std::uint64_t total);
-    // Whether append() would take a block without waiting for the disk.
-    bool has_room();
-    // Throws what the writing thread met.
-    void append(const char* data, std::size_t size);
-    // Returns when all appended bytes are written. Throws as append().
-    void flush();
-    // Flushes, syncs, and gives the SHA-256 of the whole file; no bytes may follow.
-    std::string finish();
 
-    // Device and inode agree: appending to `path`'s own file would destroy it.
+    // How the bytes come: in order, or at several places at once.
+    enum class Order { sequential, scattered };
+    void expect(Order order) { order_ = order; }
+
+    // Takes the first `size` bytes of the block to `offset`. Never waits. What the writing thread
+    // met is thrown by check(), flush() and finish().
+    void write(Block block, std::uint64_t offset, std::size_t size);
+    void check();
+    // Returns when all that was given is written and recorded.
+    void flush();
+    // What is written.
+    RangeSet have();
+    // Waits until all `size` bytes are written, on the disk and hashed: the SHA-256 of the file.
+    // Throws Error{interrupted}.
+    std::string finish(std::uint64_t size, std::stop_token stop);
+
+    // Device and inode agree: writing to `path`'s own file would destroy it.
     bool is_same_file(int fd) const;
 
 private:
-    void write_blocks(std::stop_token stop);
-    void hand_over();
-    void rethrow_failure();
+    using Clock = std::chrono::steady_clock;
 
-    std::filesystem::path path_;
+    struct Filled {
+        Block block;
+        std::uint64_t offset = 0;
+        std::size_t size = 0;
+
+        std::uint64_t end() const { return offset + size; }
+    };
+    using Run = std::vector<std::shared_ptr<Filled>>;
+    using ByOffset = std::map<std::uint64_t, std::shared_ptr<Filled>>;
+
+    void write_blocks(const std::stop_token& stop);
+    Run next_run();  // under mutex_
+    void write_run(const Run& run);
+    void set_direct(bool direct);
+    void write_at(const Run& run);
+    void record(const RangeSet& written);
+    void sync_now_and_then();
+
+    void hash_front(const std::stop_token& stop);
+    std::shared_ptr<Filled> block_at_front();  // under mutex_
+    void hash_from_file(std::uint64_t end, std::vector<char>& buffer);
+
+    void fail(std::exception_ptr failure);
+    void rethrow_failure();  // under mutex_
+
+    const std::filesystem::path path_;
     Fd fd_;
-    std::uint64_t size_ = 0;
-    Sha256 digest_;
-    std::string block_;
+    Fd read_fd_;
+    const std::uint64_t found_size_;
+    const bool direct_pays_;
+    std::atomic<Order> order_ = Order::sequential;
+
+    // The writing thread only.
+    bool direct_ = false;
+    bool direct_refused_ = false;
+    ControlFile control_;
+    Clock::time_point last_sync_ = Clock::now();
 
     std::mutex mutex_;
     std::condition_variable_any changed_;
-    std::deque<std::string> queue_;  // under mutex_
-    std::deque<std::string> spare_;  // under mutex_; written blocks, to be filled again
-    bool writing_ = false;           // under mutex_
-    std::exception_ptr failure_;     // under mutex_
+    std::optional<Validators> validators_;  // under mutex_, as all that follows
+    bool validators_changed_ = false;
+    ByOffset unwritten_;
+    ByOffset unhashed_;  // contiguous with the digest's front: they stay in memory for it
+    Run writing_;
+    RangeSet written_;
+    RangeSet unrecorded_;
+    std::uint64_t hashed_ = 0;
+    std::uint64_t hashing_until_ = 0;
+    Sha256 digest_;
+    unsigned flushes_ = 0;  // callers that wait for everything to be recorded
+    std::exception_ptr failure_;
+
     std::jthread writer_;
+    std::jthread hasher_;
 };
 
 }  // namespace podctl::fetch

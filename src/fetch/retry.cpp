@@ -30,8 +30,9 @@ void sleep_until_stopped(milliseconds time, std::stop_token stop) {
 Backoff::Backoff(const RetryPolicy& policy, std::stop_token stop)
     : policy_(policy), stop_(std::move(stop)) {}
 
-bool Backoff::wait(const std::string& reason, std::optional<milliseconds> at_least) {
-    if (attempt_ >= policy_.attempts || at_least > longest_asked_wait) return false;
+std::optional<milliseconds> Backoff::next(const std::string& reason,
+                                          std::optional<milliseconds> at_least) {
+    if (attempt_ >= policy_.attempts || at_least > longest_asked_wait) return std::nullopt;
     const int doublings = std::min(attempt_ - 1, 16);
     const auto base = std::min(policy_.first_wait * (1 << doublings), policy_.longest_wait);
     // Jitter, so that pods that failed together do not come back together.
@@ -40,8 +41,13 @@ bool Backoff::wait(const std::string& reason, std::optional<milliseconds> at_lea
     if (at_least) wait = std::max(wait, *at_least);
     if (policy_.on_retry) policy_.on_retry(attempt_, wait, reason);
     ++attempt_;
-    sleep_until_stopped(wait, stop_);
-    return true;
+    return wait;
+}
+
+bool Backoff::wait(const std::string& reason, std::optional<milliseconds> at_least) {
+    const auto time = next(reason, at_least);
+    if (time) sleep_until_stopped(*time, stop_);
+    return time.has_value();
 }
 
 bool can_pass(int status) {

@@ -16,8 +16,12 @@ class Backoff {
 public:
     Backoff(const RetryPolicy& policy, std::stop_token stop);
 
-    // Waits before another attempt, at least as long as the server asked. False: the attempts are
-    // used up, or the server asks for more than a quarter of an hour. Throws Error{interrupted}.
+    // How long to wait before another attempt, at least as long as the server asked; tells
+    // RetryPolicy::on_retry. nullopt: the attempts are used up, or the server asks for more than a
+    // quarter of an hour.
+    std::optional<std::chrono::milliseconds> next(
+        const std::string& reason, std::optional<std::chrono::milliseconds> at_least = {});
+    // As next(), and waits. False: nullopt. Throws Error{interrupted}.
     bool wait(const std::string& reason, std::optional<std::chrono::milliseconds> at_least = {});
     // Something was achieved: the attempts count anew.
     void start_anew() { attempt_ = 1; }

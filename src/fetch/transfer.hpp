@@ -5,9 +5,17 @@
 
 #include "answer.hpp"
 #include "control_file.hpp"
+#include "pace.hpp"
 #include "partial_file.hpp"
 #include "retry.hpp"
+#include "segment.hpp"
+#include "transfer_share.hpp"
 
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <list>
+#include <mutex>
 #include <optional>
 #include <stop_token>
 #include <string>
@@ -17,8 +25,9 @@ namespace podctl::fetch {
 // Throws Error{integrity} when the bytes at request.partial are not the ones that were asked for.
 void check_bytes(const DownloadRequest& request, const std::string& digest, std::uint64_t size);
 
-// One file on its way: opened → asking ⇄ waiting → verified. Every state is a value here; an
-// attempt is one request, and what it says decides what the next one asks for.
+// One file on its way. It begins with one request for all of it; where another connection brings
+// more (Pace), the rest is handed out in pieces from the front on, so that the digest keeps up.
+// The caller's thread decides; the client's thread delivers (on_…).
 class Transfer {
 public:
     Transfer(const DownloadRequest& request, HttpClient& http, std::string url,
@@ -27,24 +36,68 @@ public:
     Downloaded run();
 
 private:
-    void open();
-    bool continues_earlier(const std::optional<ControlFile>& control) const;
-    void start_over();
+    using Clock = std::chrono::steady_clock;
+    using Segments = std::list<Segment>;
 
-    enum class Next { ask, verify };
-    Next attempt();
-    HttpRequest next_request() const;
-    HttpResponse exchange();
-    bool on_headers(const HttpResponse& response);
-    void on_body(const char* data, std::size_t size);
-    void begin_body(const HttpResponse& response);
-    Next after_body();
-    Next after_refusal(HttpResponse response);
-    Next wait_after_cut(const Error& error);
+    // What an earlier call left.
+    void open();
+    bool continues_earlier(const ControlFile::Content& earlier) const;
+
+    // Under mutex_, by the caller's thread, as all down to the callbacks.
+    bool is_complete() const;
+    void step(std::unique_lock<std::mutex>& lock);
+    void wait_for_news(std::unique_lock<std::mutex>& lock);
+
+    // transfer_work.cpp: who brings what.
+    struct Work {
+        ByteSpan span;
+        Segment* from = nullptr;  // whose part it is so far
+    };
+    void launch();
+    bool may_ask() const;
+    std::optional<Work> next_work();
+    std::optional<Work> part_of_busiest();
+    std::uint64_t piece_size() const;
+    void ask(const Work& work);
+    HttpRequest request_for(const Segment& segment) const;
+    bool take_over_part(Segment& segment);
+    void adjust();
+    void measure();
+    void replace_slow();
+    void make_room_for_others();
+    void drop(Segment& segment);
+    std::uint64_t remaining() const;
+    std::uint64_t progress() const;
+    void report_progress() const;
+
+    // transfer_answers.cpp: what an answer means.
+    void settle_ended();
+    void put_back(Segment& segment);
+    void judge_end(const Segment& segment);
+    void after_body(const Segment& segment);
+    void after_cut(const Segment& segment, const Error& error);
+    void after_refusal(const Segment& segment);
+    void after_no_ranges();
+    bool is_identified() const;
+    void wait_or_give_up(const Error& error,
+                         std::optional<std::chrono::milliseconds> at_least = {});
+    void start_over();
+    void end_all(std::unique_lock<std::mutex>& lock);
 
     std::optional<Downloaded> verified();
+    void keep_what_came(std::unique_lock<std::mutex>& lock);
     void discard();
-    void report_progress() const;
+
+    // By the client's thread; they take mutex_.
+    HttpClient::Sink sink_of(Segment& segment);
+    bool on_headers(Segment& segment, const HttpResponse& response);
+    void on_body(Segment& segment, const char* data, std::size_t size);
+    bool has_room(Segment& segment);
+    void on_end(Segment& segment, HttpResponse response, std::exception_ptr failure);
+    void tell();
+    // Under mutex_.
+    void refuse_what_is_no_file(const HttpResponse& response) const;
+    void learn(Segment& segment, const HttpResponse& response);
 
     const DownloadRequest& request_;
     HttpClient& http_;
@@ -52,18 +105,36 @@ private:
     const DownloadMonitor& monitor_;
     std::stop_token stop_;
 
-    PartialFile file_;
-    ControlFile known_;
-    Backoff backoff_;
-    bool has_earlier_bytes_ = false;  // of another call: a wrong digest may be their fault
-    std::string signed_url_;          // where the hub redirected to; valid for a while
-    int missing_answers_ = 0;
-    std::uint64_t furthest_ = 0;
-    std::uint64_t received_ = 0;
+    std::mutex mutex_;
+    std::condition_variable_any news_;
+    std::atomic<bool> has_news_ = false;
 
-    // Of the attempt that runs.
-    Verdict verdict_ = Verdict::refused;
-    std::string error_body_;
+    ConnectionBudget::Seat seat_;
+    PartialFile file_;
+    Pace pace_;
+    Backoff backoff_;
+    Clock::time_point ask_from_{};  // not before
+
+    Validators known_;
+    RangeSet missing_;         // of no segment; once the size is known
+    std::uint64_t front_ = 0;  // bytes that are there, as long as it is not
+    std::uint64_t furthest_ = 0;
+    Segments segments_;
+    enum class Ranges { unknown, yes, no } ranges_ = Ranges::unknown;
+    bool has_earlier_bytes_ = false;  // of another call: a wrong digest may be their fault
+    bool must_start_over_ = false;
+    int restarts_ = 0;
+
+    // Where the bytes come from is asked once: a hub counts every question towards its rate limit.
+    bool address_known_ = false;
+    std::string signed_url_;  // where the hub redirected to; valid for a while
+    int missing_answers_ = 0;
+
+    std::uint64_t received_ = 0;
+    bool held_back_ = false;
+    std::chrono::milliseconds stall_patience_;
+    Clock::time_point last_tick_{};
+    Clock::time_point last_replacement_{};
 };
 
 }  // namespace podctl::fetch

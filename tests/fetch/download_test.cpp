@@ -65,7 +65,7 @@ protected:
 
     std::string content() const { return read_file(request.partial); }
     bool has_partial() const { return std::filesystem::exists(request.partial); }
-    bool has_control() const { return std::filesystem::exists(dir / "m.bin.part.json"); }
+    bool has_control() const { return std::filesystem::exists(dir / "m.bin.part.ctl"); }
 
     test::TempDir dir;
     DownloadRequest request{.partial = dir / "m.bin.part", .name = "m.bin"};
@@ -161,7 +161,7 @@ TEST_F(Download, GoesOnWhereAnEarlierCallEnded) {
     HttpServer server(cutting(1, 5 * MiB));
     monitor.retry.attempts = 1;
     failure(server.url("/?sig=secret"));
-    EXPECT_THAT(read_file(dir / "m.bin.part.json"), Not(HasSubstr("secret")));
+    EXPECT_THAT(read_file(dir / "m.bin.part.ctl"), Not(HasSubstr("secret")));
     const auto done = get(server.url("/?sig=secret"));
     EXPECT_EQ(done.received, bytes.size() - 5 * MiB);
     EXPECT_EQ(done.sha256, sha256_hex(bytes));

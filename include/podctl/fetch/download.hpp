@@ -16,8 +16,8 @@ namespace podctl::fetch {
 
 struct DownloadRequest {
     std::string url = {};  // before mirrors; http, https or file
-    // Where the bytes gather, on the file system of the final place; <partial>.json beside it
-    // remembers validators for a resume.
+    // Where the bytes gather, on the file system of the final place; <partial>.ctl beside it
+    // remembers what came, and of which file, for a resume.
     std::filesystem::path partial = {};
     std::string sha256 = {};                 // expected, lower-case hex; empty: none is known
     std::optional<std::uint64_t> size = {};  // expected; absent: what the server says
@@ -31,7 +31,7 @@ struct Progress {
 };
 
 struct DownloadMonitor {
-    std::function<void(const Progress&)> on_progress = {};  // from any thread, often: thin it out
+    std::function<void(const Progress&)> on_progress = {};  // by the calling thread, 10 a second
     RetryPolicy retry = {};
 };
 

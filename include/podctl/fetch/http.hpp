@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <exception>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -51,11 +52,17 @@ struct HttpOptions {
     enum class InsecureHttp { refuse, allow } insecure_http = InsecureHttp::refuse;
     std::chrono::milliseconds connect_timeout{15'000};
     std::chrono::milliseconds stall_timeout{30'000};  // no byte for so long: the connection is cut
+    // What all downloads share: bodies at once, and bytes a second of all bodies (0: no limit).
+    unsigned connections = 16;
+    std::uint64_t limit_rate = 0;
 };
 
-// One thread that owns every curl handle. send() and stream() block the caller and may be called by
-// any thread at once. Authorization goes by HttpOptions::credentials and never to the target of a
-// redirect with another origin; Accept-Encoding is always identity; User-Agent is podctl/X.Y.
+struct TransferShare;  // src/fetch/transfer_share.hpp
+
+// One thread that owns every curl handle. send() and stream() block the caller, start() does not;
+// all may be called by any thread at once. Authorization goes by HttpOptions::credentials and never
+// to the target of a redirect with another origin; Accept-Encoding is always identity; User-Agent
+// is podctl/X.Y.
 class HttpClient {
 public:
     explicit HttpClient(HttpOptions options = {});
@@ -75,9 +82,20 @@ public:
         std::function<bool(const HttpResponse&)> on_headers;
         std::function<void(const char* data, std::size_t size)> on_body;
         std::function<bool()> has_room = {};
+        // Last and once: the answer without its body, or what stream() would throw.
+        std::function<void(HttpResponse, std::exception_ptr)> on_end = {};
     };
     // Returns the answer without its body. Throws Error{network} also when the body was cut short.
     HttpResponse stream(const HttpRequest& request, const Sink& sink, std::stop_token stop = {});
+
+    // As stream(), without waiting: the sink's functions are called until on_end() was.
+    using StreamId = std::uint64_t;
+    StreamId start(HttpRequest request, Sink sink);
+    // Ends a stream, if it has not ended: on_end() gets Error{interrupted}.
+    void cancel(StreamId id);
+
+    const HttpOptions& options() const;
+    TransferShare& share();
 
 private:
     struct State;

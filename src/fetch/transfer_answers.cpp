@@ -1,0 +1,312 @@
+// What comes: headers, bytes, ends, and what each means for the transfer.
+#include "podctl/base/digest.hpp"
+#include "podctl/base/error.hpp"
+#include "podctl/base/names.hpp"
+#include "podctl/base/units.hpp"
+
+#include "http_message.hpp"
+#include "http_rules.hpp"
+#include "refusal.hpp"
+#include "transfer.hpp"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+
+namespace podctl::fetch {
+namespace {
+
+constexpr std::size_t max_error_body = 64 << 10;
+constexpr int max_missing_answers = 3;  // Civitai answers 404 when its resolver has a passing fault
+// A server that cuts after so much can be asked again at once.
+constexpr std::uint64_t much = 1u << 20;
+
+// Signed URLs live for an hour or a day, and S3 answers 403, not 404, when they are over.
+bool says_expired(int status) {
+    return status == 400 || status == 401 || status == 403 || status == 404 || status == 410;
+}
+
+bool is_page_name(const std::string& name) {
+    const auto lower = to_lower(name);
+    return lower.ends_with(".html") || lower.ends_with(".htm") || lower.ends_with(".xhtml");
+}
+
+}  // namespace
+
+HttpClient::Sink Transfer::sink_of(Segment& segment) {
+    return {
+        .on_headers = [&](const HttpResponse& response) { return on_headers(segment, response); },
+        .on_body = [&](const char* data, std::size_t size) { on_body(segment, data, size); },
+        .has_room = [&] { return has_room(segment); },
+        .on_end =
+            [&](HttpResponse response, std::exception_ptr failure) {
+                on_end(segment, std::move(response), std::move(failure));
+            }};
+}
+
+void Transfer::tell() {
+    has_news_ = true;
+    news_.notify_all();
+}
+
+bool Transfer::on_headers(Segment& segment, const HttpResponse& response) {
+    const std::scoped_lock lock(mutex_);
+    segment.answered = true;
+    segment.verdict = judge(response, {segment.begin, segment.range}, known_);
+    if (segment.verdict == Verdict::refused) return true;
+    if (segment.verdict != Verdict::take) return false;
+    refuse_what_is_no_file(response);
+    learn(segment, response);
+    if (segment.range == Asked::Range::yes) ranges_ = Ranges::yes;
+    tell();
+    return !segment.from || take_over_part(segment);
+}
+
+void Transfer::refuse_what_is_no_file(const HttpResponse& response) const {
+    const auto total = total_size(response);
+    if (request_.size && total && *request_.size != *total)
+        throw Error{ErrorKind::integrity,
+                    fmt::format("{}: the server has {} bytes, expected are {}", request_.name,
+                                *total, *request_.size),
+                    "the file changed at its source, or the expected size is wrong"};
+    if (const auto coding = response.header("content-encoding").value_or("identity");
+        to_lower(coding) != "identity")
+        throw Error{ErrorKind::integrity,
+                    fmt::format("{}: the server sends it compressed ({})", request_.name, coding),
+                    "a proxy or mirror on the way ignores Accept-Encoding: identity"};
+    if (request_.check_format && media_type(response) == "text/html" &&
+        !is_page_name(request_.name))
+        throw Error{
+            ErrorKind::integrity,
+            fmt::format("{}: a web page came in place of the file", request_.name),
+            "the server shows a login or error page there: use the file's download URL, and "
+            "set CIVITAI_API_KEY or HF_TOKEN where the hub wants one"};
+}
+
+// What the first answer says of the file, and each later one adds.
+void Transfer::learn(Segment& segment, const HttpResponse& response) {
+    const auto total = total_size(response);
+    Validators fresh{
+        .source = sha256_hex(request_.url),
+        .expected_sha256 = request_.sha256,
+        .etag = response.header("etag").value_or(known_.etag),
+        .last_modified = response.header("last-modified").value_or(known_.last_modified),
+        .size = known_.size ? known_.size : total,
+        .server_name = disposition_name(response)};
+    if (fresh.server_name.empty()) fresh.server_name = known_.server_name;
+    if (fresh != known_) file_.describe(fresh);
+    if (fresh.size && !known_.size) file_.reserve(*fresh.size);
+    known_ = std::move(fresh);
+    if (known_.size && segment.end == Segment::unknown_end) segment.end = *known_.size;
+    address_known_ = true;
+    // A hub counts every question towards its rate limit: what follows is asked of the store alone.
+    const bool left_the_hub = checked_url(response.url).origin() != checked_url(url_).origin();
+    if (signed_url_.empty() && left_the_hub) signed_url_ = response.url;
+}
+
+bool Transfer::has_room(Segment& segment) {
+    const std::scoped_lock lock(mutex_);
+    if (segment.verdict == Verdict::refused || segment.buffer.prepare(http_.share().blocks))
+        return true;
+    held_back_ = true;
+    segment.last_byte = Clock::now();
+    return false;
+}
+
+void Transfer::on_body(Segment& segment, const char* data, std::size_t size) {
+    const std::scoped_lock lock(mutex_);
+    if (segment.verdict == Verdict::refused) {
+        auto& body = segment.error_body;
+        body.append(data, std::min(size, max_error_body - std::min(max_error_body, body.size())));
+        return;
+    }
+    if (segment.dropped) return;
+    segment.last_byte = Clock::now();
+    if (!segment.is_flowing()) segment.first_byte = segment.last_byte;
+    received_ += size;
+    const auto taken = static_cast<std::size_t>(std::min<std::uint64_t>(size, segment.left()));
+    if (taken < size && segment.end == known_.size)
+        throw Error{ErrorKind::integrity,
+                    fmt::format("{}: the server sends more than the {} bytes it promised",
+                                request_.name, *known_.size)};
+    segment.buffer.add(http_.share().blocks, file_, segment.at, data, taken);
+    segment.at += taken;
+    // The rest is another segment's.
+    if (taken < size) drop(segment);
+}
+
+void Transfer::on_end(Segment& segment, HttpResponse response, std::exception_ptr failure) {
+    const std::scoped_lock lock(mutex_);
+    segment.response = std::move(response);
+    segment.response.body = std::move(segment.error_body);
+    segment.failure = std::move(failure);
+    segment.ended = true;
+    tell();
+}
+
+void Transfer::settle_ended() {
+    for (auto it = segments_.begin(); it != segments_.end();) {
+        if (!it->ended) {
+            ++it;
+            continue;
+        }
+        Segments ended;
+        ended.splice(ended.begin(), segments_, it++);
+        put_back(ended.front());
+        judge_end(ended.front());
+    }
+}
+
+// What a segment did not bring is anybody's.
+void Transfer::put_back(Segment& segment) {
+    const bool reached =
+        segment.at == segment.end || (segment.end == Segment::unknown_end && !segment.failure &&
+                                      segment.verdict == Verdict::take);
+    segment.at -= segment.buffer.finish(
+        file_, reached ? Segment::Buffer::End::reached : Segment::Buffer::End::cut);
+    seat_.give_back();
+    if (!known_.size) front_ = segment.at;
+    if (known_.size && !segment.from)
+        missing_.add({segment.at, std::min(segment.end, *known_.size)});
+    for (auto& other : segments_) {
+        if (other.from != &segment) continue;
+        other.from = nullptr;
+        if (segment.at <= other.begin && other.end <= segment.end) {
+            missing_.remove({other.begin, other.end});
+        } else {
+            other.end = other.at;
+            drop(other);
+        }
+    }
+}
+
+void Transfer::judge_end(const Segment& segment) {
+    // What was dropped, and what has all its bytes, may end as it likes.
+    if (segment.dropped || (segment.verdict == Verdict::take && segment.at == segment.end)) return;
+    if (segment.failure) {
+        try {
+            std::rethrow_exception(segment.failure);
+        } catch (const Error& error) {
+            if (error.kind() != ErrorKind::network) throw;
+            return after_cut(segment, error);
+        }
+    }
+    switch (segment.verdict) {
+        case Verdict::take:
+            return after_body(segment);
+        case Verdict::whole:
+            known_.size = segment.begin;
+            missing_ = {};
+            return;
+        case Verdict::changed:
+            must_start_over_ = true;
+            return;
+        case Verdict::no_ranges:
+            return after_no_ranges();
+        case Verdict::refused:
+            return after_refusal(segment);
+    }
+}
+
+void Transfer::after_body(const Segment& segment) {
+    if (!known_.size) {
+        // Without a length the end of the connection is the end of the file, as far as HTTP can
+        // tell.
+        known_.size = std::max(segment.at, request_.size.value_or(0));
+        missing_ = RangeSet{{segment.at, *known_.size}};
+        if (missing_.empty()) return;
+    }
+    after_cut(segment, Error{ErrorKind::network, fmt::format("{}: {} of {} bytes came", shown(url_),
+                                                             progress(), *known_.size)});
+}
+
+// Nothing else tells whether the rest would be of the same file.
+bool Transfer::is_identified() const {
+    return !known_.etag.empty() || !known_.last_modified.empty() || !request_.sha256.empty();
+}
+
+void Transfer::after_cut(const Segment& segment, const Error& error) {
+    const bool progressed = progress() > furthest_;
+    furthest_ = std::max(furthest_, progress());
+    if (progressed) backoff_.start_anew();
+    if (!segments_.empty()) {
+        // The server may not want so many at once.
+        if (segment.at == segment.begin) pace_.limit(static_cast<unsigned>(segments_.size()));
+        return;
+    }
+    if (!progressed) {
+        signed_url_.clear();
+        address_known_ = false;
+    }
+    if (!is_identified())
+        must_start_over_ = true;
+    else if (progressed && segment.at - segment.begin >= much && monitor_.retry.attempts > 1)
+        return;
+    wait_or_give_up(error);
+}
+
+void Transfer::wait_or_give_up(const Error& error,
+                               std::optional<std::chrono::milliseconds> at_least) {
+    if (const auto wait = backoff_.next(error.message(), at_least)) {
+        ask_from_ = Clock::now() + *wait;
+        return;
+    }
+    const std::uint64_t kept = is_identified() ? progress() : 0;
+    throw Error{error.kind(), error.message(),
+                kept == 0 ? error.hint()
+                          : fmt::format("{} came and are kept; run it again to go on from there",
+                                        format_bytes({kept}))};
+}
+
+// The bytes of the same file, but not the ones that were asked for: whoever is at work from its
+// beginning goes on, alone.
+void Transfer::after_no_ranges() {
+    ranges_ = Ranges::no;
+    pace_.limit(1);
+    if (segments_.empty()) must_start_over_ = true;
+}
+
+void Transfer::after_refusal(const Segment& segment) {
+    const HttpResponse& response = segment.response;
+    const int status = response.status;
+    if (segment.url != url_ && says_expired(status)) {
+        // Of several segments the first one says it.
+        if (segment.url == signed_url_) {
+            signed_url_.clear();
+            address_known_ = false;
+        }
+        return;
+    }
+    const Error refused = refusal(response, request_.url, request_.name);
+    const Error passing{refused.kind(), fmt::format("HTTP {}", status)};
+    const auto try_again = [&](std::optional<std::chrono::milliseconds> at_least = {}) {
+        const auto wait = backoff_.next(passing.message(), at_least);
+        if (wait) ask_from_ = Clock::now() + *wait;
+        return wait.has_value();
+    };
+    const bool was_redirected = checked_url(response.url).origin() != checked_url(url_).origin();
+    if (was_redirected && (status == 401 || status == 403) && try_again()) return;
+    if (status == 404 && hub_of(request_.url) == Hub::civitai &&
+        ++missing_answers_ < max_missing_answers && try_again())
+        return;
+    if (can_pass(status) && try_again(retry_after(response, std::chrono::system_clock::now())))
+        return;
+    // Those that are at work go on; there are to be no more of them.
+    if (!segments_.empty()) return pace_.limit(static_cast<unsigned>(segments_.size()));
+    throw refused;
+}
+
+void Transfer::end_all(std::unique_lock<std::mutex>& lock) {
+    for (auto& segment : segments_)
+        drop(segment);
+    const auto all_ended = [&] { return std::ranges::all_of(segments_, &Segment::ended); };
+    while (!all_ended())
+        news_.wait(lock, all_ended);
+    for (auto& segment : segments_) {
+        segment.from = nullptr;
+        put_back(segment);
+    }
+    segments_.clear();
+}
+
+}  // namespace podctl::fetch
