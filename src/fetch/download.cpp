@@ -57,7 +57,7 @@ std::size_t read_block(const LocalFile& from, std::uint64_t offset, const Block&
 
 std::uint64_t copy_bytes(const LocalFile& from, PartialFile& to, BlockPool& pool,
                          const std::filesystem::path& path, const DownloadMonitor& monitor,
-                         std::stop_token stop) {
+                         const std::stop_token& stop) {
     std::uint64_t at = 0;
     while (true) {
         if (stop.stop_requested()) throw Error{ErrorKind::interrupted, "stopped"};
@@ -72,8 +72,10 @@ std::uint64_t copy_bytes(const LocalFile& from, PartialFile& to, BlockPool& pool
 }
 
 Downloaded copy_local(const DownloadRequest& request, const std::filesystem::path& path,
-                      BlockPool& pool, const DownloadMonitor& monitor, std::stop_token stop) {
+                      BlockPool& pool, const DownloadMonitor& monitor,
+                      const std::stop_token& stop) {
     const auto from = open_local(path);
+    if (monitor.is_wanted && !monitor.is_wanted({.size = from.size})) return {.declined = true};
     PartialFile to(request.partial, pool);
     if (to.is_same_file(from.fd.get()))
         throw Error{ErrorKind::conflict, fmt::format("{}: is its own copy", path.string()),

@@ -60,6 +60,10 @@ Downloaded Transfer::run() {
         while (true) {
             while (!is_complete())
                 step(lock);
+            if (declined_) {
+                discard();
+                return {.declined = true};
+            }
             if (auto done = verified()) return *done;
         }
     } catch (const Error& error) {
@@ -111,6 +115,7 @@ bool Transfer::continues_earlier(const ControlFile::Content& earlier) const {
 }
 
 bool Transfer::is_complete() const {
+    if (declined_) return segments_.empty();
     return known_.size && missing_.empty() && segments_.empty() && !must_start_over_;
 }
 

@@ -96,6 +96,7 @@ private:
     void on_end(Segment& segment, HttpResponse response, std::exception_ptr failure);
     void tell();
     // Under mutex_.
+    bool is_wanted(const HttpResponse& response);
     void refuse_what_is_no_file(const HttpResponse& response) const;
     void learn(Segment& segment, const HttpResponse& response);
 
@@ -122,6 +123,8 @@ private:
     Segments segments_;
     enum class Ranges { unknown, yes, no } ranges_ = Ranges::unknown;
     bool has_earlier_bytes_ = false;  // of another call: a wrong digest may be their fault
+    bool is_asked_about_ = false;  // DownloadMonitor::is_wanted was
+    bool declined_ = false;
     bool must_start_over_ = false;
     int restarts_ = 0;
 

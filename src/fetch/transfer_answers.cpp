@@ -12,6 +12,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <utility>
 
 namespace podctl::fetch {
 namespace {
@@ -56,10 +57,19 @@ bool Transfer::on_headers(Segment& segment, const HttpResponse& response) {
     if (segment.verdict == Verdict::refused) return true;
     if (segment.verdict != Verdict::take) return false;
     refuse_what_is_no_file(response);
+    const bool is_first = !address_known_ && std::exchange(is_asked_about_, true) == false;
+    if (is_first && !is_wanted(response)) return false;
     learn(segment, response);
     if (segment.range == Asked::Range::yes) ranges_ = Ranges::yes;
     tell();
     return !segment.from || take_over_part(segment);
+}
+
+bool Transfer::is_wanted(const HttpResponse& response) {
+    if (!monitor_.is_wanted) return true;
+    declined_ = !monitor_.is_wanted(
+        {.server_name = disposition_name(response), .size = total_size(response)});
+    return !declined_;
 }
 
 void Transfer::refuse_what_is_no_file(const HttpResponse& response) const {
@@ -182,7 +192,7 @@ void Transfer::put_back(Segment& segment) {
 
 void Transfer::judge_end(const Segment& segment) {
     // What was dropped, and what has all its bytes, may end as it likes.
-    if (segment.dropped || (segment.verdict == Verdict::take && segment.at == segment.end)) return;
+    if (declined_ || segment.dropped || (segment.verdict == Verdict::take && segment.at == segment.end)) return;
     if (segment.failure) {
         try {
             std::rethrow_exception(segment.failure);

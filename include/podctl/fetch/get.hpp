@@ -1,0 +1,69 @@
+#pragma once
+
+#include "podctl/fetch/download.hpp"
+#include "podctl/fetch/resolve.hpp"
+#include "podctl/fetch/source.hpp"
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <mutex>
+#include <stop_token>
+#include <string>
+
+namespace podctl::fetch {
+
+enum class NameLayout { flat, civitdl };
+
+struct GetRequest {
+    Source source = {};
+    std::filesystem::path folder = {};
+    std::string name = {};    // empty: the hub's or the server's name, made safe
+    std::string sha256 = {};  // lower-case hex; empty: the hub's own, where it gives one
+    NameLayout layout = NameLayout::flat;
+    enum class Pickle { refuse, allow } pickle = Pickle::refuse;
+    // What to do about another file that stands at the place.
+    enum class Existing { keep, replace } existing = Existing::keep;
+};
+
+struct GetMonitor {
+    std::function<void(const Progress&)> on_progress = {};
+    std::function<void(const std::string&)> on_notice = {};
+    RetryPolicy retry = {};
+};
+
+struct Got {
+    std::filesystem::path path = {};
+    std::string sha256 = {};
+    std::uint64_t size = 0;
+    std::uint64_t received = 0;
+    bool changed = false;         // false: it was there already
+    ResolvedFile resolved = {};
+};
+
+// Brings files from their sources to their places, verified; nothing is left beside them. One for
+// all the files that are fetched together: no two of them get the same place. get() blocks and may
+// be called by several threads at once.
+class Getter {
+public:
+    Getter(HttpClient& http, Mirrors mirrors) : http_(http), mirrors_(std::move(mirrors)) {}
+
+    // Throws what resolve() and download() throw; Error{template_} for a pickle that is not
+    // allowed; Error{conflict} when another file stands at the place.
+    Got get(const GetRequest& request, const GetMonitor& monitor, std::stop_token stop);
+
+    struct Job;  // inside
+
+private:
+    void look_up(Job& job);
+    void choose_place(Job& job, const std::string& server_name);
+    Downloaded fetch(Job& job);
+
+    HttpClient& http_;
+    const Mirrors mirrors_;
+    std::mutex mutex_;
+    std::map<std::filesystem::path, std::string> claimed_;  // under mutex_: by which source
+};
+
+}  // namespace podctl::fetch

@@ -1,0 +1,161 @@
+#include "podctl/fetch/get.hpp"
+
+#include "podctl/base/digest.hpp"
+#include "podctl/base/error.hpp"
+#include "podctl/base/file.hpp"
+#include "podctl/base/names.hpp"
+#include "podctl/fetch/civitdl.hpp"
+
+#include <fmt/core.h>
+
+namespace podctl::fetch {
+
+namespace fs = std::filesystem;
+
+struct Getter::Job {
+    const GetRequest& request;
+    const GetMonitor& monitor;
+    std::stop_token stop;
+    ResolvedFile resolved = {};
+    std::string sha256 = {};                 // expected; may be empty
+    std::optional<std::uint64_t> size = {};  // as far as it is known
+    fs::path target = {};                    // empty: the server has to say its name
+    Got result = {};
+
+    void notice(const std::string& text) const {
+        if (!text.empty() && monitor.on_notice) monitor.on_notice(text);
+    }
+};
+
+namespace {
+
+// Where the file goes, relative to the folder. Empty: nobody has said a name so far.
+fs::path place_of(const GetRequest& request, const ResolvedFile& file,
+                  const std::string& server_name) {
+    if (!request.name.empty()) return safe_file_name(request.name);
+    if (request.layout == NameLayout::civitdl && file.version_id > 0) return civitdl_path(file);
+    const std::string given = safe_file_name(server_name);
+    return given.empty() ? safe_file_name(file.name) : given;
+}
+
+void refuse_pickle(const GetRequest& request, const fs::path& target) {
+    if (request.pickle == GetRequest::Pickle::allow || !is_pickle(target.filename().string()))
+        return;
+    throw Error{ErrorKind::template_,
+                fmt::format("{}: {} is a pickle: loading it runs code that it carries",
+                            request.source.text, target.filename().string()),
+                "look for a .safetensors of it, or say --allow-pickle"};
+}
+
+// Whether to fetch it, with an eye on what stands at its place. Without a digest to compare with,
+// a file of the same size is taken for it.
+bool is_wanted(Getter::Job& job) {
+    const bool replaces = job.request.existing == GetRequest::Existing::replace;
+    const auto stamp = file_stamp(job.target);
+    if (!stamp && !fs::exists(fs::symlink_status(job.target))) return true;
+    bool is_it = stamp && (!job.size || *job.size == stamp->size);
+    if (is_it && !job.sha256.empty()) {
+        job.result.sha256 = sha256_file(job.target, job.stop);
+        is_it = job.result.sha256 == job.sha256;
+        if (is_it) return false;
+    }
+    if (stamp && replaces) return true;
+    if (!is_it || !job.size)
+        throw Error{ErrorKind::conflict,
+                    fmt::format("{} is there already and is another file", job.target.string()),
+                    "move it away, name another folder, or replace it with --force"};
+    job.notice(fmt::format("{} is there already and is kept as it is: nothing is known to compare "
+                           "it with; --force fetches it again",
+                           job.target.string()));
+    return false;
+}
+
+fs::path partial_of(const Getter::Job& job) {
+    return job.request.folder /
+           fmt::format(".{}.podctl-part", sha256_hex(job.resolved.url).substr(0, 16));
+}
+
+void place(const Getter::Job& job) {
+    create_folders(job.target.parent_path());
+    if (job.request.existing == GetRequest::Existing::keep &&
+        fs::exists(fs::symlink_status(job.target)))
+        throw Error{ErrorKind::conflict,
+                    fmt::format("{} has come there meanwhile", job.target.string()),
+                    "run it again: it compares the two"};
+    rename_durably(partial_of(job), job.target);
+}
+
+}  // namespace
+
+void Getter::look_up(Job& job) {
+    job.notice(job.request.source.note);
+    job.resolved = resolve(job.request.source, http_, mirrors_, job.monitor.retry, job.stop);
+    job.notice(job.resolved.note);
+    job.sha256 = job.request.sha256.empty() ? job.resolved.sha256 : job.request.sha256;
+    job.size = job.resolved.size;
+    job.result.resolved = job.resolved;
+    // A plain URL's path is only a guess at the name.
+    if (!std::holds_alternative<UrlSource>(job.request.source.location)) choose_place(job, {});
+}
+
+void Getter::choose_place(Job& job, const std::string& server_name) {
+    const auto place = place_of(job.request, job.resolved, server_name);
+    if (place.empty())
+        throw Error{ErrorKind::usage,
+                    fmt::format("{}: neither its URL nor its server says a name",
+                                job.request.source.text),
+                    "give it one with --name"};
+    const auto target = job.request.folder / place;
+    refuse_pickle(job.request, target);
+    const std::scoped_lock lock(mutex_);
+    const auto [found, is_new] = claimed_.emplace(target, job.request.source.text);
+    if (!is_new && found->second != job.request.source.text)
+        throw Error{ErrorKind::conflict,
+                    fmt::format("{}: {} is also the place of {}", job.request.source.text,
+                                target.string(), found->second),
+                    "fetch them into two folders, or give one of them a --name"};
+    job.target = target;
+}
+
+Downloaded Getter::fetch(Job& job) {
+    create_folders(job.request.folder);
+    const bool is_named = !job.target.empty();
+    const DownloadRequest request{.url = job.resolved.url,
+                                  .partial = partial_of(job),
+                                  .sha256 = job.sha256,
+                                  .size = job.resolved.size,
+                                  .name = job.target.filename().string()};
+    DownloadMonitor monitor{.on_progress = job.monitor.on_progress, .retry = job.monitor.retry};
+    // By the client's thread, so it only looks.
+    const auto learn = [&](const Offer& offer) {
+        choose_place(job, offer.server_name);
+        job.size = offer.size;
+        return !fs::exists(fs::symlink_status(job.target));
+    };
+    if (!is_named) monitor.is_wanted = learn;
+    const auto done = download(request, http_, mirrors_, monitor, job.stop);
+    job.result.received += done.received;
+    if (done.declined) return done;
+    // The URL's name may have told less of its format than the server's does.
+    if (!is_named) check_model_format(request.partial, job.target.filename().string());
+    job.result.sha256 = done.sha256;
+    job.result.size = done.size;
+    place(job);
+    return done;
+}
+
+Got Getter::get(const GetRequest& request, const GetMonitor& monitor, std::stop_token stop) {
+    Job job{.request = request, .monitor = monitor, .stop = std::move(stop)};
+    look_up(job);
+    bool wanted = job.target.empty() || is_wanted(job);
+    if (wanted && fetch(job).declined) {
+        wanted = is_wanted(job);
+        if (wanted) fetch(job);
+    }
+    if (!wanted) job.result.size = file_stamp(job.target).value_or(FileStamp{}).size;
+    job.result.changed = wanted;
+    job.result.path = job.target;
+    return job.result;
+}
+
+}  // namespace podctl::fetch
