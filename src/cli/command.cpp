@@ -119,6 +119,9 @@ tmpl::Template load(const TemplateArguments& arguments) {
         pod.mirrors.insert(pod.mirrors.begin(),
                            {mirror.substr(0, equals), mirror.substr(equals + 1)});
     }
+    // Last, so that the user's own mirror of the hub wins over the environment's.
+    for (auto& mirror : fetch::endpoint_mirrors())
+        pod.mirrors.push_back(std::move(mirror));
     return pod;
 }
 

@@ -94,18 +94,41 @@ Version version_of(const json& object) {
     return version;
 }
 
-json ask(const std::string& origin, const std::string& path, const std::string& what,
-         const Asking& asking) {
-    const std::string url = origin + path;
+HttpResponse send(const std::string& url, const Asking& asking) {
     const HttpRequest request{.url = asking.mirrors.apply(url),
                               .headers = {{"Accept", "application/json"}}};
-    const auto response = send_with_retry(asking.http, request, asking.retry, asking.stop);
-    if (response.status != 200) throw refusal(response, url, what);
-    auto answer = json::parse(response.body, nullptr, false);
+    return send_with_retry(asking.http, request, asking.retry, asking.stop);
+}
+
+json parse_answer(std::string_view body, const std::string& what) {
+    auto answer = json::parse(body, nullptr, false);
     if (!answer.is_object())
         throw Error{ErrorKind::network, fmt::format("{}: Civitai's answer is no JSON", what),
                     "something between here and Civitai (a proxy, a mirror) answers in its place"};
     return answer;
+}
+
+// Model and version ids share one number space: a number that is no model may be a version. Throws
+// when it is.
+void check_is_no_version(const CivitaiSource& source, const std::string& what,
+                         const Asking& asking) {
+    const auto response =
+        send(fmt::format("{}/api/v1/model-versions/{}", source.origin, *source.model), asking);
+    if (response.status != 200) return;
+    const auto version = version_of(parse_answer(response.body, what));
+    if (version.id != *source.model || version.model_id <= 0) return;
+    throw Error{
+        ErrorKind::not_found, fmt::format("{}: no model on Civitai has this id", what),
+        fmt::format("{0} is a version id (of model {1}{2}): write civitai:{1}@{0}", version.id,
+                    version.model_id, version.model_name.empty() ? "" : ", " + version.model_name)};
+}
+
+json ask(const CivitaiSource& source, const std::string& path, const std::string& what,
+         const Asking& asking) {
+    const auto response = send(source.origin + path, asking);
+    if (response.status == 404 && source.bare_number) check_is_no_version(source, what, asking);
+    if (response.status != 200) throw refusal(response, source.origin + path, what);
+    return parse_answer(response.body, what);
 }
 
 // The first version is the one that the model's page shows.
@@ -128,27 +151,28 @@ Version newest_version(const json& model, const std::string& what) {
                 "name another model or another source"};
 }
 
-Version find_version(const CivitaiSource& source, const std::string& what, const Asking& asking) {
-    const auto get = [&](const std::string& path) {
-        return ask(source.origin, path, what, asking);
-    };
-    if (source.version) {
-        auto version = version_of(get(fmt::format("/api/v1/model-versions/{}", *source.version)));
-        if (version.id != *source.version)
-            throw Error{ErrorKind::network,
-                        fmt::format("{}: Civitai answers with version {} in place of {}", what,
-                                    version.id, *source.version),
-                        "its API may have changed; use the file's own URL"};
-        if (source.model && version.model_id != *source.model)
-            throw Error{ErrorKind::not_found,
-                        fmt::format("{}: version {} belongs to model {}, not to {}", what,
-                                    *source.version, version.model_id, *source.model),
-                        "correct one of the two ids"};
-        return version;
-    }
-    if (source.model)
-        return newest_version(get(fmt::format("/api/v1/models/{}", *source.model)), what);
-    return version_of(get("/api/v1/model-versions/by-hash/" + source.sha256));
+std::string api_path(const CivitaiSource& source) {
+    if (source.version) return fmt::format("/api/v1/model-versions/{}", *source.version);
+    if (source.model) return fmt::format("/api/v1/models/{}", *source.model);
+    return "/api/v1/model-versions/by-hash/" + source.sha256;
+}
+
+// The version that the answer to api_path() is about.
+Version version_in(const json& answer, const CivitaiSource& source, const std::string& what) {
+    if (source.model && !source.version) return newest_version(answer, what);
+    auto version = version_of(answer);
+    if (!source.version) return version;
+    if (version.id != *source.version)
+        throw Error{ErrorKind::network,
+                    fmt::format("{}: Civitai answers with version {} in place of {}", what,
+                                version.id, *source.version),
+                    "its API may have changed; use the file's own URL"};
+    if (source.model && version.model_id != *source.model)
+        throw Error{ErrorKind::not_found,
+                    fmt::format("{}: version {} belongs to model {}, not to {}", what,
+                                *source.version, version.model_id, *source.model),
+                    "correct one of the two ids"};
+    return version;
 }
 
 std::string list_of(const std::vector<File>& files) {
@@ -190,9 +214,15 @@ File choose_file(const CivitaiSource& source, const Version& version, const std:
         "choose one by ?fileId=: " + list_of(candidates)};
 }
 
-// A scan that has not run yet says nothing against a file.
-std::string scan_note(const File& file) {
+// What a bare number was taken for, and the scans. One that has not run yet says nothing against a
+// file.
+std::string note_of(const CivitaiSource& source, const Version& version, const File& file) {
     std::string note;
+    if (source.bare_number)
+        note = fmt::format(
+            "{} was taken for the Civitai model id ({}); version ids are written "
+            "civitai:MODEL@VERSION",
+            version.model_id, version.model_name);
     const auto add = [&](const char* scan, const std::string& result) {
         if (result == "Danger" || result == "Error")
             note += fmt::format("{}Civitai's {} scan of {} says {}", note.empty() ? "" : "; ", scan,
@@ -203,11 +233,9 @@ std::string scan_note(const File& file) {
     return note;
 }
 
-}  // namespace
-
-ResolvedFile resolve_civitai(const CivitaiSource& source, const std::string& what,
-                             const Asking& asking) {
-    const Version version = find_version(source, what, asking);
+ResolvedFile resolved_file(const CivitaiSource& source, const json& answer,
+                           const std::string& what) {
+    const Version version = version_in(answer, source, what);
     const File file = choose_file(source, version, what);
     if (version.id <= 0 || file.id <= 0)
         throw Error{ErrorKind::network, fmt::format("{}: Civitai's answer lacks the ids", what),
@@ -225,8 +253,20 @@ ResolvedFile resolve_civitai(const CivitaiSource& source, const std::string& wha
         .model_name = version.model_name,
         .model_id = version.model_id,
         .version_id = version.id,
-        .note = scan_note(file),
+        .note = note_of(source, version, file),
     };
+}
+
+}  // namespace
+
+ResolvedFile read_civitai_answer(const CivitaiSource& source, std::string_view answer,
+                                 const std::string& what) {
+    return resolved_file(source, parse_answer(answer, what), what);
+}
+
+ResolvedFile resolve_civitai(const CivitaiSource& source, const std::string& what,
+                             const Asking& asking) {
+    return resolved_file(source, ask(source, api_path(source), what, asking), what);
 }
 
 }  // namespace podctl::fetch

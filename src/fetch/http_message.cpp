@@ -23,7 +23,11 @@ std::optional<std::chrono::system_clock::time_point> http_date(const std::string
     for (const char* form : {"%a, %d %b %Y %H:%M:%S GMT", "%A, %d-%b-%y %H:%M:%S GMT"}) {
         tm parts{};
         const char* end = ::strptime(text.c_str(), form, &parts);
-        if (end && *end == '\0') return std::chrono::system_clock::from_time_t(::timegm(&parts));
+        if (!end || *end != '\0') continue;
+        // The clock counts nanoseconds, which end in the year 2262; a header's year in 9999.
+        constexpr time_t last_second = 9'000'000'000;
+        const auto seconds = std::clamp(::timegm(&parts), time_t{0}, last_second);
+        return std::chrono::system_clock::from_time_t(seconds);
     }
     return std::nullopt;
 }

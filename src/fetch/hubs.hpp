@@ -17,6 +17,10 @@ struct Asking {
 // As resolve(); `what` is the source as the user wrote it, for messages.
 ResolvedFile resolve_civitai(const CivitaiSource& source, const std::string& what,
                              const Asking& asking);
+// The same from an answer of the API that is there: a model's JSON where the source names no
+// version, else a version's.
+ResolvedFile read_civitai_answer(const CivitaiSource& source, std::string_view answer,
+                                 const std::string& what);
 ResolvedFile resolve_hugging_face(const HuggingFaceSource& source, const std::string& what,
                                   const Asking& asking);
 

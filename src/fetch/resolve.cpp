@@ -16,14 +16,19 @@ ResolvedFile describe(const UrlSource& source) {
 ResolvedFile resolve(const Source& source, HttpClient& http, const Mirrors& mirrors,
                      const RetryPolicy& retry, std::stop_token stop) {
     const Asking asking{http, mirrors, retry, stop};
-    return std::visit(overloaded{[&](const CivitaiSource& civitai) {
-                                     return resolve_civitai(civitai, source.text, asking);
-                                 },
-                                 [&](const HuggingFaceSource& hub) {
-                                     return resolve_hugging_face(hub, source.text, asking);
-                                 },
-                                 [&](const UrlSource& url) { return describe(url); }},
-                      source.location);
+    auto file = std::visit(overloaded{[&](const CivitaiSource& civitai) {
+                                          return resolve_civitai(civitai, source.text, asking);
+                                      },
+                                      [&](const HuggingFaceSource& hub) {
+                                          return resolve_hugging_face(hub, source.text, asking);
+                                      },
+                                      [&](const UrlSource& url) { return describe(url); }},
+                           source.location);
+    const auto* civitai = std::get_if<CivitaiSource>(&source.location);
+    // Of a bare number the hub's answer tells more than the text did.
+    if (!source.note.empty() && !(civitai && civitai->bare_number))
+        file.note = source.note + (file.note.empty() ? "" : "; " + file.note);
+    return file;
 }
 
 std::optional<std::uint64_t> probe_size(const std::string& url, HttpClient& http,

@@ -1,36 +1,118 @@
 #include "podctl/fetch/source.hpp"
 
 #include "podctl/base/error.hpp"
+#include "podctl/base/event.hpp"
 #include "podctl/base/names.hpp"
 #include "podctl/base/url.hpp"
+
+#include "source_forms.hpp"
 
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <array>
 #include <charconv>
-#include <vector>
 
 namespace podctl::fetch {
 namespace {
 
-constexpr std::string_view known_forms =
-    "a source is hf:ORG/REPO[@REV]/PATH, civitai:MODEL[@VERSION], an AIR, a Civitai or Hugging "
-    "Face "
-    "URL, a SHA-256, a Civitai model id, or any http(s) or file:// URL";
-
-[[noreturn]] void refuse(std::string_view text, std::string_view why,
-                         std::string_view hint = known_forms) {
-    throw Error{ErrorKind::template_, fmt::format("source \"{}\": {}", text, why),
-                std::string(hint)};
+// A line of a file that is no batch may be megabytes of anything.
+std::string excerpt(std::string_view text) {
+    constexpr std::size_t enough = 200;
+    std::size_t end = std::min(enough, text.size());
+    while (end > 0 && end < text.size() && (text[end] & 0xC0) == 0x80)
+        --end;
+    std::string out{text.substr(0, end)};
+    if (end < text.size()) out += "…";
+    std::ranges::replace_if(
+        out, [](char c) { return (c >= 0 && c < ' ') || c == 127; }, '?');
+    return out;
 }
 
-long long parse_id(std::string_view digits, std::string_view text, std::string_view what) {
-    long long id = 0;
-    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), id);
-    if (error != std::errc{} || end != digits.data() + digits.size() || id <= 0)
-        refuse(text, fmt::format("\"{}\" is no {}", digits, what));
-    return id;
+// ?token=VALUE leaks into logs, so it leaves the text; the rest of the query stays as it was.
+std::string take_token(Url& url) {
+    std::string token, kept;
+    for (const auto& pair : split(url.query, '&')) {
+        const auto equals = pair.find('=');
+        if (equals != pair.npos && percent_decode(pair.substr(0, equals)) == "token")
+            token = percent_decode(std::string_view(pair).substr(equals + 1));
+        else
+            kept += (kept.empty() ? "" : "&") + pair;
+    }
+    url.query = kept;
+    return token;
+}
+
+enum class Hub { civitai, hugging_face, none };
+
+Hub hub_of(const Url& url) {
+    const bool usual_port = !url.port || *url.port == (url.scheme == "http" ? 80 : 443);
+    if ((url.scheme != "http" && url.scheme != "https") || !usual_port) return Hub::none;
+    if (is_civitai_host(url.host)) return Hub::civitai;
+    return is_hugging_face_host(url.host) ? Hub::hugging_face : Hub::none;
+}
+
+void check_plain_url(const Url& url, std::string_view text) {
+    if (url.scheme != "http" && url.scheme != "https" && url.scheme != "file")
+        refuse_source(text, fmt::format("{}:// is not known", url.scheme));
+    if (url.scheme == "file" &&
+        (url.path.size() < 2 || !(url.host.empty() || url.host == "localhost")))
+        refuse_source(text, "a file URL wants an absolute path", "file:///path/to/file");
+}
+
+Source parse_url_source(std::string_view text, Url url) {
+    check_plain_url(url, text);
+    const auto hub = hub_of(url);
+    const auto at_mirror = under_endpoint(url);
+    if (hub == Hub::none && !at_mirror)
+        return {.text = std::string(text), .location = UrlSource{std::string(text)}};
+    const auto token = take_token(url);
+    const std::string shown = token.empty() ? std::string(text) : url.to_string();
+    Source source;
+    if (hub == Hub::civitai)
+        source = {.text = shown, .location = parse_civitai_url(url, shown)};
+    else
+        source = parse_hf_url(at_mirror.value_or(url), shown);
+    source.token_in_query = token;
+    return source;
+}
+
+// civitdl takes a hub's address without its scheme, as browsers show it.
+std::optional<Url> url_without_scheme(std::string_view text) {
+    const auto host = to_lower(text.substr(0, text.find('/')));
+    if (host.size() == text.size()) return std::nullopt;
+    if (!is_civitai_host(host) && !is_hugging_face_host(host)) return std::nullopt;
+    return parse_url("https://" + std::string(text));
+}
+
+// What follows one of `prefixes` in any case.
+std::optional<std::string_view> after(std::initializer_list<std::string_view> prefixes,
+                                      std::string_view text) {
+    for (const auto prefix : prefixes)
+        if (to_lower(text.substr(0, prefix.size())) == prefix) return text.substr(prefix.size());
+    return std::nullopt;
+}
+
+std::string key_of(const CivitaiSource& source) {
+    const auto id = [](const std::optional<long long>& value) { return value.value_or(0); };
+    return fmt::format("civitai\n{}\n{}\n{}\n{}\n{}\n{}\n{}\n{}\n{}", source.origin,
+                       id(source.model), id(source.version), id(source.file), source.sha256,
+                       source.type, source.format, source.size, source.precision);
+}
+
+std::string key_of(const HuggingFaceSource& source) {
+    return fmt::format("hf\n{}\n{}\n{}\n{}\n{}", source.endpoint, static_cast<int>(source.kind),
+                       source.repository, source.revision, source.path);
+}
+
+}  // namespace
+
+const std::string_view known_forms =
+    "a source is hf:ORG/REPO[@REV]/PATH, civitai:MODEL[@VERSION], an AIR, a Civitai or Hugging "
+    "Face URL, a SHA-256, a Civitai model id, or any http(s) or file:// URL";
+
+void refuse_source(std::string_view text, std::string_view why, std::string_view hint) {
+    throw Error{ErrorKind::template_, fmt::format("source \"{}\": {}", excerpt(text), why),
+                std::string(hint)};
 }
 
 bool is_digits(std::string_view text) {
@@ -42,136 +124,6 @@ bool is_sha256(std::string_view text) {
            text.find_first_not_of("0123456789abcdefABCDEF") == std::string_view::npos;
 }
 
-// The part before `mark`, which is cut off `rest` with it; all of `rest` when there is no mark.
-std::string_view take_until(std::string_view& rest, char mark) {
-    const auto at = rest.find(mark);
-    const auto part = rest.substr(0, at);
-    rest = at == rest.npos ? std::string_view{} : rest.substr(at + 1);
-    return part;
-}
-
-// Civitai's name for a format, which an AIR gives as the file's extension.
-std::string format_of_extension(std::string_view extension) {
-    const auto lower = to_lower(extension);
-    if (lower == "safetensors" || lower == "safetensor") return "SafeTensor";
-    if (lower == "ckpt" || lower == "pt" || lower == "pth" || lower == "bin") return "PickleTensor";
-    return std::string(extension);
-}
-
-// MODEL[@VERSION][+FILE][.FORMAT], the tail of an AIR and of civitai:.
-CivitaiSource parse_civitai_id(std::string_view id, std::string_view text) {
-    CivitaiSource source;
-    std::string_view rest = id;
-    const auto format_at = rest.find('.');
-    if (format_at != rest.npos) {
-        source.format = format_of_extension(rest.substr(format_at + 1));
-        rest = rest.substr(0, format_at);
-    }
-    if (const auto plus = rest.find('+'); plus != rest.npos) {
-        source.file = parse_id(rest.substr(plus + 1), text, "file id");
-        rest = rest.substr(0, plus);
-    }
-    const bool has_version = rest.find('@') != rest.npos;
-    source.model = parse_id(take_until(rest, '@'), text, "model id");
-    if (has_version) source.version = parse_id(rest, text, "version id");
-    return source;
-}
-
-// [urn:air:]ECOSYSTEM:TYPE:civitai:ID. nullopt: not an AIR.
-std::optional<CivitaiSource> parse_air(std::string_view text) {
-    auto rest = text;
-    const bool has_prefix = to_lower(rest.substr(0, 8)) == "urn:air:";
-    if (has_prefix) rest.remove_prefix(8);
-    const auto parts = split(rest, ':');
-    if (!has_prefix && (parts.size() != 4 || rest.find('/') != rest.npos)) return std::nullopt;
-    if (parts.size() != 4)
-        refuse(text, "not an AIR", "an AIR is urn:air:ECOSYSTEM:TYPE:civitai:MODEL@VERSION");
-    if (to_lower(parts[2]) != "civitai")
-        refuse(text, fmt::format("an AIR of \"{}\"", parts[2]),
-               "only AIRs of civitai are known; use hf: or a URL");
-    return parse_civitai_id(parts[3], text);
-}
-
-// A revision as git names it: refs/pr/1 and refs/convert/parquet hold slashes of their own.
-std::string take_revision(std::vector<std::string>& segments) {
-    std::size_t count = 1;
-    if (segments.size() >= 3 && segments[0] == "refs" &&
-        (segments[1] == "pr" || segments[1] == "convert"))
-        count = 3;
-    std::string revision = segments[0];
-    for (std::size_t i = 1; i < count; ++i)
-        revision += "/" + segments[i];
-    segments.erase(segments.begin(), segments.begin() + static_cast<std::ptrdiff_t>(count));
-    return revision;
-}
-
-std::string join_path(const std::vector<std::string>& segments, std::string_view text) {
-    std::string path;
-    for (const auto& segment : segments) {
-        if (segment.empty() || segment == "." || segment == "..")
-            refuse(text, "the path in the repository has an empty, . or .. part");
-        if (segment.find('\0') != std::string::npos) refuse(text, "a zero byte in the path");
-        path += (path.empty() ? "" : "/") + segment;
-    }
-    if (path.empty()) refuse(text, "names no file of the repository", "hf:ORG/REPO[@REV]/PATH");
-    return path;
-}
-
-HuggingFaceSource::Kind take_kind(std::vector<std::string>& segments) {
-    if (segments.empty() || (segments[0] != "datasets" && segments[0] != "spaces"))
-        return HuggingFaceSource::Kind::model;
-    const auto kind = segments[0] == "datasets" ? HuggingFaceSource::Kind::dataset
-                                                : HuggingFaceSource::Kind::space;
-    segments.erase(segments.begin());
-    return kind;
-}
-
-void check_repository(const std::string& name, std::string_view text) {
-    const auto is_name_character = [](char c) {
-        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-               c == '-' || c == '_' || c == '.' || c == '/';
-    };
-    const auto parts = split(name, '/');
-    const bool odd = std::ranges::any_of(
-        parts, [](const std::string& part) { return part.empty() || part == "." || part == ".."; });
-    if (odd || !std::ranges::all_of(name, is_name_character))
-        refuse(text, fmt::format("\"{}\" is no repository", name), "hf:ORG/REPO[@REV]/PATH");
-}
-
-HuggingFaceSource parse_hf(std::string_view text) {
-    auto segments = split(text.substr(3), '/');
-    HuggingFaceSource source{.kind = take_kind(segments)};
-    if (segments.size() < 3)
-        refuse(text, "names no file of a repository", "hf:ORG/REPO[@REV]/PATH");
-    std::string_view repo = segments[1];
-    const bool has_revision = repo.find('@') != repo.npos;
-    source.repository = segments[0] + "/" + std::string(take_until(repo, '@'));
-    const std::string revision{repo};
-    segments.erase(segments.begin(), segments.begin() + (has_revision ? 1 : 2));
-    if (has_revision) {
-        segments[0] = revision;
-        source.revision = percent_decode(take_revision(segments));
-        if (source.revision.empty())
-            refuse(text, "an empty revision after @", "hf:ORG/REPO[@REV]/PATH");
-    }
-    check_repository(source.repository, text);
-    source.path = join_path(segments, text);
-    return source;
-}
-
-// ?token=VALUE leaks into logs, so it leaves the text; the rest of the query stays as it was.
-std::string take_token(Url& url) {
-    std::string token, kept;
-    for (const auto& pair : split(url.query, '&')) {
-        if (pair.starts_with("token="))
-            token = percent_decode(std::string_view(pair).substr(6));
-        else
-            kept += (kept.empty() ? "" : "&") + pair;
-    }
-    url.query = kept;
-    return token;
-}
-
 std::vector<std::string> path_segments(const Url& url) {
     std::vector<std::string> segments;
     for (const auto& segment : split(url.path, '/'))
@@ -179,123 +131,56 @@ std::vector<std::string> path_segments(const Url& url) {
     return segments;
 }
 
-bool begins_with(const std::vector<std::string>& segments,
-                 std::initializer_list<const char*> words) {
-    return segments.size() > words.size() &&
-           std::equal(words.begin(), words.end(), segments.begin());
+std::string_view take_until(std::string_view& rest, char mark) {
+    const auto at = rest.find(mark);
+    const auto part = rest.substr(0, at);
+    rest = at == rest.npos ? std::string_view{} : rest.substr(at + 1);
+    return part;
 }
 
-std::optional<long long> id_parameter(const Url& url, std::string_view name,
-                                      std::string_view text) {
-    const auto value = url.parameter(name);
-    if (!value || value->empty()) return std::nullopt;
-    return parse_id(*value, text, fmt::format("{} (a number)", name));
+long long parse_id(std::string_view digits, std::string_view text, std::string_view what) {
+    long long id = 0;
+    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), id);
+    if (error != std::errc{} || end != digits.data() + digits.size() || id <= 0)
+        refuse_source(text, fmt::format("\"{}\" is no {}", excerpt(digits), what));
+    return id;
 }
 
-CivitaiSource parse_civitai_url(const Url& url, std::string_view text) {
-    const auto segments = path_segments(url);
-    CivitaiSource source{.origin = url.host.ends_with("civitai.red") ? "https://civitai.red"
-                                                                     : "https://civitai.com"};
-    source.file = id_parameter(url, "fileId", text);
-    source.type = url.parameter("type").value_or("");
-    source.format = url.parameter("format").value_or("");
-    source.size = url.parameter("size").value_or("");
-    source.precision = url.parameter("fp").value_or("");
-    if (begins_with(segments, {"api", "download", "models"})) {
-        source.version = parse_id(segments[3], text, "version id");
-    } else if (begins_with(segments, {"api", "v1", "model-versions", "by-hash"})) {
-        if (!is_sha256(segments[4])) refuse(text, "by-hash wants a whole SHA-256");
-        source.sha256 = to_lower(segments[4]);
-    } else if (begins_with(segments, {"api", "v1", "model-versions"})) {
-        source.version = parse_id(segments[3], text, "version id");
-    } else if (begins_with(segments, {"api", "v1", "models"})) {
-        source.model = parse_id(segments[3], text, "model id");
-    } else if (begins_with(segments, {"models"})) {
-        source.model = parse_id(segments[1], text, "model id");
-        source.version = id_parameter(url, "modelVersionId", text);
-    } else {
-        refuse(text, "a page of Civitai that is no model",
-               "use the address of the model's page, …/models/ID?modelVersionId=VERSION");
-    }
-    return source;
+std::string location_key(const Location& location) {
+    return std::visit(overloaded{[](const CivitaiSource& source) { return key_of(source); },
+                                 [](const HuggingFaceSource& source) { return key_of(source); },
+                                 [](const UrlSource& source) { return source.url; }},
+                      location);
 }
-
-HuggingFaceSource parse_hf_url(const Url& url, std::string_view text) {
-    auto segments = path_segments(url);
-    HuggingFaceSource source{.kind = take_kind(segments)};
-    const auto is_verb = [](const std::string& word) {
-        return word == "resolve" || word == "blob" || word == "raw";
-    };
-    // A few old repositories have no organisation.
-    const auto verb = std::find_if(segments.begin(), segments.end(), is_verb);
-    const auto names = verb - segments.begin();
-    if (verb == segments.end() || names < 1 || names > 2 || segments.end() - verb < 3)
-        refuse(
-            text, "a page of Hugging Face that is no file",
-            "use the address of the file, …/ORG/REPO/resolve/REVISION/PATH, or hf:ORG/REPO/PATH");
-    source.repository = segments[0] + (names == 2 ? "/" + segments[1] : "");
-    segments.erase(segments.begin(), verb + 1);
-    source.revision = take_revision(segments);
-    check_repository(source.repository, text);
-    source.path = join_path(segments, text);
-    return source;
-}
-
-bool is_host(const Url& url, std::initializer_list<std::string_view> names) {
-    const bool usual_port = !url.port || *url.port == 443;
-    return url.scheme != "file" && usual_port &&
-           std::ranges::find(names, std::string_view(url.host)) != names.end();
-}
-
-Source parse_url_source(std::string_view text, Url url) {
-    if (url.scheme != "http" && url.scheme != "https" && url.scheme != "file")
-        refuse(text, fmt::format("{}:// is not known", url.scheme));
-    const bool civitai =
-        is_host(url, {"civitai.com", "www.civitai.com", "civitai.red", "www.civitai.red"});
-    const bool hf = is_host(url, {"huggingface.co", "www.huggingface.co", "hf.co"});
-    Source source{.text = std::string(text), .location = UrlSource{std::string(text)}};
-    if (civitai || hf) {
-        source.token_in_query = take_token(url);
-        if (!source.token_in_query.empty()) source.text = url.to_string();
-        source.location = civitai ? Location{parse_civitai_url(url, source.text)}
-                                  : Location{parse_hf_url(url, source.text)};
-    }
-    if (url.scheme == "file" &&
-        (url.path.size() < 2 || !(url.host.empty() || url.host == "localhost")))
-        refuse(text, "a file URL wants an absolute path", "file:///path/to/file");
-    return source;
-}
-
-}  // namespace
 
 Source parse_source(std::string_view given) {
     const auto text = trim(given);
     Source source{.text = std::string(text)};
-    if (text.empty()) refuse(text, "is empty");
+    if (text.empty()) refuse_source(text, "is empty");
     if (is_digits(text)) {
-        source.location = CivitaiSource{.model = parse_id(text, text, "model id")};
-        source.note = fmt::format("{} was taken for a Civitai model id, not a version id", text);
+        source.location =
+            CivitaiSource{.model = parse_id(text, text, "model id"), .bare_number = true};
+        source.note = fmt::format(
+            "{} was taken for a Civitai model id; version ids are written "
+            "civitai:MODEL@VERSION",
+            text);
         return source;
     }
-    const auto hash = text.starts_with("sha256:") ? text.substr(7) : text;
+    const auto hash = after({"sha256:"}, text).value_or(text);
     if (is_sha256(hash)) {
         source.location = CivitaiSource{.sha256 = to_lower(hash)};
         return source;
     }
-    if (text.starts_with("hf:") && !text.starts_with("hf://")) {
-        source.location = parse_hf(text);
+    if (const auto rest = after({"hf://", "hf:"}, text)) {
+        source.location = parse_hf(*rest, text);
         return source;
     }
-    if (text.starts_with("civitai:") && !text.starts_with("civitai://")) {
-        source.location = parse_civitai_id(text.substr(8), text);
-        return source;
-    }
+    const auto id = after({"civitai:"}, text);
+    if (id && !id->starts_with("//")) return parse_civitai_id(*id, text);
     if (const auto url = parse_url(text)) return parse_url_source(text, *url);
-    if (const auto air = parse_air(text)) {
-        source.location = *air;
-        return source;
-    }
-    refuse(text, "is no source that podctl knows");
+    if (const auto url = url_without_scheme(text)) return parse_url_source(text, *url);
+    if (auto air = parse_air(text)) return *air;
+    refuse_source(text, "is no source that podctl knows");
 }
 
 }  // namespace podctl::fetch

@@ -78,6 +78,12 @@ TEST(HttpMessage, ReadsRetryAfterInEveryForm) {
     EXPECT_FALSE(retry_after(answer("retry-after", "soon"), now));
 }
 
+TEST(HttpMessage, ReadsADateBeyondWhatAClockHolds) {
+    const auto now = std::chrono::system_clock::from_time_t(784111770);
+    EXPECT_GT(retry_after(answer("retry-after", "Sun, 06 Nov 5767 08:49:37 GMT"), now), 24h);
+    EXPECT_EQ(retry_after(answer("retry-after", "Sun, 06 Nov 0001 08:49:37 GMT"), now), 0s);
+}
+
 TEST(HttpMessage, ReadsTheNameOfADisposition) {
     const auto name = [](const char* text) {
         return disposition_name(answer("content-disposition", text));

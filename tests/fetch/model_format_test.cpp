@@ -70,6 +70,66 @@ TEST(ModelFormat, RefusesPagesAndPointersUnderAnyModelsName) {
     EXPECT_FALSE(is_accepted("", "m.pt"));
 }
 
+// As is_accepted, but from the first bytes of a file of `size`.
+bool may_start(const std::string& first, std::optional<std::uint64_t> size,
+               const std::string& name) {
+    try {
+        check_model_start(first, size, name);
+        return true;
+    } catch (const Error& error) {
+        EXPECT_EQ(error.kind(), ErrorKind::integrity);
+        EXPECT_FALSE(error.hint().empty());
+        return false;
+    }
+}
+
+TEST(ModelFormat, IsToldByTheFirstBytes) {
+    const auto sound = test::safetensors_bytes(100'000);
+    const auto first = sound.substr(0, 512);
+    EXPECT_TRUE(may_start(first, sound.size(), "m.safetensors"));
+    EXPECT_TRUE(may_start(first, std::nullopt, "m.safetensors"));
+    EXPECT_TRUE(may_start(sound, sound.size(), "m.safetensors"));
+    // A header that is longer than what has come.
+    EXPECT_TRUE(may_start(with_header("{" + std::string(5000, ' '), 0).substr(0, 512),
+                          6'000'000'000, "m.safetensors"));
+    EXPECT_TRUE(may_start("GGUF\x03", 6'000'000'000, "m.gguf"));
+    EXPECT_TRUE(may_start(std::string(512, 'x'), 6'000'000'000, "m.onnx"));
+    EXPECT_TRUE(may_start("", 0, "__init__.py"));
+
+    EXPECT_FALSE(may_start(first, 64, "m.safetensors"));
+    EXPECT_FALSE(may_start(std::string(512, 'x'), std::nullopt, "m.safetensors"));
+    EXPECT_FALSE(may_start(with_header("[" + std::string(600, ' '), 0), std::nullopt, "m.sft"));
+    EXPECT_FALSE(may_start(std::string(8, '\0'), std::nullopt, "m.safetensors"));
+    EXPECT_FALSE(may_start("1234567", std::nullopt, "m.safetensors"));
+    EXPECT_FALSE(may_start("", std::nullopt, "m.ckpt"));
+    EXPECT_FALSE(may_start("", 0, "m.safetensors"));
+    EXPECT_FALSE(may_start("PK\3\4", 6'000'000'000, "m.gguf"));
+    EXPECT_FALSE(may_start("<!DOCTYPE html>", std::nullopt, "m.bin"));
+    EXPECT_FALSE(may_start("version https://git-lfs.github.com/spec/v1", 130, "m.txt"));
+    EXPECT_FALSE(may_start("version https://hawser.github.com/spec/v1", 130, "m.bin"));
+}
+
+TEST(ModelFormat, RefusesAServersErrorInPlaceOfAModel) {
+    for (const char* body : {R"({"error":"Unauthorized"})", "{ \"error\" : {\"message\":\"x\"}}",
+                             "\n{\"message\": \"no\"}", "<Error><Code>AccessDenied</Code></Error>",
+                             "<?xml version=\"1.0\"?><Error/>"}) {
+        for (const char* name : {"m.ckpt", "m.pt", "m.bin", "m.onnx", "m.zip", "m.safetensors"})
+            EXPECT_FALSE(is_accepted(body, name)) << name << body;
+        EXPECT_TRUE(is_accepted(body, "config.json"));
+    }
+    // A file of that size is no error object.
+    EXPECT_TRUE(may_start(R"({"error":)", 6'000'000'000, "m.bin"));
+}
+
+TEST(ModelFormat, WantsTheMarkOfAZipAndNoneOfAPickle) {
+    EXPECT_TRUE(is_accepted("PK\3\4rest", "m.zip"));
+    EXPECT_TRUE(is_accepted("PK\5\6" + std::string(18, '\0'), "m.ZIP"));
+    EXPECT_FALSE(is_accepted("Rar!", "m.zip"));
+    EXPECT_FALSE(is_accepted("", "m.zip"));
+    for (const char* start : {"PK\3\4", "\x80\x02}q", "\x80\x05\x95", "(dp0\n", "archive/data.pkl"})
+        EXPECT_TRUE(is_accepted(start, "m.pt")) << start;
+}
+
 TEST(ModelFormat, KnowsPicklesByTheirExtension) {
     for (const char* name : {"a.ckpt", "a.PT", "a.pth", "a.bin", "a.pkl"})
         EXPECT_TRUE(is_pickle(name)) << name;

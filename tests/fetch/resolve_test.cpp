@@ -110,6 +110,49 @@ TEST_F(Resolve, RefusesAVersionOfAnotherModel) {
     EXPECT_THAT(failure("civitai:1@610541").message(), HasSubstr("belongs to model 299933"));
 }
 
+TEST_F(Resolve, SaysWhichModelABareNumberWasTakenFor) {
+    hub.add(halcyon());
+    const auto note = ask("299933").note;
+    EXPECT_THAT(note, HasSubstr("299933 was taken for the Civitai model id (Halcyon SDXL"));
+    EXPECT_THAT(note, HasSubstr("civitai:MODEL@VERSION"));
+    EXPECT_EQ(ask("civitai:299933").note, "");
+}
+
+TEST_F(Resolve, SaysThatABareNumberIsAVersionId) {
+    hub.add(halcyon());
+    const auto error = failure("610541");
+    EXPECT_EQ(error.kind(), ErrorKind::not_found);
+    EXPECT_THAT(error.hint(), HasSubstr("610541 is a version id (of model 299933, Halcyon SDXL"));
+    EXPECT_THAT(error.hint(), HasSubstr("write civitai:299933@610541"));
+    // Who says that it is a model is believed.
+    EXPECT_THAT(failure("civitai:610541").hint(), testing::Not(HasSubstr("is a version id")));
+}
+
+TEST_F(Resolve, TakesABareNumberThatIsBothForTheModel) {
+    hub.add(halcyon());
+    auto other = halcyon();
+    other.id = 299933;
+    other.model_id = 7;
+    hub.add(other);
+    EXPECT_EQ(ask("299933").model_id, 299933);
+    EXPECT_EQ(hub.civitai().requests().size(), 1u);
+}
+
+TEST_F(Resolve, RefusesABareNumberAsItWouldAModelWhenTheVersionCannotBeAsked) {
+    hub.alter_civitai([](const Request& request, Response& response) {
+        if (request.path.find("model-versions") != std::string::npos) response = {.status = 403};
+    });
+    EXPECT_EQ(failure("610541").kind(), ErrorKind::not_found);
+    EXPECT_THAT(failure("610541").message(), HasSubstr("not on Civitai"));
+}
+
+TEST_F(Resolve, HandsOnHowTheSourceWasTaken) {
+    hub.add(halcyon());
+    hub.add(HuggingFaceFile{.repository = "o/r", .path = "m.bin", .bytes = "x"});
+    EXPECT_THAT(ask("https://huggingface.co/o/r/tree/main/m.bin").note, HasSubstr("for a file"));
+    EXPECT_THAT(ask("urn:air:sdxl:checkpoint:civitai:299933@610541:unet").note, HasSubstr("layer"));
+}
+
 TEST_F(Resolve, NotesAFailedScanAndAMissingHash) {
     auto version = halcyon();
     version.files[0].virus_scan = "Danger";

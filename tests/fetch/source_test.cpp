@@ -2,6 +2,8 @@
 
 #include "podctl/base/error.hpp"
 
+#include "support/set_env.hpp"
+
 #include <gmock/gmock.h>
 
 namespace podctl::fetch {
@@ -122,14 +124,141 @@ TEST(Source, LeavesEveryOtherUrlAsItIs) {
         parse_source("https://civitai.com:8443/models/1").location));
 }
 
-TEST(Source, RefusesWhatItDoesNotKnowAndNamesTheForms) {
+TEST(Source, TakesAPageHoweverItIsWritten) {
     for (const char* text :
-         {"", "model.safetensors", "hf:o/r", "hf:o/../x", "hf:o/r/../x", "hf:o/r@/x", "civitai:abc",
-          "civitai:0", "civitai:99999999999999999999", "ftp://x/y", "file://host/x", "file:///",
-          "https://civitai.com/user/somebody", "https://civitai.com/models/abc",
-          "https://huggingface.co/o/r", "https://huggingface.co/o/r/tree/main",
-          "urn:air:sdxl:checkpoint:civitai", "urn:air:sdxl:model:huggingface:o",
-          "https://civitai.com/models/1?modelVersionId=x"}) {
+         {"https://civitai.com/models/299933/a-slug/?modelVersionId=610541#comments",
+          "http://www.civitai.com/models/299933?modelVersionId=610541",
+          "HTTPS://CivitAI.com:443/models/299933/?x=1&modelVersionId=610541",
+          "http://civitai.com:80/models/299933?modelVersionId=610541",
+          "civitai.com/models/299933?modelVersionId=610541", "Civitai:299933@610541",
+          "CIVITAI:299933@610541"}) {
+        EXPECT_EQ(civitai(text).model, 299933) << text;
+        EXPECT_EQ(civitai(text).version, 610541) << text;
+        EXPECT_EQ(civitai(text).origin, "https://civitai.com") << text;
+    }
+    EXPECT_FALSE(civitai("https://civitai.com/models/299933?modelVersionId=").version);
+    EXPECT_EQ(civitai("https://civitai.com/model-versions/610541/").version, 610541);
+    EXPECT_EQ(civitai("www.civitai.red/api/download/models/5/").origin, "https://civitai.red");
+}
+
+TEST(Source, TakesEveryPartOfAnAir) {
+    for (const char* text :
+         {"urn:air:flux1:lora:civitai:1@2", "air:flux1:lora:civitai:1@2", "URN:AIR:x:y:CivitAI:1@2",
+          "lora:civitai:1@2", "urn:air:civitai:1@2", "urn:civitai:1@2"}) {
+        EXPECT_EQ(civitai(text).model, 1) << text;
+        EXPECT_EQ(civitai(text).version, 2) << text;
+    }
+    const auto layered = parse_source("urn:air:sd1:checkpoint:civitai:1@2:unet.ckpt");
+    EXPECT_EQ(std::get<CivitaiSource>(layered.location).format, "PickleTensor");
+    EXPECT_EQ(std::get<CivitaiSource>(layered.location).version, 2);
+    EXPECT_THAT(layered.note, HasSubstr("layer \"unet\""));
+}
+
+TEST(Source, TakesHuggingFaceUrlsHoweverTheyAreWritten) {
+    for (const char* text :
+         {"hf://o/r/a/b.bin", "HF:o/r/a/b.bin", "hf:o/r@main/a/b.bin",
+          "http://huggingface.co/o/r/resolve/main/a/b.bin",
+          "https://HF.co/o/r/blob/main/a/b.bin#L1", "hf.co/o/r/blob/main//a/b.bin",
+          "https://www.huggingface.co/o/r/raw/main/a/b.bin?download=true"}) {
+        EXPECT_EQ(hugging_face(text).repository, "o/r") << text;
+        EXPECT_EQ(hugging_face(text).revision, "main") << text;
+        EXPECT_EQ(hugging_face(text).path, "a/b.bin") << text;
+        EXPECT_EQ(hugging_face(text).endpoint, "https://huggingface.co") << text;
+    }
+    EXPECT_EQ(hugging_face("https://huggingface.co/spaces/o/r/blob/main/app.py").kind,
+              HuggingFaceSource::Kind::space);
+    EXPECT_EQ(hugging_face("hf://datasets/o/r@refs%2Fconvert%2Fparquet/x").revision,
+              "refs/convert/parquet");
+    EXPECT_EQ(hugging_face("hf:o/r@feature%2Fx/m.bin").revision, "feature/x");
+    EXPECT_EQ(hugging_face("https://huggingface.co/o/r/blob/refs/pr/1/m.bin").path, "m.bin");
+}
+
+TEST(Source, TakesATreeUrlForTheFileThatItNames) {
+    const auto source = parse_source("https://huggingface.co/o/r/tree/main/a/b.bin");
+    EXPECT_EQ(std::get<HuggingFaceSource>(source.location).path, "a/b.bin");
+    EXPECT_THAT(source.note, HasSubstr("not a folder"));
+}
+
+TEST(Source, TakesUrlsOfTheEndpointForTheHubs) {
+    const test::SetEnv endpoint("HF_ENDPOINT", "https://Mirror.example/hf/");
+    for (const char* text : {"https://mirror.example/hf/o/r/resolve/main/m.bin?token=s3cr3t",
+                             "https://huggingface.co/o/r/resolve/main/m.bin?token=s3cr3t"}) {
+        const auto source = parse_source(text);
+        ASSERT_TRUE(std::holds_alternative<HuggingFaceSource>(source.location)) << text;
+        EXPECT_EQ(std::get<HuggingFaceSource>(source.location).repository, "o/r");
+        EXPECT_EQ(std::get<HuggingFaceSource>(source.location).endpoint, "https://huggingface.co");
+        EXPECT_EQ(source.token_in_query, "s3cr3t");
+    }
+    EXPECT_TRUE(std::holds_alternative<UrlSource>(
+        parse_source("https://mirror.example/other/o/r/resolve/main/m.bin").location));
+    EXPECT_THAT(endpoint_mirrors(), testing::ElementsAre(testing::Pair(
+                                        "https://huggingface.co/", "https://mirror.example/hf/")));
+}
+
+TEST(Source, KnowsNoMirrorWhenTheEndpointIsTheHubAndRefusesOneThatIsNoUrl) {
+    {
+        const test::SetEnv endpoint("HF_ENDPOINT", "https://huggingface.co/");
+        EXPECT_TRUE(endpoint_mirrors().empty());
+    }
+    {
+        const test::SetEnv endpoint("HF_ENDPOINT", "");
+        EXPECT_TRUE(endpoint_mirrors().empty());
+    }
+    const test::SetEnv endpoint("HF_ENDPOINT", "mirror.example");
+    EXPECT_THROW(endpoint_mirrors(), Error);
+    EXPECT_EQ(hugging_face("hf:o/r/x").repository, "o/r");
+}
+
+TEST(Source, MeansTheSameFileHoweverItIsWritten) {
+    const auto key = [](const char* text) { return location_key(parse_source(text).location); };
+    EXPECT_EQ(key("5"), key("https://civitai.com/models/5/slug"));
+    EXPECT_EQ(key("hf:o/r/x"), key("https://hf.co/o/r/blob/main/x"));
+    EXPECT_NE(key("hf:o/r/x"), key("hf:datasets/o/r/x"));
+    EXPECT_NE(key("civitai:5"), key("civitai:5@5"));
+    EXPECT_NE(key("https://h/x?a=1"), key("https://h/x?a=2"));
+}
+
+TEST(Source, ShowsOnlyTheStartOfWhatIsNoSource) {
+    try {
+        parse_source(std::string(150, 'x') + "\x1B" + std::string(1000, 'x'));
+        FAIL();
+    } catch (const Error& error) {
+        EXPECT_LT(error.message().size(), 300u);
+        EXPECT_THAT(error.message(), Not(HasSubstr("\x1B")));
+    }
+}
+
+TEST(Source, RefusesWhatItDoesNotKnowAndNamesTheForms) {
+    for (const char* text : {"",
+                             "model.safetensors",
+                             "hf:o/r",
+                             "hf:o/../x",
+                             "hf:o/r/../x",
+                             "hf:o/r@/x",
+                             "civitai:abc",
+                             "civitai:0",
+                             "civitai:99999999999999999999",
+                             "ftp://x/y",
+                             "file://host/x",
+                             "file:///",
+                             "https://civitai.com/user/somebody",
+                             "https://civitai.com/models/abc",
+                             "https://huggingface.co/o/r",
+                             "https://huggingface.co/o/r/tree/main",
+                             "urn:air:sdxl:checkpoint:civitai",
+                             "urn:air:sdxl:model:huggingface:o",
+                             "https://civitai.com/models/1?modelVersionId=x",
+                             "civitai.com",
+                             "huggingface.co/o/r",
+                             "urn:air:civitai",
+                             "urn:air:a:b:c:civitai:1",
+                             "civitai:1@2.",
+                             "civitai:1@",
+                             "civitai:1+",
+                             "hf:o/r@%2F../x",
+                             "https://huggingface.co/o/r/resolve/..%2F..%2Fx/m.bin",
+                             "sha256:ab",
+                             "civitai://1"}) {
         try {
             parse_source(text);
             ADD_FAILURE() << "\"" << text << "\" was taken";

@@ -3,10 +3,12 @@
 #include "podctl/base/error.hpp"
 #include "podctl/base/file.hpp"
 
+#include "support/set_env.hpp"
 #include "support/temp_dir.hpp"
 
 #include <gmock/gmock.h>
 
+#include <array>
 #include <cstdlib>
 
 namespace podctl::run {
@@ -63,6 +65,105 @@ TEST(Secrets, ATokenInAModelsUrlIsBoundToThatUrlsOrigin) {
     ASSERT_EQ(credentials.size(), 1u);
     EXPECT_EQ(credentials[0].url_prefix, "https://civitai.com/");
     EXPECT_EQ(credentials[0].token.reveal(), "abcdef");
+}
+
+// No variable and no login of the machine that runs the test.
+class HubSecrets : public ::testing::Test {
+protected:
+    std::string hf_token() {
+        const auto secrets = read_hub_secrets();
+        const auto found = secrets.values.find("HF_TOKEN");
+        return found == secrets.values.end() ? "" : found->second.reveal();
+    }
+
+    test::TempDir dir;
+    test::SetEnv civitai{"CIVITAI_API_KEY", nullptr}, civitai_file{"CIVITAI_API_KEY_FILE", nullptr},
+        hf{"HF_TOKEN", nullptr}, hf_file{"HF_TOKEN_FILE", nullptr},
+        old{"HUGGING_FACE_HUB_TOKEN", nullptr}, path{"HF_TOKEN_PATH", nullptr},
+        hf_home{"HF_HOME", nullptr}, cache{"XDG_CACHE_HOME", nullptr},
+        endpoint{"HF_ENDPOINT", nullptr}, home{"HOME", dir.path().c_str()};
+};
+
+TEST_F(HubSecrets, NeedNoTemplate) {
+    EXPECT_THAT(read_hub_secrets().missing, ElementsAre("CIVITAI_API_KEY", "HF_TOKEN"));
+    const test::SetEnv key("CIVITAI_API_KEY", " civitai-key\n");
+    const auto secrets = read_hub_secrets();
+    EXPECT_EQ(secrets.values.at("CIVITAI_API_KEY").reveal(), "civitai-key");
+    EXPECT_THAT(secrets.missing, ElementsAre("HF_TOKEN"));
+}
+
+TEST_F(HubSecrets, FindTheTokenWhereTheHubsOwnToolsKeepIt) {
+    EXPECT_EQ(hf_token(), "");
+    write_file_atomically(dir / ".cache/huggingface/token", "hf_default\n");
+    EXPECT_EQ(hf_token(), "hf_default");
+    write_file_atomically(dir / "xdg/huggingface/token", "hf_cache");
+    const test::SetEnv xdg("XDG_CACHE_HOME", (dir / "xdg").c_str());
+    EXPECT_EQ(hf_token(), "hf_cache");
+    write_file_atomically(dir / "hub/token", "hf_home");
+    const test::SetEnv hub("HF_HOME", "~/hub");
+    EXPECT_EQ(hf_token(), "hf_home");
+    write_file_atomically(dir / "elsewhere", "hf_path\r\n");
+    const test::SetEnv at("HF_TOKEN_PATH", (dir / "elsewhere").c_str());
+    EXPECT_EQ(hf_token(), "hf_path");
+    const test::SetEnv older("HUGGING_FACE_HUB_TOKEN", "hf_old");
+    EXPECT_EQ(hf_token(), "hf_old");
+    write_file_atomically(dir / "mounted", "hf_file");
+    const test::SetEnv file("HF_TOKEN_FILE", (dir / "mounted").c_str());
+    EXPECT_EQ(hf_token(), "hf_file");
+    const test::SetEnv token("HF_TOKEN", "hf_env");
+    EXPECT_EQ(hf_token(), "hf_env");
+}
+
+TEST_F(HubSecrets, TakeAMissingOrUnreadableLoginForNone) {
+    const test::SetEnv at("HF_TOKEN_PATH", (dir / "missing").c_str());
+    EXPECT_EQ(hf_token(), "");
+    const test::SetEnv none("HF_TOKEN_PATH", nullptr);
+    create_folders(dir / ".cache/huggingface/token");  // a folder
+    EXPECT_EQ(hf_token(), "");
+}
+
+TEST_F(HubSecrets, AreFoundForATemplateThatListsTheToken) {
+    const test::SetEnv older("HUGGING_FACE_HUB_TOKEN", "hf_old");
+    EXPECT_EQ(read_secrets(pod_with({"HF_TOKEN"})).values.at("HF_TOKEN").reveal(), "hf_old");
+    EXPECT_TRUE(read_secrets(pod_with({})).values.empty());
+    // Only the hub's own token has such places.
+    EXPECT_THAT(read_secrets(pod_with({"PODCTL_TEST_NONE"})).missing,
+                ElementsAre("PODCTL_TEST_NONE"));
+}
+
+std::string prefix_of(const char* text) {
+    const std::array sources{fetch::parse_source(text)};
+    const auto credentials = credentials_in(sources);
+    return credentials.empty() ? "" : credentials[0].url_prefix;
+}
+
+TEST_F(HubSecrets, BindATokenInASourceToTheOriginThatRequestsGoTo) {
+    EXPECT_EQ(prefix_of("http://www.civitai.com/models/1?token=abcdef"), "https://civitai.com/");
+    EXPECT_EQ(prefix_of("https://civitai.red/models/1?token=abcdef"), "https://civitai.red/");
+    EXPECT_EQ(prefix_of("hf.co/o/r/resolve/main/x?token=abcdef"), "https://huggingface.co/");
+    EXPECT_EQ(prefix_of("https://civitai.com/models/1"), "");
+    // Of any other server it is the URL's own business.
+    EXPECT_EQ(prefix_of("https://host.example/x?token=abcdef"), "");
+    const test::SetEnv mirror("HF_ENDPOINT", "https://mirror.example/hf");
+    EXPECT_EQ(prefix_of("https://mirror.example/hf/o/r/resolve/main/x?token=abcdef"),
+              "https://mirror.example/hf/");
+    EXPECT_EQ(prefix_of("https://huggingface.co/o/r/resolve/main/x?token=abcdef"),
+              "https://huggingface.co/");
+}
+
+TEST_F(HubSecrets, LetATokenGoToTheMirrorOfTheEndpoint) {
+    const test::SetEnv token("HF_TOKEN", "hf_env");
+    const test::SetEnv mirror("HF_ENDPOINT", "https://mirror.example/hf");
+    const auto credentials = credentials_of(read_hub_secrets(), Mirrors{fetch::endpoint_mirrors()});
+    ASSERT_EQ(credentials.size(), 1u);
+    EXPECT_EQ(credentials[0].url_prefix, "https://mirror.example/hf/");
+}
+
+TEST_F(HubSecrets, OfASourceReachNoOutput) {
+    Secrets secrets;
+    const std::array sources{fetch::parse_source("https://civitai.com/models/1?token=abcdef")};
+    secrets.in_sources = credentials_in(sources);
+    EXPECT_EQ(redactor_of(secrets)("key abcdef"), "key ***");
 }
 
 }  // namespace

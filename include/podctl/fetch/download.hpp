@@ -63,6 +63,14 @@ Downloaded download(const DownloadRequest& request, HttpClient& http, const Mirr
 // Throws Error{integrity}.
 void check_model_format(const std::filesystem::path& file, const std::string& name);
 
+// What check_model_format() can tell from the first bytes alone, so that a large download fails at
+// its first block: an HTML page, a Git LFS pointer or a server's error object in place of the file,
+// a .gguf or .zip without its mark, a .safetensors whose header cannot fit into `size`. `first` is
+// the first 512 bytes or more, or the whole file when that is shorter; `size` is the whole file's,
+// nullopt when the server has not said. Throws Error{integrity}.
+void check_model_start(std::string_view first, std::optional<std::uint64_t> size,
+                       const std::string& name);
+
 // .ckpt .pt .pth .bin .pkl: loading one runs code that it carries.
 bool is_pickle(std::string_view name);
 

@@ -27,7 +27,9 @@ struct ResolvedFile {
     std::string model_name = {};
     long long model_id = 0;
     long long version_id = 0;
-    std::string note = {};  // a warning of the hub's own: a failed virus scan, say
+    // What the user should know: how the source was taken (Source::note is in it), a failed virus
+    // scan.
+    std::string note = {};
 };
 
 struct RetryPolicy {

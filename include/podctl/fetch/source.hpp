@@ -3,7 +3,9 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <variant>
+#include <vector>
 
 namespace podctl::fetch {
 
@@ -16,6 +18,9 @@ struct CivitaiSource {
     std::string sha256 = {};             // by-hash look-up
     // Filters of /api/download/models/ID?type=&format=&size=&fp=
     std::string type = {}, format = {}, size = {}, precision = {};
+    // `model` was written as a number and nothing else. Model and version ids share one number
+    // space, so it may have been meant for a version: resolve() tells.
+    bool bare_number = false;
 };
 
 struct HuggingFaceSource {
@@ -41,10 +46,23 @@ struct Source {
     std::string note = {};
 };
 
-// Every form of spec §2: hf:[datasets/|spaces/]ORG/REPO[@REV]/PATH, civitai:MODEL[@VERSION], AIR
-// (with or without urn:air:), a Civitai model page, API or download URL, a Hugging Face resolve or
-// blob URL, a SHA-256, a bare number (a Civitai model id, as civitdl takes it), any http(s) or
-// file:// URL. Throws Error{template_} that says what forms there are.
+// Every form of spec §2:
+//   hf:[datasets/|spaces/]ORG/REPO[@REV]/PATH, also as hf://…, with @refs/pr/N or @a%2Fb
+//   a Hugging Face resolve, blob, raw or tree URL of a file, of huggingface.co, hf.co or
+//   $HF_ENDPOINT civitai:MODEL[@VERSION][+FILE][.FORMAT], an AIR (with or without urn:air:) a
+//   Civitai model page, version page, API or download URL, of civitai.com or civitai.red a SHA-256,
+//   bare or after sha256: a bare number: a Civitai model id, as civitdl takes it any other http(s)
+//   or file:// URL
+// A hub's URL may lack its https://. What names a hub goes to it by https, whatever was written.
+// Throws Error{template_} that says what forms there are.
 Source parse_source(std::string_view text);
+
+// The same for sources that mean one file of one place, however they were written.
+std::string location_key(const Location& location);
+
+// $HF_ENDPOINT names a mirror of Hugging Face, as huggingface_hub takes it:
+// {https://huggingface.co/, $HF_ENDPOINT/}, to be handed to Mirrors beside the user's own. Empty
+// when it is not set or names the hub itself. Throws Error{usage} when it is no http(s) URL.
+std::vector<std::pair<std::string, std::string>> endpoint_mirrors();
 
 }  // namespace podctl::fetch

@@ -95,8 +95,9 @@ FetchModel resolved(const FetchModel& action, const Task& task) {
         model.resolved = fetch::resolve(model.source, task.context.http(), task.context.mirrors,
                                         task.retry(), task.stop);
     }
-    if (!model.resolved->note.empty()) task.notice(model.resolved->note);
-    if (!model.source.note.empty()) task.notice(model.source.note);
+    // One that the journal knows has lost its note.
+    const auto& note = model.resolved->note.empty() ? model.source.note : model.resolved->note;
+    if (!note.empty()) task.notice(note);
     keep_resolution(model.source, *model.resolved, task.context.journal);
     plan::place_model(model, task.context.places);
     return model;

@@ -1,0 +1,38 @@
+#pragma once
+
+#include "podctl/fetch/source.hpp"
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace podctl::fetch {
+
+struct BatchEntry {
+    Source source = {};
+    std::string origin = {};  // "models.txt:12"; empty for the command line
+};
+
+// The sources of a command line and of its batch files ("-": standard input), in that order, each
+// place once.
+//
+// Arguments and lines hold one source or a list. A list is split at a comma when what follows is a
+// source by its looks: a scheme (https://, hf:, civitai:, urn:air:, an AIR, sha256:), a hub's
+// address without one, or a SHA-256. Anything else that follows (a number, @FILE, a path) counts
+// after a source that holds no comma of its own (an id, a hash, an AIR, a Civitai URL) or after a
+// comma with white space. So the commas of https://host/a,b/x?size=1,2 stay, and one that must not
+// split at all is written %2C. White space between two sources splits as well, where neither can
+// hold it.
+//
+// A batch file is UTF-8 text (a byte order mark and CRLF are taken), at most 16 MiB. `#` begins a
+// comment at a line's start or after white space; elsewhere it is a URL's. `@FILE` and `-i FILE`
+// name a nested file, and so does the path of a file that is there, as in civitdl's batch files; it
+// is relative to the file that names it. A file is read once, however often it is named.
+//
+// Throws one Error{usage} that lists all that is wrong, each with its file and line and what is
+// allowed there: unknown sources, files that cannot be read, a file that names itself, more than 16
+// files in one another.
+std::vector<BatchEntry> expand_sources(const std::vector<std::string>& arguments,
+                                       const std::vector<std::filesystem::path>& batch_files);
+
+}  // namespace podctl::fetch

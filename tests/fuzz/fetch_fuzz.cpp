@@ -1,0 +1,123 @@
+// What servers and users hand to the downloader: header values, a model's first bytes, the JSON of
+// Civitai, a source, a batch file. Read or refused with an Error, never a crash, a hang or another
+// exception. The first byte chooses the reader, so that one run covers them all.
+#include "podctl/base/error.hpp"
+#include "podctl/base/names.hpp"
+#include "podctl/fetch/download.hpp"
+#include "podctl/fetch/source.hpp"
+
+#include "batch_text.hpp"
+#include "http_message.hpp"
+#include "http_rules.hpp"
+#include "hubs.hpp"
+#include "refusal.hpp"
+#include "safetensors_header.hpp"
+
+#include <cstdint>
+#include <cstdlib>
+#include <string>
+#include <string_view>
+
+namespace {
+
+using namespace podctl;
+using namespace podctl::fetch;
+
+void expect(bool holds) {
+    if (!holds) std::abort();
+}
+
+// A line each: the value of every header that is read.
+void read_headers(std::string_view input) {
+    const std::string value{input};
+    HttpResponse response{.status = 429};
+    for (const char* name : {"content-range", "content-length", "retry-after", "ratelimit",
+                             "content-disposition", "content-type", "etag"})
+        response.headers.emplace_back(name, value);
+    if (const auto range = content_range(response))
+        expect(!range->first || *range->first <= *range->last);
+    content_length(response);
+    const auto now = std::chrono::system_clock::from_time_t(1'700'000'000);
+    if (const auto wait = retry_after(response, now)) expect(wait->count() >= 0);
+    response.headers.erase(response.headers.begin() + 2);
+    if (const auto wait = retry_after(response, now)) expect(wait->count() >= 0);
+    const auto name = safe_file_name(disposition_name(response));
+    expect(name.size() <= 255 && name.find('/') == name.npos);
+    etag_value(value);
+    media_type(response);
+    const HttpResponse redirect{.status = 302, .headers = {{"location", value}}};
+    redirect_of(redirect, checked_url("https://hub.example/a/b?x=1"), "GET", {});
+}
+
+void read_refusal(std::string_view input) {
+    if (input.size() < 2) return;
+    const int status = 300 + static_cast<unsigned char>(input[0]);
+    const HttpResponse response{.status = status, .body = std::string(input.substr(1))};
+    for (const char* url : {"https://civitai.com/x", "https://huggingface.co/x", "https://h/x"})
+        expect(refusal(response, url, "m").message().size() < 2'000);
+}
+
+void read_model_start(std::string_view input) {
+    if (input.empty()) return;
+    static constexpr const char* names[] = {"m.safetensors", "m.gguf", "m.zip", "m.ckpt", "m.txt"};
+    const std::string name = names[static_cast<unsigned char>(input[0]) % std::size(names)];
+    input.remove_prefix(1);
+    check_model_start(input, std::nullopt, name);
+    check_model_start(input, input.size(), name);
+}
+
+void read_safetensors(std::string_view input) {
+    check_safetensors_header("m.safetensors", std::string(input.substr(0, input.find('\0'))),
+                             input.size());
+}
+
+void read_civitai(std::string_view input) {
+    CivitaiSource model{.model = 299933, .bare_number = true};
+    CivitaiSource version{.version = 610541, .format = "SafeTensor"};
+    CivitaiSource by_hash{.sha256 = std::string(64, 'a')};
+    for (const auto& source : {model, version, by_hash}) {
+        try {
+            const auto file = read_civitai_answer(source, input, "fuzz");
+            expect(file.version_id > 0 && file.url.starts_with("https://civitai.com/api/"));
+            expect(file.sha256.empty() || file.sha256.size() == 64);
+        } catch (const Error&) {
+        }
+    }
+}
+
+// What was taken is taken again, and means the same.
+void read_source(std::string_view input) {
+    const auto source = parse_source(input);
+    const auto again = parse_source(source.text);
+    expect(location_key(source.location) == location_key(again.location));
+    expect(again.token_in_query.empty());
+    if (const auto* hub = std::get_if<HuggingFaceSource>(&source.location))
+        for (const auto& part : split(hub->repository + "/" + hub->revision + "/" + hub->path, '/'))
+            expect(!part.empty() && part != "." && part != "..");
+}
+
+void read_batch(std::string_view input) {
+    for (const auto& line : batch_lines(input)) {
+        expect(!line.text.empty());
+        for (const auto& word : split_sources(line.text)) {
+            expect(!word.empty() && trim(word) == word);
+            nested_file(word);
+        }
+    }
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+    if (size == 0) return 0;
+    const std::string_view input{reinterpret_cast<const char*>(data) + 1, size - 1};
+    static constexpr void (*readers[])(std::string_view) = {
+        read_headers, read_refusal, read_model_start, read_safetensors,
+        read_civitai, read_source,  read_batch};
+    try {
+        readers[data[0] % std::size(readers)](input);
+    } catch (const Error& error) {
+        expect(error.kind() != ErrorKind::internal);
+    }
+    return 0;
+}
