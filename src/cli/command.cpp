@@ -22,8 +22,12 @@ void add_template_arguments(CLI::App& command, TemplateArguments& arguments) {
         ->type_name("KEY=VALUE")
         ->expected(1)
         ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+    add_mirror_flag(command, arguments.mirrors);
+}
+
+void add_mirror_flag(CLI::App& command, std::vector<std::string>& mirrors) {
     command
-        .add_option("--mirror", arguments.mirrors,
+        .add_option("--mirror", mirrors,
                     "fetch what begins with FROM from TO instead; may be repeated")
         ->type_name("FROM=TO")
         ->expected(1)
@@ -32,6 +36,10 @@ void add_template_arguments(CLI::App& command, TemplateArguments& arguments) {
 
 void add_common_flags(CLI::App& command, Common& common) {
     command.add_option("--root", common.root, "stands in for pod.volume.mount")->type_name("DIR");
+    add_output_flags(command, common);
+}
+
+void add_output_flags(CLI::App& command, Common& common) {
     command
         .add_option_function<std::string>(
             "--output",
@@ -108,21 +116,19 @@ tmpl::Template load(const TemplateArguments& arguments) {
         }
     }
     if (!wrong.empty()) throw tmpl::TemplateError{std::move(wrong)};
-    for (const auto& mirror : arguments.mirrors) {
-        // The target may hold a query, the prefix hardly.
-        const auto equals = mirror.find('=');
-        if (equals == std::string::npos || equals == 0) {
-            throw Error{ErrorKind::usage, "--mirror " + mirror + ": not FROM=TO",
-                        "for instance --mirror https://github.com/=https://git.example/github/"};
-        }
-        // Of two for one prefix the command line's wins.
-        pod.mirrors.insert(pod.mirrors.begin(),
-                           {mirror.substr(0, equals), mirror.substr(equals + 1)});
-    }
-    // Last, so that the user's own mirror of the hub wins over the environment's.
-    for (auto& mirror : fetch::endpoint_mirrors())
-        pod.mirrors.push_back(std::move(mirror));
+    // Of two for one prefix the command line's wins.
+    for (const auto& mirror : arguments.mirrors)
+        pod.mirrors.insert(pod.mirrors.begin(), parse_mirror(mirror));
     return pod;
+}
+
+std::pair<std::string, std::string> parse_mirror(const std::string& argument) {
+    // The target may hold a query, the prefix hardly.
+    const auto equals = argument.find('=');
+    if (equals == std::string::npos || equals == 0)
+        throw Error{ErrorKind::usage, "--mirror " + argument + ": not FROM=TO",
+                    "for instance --mirror https://github.com/=https://git.example/github/"};
+    return {argument.substr(0, equals), argument.substr(equals + 1)};
 }
 
 std::filesystem::path root_of(const tmpl::Template& pod, const Common& common) {

@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <functional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace CLI {
@@ -32,7 +33,14 @@ struct TemplateArguments {
 using Chosen = std::function<int()>;
 
 void add_template_arguments(CLI::App& command, TemplateArguments& arguments);
+void add_mirror_flag(CLI::App& command, std::vector<std::string>& mirrors);
+// --output, -q, -v, --color, --no-color.
+void add_output_flags(CLI::App& command, Common& common);
+// Those and --root.
 void add_common_flags(CLI::App& command, Common& common);
+
+// FROM and TO of a --mirror. Throws Error{usage}.
+std::pair<std::string, std::string> parse_mirror(const std::string& argument);
 
 // The template, checked whole: what the parser checks, and the sources of its models.
 tmpl::Template load(const TemplateArguments& arguments);
@@ -46,6 +54,7 @@ void add_config(CLI::App& app, Common& common, Chosen& chosen);
 void add_schema(CLI::App& app, Chosen& chosen);
 void add_templates(CLI::App& app, Common& common, Chosen& chosen);
 void add_init(CLI::App& app, Chosen& chosen);
+void add_get(CLI::App& app, Common& common, Chosen& chosen);
 
 // What `up` and `plan` share.
 struct ProvisionArguments {

@@ -64,6 +64,13 @@ ordered_json fields_of(const Event& event) {
                         {"wait", seconds(it.wait)},
                         {"reason", it.reason}};
             },
+            [](const event::FileReady& it) -> ordered_json {
+                return {{"event", "file.ready"},
+                        {"step", it.step},
+                        {"path", it.path},
+                        {"size", it.size},
+                        {"sha256", it.sha256}};
+            },
             [](const event::Notice& it) -> ordered_json {
                 ordered_json line{{"event", "notice"}};
                 if (!it.step.empty()) line["step"] = it.step;

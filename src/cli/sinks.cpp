@@ -59,6 +59,7 @@ bool shown(const Event& event, Verbosity verbosity) {
     if (verbosity != Verbosity::quiet) return true;
     return std::holds_alternative<event::StepFailed>(event) ||
            std::holds_alternative<event::NodeFailed>(event) ||
+           std::holds_alternative<event::FileReady>(event) ||
            std::holds_alternative<event::ServiceReady>(event);
 }
 

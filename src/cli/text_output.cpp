@@ -70,6 +70,7 @@ Line line_of(const Event& event, Verbosity verbosity) {
                                     format_duration(it.wait)),
                         Tone::warning};
             },
+            [](const event::FileReady& it) -> Line { return {it.path, Tone::plain, true}; },
             [](const event::Notice& it) -> Line {
                 return {it.step.empty() ? it.message : fmt::format("{}: {}", it.step, it.message),
                         Tone::warning};

@@ -64,9 +64,10 @@ bool is_wanted(Getter::Job& job) {
         throw Error{ErrorKind::conflict,
                     fmt::format("{} is there already and is another file", job.target.string()),
                     "move it away, name another folder, or replace it with --force"};
-    job.notice(fmt::format("{} is there already and is kept as it is: nothing is known to compare "
-                           "it with; --force fetches it again",
-                           job.target.string()));
+    job.notice(
+        fmt::format("{} is there already and is kept as it is: nothing is known to compare "
+                    "it with; --force fetches it again",
+                    job.target.string()));
     return false;
 }
 
@@ -101,10 +102,10 @@ void Getter::look_up(Job& job) {
 void Getter::choose_place(Job& job, const std::string& server_name) {
     const auto place = place_of(job.request, job.resolved, server_name);
     if (place.empty())
-        throw Error{ErrorKind::usage,
-                    fmt::format("{}: neither its URL nor its server says a name",
-                                job.request.source.text),
-                    "give it one with --name"};
+        throw Error{
+            ErrorKind::usage,
+            fmt::format("{}: neither its URL nor its server says a name", job.request.source.text),
+            "give it one with --name"};
     const auto target = job.request.folder / place;
     refuse_pickle(job.request, target);
     const std::scoped_lock lock(mutex_);

@@ -44,6 +44,11 @@ struct StepRetrying {
     std::chrono::milliseconds wait{0};
     std::string reason;
 };
+// A file that was asked for is at its place.
+struct FileReady {
+    std::string step, path, sha256;  // the digest is empty where it was not looked at
+    std::uint64_t size = 0;
+};
 // Something to be said that is no failure. `step` may be empty.
 struct Notice {
     std::string step, message;
@@ -80,11 +85,12 @@ struct RunFinished {
 };
 }  // namespace event
 
-using Event = std::variant<event::RunStarted, event::StepStarted, event::StepProgress,
-                           event::StepSkipped, event::StepFinished, event::StepFailed,
-                           event::StepRetrying, event::Notice, event::ServiceStarted,
-                           event::ServiceReady, event::ServiceExited, event::ServiceRestarting,
-                           event::ServiceOutput, event::NodeFailed, event::RunFinished>;
+using Event =
+    std::variant<event::RunStarted, event::StepStarted, event::StepProgress, event::StepSkipped,
+                 event::StepFinished, event::StepFailed, event::StepRetrying, event::FileReady,
+                 event::Notice, event::ServiceStarted, event::ServiceReady, event::ServiceExited,
+                 event::ServiceRestarting, event::ServiceOutput, event::NodeFailed,
+                 event::RunFinished>;
 
 // Where events go. emit() may be called by any thread and must not throw.
 class EventSink {

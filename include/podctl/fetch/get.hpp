@@ -38,7 +38,7 @@ struct Got {
     std::string sha256 = {};
     std::uint64_t size = 0;
     std::uint64_t received = 0;
-    bool changed = false;         // false: it was there already
+    bool changed = false;  // false: it was there already
     ResolvedFile resolved = {};
 };
 

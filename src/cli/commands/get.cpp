@@ -1,0 +1,301 @@
+#include "podctl/fetch/get.hpp"
+
+#include "podctl/base/names.hpp"
+#include "podctl/base/units.hpp"
+#include "podctl/fetch/batch.hpp"
+#include "podctl/run/secrets.hpp"
+
+#include "../command.hpp"
+#include "../signals.hpp"
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <thread>
+
+namespace podctl::cli {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+// Files that are looked after at once; how many connections they have together is another matter.
+constexpr std::size_t most_at_once = 64;
+
+struct Arguments {
+    std::vector<std::string> sources;  // the last one is the folder
+    std::vector<std::string> batches, mirrors;
+    std::chrono::milliseconds pause{0};
+    int retries = 5;
+    fetch::GetRequest request;
+    fetch::HttpOptions http;
+};
+
+// The file's source as a step of the run. Its query may be long, and hold what nobody should see.
+std::string step_of(const fetch::Source& source) {
+    return source.text.substr(0, source.text.find_first_of("?#"));
+}
+
+std::string checked_sha256(const std::string& given) {
+    std::string hex = to_lower(trim(given));
+    if (hex.starts_with("sha256:")) hex.erase(0, 7);
+    if (hex.size() != 64 || hex.find_first_not_of("0123456789abcdef") != std::string::npos)
+        throw Error{ErrorKind::usage, fmt::format("--sha256 {}: not a SHA-256", given),
+                    "64 hexadecimal digits, as sha256sum prints them"};
+    return hex;
+}
+
+class Get {
+public:
+    Get(const Arguments& arguments, const Common& common)
+        : arguments_(arguments),
+          common_(common),
+          folder_(folder_of(arguments)),
+          entries_(entries_of(arguments)),
+          redact_(run::redactor_of(secrets_of(entries_))),
+          terminal_(make_sink(common.output)),
+          events_(*terminal_, redact_) {}
+
+    int run() {
+        events_.emit(event::RunStarted{"get", folder_.string(), PODCTL_VERSION});
+        int code = 0;
+        {
+            fetch::HttpClient http{options()};
+            fetch::Getter getter{http, mirrors()};
+            std::vector<std::jthread> workers;
+            for (std::size_t i = 0; i < std::min(entries_.size(), most_at_once); ++i)
+                workers.emplace_back([&] { work(getter); });
+            workers.clear();
+        }
+        if (failure_) code = exit_code(*failure_);
+        if (signals_.signal() != 0) code = 128 + signals_.signal();
+        const auto took =
+            std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - started_);
+        events_.emit(event::RunFinished{code == 0, code, took, received_});
+        return code;
+    }
+
+private:
+    static std::filesystem::path folder_of(const Arguments& arguments) {
+        const std::size_t least = arguments.batches.empty() ? 2 : 1;
+        if (arguments.sources.size() < least)
+            throw Error{ErrorKind::usage, "podctl get SOURCE... DIR: a source or the folder lacks",
+                        "`podctl get SOURCE .` puts it into the current folder"};
+        return arguments.sources.back();
+    }
+
+    static std::vector<fetch::BatchEntry> entries_of(const Arguments& arguments) {
+        const std::vector<std::string> sources(arguments.sources.begin(),
+                                               arguments.sources.end() - 1);
+        auto entries =
+            fetch::expand_sources(sources, {arguments.batches.begin(), arguments.batches.end()});
+        if (entries.empty())
+            throw Error{ErrorKind::usage, "the batch names no source", "a line for each source"};
+        const auto& request = arguments.request;
+        if (entries.size() > 1 && !(request.name.empty() && request.sha256.empty()))
+            throw Error{ErrorKind::usage, "--name and --sha256 are of one source",
+                        "fetch that one by itself"};
+        return entries;
+    }
+
+    static run::Secrets secrets_of(const std::vector<fetch::BatchEntry>& entries) {
+        auto secrets = run::read_hub_secrets();
+        std::vector<fetch::Source> sources;
+        for (const auto& entry : entries)
+            sources.push_back(entry.source);
+        secrets.in_sources = run::credentials_in(sources);
+        return secrets;
+    }
+
+    Mirrors mirrors() const {
+        std::vector<std::pair<std::string, std::string>> prefixes;
+        for (const auto& mirror : arguments_.mirrors)
+            prefixes.push_back(parse_mirror(mirror));
+        std::ranges::copy(fetch::endpoint_mirrors(), std::back_inserter(prefixes));
+        return Mirrors{prefixes};
+    }
+
+    fetch::HttpOptions options() const {
+        auto options = arguments_.http;
+        options.credentials = run::credentials_of(secrets_of(entries_), mirrors());
+        return options;
+    }
+
+    void work(fetch::Getter& getter) {
+        while (true) {
+            const std::size_t index = next_++;
+            if (index >= entries_.size() || !wait_for_turn(index)) return;
+            get_one(getter, entries_[index].source);
+        }
+    }
+
+    // --pause: a hub that counts questions is not asked all of them at once.
+    bool wait_for_turn(std::size_t index) {
+        std::mutex mutex;
+        std::condition_variable_any never;
+        std::unique_lock lock{mutex};
+        const auto turn = started_ + arguments_.pause * static_cast<long>(index);
+        never.wait_until(lock, signals_.token(), turn, [] { return false; });
+        return !signals_.token().stop_requested();
+    }
+
+    void get_one(fetch::Getter& getter, const fetch::Source& source) {
+        const std::string step = step_of(source);
+        const auto started = Clock::now();
+        events_.emit(event::StepStarted{step});
+        try {
+            auto request = arguments_.request;
+            request.source = source;
+            request.folder = folder_;
+            const auto got = getter.get(request, monitor_of(step), signals_.token());
+            received_ += got.received;
+            const auto took =
+                std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - started);
+            events_.emit(event::StepFinished{step, took, got.changed});
+            events_.emit(event::FileReady{step, got.path.string(), got.sha256, got.size});
+        } catch (const Error& error) {
+            const std::scoped_lock lock{mutex_};
+            if (!failure_) failure_ = error.kind();
+            events_.emit(
+                event::StepFailed{step, error.kind(), error.message(), error.hint(), false});
+        }
+    }
+
+    fetch::GetMonitor monitor_of(const std::string& step) {
+        return {.on_progress =
+                    [this, step](const fetch::Progress& it) {
+                        events_.emit(event::StepProgress{step, it.done, it.total});
+                    },
+                .on_notice =
+                    [this, step](const std::string& text) {
+                        events_.emit(event::Notice{step, text});
+                    },
+                .retry = {.attempts = arguments_.retries,
+                          .on_retry = [this, step](int attempt, std::chrono::milliseconds wait,
+                                                   const std::string& reason) {
+                              events_.emit(event::StepRetrying{step, attempt, wait, reason});
+                          }}};
+    }
+
+    const Arguments& arguments_;
+    const Common& common_;
+    const Clock::time_point started_ = Clock::now();
+    // Before every other thread: they inherit the blocked signals.
+    StopSignals signals_;
+    const std::filesystem::path folder_;
+    const std::vector<fetch::BatchEntry> entries_;
+    Redactor redact_;
+    std::unique_ptr<EventSink> terminal_;
+    RedactingSink events_;
+    std::atomic<std::size_t> next_ = 0;
+    std::atomic<std::uint64_t> received_ = 0;
+    std::mutex mutex_;
+    std::optional<ErrorKind> failure_;  // under mutex_ while workers run
+};
+
+void add_naming_flags(CLI::App& command, Arguments& arguments) {
+    auto& request = arguments.request;
+    command.add_option("--name", request.name, "the file's name, of a single source")
+        ->type_name("NAME");
+    command
+        .add_option_function<std::string>(
+            "--sha256",
+            [&request](const std::string& given) { request.sha256 = checked_sha256(given); },
+            "what a single source's file must be")
+        ->type_name("HEX");
+    command
+        .add_option_function<std::string>(
+            "--layout",
+            [&request](const std::string& name) {
+                request.layout =
+                    name == "civitdl" ? fetch::NameLayout::civitdl : fetch::NameLayout::flat;
+            },
+            "flat, or the folders and names that civitdl gives")
+        ->check(CLI::IsMember({"flat", "civitdl"}))
+        ->type_name("");
+    command.add_flag_callback(
+        "--allow-pickle", [&request] { request.pickle = fetch::GetRequest::Pickle::allow; },
+        "take .ckpt .pt .pth .bin .pkl, which can run code");
+    command.add_flag_callback(
+        "--force", [&request] { request.existing = fetch::GetRequest::Existing::replace; },
+        "replace another file that stands at the place");
+}
+
+void add_transfer_flags(CLI::App& command, Arguments& arguments) {
+    command.add_option("--connections", arguments.http.connections, "of all files together")
+        ->check(CLI::Range(1u, 64u).description("1-64"))
+        ->capture_default_str()
+        ->type_name("N");
+    command
+        .add_option_function<std::string>(
+            "--limit-rate",
+            [&arguments](const std::string& given) {
+                const auto rate = parse_bytes(given);
+                if (!rate || rate->count == 0)
+                    throw Error{ErrorKind::usage, fmt::format("--limit-rate {}: not a size", given),
+                                "bytes a second of all files together: 10MB, 512KiB"};
+                arguments.http.limit_rate = rate->count;
+            },
+            "bytes a second of all files together: 10MB, 512KiB")
+        ->type_name("SIZE");
+    command.add_option("--retries", arguments.retries, "attempts while nothing comes")
+        ->check(CLI::Range(1, 100).description("1-100"))
+        ->capture_default_str()
+        ->type_name("N");
+    command
+        .add_option_function<std::string>(
+            "--pause",
+            [&arguments](const std::string& given) {
+                const auto pause = parse_duration(given);
+                if (!pause)
+                    throw Error{ErrorKind::usage, fmt::format("--pause {}: not a duration", given),
+                                "for instance 3s"};
+                arguments.pause = *pause;
+            },
+            "between the beginnings of two files: 3s")
+        ->type_name("TIME");
+    command.add_flag_callback(
+        "--insecure-http",
+        [&arguments] { arguments.http.insecure_http = fetch::HttpOptions::InsecureHttp::allow; },
+        "send tokens over plain http too");
+}
+
+}  // namespace
+
+void add_get(CLI::App& app, Common& common, Chosen& chosen) {
+    auto* command = app.add_subcommand("get", "fetch files: models, or anything with a URL");
+    command->footer(
+        "A source is hf:ORG/REPO[@REV]/PATH, civitai:MODEL[@VERSION], an AIR, a page or download\n"
+        "URL of Civitai or Hugging Face, a SHA-256, a Civitai model id, or any http(s) or file "
+        "URL;\n"
+        "or several of them with commas between.\n\n"
+        "Examples:\n"
+        "  podctl get civitai:299933@610541 /workspace/ComfyUI/models/checkpoints\n"
+        "  podctl get hf:stabilityai/sdxl-vae/sdxl_vae.safetensors models/vae --limit-rate 50MB\n"
+        "  podctl get -i models.txt models/loras --layout civitdl");
+    auto arguments = std::make_shared<Arguments>();
+    command->add_option("SOURCE... DIR", arguments->sources, "what to fetch, and into which folder")
+        ->type_name("");
+    command
+        ->add_option("-i,--input", arguments->batches,
+                    "a file with a source a line; # begins a comment; - is stdin; may be repeated")
+        ->type_name("FILE")
+        ->expected(1)
+        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+    add_naming_flags(*command, *arguments);
+    add_transfer_flags(*command, *arguments);
+    add_mirror_flag(*command, arguments->mirrors);
+    add_output_flags(*command, common);
+    command->callback([&common, &chosen, arguments] {
+        chosen = [&common, arguments] { return Get{*arguments, common}.run(); };
+    });
+}
+
+}  // namespace podctl::cli
