@@ -5,6 +5,7 @@
 #include "podctl/base/file.hpp"
 
 #include "support/hub.hpp"
+#include "support/random_bytes.hpp"
 #include "support/temp_dir.hpp"
 
 #include <fmt/core.h>
@@ -13,14 +14,13 @@
 #include <time.h>
 
 #include <atomic>
-#include <cstring>
-#include <random>
 
 namespace podctl::fetch {
 namespace {
 
 using test::HttpServer;
 using test::Hub;
+using test::random_bytes;
 using test::Request;
 using test::Response;
 using test::serve_bytes;
@@ -29,17 +29,6 @@ using testing::Not;
 using namespace std::chrono_literals;
 
 constexpr std::size_t MiB = 1 << 20;
-
-std::string random_bytes(std::size_t size, unsigned seed) {
-    std::mt19937_64 random(seed);
-    std::string bytes(size + 8, '\0');
-    for (std::size_t i = 0; i < size; i += 8) {
-        const std::uint64_t word = random();
-        std::memcpy(bytes.data() + i, &word, sizeof word);
-    }
-    bytes.resize(size);
-    return bytes;
-}
 
 // Two files of one size that is no multiple of any block.
 const std::string bytes = random_bytes(9 * MiB + 17, 1);

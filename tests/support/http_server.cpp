@@ -255,6 +255,7 @@ struct HttpServer::State {
     std::vector<Request> requests;
     std::vector<std::jthread> connections;
     std::atomic<std::uint64_t> body_bytes{0};
+    std::size_t bodies = 0, most_bodies = 0;  // under mutex
     std::jthread acceptor;
 
     void listen();
@@ -316,8 +317,17 @@ bool HttpServer::State::answer(Connection& connection, const Request& request) {
     if (!has_body(request, response.status)) return true;
     const bool in_chunks =
         to_lower(find_header(response.headers, "transfer-encoding").value_or("")) == "chunked";
-    if (!send_body(connection, response, in_chunks ? chunked(response.body) : response.body))
-        return false;
+    {
+        const std::scoped_lock lock(mutex);
+        most_bodies = std::max(most_bodies, ++bodies);
+    }
+    const bool sent =
+        send_body(connection, response, in_chunks ? chunked(response.body) : response.body);
+    {
+        const std::scoped_lock lock(mutex);
+        --bodies;
+    }
+    if (!sent) return false;
     const bool lied = response.content_length && *response.content_length != response.body.size();
     return !lied && to_lower(request.header("connection").value_or("")) != "close" &&
            to_lower(find_header(response.headers, "connection").value_or("")) != "close";
@@ -371,6 +381,11 @@ std::vector<Request> HttpServer::requests() const {
 
 std::uint64_t HttpServer::body_bytes_sent() const {
     return state_->body_bytes;
+}
+
+std::size_t HttpServer::most_bodies_at_once() const {
+    const std::scoped_lock lock(state_->mutex);
+    return state_->most_bodies;
 }
 
 std::optional<std::string> Request::header(std::string_view name) const {

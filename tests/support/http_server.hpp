@@ -53,6 +53,7 @@ public:
     std::string url(std::string_view path = "") const;
     std::vector<Request> requests() const;  // all so far
     std::uint64_t body_bytes_sent() const;  // of answers
+    std::size_t most_bodies_at_once() const;
 
 private:
     struct State;

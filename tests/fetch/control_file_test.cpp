@@ -1,0 +1,77 @@
+#include "control_file.hpp"
+
+#include "podctl/base/file.hpp"
+
+#include "support/temp_dir.hpp"
+
+#include <gtest/gtest.h>
+
+namespace podctl::fetch {
+namespace {
+
+class Control : public testing::Test {
+protected:
+    std::string text() const { return read_file(dir / "p.ctl"); }
+    void write(const std::string& content) const { write_file_atomically(dir / "p.ctl", content); }
+    void replace(const std::string& what, const std::string& with) const {
+        auto content = text();
+        content.replace(content.find(what), what.size(), with);
+        write(content);
+    }
+    RangeSet loaded() const { return ControlFile::load(dir / "p")->have; }
+
+    test::TempDir dir;
+    ControlFile control{dir / "p"};
+    const Validators validators{.source = "s",
+                                .expected_sha256 = "e",
+                                .etag = "\"\xff\"",
+                                .last_modified = "m",
+                                .size = 100,
+                                .server_name = "n"};
+};
+
+TEST_F(Control, RemembersWhatWasWritten) {
+    EXPECT_FALSE(ControlFile::load(dir / "p"));
+    control.start({validators, RangeSet{{0, 10}}});
+    control.add(RangeSet{{20, 30}});
+    control.add(RangeSet{{10, 15}});
+    const auto content = ControlFile::load(dir / "p");
+    ASSERT_TRUE(content);
+    EXPECT_EQ(content->validators.size, 100u);
+    EXPECT_EQ(content->validators.source, "s");
+    EXPECT_EQ(content->have.spans(), (std::vector<ByteSpan>{{0, 15}, {20, 30}}));
+    ControlFile::remove(dir / "p");
+    EXPECT_FALSE(ControlFile::load(dir / "p"));
+}
+
+TEST_F(Control, DropsATornLineAndAllBehindAStrangeOne) {
+    control.start({validators, {}});
+    control.add(RangeSet{{0, 10}});
+    const auto whole = text();
+    write(whole + "w 10 2");
+    EXPECT_EQ(loaded(), (RangeSet{{0, 10}}));
+    for (const char* strange : {"w 10\n", "w 30 20\n", "w -1 20\n", "x\n", std::string("\0\0\n", 3).c_str()}) {
+        write(whole + strange + "w 50 60\n");
+        EXPECT_EQ(loaded(), (RangeSet{{0, 10}})) << strange;
+    }
+}
+
+TEST_F(Control, TrustsOnlyWhatWasSyncedAfterAnotherBoot) {
+    control.start({validators, {}});
+    control.add(RangeSet{{0, 10}});
+    control.synced();
+    control.add(RangeSet{{10, 20}});
+    EXPECT_EQ(loaded(), (RangeSet{{0, 20}}));
+    replace("\"boot\":\"", "\"boot\":\"other-");
+    EXPECT_EQ(loaded(), (RangeSet{{0, 10}}));
+}
+
+TEST_F(Control, IsWorthNothingWhenItsHeadIsNone) {
+    for (const char* head : {"", "\n", "{}\n", "[1]\n", "{\"version\":1}\nw 0 5\n", "{\"version\":2"}) {
+        write(head);
+        EXPECT_FALSE(ControlFile::load(dir / "p")) << head;
+    }
+}
+
+}  // namespace
+}  // namespace podctl::fetch

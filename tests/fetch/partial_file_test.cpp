@@ -1,0 +1,119 @@
+#include "partial_file.hpp"
+
+#include "podctl/base/error.hpp"
+#include "podctl/base/file.hpp"
+
+#include "support/random_bytes.hpp"
+#include "support/temp_dir.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstring>
+#include <random>
+
+namespace podctl::fetch {
+namespace {
+
+constexpr std::size_t block_size = 64 << 10;
+const std::string bytes = test::random_bytes(50 * block_size + 777, 3);
+
+class Partial : public testing::Test {
+protected:
+    void write(PartialFile& file, std::uint64_t offset, std::size_t size) {
+        auto block = pool.take();
+        std::memcpy(block.data(), bytes.data() + offset, size);
+        file.write(std::move(block), offset, size);
+    }
+    std::vector<std::uint64_t> offsets() const {
+        std::vector<std::uint64_t> all;
+        for (std::uint64_t at = 0; at < bytes.size(); at += block_size)
+            all.push_back(at);
+        return all;
+    }
+    void write_at(PartialFile& file, std::uint64_t offset) {
+        write(file, offset, std::min<std::size_t>(block_size, bytes.size() - offset));
+    }
+
+    BlockPool pool{block_size, 16};
+    test::TempDir dir;
+};
+
+TEST_F(Partial, HashesBlocksThatComeInOrder) {
+    PartialFile file(dir / "p", pool);
+    for (const auto offset : offsets())
+        write_at(file, offset);
+    EXPECT_EQ(file.finish(bytes.size(), {}), sha256_hex(bytes));
+    EXPECT_TRUE(read_file(dir / "p") == bytes);
+}
+
+TEST_F(Partial, HashesBlocksThatComeInAnyOrder) {
+    for (const auto order : {PartialFile::Order::sequential, PartialFile::Order::scattered}) {
+        for (unsigned seed = 0; seed < 8; ++seed) {
+            PartialFile file(dir / "p", pool);
+            file.restart();
+            file.expect(order);
+            auto all = offsets();
+            std::shuffle(all.begin(), all.end(), std::mt19937{seed});
+            for (const auto offset : all)
+                write_at(file, offset);
+            EXPECT_EQ(file.finish(bytes.size(), {}), sha256_hex(bytes));
+            EXPECT_TRUE(read_file(dir / "p") == bytes);
+        }
+    }
+}
+
+TEST_F(Partial, GoesOnFromWhatIsOnRecord) {
+    {
+        PartialFile file(dir / "p", pool);
+        file.describe({.source = "s"});
+        write_at(file, 0);
+        write_at(file, 4 * block_size);
+        file.flush();
+    }
+    const auto earlier = ControlFile::load(dir / "p");
+    ASSERT_TRUE(earlier);
+    PartialFile file(dir / "p", pool);
+    file.take_over(earlier->have);
+    EXPECT_EQ(file.have().spans(),
+              (std::vector<ByteSpan>{{0, block_size}, {4 * block_size, 5 * block_size}}));
+    for (const auto offset : offsets())
+        if (offset != 0 && offset != 4 * block_size) write_at(file, offset);
+    EXPECT_EQ(file.finish(bytes.size(), {}), sha256_hex(bytes));
+}
+
+TEST_F(Partial, TakesOverOnlyWholePartsThatAreThere) {
+    write_file_atomically(dir / "p", bytes.substr(0, 10'000));
+    PartialFile file(dir / "p", pool);
+    RangeSet have{{100, 5000}};
+    have.add({8000, 9000});
+    have.add({9500, 20'000});
+    file.take_over(have);
+    // [100, 5000) has no whole part that begins and ends in it; the last one ends with the file.
+    EXPECT_EQ(file.have(), RangeSet{});
+    file.take_over(RangeSet{{0, 20'000}});
+    EXPECT_EQ(file.have(), (RangeSet{{0, 10'000}}));
+}
+
+TEST_F(Partial, LeavesNoRecordOfOtherBytesWhenItStartsAnew) {
+    PartialFile file(dir / "p", pool);
+    file.describe({.source = "s"});
+    write_at(file, 0);
+    file.flush();
+    EXPECT_TRUE(ControlFile::load(dir / "p"));
+    file.restart();
+    EXPECT_FALSE(ControlFile::load(dir / "p"));
+    EXPECT_EQ(read_file(dir / "p"), "");
+    for (const auto offset : offsets())
+        write_at(file, offset);
+    EXPECT_EQ(file.finish(bytes.size(), {}), sha256_hex(bytes));
+}
+
+TEST_F(Partial, DoesNotCallAFileWithAHoleWhole) {
+    PartialFile file(dir / "p", pool);
+    write_at(file, block_size);
+    EXPECT_THROW(file.finish(2 * block_size, {}), Error);
+}
+
+}  // namespace
+}  // namespace podctl::fetch
