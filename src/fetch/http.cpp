@@ -51,8 +51,13 @@ struct MultiDeleter {
 // One call of send(), stream() or start(): a chain of hops, each the same easy handle with another
 // URL. From submit() on only the client's thread touches it, but for `stopped`.
 struct Exchange {
+    explicit Exchange(HttpRequest asked, std::optional<HttpClient::Sink> reader = {})
+        : request(std::move(asked)), sink(std::move(reader)) {
+        if (sink) on_end = sink->on_end;
+    }
+
     HttpRequest request;
-    std::optional<HttpClient::Sink> sink = {};  // none: the body goes into the response
+    std::optional<HttpClient::Sink> sink;  // none: the body goes into the response
     // Called last, by the client's thread.
     std::function<void(HttpResponse, std::exception_ptr)> on_end = {};
     HttpClient::StreamId id = 0;
@@ -402,7 +407,8 @@ void HttpClient::State::run() {
 }
 
 void HttpClient::State::begin(std::shared_ptr<Exchange> exchange) {
-    Running running{exchange, std::make_unique<HeaderContext>(exchange.get(), &options, &limit_)};
+    Running running{exchange, std::make_unique<HeaderContext>(
+                                  HeaderContext{exchange.get(), &options, &limit_})};
     exchange->handle.reset(curl_easy_init());
     if (guarded(*exchange, [&] { add_handle(running); }))
         running_.push_back(std::move(running));
@@ -548,9 +554,7 @@ HttpResponse HttpClient::stream(const HttpRequest& request, const Sink& sink,
 }
 
 HttpClient::StreamId HttpClient::start(HttpRequest request, Sink sink) {
-    auto on_end = sink.on_end;
-    return state_->submit(
-        std::make_shared<Exchange>(std::move(request), std::move(sink), std::move(on_end)));
+    return state_->submit(std::make_shared<Exchange>(std::move(request), std::move(sink)));
 }
 
 void HttpClient::cancel(StreamId id) {

@@ -9,6 +9,8 @@
 namespace podctl::fetch {
 namespace {
 
+using namespace std::string_literals;
+
 class Control : public testing::Test {
 protected:
     std::string text() const { return read_file(dir / "p.ctl"); }
@@ -50,7 +52,7 @@ TEST_F(Control, DropsATornLineAndAllBehindAStrangeOne) {
     const auto whole = text();
     write(whole + "w 10 2");
     EXPECT_EQ(loaded(), (RangeSet{{0, 10}}));
-    for (const char* strange : {"w 10\n", "w 30 20\n", "w -1 20\n", "x\n", std::string("\0\0\n", 3).c_str()}) {
+    for (const std::string strange : {"w 10\n"s, "w 30 20\n"s, "w -1 20\n"s, "x\n"s, "\0\0\n"s}) {
         write(whole + strange + "w 50 60\n");
         EXPECT_EQ(loaded(), (RangeSet{{0, 10}})) << strange;
     }
@@ -67,7 +69,8 @@ TEST_F(Control, TrustsOnlyWhatWasSyncedAfterAnotherBoot) {
 }
 
 TEST_F(Control, IsWorthNothingWhenItsHeadIsNone) {
-    for (const char* head : {"", "\n", "{}\n", "[1]\n", "{\"version\":1}\nw 0 5\n", "{\"version\":2"}) {
+    for (const char* head :
+         {"", "\n", "{}\n", "[1]\n", "{\"version\":1}\nw 0 5\n", "{\"version\":2"}) {
         write(head);
         EXPECT_FALSE(ControlFile::load(dir / "p")) << head;
     }
