@@ -19,6 +19,35 @@ std::string step_of(const std::string& service) {
     return "service:" + service;
 }
 
+template <class Value>
+ordered_json or_null(const std::optional<Value>& value) {
+    return value ? ordered_json(*value) : ordered_json(nullptr);
+}
+
+ordered_json eta_field(const Reading& measured) {
+    return measured.eta ? ordered_json(measured.eta->count()) : ordered_json(nullptr);
+}
+
+// Other things than bytes have no rate.
+ordered_json rate_field(const Reading& measured) {
+    if (measured.unit != "bytes") return nullptr;
+    return static_cast<std::uint64_t>(measured.rate);
+}
+
+ordered_json progress_fields(const event::StepProgress& progress, const Reading& measured) {
+    return {{"event", "step.progress"},        {"step", progress.step},
+            {"done", progress.done},           {"total", or_null(progress.total)},
+            {"unit", progress.unit},           {"rate", rate_field(measured)},
+            {"eta", eta_field(measured)}};
+}
+
+// Text that is no UTF-8 must not end the run.
+std::string line_with_time(const ordered_json& fields) {
+    ordered_json line{{"time", utc_now()}};
+    line.update(fields);
+    return line.dump(-1, ' ', false, ordered_json::error_handler_t::replace);
+}
+
 ordered_json fields_of(const Event& event) {
     return std::visit(
         overloaded{
@@ -32,13 +61,7 @@ ordered_json fields_of(const Event& event) {
                 return {{"event", "step.started"}, {"step", it.step}};
             },
             [](const event::StepProgress& it) -> ordered_json {
-                ordered_json line{{"event", "step.progress"},
-                                  {"step", it.step},
-                                  {"done", it.done},
-                                  {"total", nullptr},
-                                  {"unit", it.unit}};
-                if (it.total) line["total"] = *it.total;
-                return line;
+                return progress_fields(it, {.done = it.done, .total = it.total, .unit = it.unit});
             },
             [](const event::StepSkipped& it) -> ordered_json {
                 return {{"event", "step.skipped"}, {"step", it.step}, {"reason", it.reason}};
@@ -126,13 +149,25 @@ ordered_json fields_of(const Event& event) {
 }  // namespace
 
 std::string json_of(const Error& error) {
-    const ordered_json line{{"time", utc_now()},
-                            {"event", "error"},
-                            {"error",
-                             {{"code", to_string(error.kind())},
-                              {"message", error.message()},
-                              {"hint", error.hint()}}}};
-    return line.dump(-1, ' ', false, ordered_json::error_handler_t::replace);
+    return line_with_time({{"event", "error"},
+                           {"error",
+                            {{"code", to_string(error.kind())},
+                             {"message", error.message()},
+                             {"hint", error.hint()}}}});
+}
+
+std::string json_of(const event::StepProgress& progress, const Reading& measured) {
+    return line_with_time(progress_fields(progress, measured));
+}
+
+std::string json_of(const Overall& all) {
+    return line_with_time({{"event", "run.progress"},
+                           {"done", all.bytes.done},
+                           {"total", or_null(all.bytes.total)},
+                           {"rate", rate_field(all.bytes)},
+                           {"eta", eta_field(all.bytes)},
+                           {"files", all.files},
+                           {"files_done", all.files_done}});
 }
 
 std::string utc_now() {
@@ -150,9 +185,7 @@ std::string utc_now() {
 std::optional<std::string> json_of(const Event& event) {
     const ordered_json fields = fields_of(event);
     if (fields.empty()) return std::nullopt;
-    ordered_json line{{"time", utc_now()}};
-    line.update(fields);
-    return line.dump(-1, ' ', false, ordered_json::error_handler_t::replace);
+    return line_with_time(fields);
 }
 
 }  // namespace podctl::cli

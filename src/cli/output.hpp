@@ -3,6 +3,9 @@
 #include "podctl/base/event.hpp"
 #include "podctl/base/redact.hpp"
 
+#include "meter.hpp"
+
+#include <chrono>
 #include <memory>
 #include <optional>
 #include <string>
@@ -43,6 +46,9 @@ std::string utc_now();
 // The event as one JSON object without its end of line; nullopt for what services print, which
 // belongs to their logs.
 std::optional<std::string> json_of(const Event& event);
+// step.progress with what was measured; run.progress, of all files together.
+std::string json_of(const event::StepProgress& progress, const Reading& measured);
+std::string json_of(const Overall& all);
 
 // {"event": "error", …}: an error that belongs to no step.
 std::string json_of(const Error& error);
@@ -54,6 +60,12 @@ struct Line {
     bool data = false;  // for stdout
 };
 Line line_of(const Event& event, Verbosity verbosity);
+// "model:x: 1.2 GB of 8.4 GB (14%), 85.0 MB/s, 1m25s left", and the same "in all".
+Line line_of(const event::StepProgress& progress, const Reading& measured);
+Line line_of(const Overall& all);
+// "45s", "1m25s", "2h05m".
+std::string format_eta(std::chrono::seconds eta);
+std::string format_rate(double bytes_per_second);
 
 // An error that ended a command before or beside any step.
 void print_error(const Error& error, const OutputOptions& options, const Redactor& redact = {});

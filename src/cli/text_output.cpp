@@ -16,13 +16,17 @@ std::string amount(std::uint64_t count, const std::string& unit) {
     return unit == "bytes" ? format_bytes({count}) : fmt::format("{}", count);
 }
 
-Line progress_line(const event::StepProgress& it) {
-    std::string text = fmt::format("{}: {}", it.step, amount(it.done, it.unit));
+std::string progress_text(const std::string& what, const Reading& it) {
+    std::string text = fmt::format("{}: {}", what, amount(it.done, it.unit));
     if (it.total && *it.total > 0) {
-        text += fmt::format(" of {} ({}%)", amount(*it.total, it.unit), it.done * 100 / *it.total);
+        const auto percent = 100.0 * static_cast<double>(it.done) / static_cast<double>(*it.total);
+        text += fmt::format(" of {} ({}%)", amount(*it.total, it.unit),
+                            static_cast<unsigned>(percent));
     }
     if (it.unit != "bytes") text += " " + it.unit;
-    return {std::move(text), Line::Tone::plain};
+    if (it.rate >= 1) text += ", " + format_rate(it.rate);
+    if (it.eta && it.remaining() > 0) text += fmt::format(", {} left", format_eta(*it.eta));
+    return text;
 }
 
 Line finished_line(const event::RunFinished& it) {
@@ -38,6 +42,23 @@ Line finished_line(const event::RunFinished& it) {
 
 }  // namespace
 
+std::string format_eta(std::chrono::seconds eta) {
+    if (eta < std::chrono::minutes{1}) return fmt::format("{}s", eta.count());
+    return format_duration(eta);
+}
+
+std::string format_rate(double bytes_per_second) {
+    return format_bytes({static_cast<std::uint64_t>(bytes_per_second)}) + "/s";
+}
+
+Line line_of(const event::StepProgress& progress, const Reading& measured) {
+    return {progress_text(progress.step, measured)};
+}
+
+Line line_of(const Overall& all) {
+    return {progress_text("in all", all.bytes)};
+}
+
 Line line_of(const Event& event, Verbosity verbosity) {
     using Tone = Line::Tone;
     return std::visit(
@@ -46,7 +67,9 @@ Line line_of(const Event& event, Verbosity verbosity) {
                 return {fmt::format("podctl {}: {} in {}", it.version, it.template_path, it.root)};
             },
             [](const event::StepStarted& it) -> Line { return {it.step + ": started"}; },
-            [](const event::StepProgress& it) -> Line { return progress_line(it); },
+            [](const event::StepProgress& it) -> Line {
+                return line_of(it, {.done = it.done, .total = it.total, .unit = it.unit});
+            },
             [&](const event::StepSkipped& it) -> Line {
                 if (it.reason.starts_with("not run")) {
                     return {fmt::format("{}: {}", it.step, it.reason), Tone::warning};

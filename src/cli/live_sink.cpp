@@ -1,0 +1,97 @@
+#include "live_sink.hpp"
+
+#include "live_view.hpp"
+#include "paced_output.hpp"
+#include "terminal.hpp"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <condition_variable>
+
+namespace podctl::cli {
+
+using Clock = Meter::Clock;
+
+LiveSink::LiveSink(const OutputOptions& options)
+    : verbosity_(options.verbosity),
+      color_out_(wants_color(options.color, STDOUT_FILENO)),
+      color_err_(wants_color(options.color, STDERR_FILENO)) {
+    painter_ = std::jthread{[this](const std::stop_token& stop) { paint(stop); }};
+}
+
+LiveSink::~LiveSink() {
+    painter_.request_stop();
+    painter_.join();
+    const std::scoped_lock lock{mutex_};
+    put(stderr, erasure());
+}
+
+void LiveSink::emit(const Event& event) {
+    const std::scoped_lock lock{mutex_};
+    track(event, Clock::now());
+    if (std::holds_alternative<event::StepStarted>(event) ||
+        std::holds_alternative<event::StepProgress>(event)) {
+        return;
+    }
+    if (!is_shown(event, verbosity_)) return;
+    const Line line = line_of(event, verbosity_);
+    if (line.text.empty()) return;
+    put(stderr, erasure());
+    drawn_.clear();
+    put(line.data ? stdout : stderr, painted(line, line.data ? color_out_ : color_err_));
+    draw();
+}
+
+void LiveSink::track(const Event& event, Clock::time_point now) {
+    meter_.observe(event, now);
+    std::visit(
+        overloaded{[&](const event::StepStarted& it) { running_[it.step] = now; },
+                   [&](const event::StepProgress& it) { running_.try_emplace(it.step, now); },
+                   [&](const event::StepFinished& it) { running_.erase(it.step); },
+                   [&](const event::StepFailed& it) { running_.erase(it.step); },
+                   [](const auto&) {}},
+        event);
+}
+
+void LiveSink::paint(const std::stop_token& stop) {
+    std::mutex waiting;
+    std::condition_variable_any never;
+    while (!stop.stop_requested()) {
+        {
+            const std::scoped_lock lock{mutex_};
+            draw();
+        }
+        std::unique_lock lock{waiting};
+        never.wait_for(lock, stop, std::chrono::milliseconds{120}, [] { return false; });
+    }
+}
+
+// In one write, over what stands there: a terminal that shows the erased lines for a moment
+// flickers.
+void LiveSink::draw() {
+    std::vector<LiveStep> steps;
+    for (const auto& [id, since] : running_) {
+        const auto running = std::chrono::duration_cast<std::chrono::seconds>(Clock::now() - since);
+        steps.push_back({.id = id, .running = running, .progress = meter_.of(id)});
+    }
+    std::string text = erasure();
+    drawn_.clear();
+    for (const auto& line : live_lines(std::move(steps), meter_.all(), screen_size())) {
+        text += line + "\n";
+        drawn_.push_back(text_width(line));
+    }
+    if (!text.empty()) put(stderr, text);
+}
+
+// A window that was made narrower has broken the lines into more.
+std::string LiveSink::erasure() const {
+    if (drawn_.empty()) return {};
+    const std::size_t columns = screen_size().columns;
+    std::size_t rows = 0;
+    for (const std::size_t width : drawn_)
+        rows += width > columns ? (width + columns - 1) / columns : 1;
+    return fmt::format("\r\x1b[{}A\x1b[J", rows);
+}
+
+}  // namespace podctl::cli
