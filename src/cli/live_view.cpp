@@ -7,12 +7,15 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
+#include <functional>
+#include <utility>
 
 namespace podctl::cli {
 namespace {
 
 constexpr std::size_t bar_size = 10;
-constexpr std::size_t least_name = 12;
+constexpr std::size_t least_name = 20;
 constexpr std::size_t most_name = 60;
 
 // One character of UTF-8, or one byte that is none.
@@ -51,37 +54,29 @@ std::size_t columns_of(char32_t code) {
     return is_wide ? 2 : 1;
 }
 
-// What a line can say beside the name, the most important first.
+constexpr std::size_t gap = 2, percent_width = 4, eta_width = 6, rate_width = 10,
+                      amounts_width = 17;
+
+// What a line says beside the percentage and the time left.
 struct Columns {
-    bool amounts = true, rate = true, bar = true;
     std::size_t name = 0;
-};
-constexpr std::size_t percent_width = 4, eta_width = 6, rate_width = 10, amounts_width = 17;
+    bool rate = true, amounts = true, bar = true;
 
-std::size_t width_of(const Columns& columns) {
-    std::size_t width = columns.name + 2 + percent_width + 2 + eta_width;
-    if (columns.rate) width += 2 + rate_width;
-    if (columns.amounts) width += 2 + amounts_width;
-    if (columns.bar) width += 2 + bar_size + 2;
-    return width;
-}
-
-// Names first: a file that cannot be told from the next is worth less than a bar.
-Columns columns_for(std::size_t longest_name, std::size_t width) {
-    Columns columns{.name = std::clamp(longest_name, std::size_t{1}, most_name)};
-    const std::size_t wanted = std::min(columns.name, std::max(least_name, width / 2));
-    columns.name = wanted;
-    if (width_of(columns) > width) columns.bar = false;
-    if (width_of(columns) > width) columns.amounts = false;
-    if (width_of(columns) > width) {
-        const std::size_t rest = width_of(columns) - columns.name;
-        if (rest + least_name > width) columns.rate = false;
-        const std::size_t others = width_of(columns) - columns.name;
-        columns.name = width > others ? std::min(columns.name, width - others) : 1;
-    } else {
-        columns.name = std::min(std::clamp(longest_name, std::size_t{1}, most_name),
-                                columns.name + width - width_of(columns));
+    std::size_t others() const {
+        return gap + percent_width + gap + eta_width + (rate ? gap + rate_width : 0) +
+               (amounts ? gap + amounts_width : 0) + (bar ? gap + bar_size + 2 : 0);
     }
+};
+
+// A file that cannot be told from the next is worth less than a bar.
+Columns columns_for(std::size_t longest_name, std::size_t width) {
+    const std::size_t longest = std::clamp(longest_name, std::size_t{1}, most_name);
+    const std::size_t wanted = std::min(longest, std::max(least_name, width / 2));
+    Columns columns;
+    for (bool* field : {&columns.bar, &columns.amounts, &columns.rate})
+        if (columns.others() + wanted > width) *field = false;
+    const std::size_t others = columns.others();
+    columns.name = width > others ? std::min(longest, width - others) : 1;
     return columns;
 }
 
@@ -101,8 +96,8 @@ std::string amounts(const Reading& it) {
     return text;
 }
 
-std::string bar(double part) {
-    const auto filled = static_cast<std::size_t>(part * bar_size);
+std::string bar(double percent) {
+    const auto filled = static_cast<std::size_t>(percent / 100 * bar_size);
     return "[" + std::string(filled, '#') + std::string(bar_size - filled, '.') + "]";
 }
 
@@ -111,25 +106,31 @@ std::string without_end_spaces(std::string line) {
     return line;
 }
 
+bool moves(const Reading& it) {
+    return it.rate >= 1 && !(it.total && it.remaining() == 0);
+}
+
+// Whole ones: 99.9 is not done yet.
+double percent_of(const Reading& it) {
+    if (!it.total || *it.total == 0) return 0;
+    const double part = static_cast<double>(it.done) / static_cast<double>(*it.total);
+    return std::floor(std::min(1.0, part) * 100);
+}
+
 // Everything stands below the same of the line above.
 std::string figures(const Reading& it, const Columns& columns) {
     const bool has_total = it.total && *it.total > 0;
-    const double part =
-        has_total
-            ? std::min(1.0, static_cast<double>(it.done) / static_cast<double>(*it.total))
-            : 0;
-    const bool moves = it.remaining() > 0 || !it.total;
+    const double percent = percent_of(it);
     std::string text;
-    if (columns.bar) text += "  " + (has_total ? bar(part) : std::string(bar_size + 2, ' '));
-    text += has_total ? fmt::format("  {:>3}%", static_cast<unsigned>(part * 100))
-                      : std::string(2 + percent_width, ' ');
+    if (columns.bar) text += "  " + (has_total ? bar(percent) : std::string(bar_size + 2, ' '));
+    text += has_total ? fmt::format("  {:>3.0f}%", percent) : std::string(gap + percent_width, ' ');
     if (columns.amounts || !has_total)
         text += fmt::format("  {:>{}}", amounts(it), columns.amounts ? amounts_width : 0);
     if (it.unit != "bytes") return text + " " + it.unit;
     if (columns.rate)
-        text += fmt::format("  {:>{}}", moves && it.rate >= 1 ? format_rate(it.rate) : "",
-                            rate_width);
-    if (it.eta && it.remaining() > 0) text += fmt::format("  {:>{}}", format_eta(*it.eta), eta_width);
+        text += fmt::format("  {:>{}}", moves(it) ? format_rate(it.rate) : "", rate_width);
+    if (it.eta && it.remaining() > 0)
+        text += fmt::format("  {:>{}}", format_eta(*it.eta), eta_width);
     return text;
 }
 
@@ -139,14 +140,19 @@ std::string line_for(const LiveStep& step, const Columns& columns) {
     return without_end_spaces(name + figures(*step.progress, columns));
 }
 
+// As much as there is room for.
 std::string line_for(const Overall& all, std::size_t hidden, std::size_t width) {
     const std::string least = line_of(all).text;
     const std::string files = fmt::format("{}, {} of {} files", least, all.files_done, all.files);
-    const std::string whole =
-        hidden > 0 ? fmt::format("{}, {} not shown", files, hidden) : files;
-    for (const auto& text : {whole, files})
+    std::string brief = "in all:";
+    if (all.bytes.total && *all.bytes.total > 0)
+        brief += fmt::format(" {:.0f}%", percent_of(all.bytes));
+    brief += " " + format_rate(all.bytes.rate);
+    if (all.bytes.eta) brief += " " + format_eta(*all.bytes.eta);
+    for (const auto& text : {hidden > 0 ? fmt::format("{}, {} not shown", files, hidden) : files,
+                             files, least})
         if (text_width(text) <= width) return text;
-    return clipped(least, width);
+    return clipped(brief, width);
 }
 
 }  // namespace
@@ -194,7 +200,8 @@ std::vector<std::string> live_lines(std::vector<LiveStep> steps, const Overall& 
     const std::size_t hidden = steps.size() > room ? steps.size() - room : 0;
     if (hidden > 0) {
         std::ranges::stable_sort(steps, std::greater{}, [](const LiveStep& it) {
-            return it.progress ? it.progress->remaining() : 0;
+            return it.progress ? std::pair{moves(*it.progress), it.progress->remaining()}
+                               : std::pair{false, std::uint64_t{0}};
         });
         steps.resize(room);
     }

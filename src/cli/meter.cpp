@@ -10,6 +10,8 @@ namespace {
 constexpr std::chrono::duration<double> least_stretch{0.5};
 // What is older than a few of these has no weight any more.
 constexpr std::chrono::duration<double> smoothing{3};
+// Nothing for so long: it waits for a connection, or for its server, and has no rate.
+constexpr std::chrono::seconds longest_gap{5};
 // A longer wait than this is as good as never.
 constexpr double longest_eta = 100 * 3600;
 
@@ -26,7 +28,7 @@ std::optional<std::chrono::seconds> eta_of(const Reading& reading) {
 
 void Rate::observe(std::uint64_t count, Clock::time_point now) {
     if (!measured_) {
-        measured_ = now;
+        measured_ = grew_ = now;
         count_ = count;
         return;
     }
@@ -36,6 +38,11 @@ void Rate::observe(std::uint64_t count, Clock::time_point now) {
     const double weight = is_known_ ? 1 - std::exp(-(passed / smoothing)) : 1;
     value_ += weight * (fresh - value_);
     is_known_ = true;
+    if (count > count_) grew_ = now;
+    if (now - grew_ >= longest_gap) {
+        value_ = 0;
+        is_known_ = false;
+    }
     measured_ = now;
     count_ = count;
 }

@@ -23,6 +23,7 @@ public:
 
 private:
     std::optional<Clock::time_point> measured_ = {};
+    Clock::time_point grew_ = {};
     std::uint64_t count_ = 0;
     double value_ = 0;
     bool is_known_ = false;

@@ -82,7 +82,9 @@ Line line_of(const Event& event, Verbosity verbosity) {
                                     format_duration(it.took)),
                         Tone::good};
             },
-            [](const event::StepFailed& it) -> Line {
+            [&](const event::StepFailed& it) -> Line {
+                // A stop ends all that runs, and the run's last line says it once.
+                if (it.kind == ErrorKind::interrupted && verbosity != Verbosity::verbose) return {};
                 return {with_hint(fmt::format("{}: {}: {}", it.step,
                                               it.optional ? "warning" : "failed", it.message),
                                   it.hint),

@@ -53,6 +53,15 @@ TEST(LiveView, ManyFilesFillTheScreenAndNoMoreTheLargestFirst) {
               "in all: 1.2 GB of 8.4 GB (14%), 85.0 MB/s, 1m25s left, 0 of 2 files, 42 not shown");
 }
 
+TEST(LiveView, WhatMovesIsShownBeforeWhatWaits) {
+    auto steps = many_files(64);
+    for (auto& step : steps)
+        if (step.id != "file-07.safetensors") step.progress->rate = 0;
+    const auto lines = live_lines(steps, two_files(), {.columns = 100, .rows = 24});
+    EXPECT_THAT(lines[0], StartsWith("file-07"));
+    EXPECT_THAT(lines[1], StartsWith("file-63"));
+}
+
 TEST(LiveView, FewFilesKeepTheirPlaces) {
     const auto lines =
         live_lines({file("a", 0, 100), file("b", 0, 900)}, two_files(), {.columns = 80});
@@ -78,6 +87,7 @@ TEST(LiveView, ANarrowWindowKeepsNamePercentageAndTimeLeft) {
     EXPECT_THAT(lines[0], StartsWith("..."));
     EXPECT_THAT(lines[0], HasSubstr("25%"));
     EXPECT_THAT(lines[0], HasSubstr("1m25s"));
+    EXPECT_EQ(live_lines({}, two_files(), {.columns = 40}).at(0), "in all: 14% 85.0 MB/s 1m25s");
 }
 
 TEST(LiveView, ATinyWindowHasALine) {

@@ -58,6 +58,12 @@ TEST(TextOutput, AFailureSaysWhatWhereAndWhatNext) {
     EXPECT_EQ(line.tone, Line::Tone::bad);
 }
 
+TEST(TextOutput, AStopIsNotToldForEveryStep) {
+    const Event stopped = event::StepFailed{"a", ErrorKind::interrupted, "stopped", "", false};
+    EXPECT_THAT(line_of(stopped, Verbosity::normal).text, IsEmpty());
+    EXPECT_EQ(line_of(stopped, Verbosity::verbose).text, "a: failed: stopped");
+}
+
 TEST(TextOutput, WhatNeededNothingIsToldOnlyWhenAsked) {
     const Event skipped = event::StepSkipped{"node:a", "at 123"};
     EXPECT_THAT(line_of(skipped, Verbosity::normal).text, IsEmpty());
@@ -76,6 +82,11 @@ TEST(TextOutput, ProgressHasAmountsAndAPercentage) {
     const Line line =
         line_of(event::StepProgress{"model:x", 500, 1000, "bytes"}, Verbosity::normal);
     EXPECT_EQ(line.text, "model:x: 500 B of 1.0 KB (50%)");
+    const Overall all{.bytes = {.done = 1'200'000'000,
+                                .total = 8'400'000'000,
+                                .rate = 85'000'000,
+                                .eta = std::chrono::seconds{85}}};
+    EXPECT_EQ(line_of(all).text, "in all: 1.2 GB of 8.4 GB (14%), 85.0 MB/s, 1m25s left");
 }
 
 }  // namespace
