@@ -108,4 +108,11 @@ Downloaded download(const DownloadRequest& request, HttpClient& http, const Mirr
     return Transfer(named, http, mirrored, monitor, stop).run();
 }
 
+std::uint64_t bytes_present(const std::filesystem::path& partial) {
+    struct stat status {};
+    if (::stat(partial.c_str(), &status) != 0 || !S_ISREG(status.st_mode)) return 0;
+    if (const auto known = ControlFile::load(partial)) return known->have.size();
+    return static_cast<std::uint64_t>(status.st_size);
+}
+
 }  // namespace podctl::fetch

@@ -8,6 +8,8 @@
 #include "support/random_bytes.hpp"
 #include "support/temp_dir.hpp"
 
+#include "control_file.hpp"
+
 #include <fmt/core.h>
 #include <gmock/gmock.h>
 #include <sys/mount.h>
@@ -565,6 +567,20 @@ TEST_F(HubDownload, RefusesAnLfsPointer) {
     request.name = "m.bin";
     const auto error = failure("https://huggingface.co/o/r/raw/main/m.safetensors");
     EXPECT_THAT(error.message(), HasSubstr("LFS pointer"));
+}
+
+TEST_F(Download, BytesPresentAreThoseThatTheControlFileKnows) {
+    EXPECT_EQ(bytes_present(request.partial), 0u);
+    write_file_atomically(request.partial, std::string(1'000, 'x'));
+    EXPECT_EQ(bytes_present(request.partial), 1'000u);
+    ControlFile control{request.partial};
+    control.start({.validators = {.size = 1'000}, .have = RangeSet{{0, 100}}});
+    RangeSet more;
+    more.add({800, 1'000});
+    control.add(more);
+    EXPECT_EQ(bytes_present(request.partial), 300u);
+    std::filesystem::remove(request.partial);
+    EXPECT_EQ(bytes_present(request.partial), 0u);
 }
 
 }  // namespace

@@ -74,4 +74,8 @@ void check_model_start(std::string_view first, std::optional<std::uint64_t> size
 // .ckpt .pt .pth .bin .pkl: loading one runs code that it carries.
 bool is_pickle(std::string_view name);
 
+// How much of a file a DownloadRequest::partial holds for the next call: its size says nothing,
+// bytes come in any order. Without a control file its size, when there is none 0.
+std::uint64_t bytes_present(const std::filesystem::path& partial);
+
 }  // namespace podctl::fetch

@@ -57,17 +57,18 @@ bool unpacked_agrees(const FetchModel& model, const Record& record) {
     return true;
 }
 
-// Bytes that a partial file has, and those that its file system holds for it: a download reserves
-// its size.
+// Bytes that a partial file has, and those that its file system holds for it: a download may
+// reserve its size, or leave holes.
 struct Partial {
-    std::uint64_t size = 0, reserved = 0;
+    std::uint64_t present = 0, reserved = 0;
 };
 Partial partial_now(const FetchModel& model, const Task& task) {
+    const auto partial = partial_of(model, task);
+    const auto present = fetch::bytes_present(partial);
     struct stat status {};
-    if (::stat(partial_of(model, task).c_str(), &status) != 0) return {};
-    const auto size = static_cast<std::uint64_t>(status.st_size);
+    if (::stat(partial.c_str(), &status) != 0) return {};
     // stat(2) counts blocks of 512 bytes.
-    return {size, std::max(size, static_cast<std::uint64_t>(status.st_blocks) * 512)};
+    return {present, std::max(present, static_cast<std::uint64_t>(status.st_blocks) * 512)};
 }
 
 void bill(const FetchModel& model, const Task& task, Look& look) {
@@ -76,7 +77,7 @@ void bill(const FetchModel& model, const Task& task, Look& look) {
         model.resolved->size ? model.resolved->size : model.resolved->approximate_size;
     if (!size) return;
     const auto partial = partial_now(model, task);
-    look.download = Bytes{*size - std::min(*size, partial.size)};
+    look.download = Bytes{*size - std::min(*size, partial.present)};
     look.disk = Bytes{*size - std::min(*size, partial.reserved)};
     // An archive and what comes out of it lie there together for a while.
     if (model.unpack) look.disk = look.disk + Bytes{*size};
