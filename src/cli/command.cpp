@@ -1,37 +1,44 @@
 #include "command.hpp"
 
 #include "podctl/base/file.hpp"
+#include "podctl/base/units.hpp"
 #include "podctl/fetch/source.hpp"
 #include "podctl/template/load.hpp"
 
 #include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <iterator>
 
 namespace podctl::cli {
+
+CLI::Option* add_repeatable(CLI::App& command, const std::string& name,
+                            std::vector<std::string>& values, const std::string& help) {
+    // Without the last one it would take the arguments that follow, too.
+    return command.add_option(name, values, help)
+        ->expected(1)
+        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+        ->allow_extra_args(false);
+}
 
 void add_template_arguments(CLI::App& command, TemplateArguments& arguments) {
     command.add_option("TEMPLATE", arguments.path, "the pod template, a YAML file")
         ->required()
         ->type_name("");
-    command
-        .add_option("-f,--file", arguments.overlays,
-                    "a YAML file laid over the template; may be repeated, later wins")
-        ->type_name("OVERLAY")
-        ->expected(1)
-        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
-    command.add_option("--set", arguments.set, "set one key: comfyui.port=9001; may be repeated")
-        ->type_name("KEY=VALUE")
-        ->expected(1)
-        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+    add_repeatable(command, "-f,--file", arguments.overlays,
+                   "a YAML file laid over the template; may be repeated, later wins")
+        ->type_name("OVERLAY");
+    add_repeatable(command, "--set", arguments.set,
+                   "set one key: comfyui.port=9001; may be repeated")
+        ->type_name("KEY=VALUE");
     add_mirror_flag(command, arguments.mirrors);
 }
 
 void add_mirror_flag(CLI::App& command, std::vector<std::string>& mirrors) {
-    command
-        .add_option("--mirror", mirrors,
-                    "fetch what begins with FROM from TO instead; may be repeated")
-        ->type_name("FROM=TO")
-        ->expected(1)
-        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+    add_repeatable(command, "--mirror", mirrors,
+                   "fetch what begins with FROM from TO instead; may be repeated")
+        ->type_name("FROM=TO");
 }
 
 void add_common_flags(CLI::App& command, Common& common) {
@@ -61,17 +68,35 @@ void add_output_flags(CLI::App& command, Common& common) {
         "--color", [&] { common.output.color = Color::always; }, "colours even without a terminal");
 }
 
-void add_provision_flags(CLI::App& command, ProvisionArguments& arguments) {
-    auto& options = arguments.options;
-    command.add_option("--jobs", options.jobs, "downloads at once, and other steps at once")
+void add_connection_flags(CLI::App& command, unsigned& connections, std::uint64_t& limit_rate) {
+    command.add_option("--connections", connections, "of all downloads together")
         ->check(CLI::Range(1u, 64u).description("1-64"))
         ->capture_default_str()
         ->type_name("N");
     command
-        .add_option("--only", arguments.only, "only this step and what it needs; may be repeated")
-        ->type_name("STEP")
-        ->expected(1)
-        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+        .add_option_function<std::string>(
+            "--limit-rate",
+            [&limit_rate](const std::string& given) {
+                const auto rate = parse_bytes(given);
+                if (!rate || rate->count == 0)
+                    throw Error{ErrorKind::usage, fmt::format("--limit-rate {}: not a size", given),
+                                "bytes a second of all downloads together: 10MB, 512KiB"};
+                limit_rate = rate->count;
+            },
+            "bytes a second of all downloads together: 10MB, 512KiB")
+        ->type_name("SIZE");
+}
+
+void add_provision_flags(CLI::App& command, ProvisionArguments& arguments) {
+    auto& options = arguments.options;
+    command.add_option("--jobs", options.jobs, "steps at once, beside the downloads")
+        ->check(CLI::Range(1u, 64u).description("1-64"))
+        ->capture_default_str()
+        ->type_name("N");
+    add_connection_flags(command, options.connections, options.limit_rate);
+    add_repeatable(command, "--only", arguments.only,
+                   "only this step and what it needs; may be repeated")
+        ->type_name("STEP");
     command.add_flag("--offline", options.offline, "make no request");
     command.add_flag("--force", options.force, "move what stands in the way to .podctl/replaced");
     command.add_flag("--verify", options.verify, "hash every file again");
@@ -119,6 +144,7 @@ tmpl::Template load(const TemplateArguments& arguments) {
     // Of two for one prefix the command line's wins.
     for (const auto& mirror : arguments.mirrors)
         pod.mirrors.insert(pod.mirrors.begin(), parse_mirror(mirror));
+    std::ranges::copy(fetch::endpoint_mirrors(), std::back_inserter(pod.mirrors));
     return pod;
 }
 

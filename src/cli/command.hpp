@@ -5,6 +5,7 @@
 
 #include "output.hpp"
 
+#include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <string>
@@ -13,6 +14,7 @@
 
 namespace CLI {
 class App;
+class Option;
 }
 
 namespace podctl::cli {
@@ -33,7 +35,12 @@ struct TemplateArguments {
 using Chosen = std::function<int()>;
 
 void add_template_arguments(CLI::App& command, TemplateArguments& arguments);
+// An option with one value each time that it is given.
+CLI::Option* add_repeatable(CLI::App& command, const std::string& name,
+                            std::vector<std::string>& values, const std::string& help);
 void add_mirror_flag(CLI::App& command, std::vector<std::string>& mirrors);
+// --connections and --limit-rate: what all downloads of the command share.
+void add_connection_flags(CLI::App& command, unsigned& connections, std::uint64_t& limit_rate);
 // --output, -q, -v, --color, --no-color.
 void add_output_flags(CLI::App& command, Common& common);
 // Those and --root.

@@ -35,6 +35,8 @@ fetch::HttpClient& Context::http() {
         fetch::HttpOptions http;
         http.credentials = credentials_of(secrets, mirrors);
         http.insecure_http = options.insecure_http;
+        http.connections = options.connections;
+        http.limit_rate = options.limit_rate;
         http_ = std::make_unique<fetch::HttpClient>(std::move(http));
     });
     return *http_;

@@ -12,6 +12,10 @@ namespace {
 
 enum class State { waiting, running, ended, not_run };
 
+// Downloads at once. What they take from the network is bounded by the connections that they share,
+// small files first; this bounds the threads.
+constexpr unsigned most_downloads = 32;
+
 class Executor {
 public:
     Executor(const plan::Plan& plan, StepRunner& runner, unsigned jobs, std::stop_token stop)
@@ -72,7 +76,18 @@ private:
             if (state != states_.end() && state->second != State::ended) return false;
         }
         if (!step.exclusive.empty() && exclusive_.contains(step.exclusive)) return false;
-        return lanes_[plan::lane_of(step)] < jobs_;
+        const auto lane = plan::lane_of(step);
+        return lanes_[lane] < limit_of(lane);
+    }
+
+    unsigned limit_of(plan::Lane lane) const {
+        switch (lane) {
+            case plan::Lane::work:
+                return jobs_;
+            case plan::Lane::download:
+                return most_downloads;
+        }
+        return 1;
     }
 
     void start(const plan::Step& step) {

@@ -29,8 +29,8 @@ public:
     virtual void not_run(const plan::Step& step, const std::string& because_of) = 0;
 };
 
-// Runs the steps: each once all that it needs is done, at most `jobs` of a lane at once, no two of
-// the same `exclusive`. A failure stops only what needs the step; a stop request, what has not
+// Runs the steps: each once all that it needs is done, at most `jobs` at once beside the downloads
+// (of which 32 run at once), no two of the same `exclusive`. A failure stops only what needs the step; a stop request, what has not
 // started. Returns how each ended; steps that were not run are left out.
 std::map<std::string, StepEnd> execute(const plan::Plan& plan, StepRunner& runner, unsigned jobs,
                                        std::stop_token stop);

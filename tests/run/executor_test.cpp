@@ -92,6 +92,20 @@ TEST(Executor, KeepsToTheNumberOfJobs) {
     EXPECT_EQ(runner.most_at_once, 1);
 }
 
+TEST(Executor, DownloadsDoNotCountAsJobsAndHaveALimitOfTheirOwn) {
+    Meeting meeting{32};
+    FakeRunner runner{[&](const auto&, const auto&, auto) {
+        meeting.come();
+        return StepEnd{};
+    }};
+    plan::Plan plan{.places = {}, .steps = {}};
+    for (int i = 0; i < 40; ++i)
+        plan.steps.push_back(download(std::to_string(i), "clone"));
+    execute(plan, runner, 1, {});
+    EXPECT_EQ(runner.most_at_once, 32);
+    EXPECT_EQ(runner.ran.size(), 40u);
+}
+
 TEST(Executor, RunsNoTwoStepsOfOneEnvironmentAtOnce) {
     FakeRunner runner;
     plan::Plan plan{.places = {}, .steps = {step("a"), step("b"), step("c")}};

@@ -111,8 +111,8 @@ using Action = std::variant<Preflight, SystemPackages, Clone, RegistryNode, Copy
                             CreateEnvironment, ResolveEnvironment, InstallEnvironment,
                             BuildEnvironment, InstallScript>;
 
-// Steps of one lane share its limit. Downloads have one of their own, so that nothing that they
-// wait for can be queued behind them.
+// Steps of one lane share its limit. Downloads have one of their own: what they share is the
+// network, and nothing that they wait for can be queued behind them.
 enum class Lane { work, download };
 
 struct Step {

@@ -19,13 +19,16 @@
 namespace podctl::run {
 
 struct Options {
-    unsigned jobs = 4;        // downloads at once, and other steps at once
+    unsigned jobs = 4;        // steps at once, beside the downloads
     bool offline = false;     // no request leaves the machine
     bool force = false;       // what stands in the way is moved to .podctl/replaced
     bool verify = false;      // hash every file again
     bool update = false;      // branches, newest versions and requirements may move
     bool will_launch = true;  // preflight looks at the ports
     fetch::HttpOptions::InsecureHttp insecure_http = fetch::HttpOptions::InsecureHttp::refuse;
+    // What all downloads share: bodies at once, and bytes a second (0: no limit).
+    unsigned connections = 16;
+    std::uint64_t limit_rate = 0;
 };
 
 struct Provisioned {

@@ -38,9 +38,19 @@ struct Arguments {
     fetch::HttpOptions http;
 };
 
-// The file's source as a step of the run. Its query may be long, and hold what nobody should see.
-std::string step_of(const fetch::Source& source) {
-    return source.text.substr(0, source.text.find_first_of("?#"));
+// Each source as a step of the run. Its query may be long, and hold what nobody should see; two
+// that differ only there get numbers.
+std::vector<std::string> steps_of(const std::vector<fetch::BatchEntry>& entries) {
+    std::map<std::string, int> taken;
+    std::vector<std::string> steps;
+    for (const auto& entry : entries) {
+        const auto& text = entry.source.text;
+        std::string step = text.substr(0, text.find_first_of("?#"));
+        const int number = ++taken[step];
+        if (number > 1) step += fmt::format(" ({})", number);
+        steps.push_back(std::move(step));
+    }
+    return steps;
 }
 
 std::string checked_sha256(const std::string& given) {
@@ -59,6 +69,7 @@ public:
           common_(common),
           folder_(folder_of(arguments)),
           entries_(entries_of(arguments)),
+          steps_(steps_of(entries_)),
           redact_(run::redactor_of(secrets_of(entries_))),
           terminal_(make_sink(common.output)),
           events_(*terminal_, redact_) {}
@@ -132,7 +143,7 @@ private:
         while (true) {
             const std::size_t index = next_++;
             if (index >= entries_.size() || !wait_for_turn(index)) return;
-            get_one(getter, entries_[index].source);
+            get_one(getter, entries_[index].source, steps_[index]);
         }
     }
 
@@ -146,8 +157,7 @@ private:
         return !signals_.token().stop_requested();
     }
 
-    void get_one(fetch::Getter& getter, const fetch::Source& source) {
-        const std::string step = step_of(source);
+    void get_one(fetch::Getter& getter, const fetch::Source& source, const std::string& step) {
         const auto started = Clock::now();
         events_.emit(event::StepStarted{step});
         try {
@@ -191,6 +201,7 @@ private:
     StopSignals signals_;
     const std::filesystem::path folder_;
     const std::vector<fetch::BatchEntry> entries_;
+    const std::vector<std::string> steps_;
     Redactor redact_;
     std::unique_ptr<EventSink> terminal_;
     RedactingSink events_;
@@ -229,22 +240,7 @@ void add_naming_flags(CLI::App& command, Arguments& arguments) {
 }
 
 void add_transfer_flags(CLI::App& command, Arguments& arguments) {
-    command.add_option("--connections", arguments.http.connections, "of all files together")
-        ->check(CLI::Range(1u, 64u).description("1-64"))
-        ->capture_default_str()
-        ->type_name("N");
-    command
-        .add_option_function<std::string>(
-            "--limit-rate",
-            [&arguments](const std::string& given) {
-                const auto rate = parse_bytes(given);
-                if (!rate || rate->count == 0)
-                    throw Error{ErrorKind::usage, fmt::format("--limit-rate {}: not a size", given),
-                                "bytes a second of all files together: 10MB, 512KiB"};
-                arguments.http.limit_rate = rate->count;
-            },
-            "bytes a second of all files together: 10MB, 512KiB")
-        ->type_name("SIZE");
+    add_connection_flags(command, arguments.http.connections, arguments.http.limit_rate);
     command.add_option("--retries", arguments.retries, "attempts while nothing comes")
         ->check(CLI::Range(1, 100).description("1-100"))
         ->capture_default_str()
@@ -283,12 +279,9 @@ void add_get(CLI::App& app, Common& common, Chosen& chosen) {
     auto arguments = std::make_shared<Arguments>();
     command->add_option("SOURCE... DIR", arguments->sources, "what to fetch, and into which folder")
         ->type_name("");
-    command
-        ->add_option("-i,--input", arguments->batches,
-                    "a file with a source a line; # begins a comment; - is stdin; may be repeated")
-        ->type_name("FILE")
-        ->expected(1)
-        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+    add_repeatable(*command, "-i,--input", arguments->batches,
+                   "a file with a source a line; # begins a comment; - is stdin; may be repeated")
+        ->type_name("FILE");
     add_naming_flags(*command, *arguments);
     add_transfer_flags(*command, *arguments);
     add_mirror_flag(*command, arguments->mirrors);
