@@ -175,6 +175,8 @@ std::optional<Downloaded> Transfer::verified() {
 void Transfer::keep_what_came(std::unique_lock<std::mutex>&) {
     try {
         file_.flush();
+        // Without a byte there is nothing to go on from.
+        if (file_.have().empty()) discard();
     } catch (const Error&) {
         // A disk that fails: the error that is on its way says so already.
     }
