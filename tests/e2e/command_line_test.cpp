@@ -19,7 +19,7 @@ Captured podctl(std::vector<std::string> arguments,
 
 TEST(CommandLine, HelpOfEveryCommandHasAnExample) {
     for (const char* command :
-         {"up", "plan", "validate", "config", "schema", "init", "templates"}) {
+         {"up", "plan", "get", "validate", "config", "schema", "init", "templates"}) {
         const auto help = podctl({command, "--help"});
         EXPECT_EQ(help.status.code, 0);
         EXPECT_THAT(help.output, HasSubstr(std::string{"podctl "} + command)) << command;
@@ -32,6 +32,10 @@ TEST(CommandLine, WhatItDoesNotKnowIsAUsageError) {
     EXPECT_EQ(podctl({"upp"}).status.code, 2);
     EXPECT_EQ(podctl({"up"}).status.code, 2);
     EXPECT_EQ(podctl({"up", "x.yaml", "--jobs", "0"}).status.code, 2);
+    EXPECT_EQ(podctl({"up", "x.yaml", "--connections", "65"}).status.code, 2);
+    const auto no_size = podctl({"plan", "x.yaml", "--limit-rate", "quick"});
+    EXPECT_EQ(no_size.status.code, 2);
+    EXPECT_THAT(no_size.output, HasSubstr("--limit-rate quick: not a size"));
     EXPECT_EQ(podctl({"init", "no-such"}).status.code, 2);
 }
 
