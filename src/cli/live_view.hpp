@@ -22,9 +22,9 @@ struct ScreenSize {
     std::size_t columns = 80, rows = 24;
 };
 
-// The lines at the bottom of the terminal: one per step, and the last one of all files together when
-// several run. Where not all have room, those that move come first, then those with most to come. None is wider than the
-// terminal, and they leave room for the cursor and a line above.
+// The lines at the bottom of the terminal: one per step, and the last one of all files together
+// when several run. Where not all have room, those that move come first, then those with most to
+// come. None is wider than the terminal, and they leave room for the cursor and a line above.
 std::vector<std::string> live_lines(std::vector<LiveStep> steps, const Overall& all,
                                     ScreenSize screen);
 

@@ -30,8 +30,8 @@ public:
 };
 
 // Runs the steps: each once all that it needs is done, at most `jobs` at once beside the downloads
-// (of which 32 run at once), no two of the same `exclusive`. A failure stops only what needs the step; a stop request, what has not
-// started. Returns how each ended; steps that were not run are left out.
+// (32 of them), no two of the same `exclusive`. A failure stops only what needs the step; a stop
+// request, what has not started. Returns how each ended; steps that were not run are left out.
 std::map<std::string, StepEnd> execute(const plan::Plan& plan, StepRunner& runner, unsigned jobs,
                                        std::stop_token stop);
 
