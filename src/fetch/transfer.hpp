@@ -79,6 +79,7 @@ private:
     void after_refusal(const Segment& segment);
     void after_no_ranges();
     bool is_identified() const;
+    void limit_to_those_at_work();
     void wait_or_give_up(const Error& error,
                          std::optional<std::chrono::milliseconds> at_least = {});
     void start_over();
@@ -122,8 +123,9 @@ private:
     std::uint64_t furthest_ = 0;
     Segments segments_;
     enum class Ranges { unknown, yes, no } ranges_ = Ranges::unknown;
+    bool asked_twice_for_range_ = false;
     bool has_earlier_bytes_ = false;  // of another call: a wrong digest may be their fault
-    bool is_asked_about_ = false;  // DownloadMonitor::is_wanted was
+    bool is_asked_about_ = false;     // DownloadMonitor::is_wanted was
     bool declined_ = false;
     bool must_start_over_ = false;
     int restarts_ = 0;
@@ -135,6 +137,7 @@ private:
 
     std::uint64_t received_ = 0;
     bool held_back_ = false;
+    double usual_rate_ = 0;  // of the last segment that was whole, bytes a second
     std::chrono::milliseconds stall_patience_;
     Clock::time_point last_tick_{};
     Clock::time_point last_replacement_{};

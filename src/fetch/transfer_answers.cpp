@@ -172,6 +172,11 @@ void Transfer::put_back(Segment& segment) {
     const bool reached =
         segment.at == segment.end || (segment.end == Segment::unknown_end && !segment.failure &&
                                       segment.verdict == Verdict::take);
+    if (reached && segment.is_flowing()) {
+        const std::chrono::duration<double> took = Clock::now() - segment.first_byte;
+        usual_rate_ =
+            static_cast<double>(segment.at - segment.begin) / std::max(took.count(), 0.01);
+    }
     segment.at -= segment.buffer.finish(
         file_, reached ? Segment::Buffer::End::reached : Segment::Buffer::End::cut);
     seat_.give_back();
@@ -192,7 +197,9 @@ void Transfer::put_back(Segment& segment) {
 
 void Transfer::judge_end(const Segment& segment) {
     // What was dropped, and what has all its bytes, may end as it likes.
-    if (declined_ || segment.dropped || (segment.verdict == Verdict::take && segment.at == segment.end)) return;
+    if (declined_ || segment.dropped ||
+        (segment.verdict == Verdict::take && segment.at == segment.end))
+        return;
     if (segment.failure) {
         try {
             std::rethrow_exception(segment.failure);
@@ -241,7 +248,7 @@ void Transfer::after_cut(const Segment& segment, const Error& error) {
     if (progressed) backoff_.start_anew();
     if (!segments_.empty()) {
         // The server may not want so many at once.
-        if (segment.at == segment.begin) pace_.limit(static_cast<unsigned>(segments_.size()));
+        if (segment.at == segment.begin) limit_to_those_at_work();
         return;
     }
     if (!progressed) {
@@ -253,6 +260,10 @@ void Transfer::after_cut(const Segment& segment, const Error& error) {
     else if (progressed && segment.at - segment.begin >= much && monitor_.retry.attempts > 1)
         return;
     wait_or_give_up(error);
+}
+
+void Transfer::limit_to_those_at_work() {
+    pace_.limit(static_cast<unsigned>(segments_.size()), Clock::now());
 }
 
 void Transfer::wait_or_give_up(const Error& error,
@@ -271,8 +282,11 @@ void Transfer::wait_or_give_up(const Error& error,
 // The bytes of the same file, but not the ones that were asked for: whoever is at work from its
 // beginning goes on, alone.
 void Transfer::after_no_ranges() {
+    // Behind one name there may be servers that do and servers that do not: before bytes are thrown
+    // away another one is asked.
+    if (segments_.empty() && !std::exchange(asked_twice_for_range_, true)) return;
     ranges_ = Ranges::no;
-    pace_.limit(1);
+    pace_.limit(1, Clock::now());
     if (segments_.empty()) must_start_over_ = true;
 }
 
@@ -300,9 +314,9 @@ void Transfer::after_refusal(const Segment& segment) {
         ++missing_answers_ < max_missing_answers && try_again())
         return;
     if (can_pass(status) && try_again(retry_after(response, std::chrono::system_clock::now())))
-        return;
+        return limit_to_those_at_work();
     // Those that are at work go on; there are to be no more of them.
-    if (!segments_.empty()) return pace_.limit(static_cast<unsigned>(segments_.size()));
+    if (!segments_.empty()) return limit_to_those_at_work();
     throw refused;
 }
 
