@@ -1,6 +1,7 @@
 #include "podctl/fetch/download.hpp"
 
 #include "podctl/base/error.hpp"
+#include "podctl/base/file.hpp"
 
 #include "control_file.hpp"
 #include "http_rules.hpp"
@@ -106,6 +107,10 @@ Downloaded download(const DownloadRequest& request, HttpClient& http, const Mirr
     if (url && url->scheme == "file")
         return copy_local(named, percent_decode(url->path), http.share().blocks, monitor, stop);
     return Transfer(named, http, mirrored, monitor, stop).run();
+}
+
+void forget(const std::filesystem::path& partial) {
+    if (!file_stamp(partial)) ControlFile::remove(partial);
 }
 
 }  // namespace podctl::fetch

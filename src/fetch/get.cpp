@@ -84,6 +84,7 @@ void place(const Getter::Job& job) {
                     fmt::format("{} has come there meanwhile", job.target.string()),
                     "run it again: it compares the two"};
     rename_durably(partial_of(job), job.target);
+    forget(partial_of(job));
 }
 
 }  // namespace
@@ -153,7 +154,10 @@ Got Getter::get(const GetRequest& request, const GetMonitor& monitor, std::stop_
         wanted = is_wanted(job);
         if (wanted) fetch(job);
     }
-    if (!wanted) job.result.size = file_stamp(job.target).value_or(FileStamp{}).size;
+    if (!wanted) {
+        job.result.size = file_stamp(job.target).value_or(FileStamp{}).size;
+        forget(partial_of(job));  // of a process that died after it had placed the file
+    }
     job.result.changed = wanted;
     job.result.path = job.target;
     return job.result;

@@ -19,6 +19,7 @@
 #include <optional>
 #include <stop_token>
 #include <string>
+#include <string_view>
 
 namespace podctl::fetch {
 
@@ -97,9 +98,10 @@ private:
     void on_end(Segment& segment, HttpResponse response, std::exception_ptr failure);
     void tell();
     // Under mutex_.
-    bool is_wanted(const HttpResponse& response);
+    void ask_whether_wanted(const Offer& offer);
     void refuse_what_is_no_file(const HttpResponse& response) const;
     void learn(Segment& segment, const HttpResponse& response);
+    void look_at_start(const Segment& segment, std::string_view data);
 
     const DownloadRequest& request_;
     HttpClient& http_;
@@ -118,6 +120,7 @@ private:
     Clock::time_point ask_from_{};  // not before
 
     Validators known_;
+    std::string start_;        // the first bytes, for a look at them
     RangeSet missing_;         // of no segment; once the size is known
     std::uint64_t front_ = 0;  // bytes that are there, as long as it is not
     std::uint64_t furthest_ = 0;

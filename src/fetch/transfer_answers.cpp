@@ -57,19 +57,18 @@ bool Transfer::on_headers(Segment& segment, const HttpResponse& response) {
     if (segment.verdict == Verdict::refused) return true;
     if (segment.verdict != Verdict::take) return false;
     refuse_what_is_no_file(response);
-    const bool is_first = !address_known_ && std::exchange(is_asked_about_, true) == false;
-    if (is_first && !is_wanted(response)) return false;
+    ask_whether_wanted(
+        {.server_name = disposition_name(response), .size = total_size(response)});
+    if (declined_) return false;
     learn(segment, response);
     if (segment.range == Asked::Range::yes) ranges_ = Ranges::yes;
     tell();
     return !segment.from || take_over_part(segment);
 }
 
-bool Transfer::is_wanted(const HttpResponse& response) {
-    if (!monitor_.is_wanted) return true;
-    declined_ = !monitor_.is_wanted(
-        {.server_name = disposition_name(response), .size = total_size(response)});
-    return !declined_;
+void Transfer::ask_whether_wanted(const Offer& offer) {
+    if (monitor_.is_wanted && !std::exchange(is_asked_about_, true))
+        declined_ = !monitor_.is_wanted(offer);
 }
 
 void Transfer::refuse_what_is_no_file(const HttpResponse& response) const {
@@ -139,10 +138,19 @@ void Transfer::on_body(Segment& segment, const char* data, std::size_t size) {
         throw Error{ErrorKind::integrity,
                     fmt::format("{}: the server sends more than the {} bytes it promised",
                                 request_.name, *known_.size)};
+    look_at_start(segment, {data, taken});
     segment.buffer.add(http_.share().blocks, file_, segment.at, data, taken);
     segment.at += taken;
     // The rest is another segment's.
     if (taken < size) drop(segment);
+}
+
+// A page in place of six gigabytes shows in the first bytes.
+void Transfer::look_at_start(const Segment& segment, std::string_view data) {
+    constexpr std::size_t enough = 512;
+    if (!request_.check_format || segment.at != start_.size() || start_.size() == enough) return;
+    start_ += data.substr(0, enough - start_.size());
+    if (start_.size() == enough) check_model_start(start_, known_.size, request_.name);
 }
 
 void Transfer::on_end(Segment& segment, HttpResponse response, std::exception_ptr failure) {

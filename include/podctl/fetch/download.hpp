@@ -52,11 +52,15 @@ struct Downloaded {
 };
 
 // Brings the bytes to request.partial, whole and verified, going on from what an earlier call left
-// there (Range with If-Range; a server that answers otherwise starts it anew). The caller renames
-// it to its final name. Throws Error{network | integrity | unauthorized | not_found | io |
-// interrupted}; what is worth resuming stays, what is wrong is removed.
+// there (Range with If-Range; a server that answers otherwise starts it anew), over as many
+// connections as pay. The caller renames it to its final name, then calls forget(). Throws
+// Error{network | integrity | unauthorized | not_found | io | locked | interrupted}; what is worth
+// resuming stays, what is wrong is removed.
 Downloaded download(const DownloadRequest& request, HttpClient& http, const Mirrors& mirrors,
                     const DownloadMonitor& monitor, std::stop_token stop);
+
+// Removes what is remembered of a partial file that is not there any more.
+void forget(const std::filesystem::path& partial);
 
 // Checks the header of a .safetensors (https://github.com/huggingface/safetensors, format) or .gguf
 // file by its name's extension, and that no other model file is an HTML page or a Git LFS pointer.
