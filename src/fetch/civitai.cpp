@@ -208,8 +208,10 @@ ResolvedFile resolve_civitai(const CivitaiSource& source, const std::string& wha
 void ask_civitai_tags(ResolvedFile& file, HttpClient& http, const Mirrors& mirrors,
                       const RetryPolicy& retry, std::stop_token stop) {
     if (file.tags) return;
-    file.tags.emplace();
-    if (file.model_id <= 0) return;
+    if (file.model_id <= 0) {
+        file.tags.emplace();
+        return;
+    }
     const auto path = fmt::format("/api/v1/models/{}", file.model_id);
     file.tags = tags_of(ask_civitai(origin_of(file.url), path, path, {http, mirrors, retry, stop}));
 }

@@ -14,6 +14,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 namespace podctl::fetch {
@@ -57,10 +58,13 @@ bool may_be_shown(double level, const json& model_level, NsfwImages nsfw) {
     return false;
 }
 
-// ComfyUI lists every model file below models/, in this folder too, and loading one can run code.
+// ComfyUI lists every model file below models/, in this folder too, and loading one can run code
+// (supported_pt_extensions of https://github.com/comfyanonymous/ComfyUI, folder_paths.py).
 bool is_named_like_a_model(const std::string& name) {
     const auto lower = to_lower(name);
-    return is_pickle(name) || lower.ends_with(".safetensors") || lower.ends_with(".gguf");
+    const auto is_end = [&](const char* end) { return lower.ends_with(end); };
+    return is_pickle(name) ||
+           std::ranges::any_of(std::array{".safetensors", ".sft", ".gguf", ".pt2"}, is_end);
 }
 
 // A page of a proxy or a login is no image, whatever its status says.

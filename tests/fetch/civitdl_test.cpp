@@ -273,7 +273,8 @@ TEST_F(CivitdlMetadata, TellsOfAnImageThatCannotBeHadAndGoesOn) {
                       {.name = "page.jpeg", .bytes = "x"},
                       {.name = "busy.jpeg", .bytes = "at last"},
                       {.name = "f.jpeg", .url = "file:///etc/passwd"},
-                      {.name = "m.jpeg", .url = hub.images().url("/x/model.ckpt")}};
+                      {.name = "m.jpeg", .url = hub.images().url("/x/model.ckpt")},
+                      {.name = "n.jpeg", .url = hub.images().url("/x/other.SFT")}};
     std::atomic<int> busy = 0;
     hub.alter_images([&](const Request& request, Response& response) {
         if (request.path.ends_with("gone.jpeg")) response = {.status = 404};
@@ -287,7 +288,8 @@ TEST_F(CivitdlMetadata, TellsOfAnImageThatCannotBeHadAndGoesOn) {
     EXPECT_THAT(report.warnings,
                 ElementsAre(HasSubstr("gone.jpeg: HTTP 404"), HasSubstr("cut.jpeg"),
                             HasSubstr("page.jpeg: what came is no image"), HasSubstr("passwd"),
-                            HasSubstr("model.ckpt: named like a model")));
+                            HasSubstr("model.ckpt: named like a model"),
+                            HasSubstr("other.SFT: named like a model")));
     // Neither a half image nor a hidden partial one, and no prompt of what is not there.
     EXPECT_THAT(files(), UnorderedElementsAre(EndsWith(".csv"),
                                               EndsWith("/model_dict-mid_299933-vid_610541.json"),
@@ -373,18 +375,29 @@ TEST_F(CivitdlMetadata, IsForFilesOfCivitaiOnly) {
     EXPECT_THAT(hub.civitai().requests(), IsEmpty());
 }
 
+TEST_F(CivitdlMetadata, SavesTheHashesOfAFileWithTheLongestName) {
+    file.name = std::string(300, 'n') + ".safetensors";
+    save();
+    EXPECT_THAT(files(), Contains(testing::AllOf(StartsWith("nnn"), SizeIs(255),
+                                                 EndsWith("-mid_299933-vid_610541.csv"))));
+}
+
 TEST_F(CivitdlMetadata, AsksForTheTagsOnce) {
     version.tags = {"anime", "style"};
-    hub.add(version);
     HttpClient http;
+    const auto error =
+        test::error_of([&] { ask_civitai_tags(file, http, Mirrors{hub.mirrors()}, retry, {}); });
+    EXPECT_EQ(error.kind(), ErrorKind::not_found);
+    EXPECT_EQ(file.tags, std::nullopt);  // not asked for, which is not the same as none
+    hub.add(version);
     for (int i = 0; i < 2; ++i)
         ask_civitai_tags(file, http, Mirrors{hub.mirrors()}, retry, {});
     EXPECT_THAT(*file.tags, ElementsAre("anime", "style"));
-    EXPECT_THAT(hub.civitai().requests(), SizeIs(1));
+    EXPECT_THAT(hub.civitai().requests(), SizeIs(2));
     ResolvedFile other{.url = "https://example.com/m.bin"};
     ask_civitai_tags(other, http, Mirrors{hub.mirrors()}, retry, {});
     EXPECT_THAT(*other.tags, IsEmpty());
-    EXPECT_THAT(hub.civitai().requests(), SizeIs(1));
+    EXPECT_THAT(hub.civitai().requests(), SizeIs(2));
 }
 
 }  // namespace
