@@ -10,6 +10,7 @@
 #include <optional>
 #include <stop_token>
 #include <string>
+#include <vector>
 
 namespace podctl::fetch {
 
@@ -27,6 +28,9 @@ struct ResolvedFile {
     std::string model_name = {};
     long long model_id = 0;
     long long version_id = 0;
+    std::string base_model = {};  // "SDXL 1.0"
+    // The model's; nullopt: not asked for (ask_civitai_tags), since a version's record has none.
+    std::optional<std::vector<std::string>> tags = {};
     // What the user should know: how the source was taken (Source::note is in it), a failed virus
     // scan.
     std::string note = {};
