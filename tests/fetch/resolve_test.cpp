@@ -324,7 +324,7 @@ TEST(ProbeSize, ReadsTheSizeByRangeByLengthAndFromTheDisk) {
     test::TempDir dir;
     std::ofstream(dir / "m.bin") << bytes;
     HttpClient http;
-    const auto size = [&](const std::string& url) { return probe_size(url, http, {}, {}); };
+    const auto size = [&](const std::string& url) { return probe(url, http, {}, {}).size; };
     EXPECT_EQ(size(server.url("/ranges")), 1234u);
     EXPECT_EQ(size(server.url("/plain")), 1234u);
     EXPECT_EQ(size(server.url("/empty")), 0u);

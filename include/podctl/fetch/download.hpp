@@ -30,21 +30,16 @@ struct Progress {
     std::optional<std::uint64_t> total = {};
 };
 
-// What the first answer says of a file, before any of its bytes is kept.
-struct Offer {
-    std::string server_name = {};  // from Content-Disposition, not yet made safe; may be empty
-    std::optional<std::uint64_t> size = {};
-};
-
 struct DownloadMonitor {
     std::function<void(const Progress&)> on_progress = {};  // by the calling thread, 10 a second
     RetryPolicy retry = {};
-    // Asked once, by any thread; what it throws ends the download. False: the file is not wanted.
+    // Asked once, by any thread, with the first answer and before any byte is kept; what it throws
+    // ends the download. False: the file is not wanted.
     std::function<bool(const Offer&)> is_wanted = {};
 };
 
 struct Downloaded {
-    bool declined = false;  // DownloadMonitor::is_wanted said no: there are no bytes
+    bool declined = false;    // DownloadMonitor::is_wanted said no: there are no bytes
     std::string sha256 = {};  // of the whole file
     std::uint64_t size = 0;
     std::uint64_t received = 0;    // bytes that crossed the network in this call
