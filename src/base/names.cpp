@@ -49,10 +49,20 @@ std::string_view cut(std::string_view text, std::size_t size) {
     return text.substr(0, size);
 }
 
+// A volume can be shared with Windows, which opens a device by such a name, whatever extension
+// follows (https://learn.microsoft.com/windows/win32/fileio/naming-a-file).
+bool is_device(std::string_view name) {
+    const std::string stem = to_lower(trim(name.substr(0, name.find('.'))));
+    if (stem == "con" || stem == "prn" || stem == "aux" || stem == "nul") return true;
+    const bool numbered = stem.starts_with("com") || stem.starts_with("lpt");
+    return numbered && stem.size() == 4 && stem[3] >= '1' && stem[3] <= '9';
+}
+
 }  // namespace
 
 std::string safe_file_name(std::string_view name) {
-    const std::string clean = cleaned(name);
+    std::string clean = cleaned(name);
+    if (is_device(strip_ends(clean))) clean = '_' + std::string{strip_ends(clean)};
     const std::string_view safe = strip_ends(clean);
     if (safe.size() <= max_name_bytes) return std::string{safe};
     const auto dot = safe.rfind('.');

@@ -1,13 +1,12 @@
 // Civitai's API v1, as https://github.com/civitai/civitai serves it.
 #include "podctl/base/error.hpp"
 #include "podctl/base/names.hpp"
+#include "podctl/fetch/civitdl.hpp"
 
-#include "hubs.hpp"
+#include "civitai_api.hpp"
 #include "refusal.hpp"
-#include "retry.hpp"
 
 #include <fmt/core.h>
-#include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -15,7 +14,7 @@
 namespace podctl::fetch {
 namespace {
 
-using nlohmann::json;
+using namespace civitai_api;
 
 struct File {
     long long id = 0;
@@ -27,29 +26,10 @@ struct File {
 struct Version {
     long long id = 0;
     long long model_id = 0;
-    std::string name, model_name, model_type;
+    std::string name, base_model, model_name, model_type;
+    std::optional<std::vector<std::string>> tags;
     std::vector<File> files;
 };
-
-// Absent, null and a value of another type are the same here: every field may be missing.
-std::string text_at(const json& object, const char* key) {
-    if (!object.is_object()) return {};
-    const auto found = object.find(key);
-    return found != object.end() && found->is_string() ? found->get<std::string>() : std::string{};
-}
-
-long long id_at(const json& object, const char* key) {
-    if (!object.is_object()) return 0;
-    const auto found = object.find(key);
-    return found != object.end() && found->is_number_integer() ? found->get<long long>() : 0;
-}
-
-const json& member(const json& object, const char* key) {
-    static const json nothing;
-    if (!object.is_object()) return nothing;
-    const auto found = object.find(key);
-    return found != object.end() ? *found : nothing;
-}
 
 bool is_hex_digest(const std::string& text) {
     return text.size() == 64 && text.find_first_not_of("0123456789abcdef") == std::string::npos;
@@ -87,6 +67,7 @@ Version version_of(const json& object) {
     version.id = id_at(object, "id");
     version.model_id = id_at(object, "modelId");
     version.name = text_at(object, "name");
+    version.base_model = text_at(object, "baseModel");
     version.model_name = text_at(model, "name");
     version.model_type = text_at(model, "type");
     for (const auto& file : member(object, "files"))
@@ -94,26 +75,19 @@ Version version_of(const json& object) {
     return version;
 }
 
-HttpResponse send(const std::string& url, const Asking& asking) {
-    const HttpRequest request{.url = asking.mirrors.apply(url),
-                              .headers = {{"Accept", "application/json"}}};
-    return send_with_retry(asking.http, request, asking.retry, asking.stop);
-}
-
-json parse_answer(std::string_view body, const std::string& what) {
-    auto answer = json::parse(body, nullptr, false);
-    if (!answer.is_object())
-        throw Error{ErrorKind::network, fmt::format("{}: Civitai's answer is no JSON", what),
-                    "something between here and Civitai (a proxy, a mirror) answers in its place"};
-    return answer;
+std::vector<std::string> tags_of(const json& model) {
+    std::vector<std::string> tags;
+    for (const auto& tag : member(model, "tags"))
+        if (tag.is_string()) tags.push_back(tag.get<std::string>());
+    return tags;
 }
 
 // Model and version ids share one number space: a number that is no model may be a version. Throws
 // when it is.
 void check_is_no_version(const CivitaiSource& source, const std::string& what,
                          const Asking& asking) {
-    const auto response =
-        send(fmt::format("{}/api/v1/model-versions/{}", source.origin, *source.model), asking);
+    const auto response = send_to_civitai(
+        source.origin, fmt::format("/api/v1/model-versions/{}", *source.model), asking);
     if (response.status != 200) return;
     const auto version = version_of(parse_answer(response.body, what));
     if (version.id != *source.model || version.model_id <= 0) return;
@@ -125,7 +99,7 @@ void check_is_no_version(const CivitaiSource& source, const std::string& what,
 
 json ask(const CivitaiSource& source, const std::string& path, const std::string& what,
          const Asking& asking) {
-    const auto response = send(source.origin + path, asking);
+    const auto response = send_to_civitai(source.origin, path, asking);
     if (response.status == 404 && source.bare_number) check_is_no_version(source, what, asking);
     if (response.status != 200) throw refusal(response, source.origin + path, what);
     return parse_answer(response.body, what);
@@ -145,6 +119,7 @@ Version newest_version(const json& model, const std::string& what) {
         version.model_id = id_at(model, "id");
         version.model_name = text_at(model, "name");
         version.model_type = text_at(model, "type");
+        version.tags = tags_of(model);
         return version;
     }
     throw Error{ErrorKind::not_found, fmt::format("{}: the model has no version with a file", what),
@@ -253,6 +228,8 @@ ResolvedFile resolved_file(const CivitaiSource& source, const json& answer,
         .model_name = version.model_name,
         .model_id = version.model_id,
         .version_id = version.id,
+        .base_model = version.base_model,
+        .tags = version.tags,
         .note = note_of(source, version, file),
     };
 }
@@ -267,6 +244,17 @@ ResolvedFile read_civitai_answer(const CivitaiSource& source, std::string_view a
 ResolvedFile resolve_civitai(const CivitaiSource& source, const std::string& what,
                              const Asking& asking) {
     return resolved_file(source, ask(source, api_path(source), what, asking), what);
+}
+
+void ask_civitai_tags(ResolvedFile& file, HttpClient& http, const Mirrors& mirrors,
+                      const RetryPolicy& retry, std::stop_token stop) {
+    if (file.tags) return;
+    if (file.model_id <= 0) {
+        file.tags.emplace();
+        return;
+    }
+    const auto path = fmt::format("/api/v1/models/{}", file.model_id);
+    file.tags = tags_of(ask_civitai(origin_of(file.url), path, path, {http, mirrors, retry, stop}));
 }
 
 }  // namespace podctl::fetch

@@ -11,6 +11,7 @@
 
 #include <cerrno>
 #include <charconv>
+#include <cstdio>
 #include <vector>
 
 namespace podctl::fetch {
@@ -115,18 +116,27 @@ std::optional<ControlFile::Content> ControlFile::load(const std::filesystem::pat
 }
 
 void ControlFile::remove(const std::filesystem::path& partial) {
-    const auto path = path_of(partial);
-    if (::unlink(path.c_str()) != 0 && errno != ENOENT)
-        throw system_error("removing " + path.string(), errno);
+    for (const auto* suffix : {"", ".new"}) {
+        auto path = path_of(partial);
+        path += suffix;
+        if (::unlink(path.c_str()) != 0 && errno != ENOENT)
+            throw system_error("removing " + path.string(), errno);
+    }
 }
 
 ControlFile::ControlFile(const std::filesystem::path& partial) : path_(path_of(partial)) {}
 
+// By rename, so that a killed process leaves the old record or the new one. Not synced: that takes
+// as long as many megabytes, and after a crash of the machine only synced() counts.
 void ControlFile::start(const Content& content) {
-    fd_ = {};
-    write_file_atomically(path_, header_line(content.validators) + lines_of(content.have));
-    fd_ = Fd{::open(path_.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW)};
-    if (!fd_) throw system_error("opening " + path_.string(), errno);
+    auto fresh = path_;
+    fresh += ".new";
+    fd_ = Fd{::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC | O_NOFOLLOW,
+                    0644)};
+    if (!fd_) throw system_error("opening " + fresh.string(), errno);
+    write_all(fd_.get(), header_line(content.validators) + lines_of(content.have), fresh);
+    if (::rename(fresh.c_str(), path_.c_str()) != 0)
+        throw system_error("renaming " + fresh.string(), errno);
 }
 
 void ControlFile::add(const RangeSet& written) {
@@ -134,7 +144,10 @@ void ControlFile::add(const RangeSet& written) {
 }
 
 void ControlFile::synced() {
-    if (fd_) write_all(fd_.get(), "s\n", path_);
+    if (!fd_) return;
+    write_all(fd_.get(), "s\n", path_);
+    if (::fdatasync(fd_.get()) != 0 && errno != EINVAL)
+        throw system_error("syncing " + path_.string(), errno);
 }
 
 }  // namespace podctl::fetch

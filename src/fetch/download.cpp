@@ -1,6 +1,7 @@
 #include "podctl/fetch/download.hpp"
 
 #include "podctl/base/error.hpp"
+#include "podctl/base/file.hpp"
 
 #include "control_file.hpp"
 #include "http_rules.hpp"
@@ -113,6 +114,10 @@ std::uint64_t bytes_present(const std::filesystem::path& partial) {
     if (::stat(partial.c_str(), &status) != 0 || !S_ISREG(status.st_mode)) return 0;
     if (const auto known = ControlFile::load(partial)) return known->have.size();
     return static_cast<std::uint64_t>(status.st_size);
+}
+
+void forget(const std::filesystem::path& partial) {
+    if (!file_stamp(partial)) ControlFile::remove(partial);
 }
 
 }  // namespace podctl::fetch

@@ -4,7 +4,6 @@
 #include "podctl/base/error.hpp"
 #include "podctl/base/file.hpp"
 #include "podctl/base/names.hpp"
-#include "podctl/fetch/civitdl.hpp"
 
 #include <fmt/core.h>
 
@@ -33,7 +32,10 @@ namespace {
 fs::path place_of(const GetRequest& request, const ResolvedFile& file,
                   const std::string& server_name) {
     if (!request.name.empty()) return safe_file_name(request.name);
-    if (request.layout == NameLayout::civitdl && file.version_id > 0) return civitdl_path(file);
+    if (request.layout != NameLayout::flat && file.version_id > 0)
+        return civitdl_path(file, request.layout == NameLayout::civitdl_tags
+                                      ? CivitdlSorter::tags
+                                      : CivitdlSorter::basic);
     const std::string given = safe_file_name(server_name);
     return given.empty() ? safe_file_name(file.name) : given;
 }
@@ -84,17 +86,19 @@ void place(const Getter::Job& job) {
                     fmt::format("{} has come there meanwhile", job.target.string()),
                     "run it again: it compares the two"};
     rename_durably(partial_of(job), job.target);
+    forget(partial_of(job));
 }
 
 }  // namespace
 
 void Getter::look_up(Job& job) {
-    job.notice(job.request.source.note);
     job.resolved = resolve(job.request.source, http_, mirrors_, job.monitor.retry, job.stop);
     job.notice(job.resolved.note);
     job.sha256 = job.request.sha256.empty() ? job.resolved.sha256 : job.request.sha256;
     job.size = job.resolved.size;
     job.result.resolved = job.resolved;
+    if (job.request.layout == NameLayout::civitdl_tags)
+        ask_civitai_tags(job.resolved, http_, mirrors_, job.monitor.retry, job.stop);
     // A plain URL's path is only a guess at the name.
     if (!std::holds_alternative<UrlSource>(job.request.source.location)) choose_place(job, {});
 }
@@ -145,16 +149,33 @@ Downloaded Getter::fetch(Job& job) {
     return done;
 }
 
-Got Getter::get(const GetRequest& request, const GetMonitor& monitor, std::stop_token stop) {
-    Job job{.request = request, .monitor = monitor, .stop = std::move(stop)};
-    look_up(job);
+bool Getter::bring_file(Job& job) {
     bool wanted = job.target.empty() || is_wanted(job);
     if (wanted && fetch(job).declined) {
         wanted = is_wanted(job);
         if (wanted) fetch(job);
     }
-    if (!wanted) job.result.size = file_stamp(job.target).value_or(FileStamp{}).size;
-    job.result.changed = wanted;
+    if (wanted) return true;
+    job.result.size = file_stamp(job.target).value_or(FileStamp{}).size;
+    forget(partial_of(job));  // of a process that died after it had placed the file
+    return false;
+}
+
+void Getter::bring_metadata(Job& job) {
+    const auto folder = job.target.empty() ? job.request.folder : job.target.parent_path();
+    const auto report = save_civitdl_metadata(job.resolved, folder, *job.request.metadata, http_,
+                                              mirrors_, job.monitor.retry, job.stop);
+    for (const auto& warning : report.warnings)
+        job.notice(warning);
+    job.result.changed |= !report.written.empty();
+}
+
+Got Getter::get(const GetRequest& request, const GetMonitor& monitor, std::stop_token stop) {
+    Job job{.request = request, .monitor = monitor, .stop = std::move(stop)};
+    look_up(job);
+    if (request.content == GetRequest::Content::file_and_metadata)
+        job.result.changed = bring_file(job);
+    if (request.metadata) bring_metadata(job);
     job.result.path = job.target;
     return job.result;
 }

@@ -21,11 +21,16 @@ double seconds(Pace::Clock::duration duration) {
 
 }  // namespace
 
-void Pace::limit(unsigned most) {
-    most_ = std::max(1u, std::min(most_, most));
-    target_ = std::min(target_, most_);
-    trial_.reset();
+void Pace::limit(unsigned most, Clock::time_point now) {
+    if (most < target_) fall_back(std::max(1u, most), now);
     window_start_.reset();
+}
+
+void Pace::fall_back(unsigned target, Clock::time_point now) {
+    target_ = target;
+    next_trial_ = now + pause_;
+    pause_ *= 2;
+    trial_.reset();
 }
 
 void Pace::start_window(const Sample& sample) {
@@ -51,10 +56,7 @@ void Pace::observe(const Sample& sample) {
     const double rate = static_cast<double>(sample.received - window_received_) /
                         seconds(sample.now - *window_start_);
     if (trial_ && rate < trial_->rate_before * worthwhile) {
-        target_ = trial_->before;
-        next_trial_ = sample.now + pause_;
-        pause_ *= 2;
-        trial_.reset();
+        fall_back(trial_->before, sample.now);
     } else if (is_worth_more(sample, rate)) {
         trial_ = Trial{.before = target_, .rate_before = rate, .since = sample.now};
         target_ = std::min(most_, target_ * growth);

@@ -26,14 +26,15 @@ public:
 
     void observe(const Sample& sample);
     unsigned target() const { return target_; }
-    // The server takes no more than this many.
-    void limit(unsigned most);
+    // The server takes no more than this many for now; more is tried again later.
+    void limit(unsigned most, Clock::time_point now);
 
 private:
     void start_window(const Sample& sample);
     bool is_worth_more(const Sample& sample, double rate) const;
+    void fall_back(unsigned target, Clock::time_point now);
 
-    unsigned most_;
+    const unsigned most_;
     const std::uint64_t enough_;
     unsigned target_ = 1;
 

@@ -24,8 +24,10 @@ using namespace std::chrono_literals;
 // out together.
 constexpr std::size_t max_run = 8 << 20;
 constexpr std::size_t hash_chunk = 1 << 20;
-// What a killed process has to fetch again, against a line in the control file each time.
+// What a killed process has to fetch again, against a line in the control file each time: after
+// every write, unless such a line takes its time, as on a network volume.
 constexpr auto record_interval = 50ms;
+constexpr auto quick_record = 1ms;
 // What a machine that dies has to fetch again, against a wait for the disk each time.
 constexpr auto sync_interval = 5s;
 
@@ -189,6 +191,11 @@ void PartialFile::flush() {
     rethrow_failure();
 }
 
+bool PartialFile::keeps_up() {
+    const std::scoped_lock lock(mutex_);
+    return unwritten_.empty();
+}
+
 RangeSet PartialFile::have() {
     const std::scoped_lock lock(mutex_);
     return written_;
@@ -207,37 +214,30 @@ PartialFile::Run PartialFile::next_run() {
 }
 
 void PartialFile::write_blocks(const std::stop_token& stop) {
-    auto last_record = Clock::now();
     try {
-        while (true) {
-            RangeSet to_record;
-            {
-                std::unique_lock lock(mutex_);
-                const auto has_work = [&] {
-                    return !unwritten_.empty() || (flushes_ > 0 && !unrecorded_.empty());
-                };
-                if (unrecorded_.empty())
-                    changed_.wait(lock, stop, has_work);
-                else
-                    changed_.wait_until(lock, stop, last_record + record_interval, has_work);
-                if (stop.stop_requested() || failure_) return;
-                writing_ = next_run();
-                const bool due = flushes_ > 0 || Clock::now() >= last_record + record_interval;
-                if (writing_.empty() && due) to_record = unrecorded_;
-            }
+        while (wait_for_work(stop)) {
             if (!writing_.empty()) write_run(writing_);
-            if (to_record.empty() && Clock::now() >= last_record + record_interval) {
-                const std::scoped_lock lock(mutex_);
-                to_record = unrecorded_;
-            }
-            if (to_record.empty()) continue;
-            record(to_record);
-            last_record = Clock::now();
+            record();
             sync_now_and_then();
         }
     } catch (...) {
         fail(std::current_exception());
     }
+}
+
+// False: it is to end. What it found to write is in writing_.
+bool PartialFile::wait_for_work(const std::stop_token& stop) {
+    std::unique_lock lock(mutex_);
+    const auto has_work = [&] {
+        return !unwritten_.empty() || (flushes_ > 0 && !unrecorded_.empty());
+    };
+    if (unrecorded_.empty())
+        changed_.wait(lock, stop, has_work);
+    else
+        changed_.wait_until(lock, stop, next_record_, has_work);
+    if (stop.stop_requested() || failure_) return false;
+    writing_ = next_run();
+    return true;
 }
 
 void PartialFile::write_run(const Run& run) {
@@ -301,11 +301,15 @@ void PartialFile::write_at(const Run& run) {
     }
 }
 
-void PartialFile::record(const RangeSet& written) {
+void PartialFile::record() {
+    const auto started = Clock::now();
+    RangeSet written;
     std::optional<ControlFile::Content> fresh;
     bool described = false;
     {
         const std::scoped_lock lock(mutex_);
+        if (unrecorded_.empty() || (started < next_record_ && flushes_ == 0)) return;
+        written = unrecorded_;
         described = validators_.has_value();
         if (described && (validators_changed_ || !control_.started()))
             fresh = ControlFile::Content{*validators_, written_};
@@ -316,9 +320,11 @@ void PartialFile::record(const RangeSet& written) {
         control_.start(*fresh);
     else if (described)
         control_.add(written);
+    const auto now = Clock::now();
     const std::scoped_lock lock(mutex_);
-    for (const auto& span : written.spans())
-        unrecorded_.remove(span);
+    // Only this thread adds to it.
+    unrecorded_ = {};
+    next_record_ = now - started > quick_record ? now + record_interval : now;
     changed_.notify_all();
 }
 
@@ -384,14 +390,9 @@ void PartialFile::hash_from_file(std::uint64_t end, std::vector<char>& buffer) {
 }
 
 std::string PartialFile::finish(std::uint64_t size, std::stop_token stop) {
-    {
-        // Not flush(): of a file that is whole nothing has to be recorded.
-        std::unique_lock lock(mutex_);
-        changed_.wait(lock, [&] { return failure_ || (unwritten_.empty() && writing_.empty()); });
-        rethrow_failure();
-        if (written_.end_of_run(0) != size && size > 0)
-            throw Error{ErrorKind::internal, fmt::format("{}: has holes", path_.string())};
-    }
+    flush();
+    if (have().end_of_run(0) != size)
+        throw Error{ErrorKind::internal, fmt::format("{}: has holes", path_.string())};
     if (size_of(fd_.get()) != size && ::ftruncate(fd_.get(), static_cast<off_t>(size)) != 0)
         throw system_error(fmt::format("truncating {}", path_.string()), errno);
     if (::fsync(fd_.get()) != 0 && errno != EINVAL)

@@ -59,6 +59,8 @@ public:
     void check();
     // Returns when all that was given is written and recorded.
     void flush();
+    // Nothing waits for the disk.
+    bool keeps_up();
     // What is written.
     RangeSet have();
     // Waits until all `size` bytes are written, on the disk and hashed: the SHA-256 of the file.
@@ -82,11 +84,12 @@ private:
     using ByOffset = std::map<std::uint64_t, std::shared_ptr<Filled>>;
 
     void write_blocks(const std::stop_token& stop);
+    bool wait_for_work(const std::stop_token& stop);
     Run next_run();  // under mutex_
     void write_run(const Run& run);
     void set_direct(bool direct);
     void write_at(const Run& run);
-    void record(const RangeSet& written);
+    void record();
     void sync_now_and_then();
 
     void hash_front(const std::stop_token& stop);
@@ -118,6 +121,7 @@ private:
     Run writing_;
     RangeSet written_;
     RangeSet unrecorded_;
+    Clock::time_point next_record_ = {};
     std::uint64_t hashed_ = 0;
     std::uint64_t hashing_until_ = 0;
     Sha256 digest_;

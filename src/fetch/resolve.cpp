@@ -31,26 +31,37 @@ ResolvedFile resolve(const Source& source, HttpClient& http, const Mirrors& mirr
     return file;
 }
 
-std::optional<std::uint64_t> probe_size(const std::string& url, HttpClient& http,
-                                        const Mirrors& mirrors, std::stop_token stop) {
+namespace {
+
+std::optional<std::uint64_t> size_of(const HttpResponse& response) {
+    switch (response.status) {
+        case 200:
+            return content_length(response);
+        case 206:
+        case 416:  // an empty file has no first byte: bytes */0
+            return content_range(response).value_or(ContentRange{}).total;
+        default:
+            return std::nullopt;
+    }
+}
+
+}  // namespace
+
+Offer probe(const std::string& url, HttpClient& http, const Mirrors& mirrors,
+            std::stop_token stop) {
     const std::string mirrored = mirrors.apply(url);
     const auto parsed = parse_url(mirrored);
     if (parsed && parsed->scheme == "file") {
         const auto stamp = file_stamp(percent_decode(parsed->path));
-        return stamp ? std::optional{stamp->size} : std::nullopt;
+        return {.size = stamp ? std::optional{stamp->size} : std::nullopt};
     }
     // Presigned URLs are signed for GET: a HEAD gets 403.
     const HttpRequest request{.url = mirrored, .headers = {{"Range", "bytes=0-0"}}};
     const HttpClient::Sink only_headers{.on_headers = [](const HttpResponse&) { return false; },
                                         .on_body = [](const char*, std::size_t) {}};
-    const auto response = http.stream(request, only_headers, stop);
-    if (response.status == 206) {
-        const auto range = content_range(response);
-        return range ? range->total : std::nullopt;
-    }
-    // An empty file has no first byte: bytes */0.
-    if (response.status == 416) return content_range(response).value_or(ContentRange{}).total;
-    return response.status == 200 ? content_length(response) : std::nullopt;
+    const auto response = http.stream(request, only_headers, std::move(stop));
+    if (response.status >= 400 && response.status != 416) return {};
+    return {.server_name = disposition_name(response), .size = size_of(response)};
 }
 
 }  // namespace podctl::fetch

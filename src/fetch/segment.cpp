@@ -12,9 +12,10 @@ using namespace std::chrono_literals;
 // The most that curl delivers in one call (CURL_MAX_WRITE_SIZE of curl/curl.h).
 constexpr std::size_t delivery = 16 << 10;
 
-// A slow connection's bytes are not to wait in memory for long: a killed process loses them.
-constexpr std::size_t worth_writing = 256 << 10;
-constexpr auto old = 250ms;
+// A slow connection's bytes are not to wait in memory for long: a killed process loses them. But a
+// disk that is behind gets no small writes on top.
+constexpr std::size_t worth_writing = 64 << 10;
+constexpr auto old = 30ms;
 constexpr auto very_old = 2s;
 
 }  // namespace
@@ -53,7 +54,7 @@ void Segment::Buffer::hand_over(PartialFile& file, std::size_t size) {
 void Segment::Buffer::hand_over_early(BlockPool& pool, PartialFile& file) {
     if (size_ < PartialFile::alignment) return;
     const auto age = Clock::now() - since_;
-    const bool due = age > very_old || (age > old && size_ >= worth_writing);
+    const bool due = age > very_old || (age > old && size_ >= worth_writing && file.keeps_up());
     if (!due) return;
     if (!spare_) spare_ = pool.try_take();
     if (!spare_) return;

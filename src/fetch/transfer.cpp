@@ -81,7 +81,7 @@ void Transfer::open() {
     const std::uint64_t found = file_.found_size();
     const auto earlier = ControlFile::load(request_.partial);
     const bool may_be_whole =
-        !request_.sha256.empty() && (!request_.size || *request_.size == found);
+        !request_.sha256.empty() && !monitor_.is_wanted && (!request_.size || *request_.size == found);
     if (found > 0 && !earlier && may_be_whole) {
         // A crash between the end of a download and the rename leaves the whole file.
         file_.take_over(RangeSet{{0, found}});
@@ -102,6 +102,7 @@ void Transfer::open() {
     if (known_.size) missing_ = have.missing(*known_.size);
     furthest_ = progress();
     report_progress();
+    ask_whether_wanted({.server_name = known_.server_name, .size = known_.size});
 }
 
 bool Transfer::continues_earlier(const ControlFile::Content& earlier) const {
@@ -148,6 +149,7 @@ void Transfer::start_over() {
     file_.restart();
     known_ = {};
     missing_ = {};
+    start_.clear();
     front_ = 0;
     has_earlier_bytes_ = false;
     must_start_over_ = false;
@@ -165,7 +167,6 @@ std::optional<Downloaded> Transfer::verified() {
         return std::nullopt;
     }
     check_bytes(request_, digest, size);
-    ControlFile::remove(request_.partial);
     report_progress();
     return Downloaded{
         .sha256 = digest, .size = size, .received = received_, .server_name = known_.server_name};

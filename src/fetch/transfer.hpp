@@ -19,6 +19,7 @@
 #include <optional>
 #include <stop_token>
 #include <string>
+#include <string_view>
 
 namespace podctl::fetch {
 
@@ -79,6 +80,7 @@ private:
     void after_refusal(const Segment& segment);
     void after_no_ranges();
     bool is_identified() const;
+    void limit_to_those_at_work();
     void wait_or_give_up(const Error& error,
                          std::optional<std::chrono::milliseconds> at_least = {});
     void start_over();
@@ -96,9 +98,10 @@ private:
     void on_end(Segment& segment, HttpResponse response, std::exception_ptr failure);
     void tell();
     // Under mutex_.
-    bool is_wanted(const HttpResponse& response);
+    void ask_whether_wanted(const Offer& offer);
     void refuse_what_is_no_file(const HttpResponse& response) const;
     void learn(Segment& segment, const HttpResponse& response);
+    void look_at_start(const Segment& segment, std::string_view data);
 
     const DownloadRequest& request_;
     HttpClient& http_;
@@ -117,13 +120,15 @@ private:
     Clock::time_point ask_from_{};  // not before
 
     Validators known_;
+    std::string start_;        // the first bytes, for a look at them
     RangeSet missing_;         // of no segment; once the size is known
     std::uint64_t front_ = 0;  // bytes that are there, as long as it is not
     std::uint64_t furthest_ = 0;
     Segments segments_;
     enum class Ranges { unknown, yes, no } ranges_ = Ranges::unknown;
+    bool asked_twice_for_range_ = false;
     bool has_earlier_bytes_ = false;  // of another call: a wrong digest may be their fault
-    bool is_asked_about_ = false;  // DownloadMonitor::is_wanted was
+    bool is_asked_about_ = false;     // DownloadMonitor::is_wanted was
     bool declined_ = false;
     bool must_start_over_ = false;
     int restarts_ = 0;
@@ -135,6 +140,7 @@ private:
 
     std::uint64_t received_ = 0;
     bool held_back_ = false;
+    double usual_rate_ = 0;  // of the last segment that was whole, bytes a second
     std::chrono::milliseconds stall_patience_;
     Clock::time_point last_tick_{};
     Clock::time_point last_replacement_{};

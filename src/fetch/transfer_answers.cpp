@@ -57,19 +57,18 @@ bool Transfer::on_headers(Segment& segment, const HttpResponse& response) {
     if (segment.verdict == Verdict::refused) return true;
     if (segment.verdict != Verdict::take) return false;
     refuse_what_is_no_file(response);
-    const bool is_first = !address_known_ && std::exchange(is_asked_about_, true) == false;
-    if (is_first && !is_wanted(response)) return false;
+    ask_whether_wanted(
+        {.server_name = disposition_name(response), .size = total_size(response)});
+    if (declined_) return false;
     learn(segment, response);
     if (segment.range == Asked::Range::yes) ranges_ = Ranges::yes;
     tell();
     return !segment.from || take_over_part(segment);
 }
 
-bool Transfer::is_wanted(const HttpResponse& response) {
-    if (!monitor_.is_wanted) return true;
-    declined_ = !monitor_.is_wanted(
-        {.server_name = disposition_name(response), .size = total_size(response)});
-    return !declined_;
+void Transfer::ask_whether_wanted(const Offer& offer) {
+    if (monitor_.is_wanted && !std::exchange(is_asked_about_, true))
+        declined_ = !monitor_.is_wanted(offer);
 }
 
 void Transfer::refuse_what_is_no_file(const HttpResponse& response) const {
@@ -139,10 +138,19 @@ void Transfer::on_body(Segment& segment, const char* data, std::size_t size) {
         throw Error{ErrorKind::integrity,
                     fmt::format("{}: the server sends more than the {} bytes it promised",
                                 request_.name, *known_.size)};
+    look_at_start(segment, {data, taken});
     segment.buffer.add(http_.share().blocks, file_, segment.at, data, taken);
     segment.at += taken;
     // The rest is another segment's.
     if (taken < size) drop(segment);
+}
+
+// A page in place of six gigabytes shows in the first bytes.
+void Transfer::look_at_start(const Segment& segment, std::string_view data) {
+    constexpr std::size_t enough = 512;
+    if (!request_.check_format || segment.at != start_.size() || start_.size() == enough) return;
+    start_ += data.substr(0, enough - start_.size());
+    if (start_.size() == enough) check_model_start(start_, known_.size, request_.name);
 }
 
 void Transfer::on_end(Segment& segment, HttpResponse response, std::exception_ptr failure) {
@@ -172,6 +180,11 @@ void Transfer::put_back(Segment& segment) {
     const bool reached =
         segment.at == segment.end || (segment.end == Segment::unknown_end && !segment.failure &&
                                       segment.verdict == Verdict::take);
+    if (reached && segment.is_flowing()) {
+        const std::chrono::duration<double> took = Clock::now() - segment.first_byte;
+        usual_rate_ =
+            static_cast<double>(segment.at - segment.begin) / std::max(took.count(), 0.01);
+    }
     segment.at -= segment.buffer.finish(
         file_, reached ? Segment::Buffer::End::reached : Segment::Buffer::End::cut);
     seat_.give_back();
@@ -192,7 +205,9 @@ void Transfer::put_back(Segment& segment) {
 
 void Transfer::judge_end(const Segment& segment) {
     // What was dropped, and what has all its bytes, may end as it likes.
-    if (declined_ || segment.dropped || (segment.verdict == Verdict::take && segment.at == segment.end)) return;
+    if (declined_ || segment.dropped ||
+        (segment.verdict == Verdict::take && segment.at == segment.end))
+        return;
     if (segment.failure) {
         try {
             std::rethrow_exception(segment.failure);
@@ -241,7 +256,7 @@ void Transfer::after_cut(const Segment& segment, const Error& error) {
     if (progressed) backoff_.start_anew();
     if (!segments_.empty()) {
         // The server may not want so many at once.
-        if (segment.at == segment.begin) pace_.limit(static_cast<unsigned>(segments_.size()));
+        if (segment.at == segment.begin) limit_to_those_at_work();
         return;
     }
     if (!progressed) {
@@ -253,6 +268,10 @@ void Transfer::after_cut(const Segment& segment, const Error& error) {
     else if (progressed && segment.at - segment.begin >= much && monitor_.retry.attempts > 1)
         return;
     wait_or_give_up(error);
+}
+
+void Transfer::limit_to_those_at_work() {
+    pace_.limit(static_cast<unsigned>(segments_.size()), Clock::now());
 }
 
 void Transfer::wait_or_give_up(const Error& error,
@@ -271,8 +290,11 @@ void Transfer::wait_or_give_up(const Error& error,
 // The bytes of the same file, but not the ones that were asked for: whoever is at work from its
 // beginning goes on, alone.
 void Transfer::after_no_ranges() {
+    // Behind one name there may be servers that do and servers that do not: before bytes are thrown
+    // away another one is asked.
+    if (segments_.empty() && !std::exchange(asked_twice_for_range_, true)) return;
     ranges_ = Ranges::no;
-    pace_.limit(1);
+    pace_.limit(1, Clock::now());
     if (segments_.empty()) must_start_over_ = true;
 }
 
@@ -300,9 +322,9 @@ void Transfer::after_refusal(const Segment& segment) {
         ++missing_answers_ < max_missing_answers && try_again())
         return;
     if (can_pass(status) && try_again(retry_after(response, std::chrono::system_clock::now())))
-        return;
+        return limit_to_those_at_work();
     // Those that are at work go on; there are to be no more of them.
-    if (!segments_.empty()) return pace_.limit(static_cast<unsigned>(segments_.size()));
+    if (!segments_.empty()) return limit_to_those_at_work();
     throw refused;
 }
 

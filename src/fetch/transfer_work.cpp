@@ -21,8 +21,9 @@ constexpr std::uint64_t smallest_piece = 1u << 20;
 constexpr std::uint64_t largest_piece = 32u << 20;
 constexpr double worth_splitting = 0.5;  // seconds
 
-constexpr auto slow_after = 2s;
-constexpr double slow_part = 0.25;  // of what the others bring
+constexpr auto slow_after = 1s;
+constexpr double slow_part = 0.25;     // of what the others bring
+constexpr double worth_replacing = 2;  // seconds
 constexpr auto replacement_interval = 1s;
 constexpr std::chrono::milliseconds longest_stall_patience = 30s;
 
@@ -166,17 +167,17 @@ void Transfer::measure() {
 // path, or another server.
 void Transfer::replace_slow() {
     const auto now = Clock::now();
-    if (now - last_replacement_ < replacement_interval) return;
+    if (now - last_replacement_ < replacement_interval || !is_identified()) return;
     std::vector<double> rates;
     for (const auto& segment : segments_)
         if (segment.is_flowing()) rates.push_back(segment.rate);
+    const double usual = rates.size() > 1 ? median(rates) : usual_rate_;
     for (auto& segment : segments_) {
         if (segment.dropped || !segment.is_flowing()) continue;
         const bool stalls = now - segment.last_byte > stall_patience_;
-        const bool is_slow = rates.size() > 1 && now - segment.first_byte > slow_after &&
-                             segment.rate < slow_part * median(rates) && segment.eta() > 2;
+        const bool is_slow = now - segment.first_byte > slow_after &&
+                             segment.rate < slow_part * usual && segment.eta() > worth_replacing;
         if (!stalls && !is_slow) continue;
-        if (!is_identified()) return;  // nothing could be gone on from
         if (stalls) stall_patience_ = std::min(stall_patience_ * 2, longest_stall_patience);
         last_replacement_ = now;
         return drop(segment);

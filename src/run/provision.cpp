@@ -76,7 +76,7 @@ private:
 std::optional<std::uint64_t> ask_size(const std::string& url, Context& context,
                                       std::stop_token stop) {
     try {
-        return fetch::probe_size(url, context.http(), context.mirrors, stop);
+        return fetch::probe(url, context.http(), context.mirrors, stop).size;
     } catch (const Error& error) {
         if (error.kind() == ErrorKind::interrupted) throw;
         return std::nullopt;

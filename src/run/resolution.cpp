@@ -1,5 +1,6 @@
 #include "resolution.hpp"
 
+#include <filesystem>
 #include <future>
 #include <variant>
 
@@ -14,8 +15,28 @@ long long number(const std::string& text) {
     return text.empty() ? 0 : std::stoll(text);
 }
 
-bool is_plain_url(const fetch::Source& source) {
-    return std::holds_alternative<fetch::UrlSource>(source.location);
+const fetch::UrlSource* plain_url(const fetch::Source& source) {
+    return std::get_if<fetch::UrlSource>(&source.location);
+}
+
+// A URL such as …/download?id=7 says nothing of the file's name; its server may.
+bool says_a_name(const fetch::UrlSource& url) {
+    return std::filesystem::path{fetch::describe(url).name}.has_extension();
+}
+
+bool is_worth_asking(const tmpl::Model& model, const fetch::Source& source) {
+    const auto* url = plain_url(source);
+    return !url || (model.name.empty() && !model.unpack && !says_a_name(*url));
+}
+
+fetch::ResolvedFile ask(const fetch::Source& source, Context& context, std::stop_token stop) {
+    const auto* url = plain_url(source);
+    if (!url) return fetch::resolve(source, context.http(), context.mirrors, {.attempts = 1}, stop);
+    auto file = fetch::describe(*url);
+    const auto offer = fetch::probe(url->url, context.http(), context.mirrors, stop);
+    if (!offer.server_name.empty()) file.name = offer.server_name;
+    file.approximate_size = offer.size;
+    return file;
 }
 
 }  // namespace
@@ -41,8 +62,9 @@ std::optional<fetch::ResolvedFile> known_resolution(const fetch::Source& source,
 
 void keep_resolution(const fetch::Source& source, const fetch::ResolvedFile& file,
                      Journal& journal) {
-    // A plain URL says nothing that would have to be asked for.
-    if (is_plain_url(source)) return;
+    // What a plain URL says by itself need not be kept.
+    const auto* url = plain_url(source);
+    if (url && file.name == fetch::describe(*url).name) return;
     Record record{.fingerprint = source.text, .facts = {}};
     record.facts = {
         {"url", file.url},
@@ -63,8 +85,8 @@ plan::Resolutions resolve_models(Context& context, std::stop_token stop) {
     std::map<std::string, std::future<std::optional<fetch::ResolvedFile>>> asked;
     for (const auto& model : context.pod.models) {
         const auto source = fetch::parse_source(model.source);
-        // What a plain URL says needs no request.
-        if (is_plain_url(source) || known.contains(source.text) || asked.contains(source.text))
+        if (!is_worth_asking(model, source) || known.contains(source.text) ||
+            asked.contains(source.text))
             continue;
         if (!context.options.update || context.options.offline) {
             if (auto file = known_resolution(source, context.journal)) {
@@ -75,8 +97,7 @@ plan::Resolutions resolve_models(Context& context, std::stop_token stop) {
         if (context.options.offline) continue;
         asked.emplace(source.text, std::async(std::launch::async, [&context, source, stop] {
                           try {
-                              return std::optional{fetch::resolve(
-                                  source, context.http(), context.mirrors, {.attempts = 1}, stop)};
+                              return std::optional{ask(source, context, stop)};
                           } catch (const Error&) {
                               // Told by the step, which tries with patience.
                               return std::optional<fetch::ResolvedFile>{};

@@ -43,6 +43,15 @@ TEST(SafeFileName, ReplacesInvalidUtf8) {
     EXPECT_EQ(safe_file_name("\xED\xA0\x80x"), "\uFFFD\uFFFD\uFFFDx");  // a surrogate
 }
 
+TEST(SafeFileName, IsNoDeviceOfWindows) {
+    EXPECT_EQ(safe_file_name("CON"), "_CON");
+    EXPECT_EQ(safe_file_name("nul.tar.gz"), "_nul.tar.gz");
+    EXPECT_EQ(safe_file_name(".aux"), "_aux");
+    EXPECT_EQ(safe_file_name("Com1 .safetensors"), "_Com1 .safetensors");
+    for (const char* name : {"console.bin", "com0", "com10", "a.nul", "lpt"})
+        EXPECT_EQ(safe_file_name(name), name);
+}
+
 TEST(SafeFileName, IsEmptyWhenNothingIsLeft) {
     for (const char* name : {"", "...", " ", "-", "\u202E", "\n"})
         EXPECT_EQ(safe_file_name(name), "") << name;

@@ -42,9 +42,9 @@ struct Ended {
 };
 
 // `podctl get`, from a plain server whose files are `files` by path, and from the hub.
-class Get : public testing::Test {
+class GetCommand : public testing::Test {
 protected:
-    Get() {
+    GetCommand() {
         hub.add(test::CivitaiVersion{
             .id = 11,
             .model_id = 1,
@@ -109,7 +109,7 @@ protected:
     test::HttpServer server{[this](const Request& request) { return answer(request); }};
 };
 
-TEST_F(Get, PrintsThePathsOnStdoutAndTheRestOnStderr) {
+TEST_F(GetCommand, PrintsThePathsOnStdoutAndTheRestOnStderr) {
     const auto end = get({server.url("/a.dat"), "out"});
     EXPECT_EQ(end.code, 0) << end.err;
     EXPECT_EQ(end.out, "out/a.dat\n");
@@ -118,7 +118,7 @@ TEST_F(Get, PrintsThePathsOnStdoutAndTheRestOnStderr) {
     EXPECT_THAT(in_folder(), UnorderedElementsAre("a.dat"));
 }
 
-TEST_F(Get, TellsEverythingAsJsonLines) {
+TEST_F(GetCommand, TellsEverythingAsJsonLines) {
     const auto end = get_json({"civitai:1@11", server.url("/a.dat"), "out"});
     EXPECT_EQ(end.code, 0) << end.err;
     const auto ready = end.of("file.ready");
@@ -134,7 +134,7 @@ TEST_F(Get, TellsEverythingAsJsonLines) {
     EXPECT_EQ(read_file(folder() / "tiny.safetensors"), model_bytes);
 }
 
-TEST_F(Get, ASecondRunKeepsTheFileAndFetchesNothing) {
+TEST_F(GetCommand, ASecondRunKeepsTheFileAndFetchesNothing) {
     ASSERT_EQ(get({"civitai:1@11", "out"}).code, 0);
     const auto sent = hub.store().body_bytes_sent();
     const auto again = get_json({"civitai:1@11", "out"});
@@ -149,7 +149,7 @@ TEST_F(Get, ASecondRunKeepsTheFileAndFetchesNothing) {
     EXPECT_EQ(std::distance(fs::directory_iterator{dir / "plain"}, {}), 1);
 }
 
-TEST_F(Get, AnotherFileAtThePlaceStaysUnlessForced) {
+TEST_F(GetCommand, AnotherFileAtThePlaceStaysUnlessForced) {
     fs::create_directory(folder());
     write_file_atomically(folder() / "tiny.safetensors", "mine");
     const auto refused = get({"civitai:1@11", "out"});
@@ -161,7 +161,7 @@ TEST_F(Get, AnotherFileAtThePlaceStaysUnlessForced) {
     EXPECT_EQ(read_file(folder() / "tiny.safetensors"), model_bytes);
 }
 
-TEST_F(Get, WrongUseIsSaidBeforeAnyRequest) {
+TEST_F(GetCommand, WrongUseIsSaidBeforeAnyRequest) {
     EXPECT_EQ(get({server.url("/a.dat")}).code, 2);  // no folder
     EXPECT_EQ(get({}).code, 2);
     EXPECT_EQ(get({server.url("/a.dat"), "out", "--sha256", "abc"}).code, 2);
@@ -172,21 +172,21 @@ TEST_F(Get, WrongUseIsSaidBeforeAnyRequest) {
     EXPECT_THAT(server.requests(), IsEmpty());
 }
 
-TEST_F(Get, AWrongDigestLeavesNothing) {
+TEST_F(GetCommand, AWrongDigestLeavesNothing) {
     const auto end = get({server.url("/a.dat"), "out", "--sha256", a_digest_of_nothing_here});
     EXPECT_EQ(end.code, 4);
     EXPECT_THAT(end.err, HasSubstr("sha256"));
     EXPECT_THAT(in_folder(), IsEmpty());
 }
 
-TEST_F(Get, AFailureDoesNotKeepTheOtherFilesAway) {
+TEST_F(GetCommand, AFailureDoesNotKeepTheOtherFilesAway) {
     const auto end = get({server.url("/missing.dat"), server.url("/a.dat"), "out"});
     EXPECT_EQ(end.code, 4);
     EXPECT_EQ(end.out, "out/a.dat\n");
     EXPECT_THAT(in_folder(), UnorderedElementsAre("a.dat"));
 }
 
-TEST_F(Get, TakesListsWithCommasAndBatchFiles) {
+TEST_F(GetCommand, TakesListsWithCommasAndBatchFiles) {
     EXPECT_EQ(get({server.url("/a.dat") + "," + server.url("/b.dat"), "out"}).code, 0);
     EXPECT_THAT(in_folder(), UnorderedElementsAre("a.dat", "b.dat"));
     write_file_atomically(dir / "models.txt",
@@ -197,7 +197,7 @@ TEST_F(Get, TakesListsWithCommasAndBatchFiles) {
     EXPECT_TRUE(fs::exists(dir / "more/a.dat"));
 }
 
-TEST_F(Get, TwoFilesOfOneNameAreAConflictBeforeTheSecondsBytes) {
+TEST_F(GetCommand, TwoFilesOfOneNameAreAConflictBeforeTheSecondsBytes) {
     const auto end =
         get({"hf:org/repo/one/vae.safetensors", "hf:org/repo/two/vae.safetensors", "out"});
     EXPECT_EQ(end.code, 4);
@@ -207,14 +207,14 @@ TEST_F(Get, TwoFilesOfOneNameAreAConflictBeforeTheSecondsBytes) {
               model_bytes.size() * 3 / 2);
 }
 
-TEST_F(Get, APickleHasToBeAllowed) {
+TEST_F(GetCommand, APickleHasToBeAllowed) {
     EXPECT_EQ(get({server.url("/m.ckpt"), "out"}).code, 2);
     EXPECT_THAT(in_folder(), IsEmpty());
     EXPECT_EQ(get({server.url("/m.ckpt"), "out", "--allow-pickle"}).code, 0);
     EXPECT_EQ(read_file(folder() / "m.ckpt"), files["/m.ckpt"]);
 }
 
-TEST_F(Get, AServersNameStaysInsideTheFolder) {
+TEST_F(GetCommand, AServersNameStaysInsideTheFolder) {
     const auto end = get({server.url("/traversal"), "out/deep/er"});
     EXPECT_EQ(end.code, 0) << end.err;
     EXPECT_THAT(end.out, HasSubstr("out/deep/er/"));
@@ -224,7 +224,7 @@ TEST_F(Get, AServersNameStaysInsideTheFolder) {
     EXPECT_EQ(std::distance(fs::directory_iterator{folder() / "deep/er"}, {}), 1);
 }
 
-TEST_F(Get, NoTokenIsInAnyOutput) {
+TEST_F(GetCommand, NoTokenIsInAnyOutput) {
     const std::string key = test::Hub::civitai_key;
     const auto by_name = get({"civitai:1@11", "out", "-v"});
     EXPECT_EQ(by_name.code, 0) << by_name.err;
@@ -243,7 +243,7 @@ TEST_F(Get, NoTokenIsInAnyOutput) {
     }
 }
 
-TEST_F(Get, AStoppedDownloadIsGoneOnWith) {
+TEST_F(GetCommand, AStoppedDownloadIsGoneOnWith) {
     slow = true;
     const auto& whole = files["/large.dat"];
     for (const int signal : {SIGINT, SIGTERM}) {

@@ -67,6 +67,24 @@ TEST_F(Up, AFailedStepFailsTheRunAndOnlyWhatNeedsIt) {
     EXPECT_THAT(end.steps("step.skipped"), IsSupersetOf({"python.resolve", "python.install"}));
 }
 
+TEST_F(Up, AModelWhoseUrlSaysNoNameGetsTheServersOwn) {
+    test::HttpServer server([](const test::Request& got) {
+        auto response = test::serve_bytes(got, "weights");
+        response.headers.emplace_back("Content-Disposition",
+                                      "attachment; filename=\"../given.bin\"");
+        return response;
+    });
+    const auto first = provision({"--set", "models.1={source: '" + server.url("/download?id=7") +
+                                               "', to: loras, pickle: allow}"});
+    EXPECT_EQ(first.status.code, 0) << first.output;
+    EXPECT_THAT(first.steps("step.finished"), Contains("model:loras/_given.bin"));
+    const auto asked = server.requests().size();
+    const auto second = provision({"--set", "models.1={source: '" + server.url("/download?id=7") +
+                                                "', to: loras, pickle: allow}"});
+    EXPECT_THAT(second.steps("step.started"), ElementsAre("preflight"));
+    EXPECT_EQ(server.requests().size(), asked);
+}
+
 TEST_F(Up, AnOptionalModelThatCannotBeHadIsAWarning) {
     write_template("");
     const auto end =

@@ -52,7 +52,7 @@ TEST_F(Control, DropsATornLineAndAllBehindAStrangeOne) {
     const auto whole = text();
     write(whole + "w 10 2");
     EXPECT_EQ(loaded(), (RangeSet{{0, 10}}));
-    for (const std::string strange : {"w 10\n"s, "w 30 20\n"s, "w -1 20\n"s, "x\n"s, "\0\0\n"s}) {
+    for (const std::string& strange : {"w 10\n"s, "w 30 20\n"s, "w -1 20\n"s, "x\n"s, "\0\0\n"s}) {
         write(whole + strange + "w 50 60\n");
         EXPECT_EQ(loaded(), (RangeSet{{0, 10}})) << strange;
     }

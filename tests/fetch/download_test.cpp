@@ -94,6 +94,33 @@ TEST_F(Download, BringsAFileWithItsDigestAndName) {
     EXPECT_EQ(done.server_name, "ä.bin");
     EXPECT_EQ(last.done, bytes.size());
     EXPECT_EQ(last.total, bytes.size());
+    std::filesystem::remove(request.partial);
+    forget(request.partial);
+    EXPECT_FALSE(has_control());
+}
+
+TEST_F(Download, KnowsAWholeFileByItsRecordAndAsksNobodyAgain) {
+    // A process that is killed before it has placed the file.
+    HttpServer server([&](const Request& got) { return serve_bytes(got, bytes); });
+    get(server.url("/"));
+    forget(request.partial);  // only of a partial file that is gone
+    int asked = 0;
+    monitor.is_wanted = [&](const Offer& offer) {
+        ++asked;
+        return offer.size == bytes.size();
+    };
+    const auto again = get(server.url("/"));
+    EXPECT_EQ(again.received, 0u);
+    EXPECT_EQ(again.sha256, sha256_hex(bytes));
+    EXPECT_EQ(asked, 1);
+    EXPECT_EQ(server.requests().size(), 1u);
+}
+
+TEST_F(Download, LeavesNothingOfAFileThatIsNotWanted) {
+    HttpServer server([&](const Request& got) { return serve_bytes(got, bytes); });
+    monitor.is_wanted = [](const Offer&) { return false; };
+    EXPECT_TRUE(get(server.url("/")).declined);
+    EXPECT_FALSE(has_partial());
     EXPECT_FALSE(has_control());
 }
 
@@ -349,6 +376,19 @@ TEST_F(Download, RefusesAWebPageInPlaceOfAModel) {
         EXPECT_THAT(error.message(), HasSubstr("web page"));
         EXPECT_FALSE(has_partial());
     }
+}
+
+TEST_F(Download, TellsAWrongModelByItsFirstBytes) {
+    // It is no page and has the size that it should.
+    HttpServer server([](const Request& got) {
+        auto response = serve_bytes(got, bytes);
+        response.bytes_per_second = MiB;
+        return response;
+    });
+    request.name = "m.gguf";
+    EXPECT_THAT(failure(server.url("/m.gguf")).message(), HasSubstr("GGUF"));
+    EXPECT_LT(server.body_bytes_sent(), bytes.size() / 2);
+    EXPECT_FALSE(has_partial());
 }
 
 TEST_F(Download, RefusesCompressedBytes) {

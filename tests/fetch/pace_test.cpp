@@ -31,6 +31,7 @@ public:
         }
     }
     unsigned most() const { return most_; }
+    Pace::Clock::time_point now() const { return now_; }
     std::uint64_t remaining = 4096 * MiB;
 
 private:
@@ -94,13 +95,15 @@ TEST(Pace, StaysAtOneWhereOneIsEnoughOrLittleIsLeft) {
     EXPECT_EQ(slow.most(), 1u);
 }
 
-TEST(Pace, NeverGoesBeyondWhatAServerTook) {
+TEST(Pace, FallsBackToWhatAServerTakesAndTriesMoreLater) {
     Link link([](unsigned n) { return 4.0 * MiB * n; });
     Pace pace(16, 400 * MiB);
     link.run(pace, 1s);
-    pace.limit(3);
-    link.run(pace, 10s);
+    pace.limit(3, link.now());
+    link.run(pace, 4s);
     EXPECT_EQ(pace.target(), 3u);
+    link.run(pace, 3s);
+    EXPECT_EQ(pace.target(), 16u);
 }
 
 }  // namespace

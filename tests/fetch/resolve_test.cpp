@@ -2,7 +2,6 @@
 
 #include "podctl/base/digest.hpp"
 #include "podctl/base/error.hpp"
-#include "podctl/fetch/civitdl.hpp"
 
 #include "support/hub.hpp"
 #include "support/temp_dir.hpp"
@@ -86,6 +85,28 @@ TEST_F(Resolve, TakesTheNewestVersionOfAModel) {
     EXPECT_EQ(file.version_id, 610541);
     EXPECT_EQ(file.model_name, "Halcyon SDXL - Photorealism");
     EXPECT_EQ(file.type, "Checkpoint");
+}
+
+TEST_F(Resolve, SaysTheBaseModelAndTheTagsWhereTheyAreTold) {
+    auto version = halcyon();
+    version.base_model = "Illustrious";
+    version.tags = {"anime", "style"};
+    hub.add(version);
+    using Tags = std::vector<std::string>;
+    EXPECT_EQ(ask("civitai:299933").base_model, "Illustrious");
+    EXPECT_EQ(ask("civitai:299933").tags, (Tags{"anime", "style"}));
+    EXPECT_EQ(ask("civitai:299933@610541").base_model, "Illustrious");
+    EXPECT_EQ(ask("civitai:299933@610541").tags, std::nullopt);
+    EXPECT_EQ(ask(sha256_hex("pruned")).base_model, "Illustrious");
+}
+
+TEST_F(Resolve, LeavesOutWhatIsNestedBeyondAllUse) {
+    const std::string deep = std::string(100'000, '[') + std::string(100'000, ']');
+    hub.alter_civitai([&](const Request&, Response& response) {
+        response = {.body = R"({"x":)" + deep + R"(,"id":5,"modelId":1,"model":{"name":"m"},)" +
+                            R"("files":[{"id":7,"name":"m.safetensors","primary":true}]})"};
+    });
+    EXPECT_EQ(ask("civitai:1@5").name, "m.safetensors");
 }
 
 TEST_F(Resolve, ChoosesAFileByFilterIdAndHash) {
@@ -303,39 +324,13 @@ TEST(ProbeSize, ReadsTheSizeByRangeByLengthAndFromTheDisk) {
     test::TempDir dir;
     std::ofstream(dir / "m.bin") << bytes;
     HttpClient http;
-    const auto size = [&](const std::string& url) { return probe_size(url, http, {}, {}); };
+    const auto size = [&](const std::string& url) { return probe(url, http, {}, {}).size; };
     EXPECT_EQ(size(server.url("/ranges")), 1234u);
     EXPECT_EQ(size(server.url("/plain")), 1234u);
     EXPECT_EQ(size(server.url("/empty")), 0u);
     EXPECT_EQ(size(server.url("/chunked")), std::nullopt);
     EXPECT_EQ(size(server.url("/missing")), std::nullopt);
     EXPECT_EQ(size("file://" + (dir / "m.bin").string()), 1234u);
-}
-
-TEST(Civitdl, NamesAFileAsItsBasicSorterDoes) {
-    ResolvedFile file{.name = "halcyonSDXL_v17.safetensors",
-                      .model_name = "Halcyon SDXL - Photorealism",
-                      .model_id = 299933,
-                      .version_id = 610541};
-    EXPECT_EQ(civitdl_path(file),
-              "Halcyon SDXL - Photorealism/halcyonSDXL_v17-mid_299933-vid_610541.safetensors");
-    file.model_name = R"(a<b>c:d"e?f/g\h|i*j)";
-    EXPECT_EQ(civitdl_path(file).parent_path(), "a(b)c,d-e.f&g&h&i&j");
-}
-
-TEST(Civitdl, StaysInItsFolderWhateverTheServerSays) {
-    ResolvedFile file{.name = "../../x.bin", .model_name = "..", .model_id = 1, .version_id = 2};
-    const auto path = civitdl_path(file);
-    EXPECT_EQ(std::distance(path.begin(), path.end()), 2);
-    for (const auto& part : path)
-        EXPECT_NE(part, "..");
-    file.name = std::string(100, 'a');
-    for (int i = 0; i < 100; ++i)
-        file.name += "\xE2\x82\xAC";
-    file.name += ".safetensors";
-    EXPECT_LE(civitdl_path(file).filename().string().size(), 255u);
-    EXPECT_THAT(civitdl_path(file).filename().string(),
-                testing::EndsWith("-mid_1-vid_2.safetensors"));
 }
 
 }  // namespace

@@ -48,7 +48,27 @@ json file_json(const CivitaiVersion& version, const CivitaiFile& file) {
             {"downloadUrl", fmt::format("https://civitai.com/api/download/models/{}", version.id)}};
 }
 
-json version_json(const CivitaiVersion& version) {
+json image_json(const CivitaiImage& image, const HttpServer& server) {
+    const auto url = image.url.empty() ? server.url("/x/original=true/" + image.name) : image.url;
+    json object = {{"url", url},
+                   {"width", 832},
+                   {"height", 1216},
+                   {"hash", "UGF5N^%M"},
+                   {"type", "image"},
+                   {"hasMeta", !image.prompt.empty()},
+                   {"meta", image.prompt.empty() ? json() : json{{"prompt", image.prompt}}}};
+    if (image.nsfw_level) object["nsfwLevel"] = *image.nsfw_level;
+    return object;
+}
+
+json images_json(const CivitaiVersion& version, const HttpServer& server) {
+    json images = json::array();
+    for (const auto& image : version.images)
+        images.push_back(image_json(image, server));
+    return images;
+}
+
+json version_json(const CivitaiVersion& version, const HttpServer& images) {
     json files = json::array();
     for (const auto& file : version.files)
         files.push_back(file_json(version, file));
@@ -56,11 +76,11 @@ json version_json(const CivitaiVersion& version) {
         {"id", version.id},
         {"modelId", version.model_id},
         {"name", "v1"},
-        {"baseModel", "SDXL 1.0"},
+        {"baseModel", version.base_model},
         {"air", fmt::format("urn:air:sdxl:checkpoint:civitai:{}@{}", version.model_id, version.id)},
         {"model", {{"name", version.model_name}, {"type", version.model_type}, {"nsfw", false}}},
         {"files", files},
-        {"images", json::array()},
+        {"images", images_json(version, images)},
         {"trainedWords", json::array()},
         {"downloadUrl", fmt::format("https://civitai.com/api/download/models/{}", version.id)}};
 }
@@ -96,12 +116,13 @@ struct Hub::State {
     };
     std::map<std::string, Stored> objects;  // by key
     int generation = 1;                     // of the signatures
-    Alter alter_store, alter_civitai, alter_huggingface;
+    Alter alter_store, alter_civitai, alter_huggingface, alter_images;
     // Last, so that they stop before what their handlers use is gone.
-    std::optional<HttpServer> store, civitai, huggingface;
+    std::optional<HttpServer> store, images, civitai, huggingface;
 
     std::string signed_url(const std::string& bytes, const std::string& name);
     Response store_answer(const Request& request);
+    Response image_answer(const Request& request);
     Response civitai_answer(const Request& request);
     Response civitai_api(const std::vector<std::string>& parts);
     Response civitai_download(const Request& request, long long version_id);
@@ -155,6 +176,17 @@ Response Hub::State::store_answer(const Request& request) {
     return response;
 }
 
+Response Hub::State::image_answer(const Request& request) {
+    // As the store does: a token is none of its business.
+    if (request.header("authorization")) return {.status = 400};
+    const auto part = request.target.substr(request.target.rfind('/') + 1);
+    for (const auto& version : versions)
+        for (const auto& image : version.images)
+            if (image.name == part)
+                return {.headers = {{"Content-Type", "image/jpeg"}}, .body = image.bytes};
+    return {.status = 404};
+}
+
 Response Hub::State::civitai_answer(const Request& request) {
     if (request.header("user-agent").value_or("").find("Mozilla") != std::string::npos)
         return {.headers = {{"Content-Type", "text/html"}}, .body = "<!DOCTYPE html><html></html>"};
@@ -174,7 +206,7 @@ Response Hub::State::civitai_api(const std::vector<std::string>& parts) {
             const bool by_hash =
                 parts[3] == "by-hash" && std::ranges::any_of(version.files, has_hash);
             if (by_hash || version.id == number(parts[3]))
-                return json_answer(200, version_json(version));
+                return json_answer(200, version_json(version, *images));
         }
     }
     json model;
@@ -184,9 +216,11 @@ Response Hub::State::civitai_api(const std::vector<std::string>& parts) {
             model = {{"id", version.model_id},
                      {"name", version.model_name},
                      {"type", version.model_type},
+                     {"tags", version.tags},
+                     {"nsfwLevel", version.nsfw_level ? json(*version.nsfw_level) : json()},
                      {"modelVersions", json::array()},
                      {"mode", version.archived ? json("Archived") : json()}};
-        auto entry = version_json(version);
+        auto entry = version_json(version, *images);
         entry.erase("model");
         entry.erase("modelId");
         model["modelVersions"].push_back(entry);
@@ -277,6 +311,7 @@ Response Hub::State::huggingface_file(const Request& request, const HuggingFaceF
 Hub::Hub() : state_(std::make_unique<State>()) {
     auto& state = *state_;
     state.store.emplace(state.handler(&State::store_answer, &State::alter_store));
+    state.images.emplace(state.handler(&State::image_answer, &State::alter_images));
     state.civitai.emplace(state.handler(&State::civitai_answer, &State::alter_civitai));
     state.huggingface.emplace(state.handler(&State::huggingface_answer, &State::alter_huggingface));
 }
@@ -323,6 +358,11 @@ void Hub::alter_huggingface(Alter alter) {
     state_->alter_huggingface = std::move(alter);
 }
 
+void Hub::alter_images(Alter alter) {
+    const std::scoped_lock lock(state_->mutex);
+    state_->alter_images = std::move(alter);
+}
+
 const HttpServer& Hub::civitai() const {
     return *state_->civitai;
 }
@@ -331,6 +371,9 @@ const HttpServer& Hub::huggingface() const {
 }
 const HttpServer& Hub::store() const {
     return *state_->store;
+}
+const HttpServer& Hub::images() const {
+    return *state_->images;
 }
 
 std::string safetensors_bytes(std::size_t size, unsigned seed) {

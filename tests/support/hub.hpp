@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -25,12 +26,26 @@ struct CivitaiFile {
     bool has_hashes = true;
 };
 
+// A sample image, on a server of its own.
+struct CivitaiImage {
+    std::string name = {};  // the last part of its URL, as it stands there
+    std::string bytes = {};
+    std::optional<int> nsfw_level = 1;
+    std::string prompt = {};  // in its `meta`; empty: meta is null
+    std::string url = {};     // in place of the one of the image server
+};
+
 struct CivitaiVersion {
     long long id = 0;
     long long model_id = 0;
     std::string model_name = {};
     std::string model_type = "Checkpoint";
+    std::string base_model = "SDXL 1.0";
     std::vector<CivitaiFile> files = {};
+    std::vector<CivitaiImage> images = {};
+    // Of the model: what its newest version says.
+    std::vector<std::string> tags = {};
+    std::optional<int> nsfw_level = 1;
     bool needs_key = true;
     std::string early_access_until = {};  // a date: 403 {error:"Early Access"}
     bool archived = false;                // 410
@@ -44,10 +59,10 @@ struct HuggingFaceFile {
     enum class Access { open, gated, not_granted, private_ } access = Access::open;
 };
 
-// Civitai, Hugging Face and the object store that both redirect to: three servers, so three
-// origins. They behave as the real ones do where a downloader can tell: the store refuses an
-// Authorization header (400), a HEAD and a signature that has expired (403); Civitai wants ?fileId=
-// for the right file of a version.
+// Civitai, its image server, Hugging Face and the object store that both redirect to: four servers,
+// so four origins. They behave as the real ones do where a downloader can tell: the store refuses
+// an Authorization header (400), a HEAD and a signature that has expired (403); Civitai wants
+// ?fileId= for the right file of a version.
 class Hub {
 public:
     Hub();
@@ -76,10 +91,12 @@ public:
     void alter_store(std::function<void(const Request&, Response&)> alter);
     void alter_civitai(std::function<void(const Request&, Response&)> alter);
     void alter_huggingface(std::function<void(const Request&, Response&)> alter);
+    void alter_images(std::function<void(const Request&, Response&)> alter);
 
     const HttpServer& civitai() const;
     const HttpServer& huggingface() const;
     const HttpServer& store() const;
+    const HttpServer& images() const;
 
 private:
     struct State;

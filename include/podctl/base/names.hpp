@@ -10,8 +10,8 @@ namespace podctl {
 
 // A name that a server gave, made safe as a single path component: no separators, control or bidi
 // characters, no leading dot, dash or space, no trailing dot or space, at most 255 bytes (cut
-// before the extension, never inside a UTF-8 sequence), invalid UTF-8 replaced. Empty when nothing
-// is left of it.
+// before the extension, never inside a UTF-8 sequence), invalid UTF-8 replaced, an underscore before
+// a name that Windows reserves (CON, NUL.txt). Empty when nothing is left of it.
 std::string safe_file_name(std::string_view name);
 
 // The candidate nearest to `word` (Damerau-Levenshtein, at most a third of its length wrong), for

@@ -30,21 +30,16 @@ struct Progress {
     std::optional<std::uint64_t> total = {};
 };
 
-// What the first answer says of a file, before any of its bytes is kept.
-struct Offer {
-    std::string server_name = {};  // from Content-Disposition, not yet made safe; may be empty
-    std::optional<std::uint64_t> size = {};
-};
-
 struct DownloadMonitor {
     std::function<void(const Progress&)> on_progress = {};  // by the calling thread, 10 a second
     RetryPolicy retry = {};
-    // Asked once, by any thread; what it throws ends the download. False: the file is not wanted.
+    // Asked once, by any thread, with the first answer and before any byte is kept; what it throws
+    // ends the download. False: the file is not wanted.
     std::function<bool(const Offer&)> is_wanted = {};
 };
 
 struct Downloaded {
-    bool declined = false;  // DownloadMonitor::is_wanted said no: there are no bytes
+    bool declined = false;    // DownloadMonitor::is_wanted said no: there are no bytes
     std::string sha256 = {};  // of the whole file
     std::uint64_t size = 0;
     std::uint64_t received = 0;    // bytes that crossed the network in this call
@@ -52,11 +47,15 @@ struct Downloaded {
 };
 
 // Brings the bytes to request.partial, whole and verified, going on from what an earlier call left
-// there (Range with If-Range; a server that answers otherwise starts it anew). The caller renames
-// it to its final name. Throws Error{network | integrity | unauthorized | not_found | io |
-// interrupted}; what is worth resuming stays, what is wrong is removed.
+// there (Range with If-Range; a server that answers otherwise starts it anew), over as many
+// connections as pay. The caller renames it to its final name, then calls forget(). Throws
+// Error{network | integrity | unauthorized | not_found | io | locked | interrupted}; what is worth
+// resuming stays, what is wrong is removed.
 Downloaded download(const DownloadRequest& request, HttpClient& http, const Mirrors& mirrors,
                     const DownloadMonitor& monitor, std::stop_token stop);
+
+// Removes what is remembered of a partial file that is not there any more.
+void forget(const std::filesystem::path& partial);
 
 // Checks the header of a .safetensors (https://github.com/huggingface/safetensors, format) or .gguf
 // file by its name's extension, and that no other model file is an HTML page or a Git LFS pointer.

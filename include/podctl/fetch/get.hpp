@@ -1,5 +1,6 @@
 #pragma once
 
+#include "podctl/fetch/civitdl.hpp"
 #include "podctl/fetch/download.hpp"
 #include "podctl/fetch/resolve.hpp"
 #include "podctl/fetch/source.hpp"
@@ -9,12 +10,13 @@
 #include <functional>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <stop_token>
 #include <string>
 
 namespace podctl::fetch {
 
-enum class NameLayout { flat, civitdl };
+enum class NameLayout { flat, civitdl, civitdl_tags };  // the last: by civitdl's tags sorter
 
 struct GetRequest {
     Source source = {};
@@ -22,6 +24,9 @@ struct GetRequest {
     std::string name = {};    // empty: the hub's or the server's name, made safe
     std::string sha256 = {};  // lower-case hex; empty: the hub's own, where it gives one
     NameLayout layout = NameLayout::flat;
+    // What civitdl saves beside a file of Civitai; absent: nothing.
+    std::optional<CivitdlMetadataOptions> metadata = {};
+    enum class Content { file_and_metadata, metadata_only } content = Content::file_and_metadata;
     enum class Pickle { refuse, allow } pickle = Pickle::refuse;
     // What to do about another file that stands at the place.
     enum class Existing { keep, replace } existing = Existing::keep;
@@ -59,6 +64,8 @@ private:
     void look_up(Job& job);
     void choose_place(Job& job, const std::string& server_name);
     Downloaded fetch(Job& job);
+    bool bring_file(Job& job);
+    void bring_metadata(Job& job);
 
     HttpClient& http_;
     const Mirrors mirrors_;

@@ -10,6 +10,7 @@
 #include <optional>
 #include <stop_token>
 #include <string>
+#include <vector>
 
 namespace podctl::fetch {
 
@@ -27,6 +28,9 @@ struct ResolvedFile {
     std::string model_name = {};
     long long model_id = 0;
     long long version_id = 0;
+    std::string base_model = {};  // "SDXL 1.0"
+    // The model's; nullopt: not asked for (ask_civitai_tags), since a version's record has none.
+    std::optional<std::vector<std::string>> tags = {};
     // What the user should know: how the source was taken (Source::note is in it), a failed virus
     // scan.
     std::string note = {};
@@ -50,8 +54,14 @@ ResolvedFile describe(const UrlSource& source);
 ResolvedFile resolve(const Source& source, HttpClient& http, const Mirrors& mirrors,
                      const RetryPolicy& retry, std::stop_token stop);
 
-// Asks the server for the size of a plain URL, for plan's bill. nullopt: it does not say.
-std::optional<std::uint64_t> probe_size(const std::string& url, HttpClient& http,
-                                        const Mirrors& mirrors, std::stop_token stop);
+// What a server says of a file before its bytes are asked for.
+struct Offer {
+    std::string server_name = {};  // from Content-Disposition, not yet made safe; may be empty
+    std::optional<std::uint64_t> size = {};
+};
+
+// Asks the server of a plain URL. What it does not say, or an error status, is left empty. Throws
+// Error{network | interrupted}.
+Offer probe(const std::string& url, HttpClient& http, const Mirrors& mirrors, std::stop_token stop);
 
 }  // namespace podctl::fetch

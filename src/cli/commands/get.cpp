@@ -169,7 +169,8 @@ private:
             const auto took =
                 std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - started);
             events_.emit(event::StepFinished{step, took, got.changed});
-            events_.emit(event::FileReady{step, got.path.string(), got.sha256, got.size});
+            if (request.content == fetch::GetRequest::Content::file_and_metadata)
+                events_.emit(event::FileReady{step, got.path.string(), got.sha256, got.size});
         } catch (const Error& error) {
             const std::scoped_lock lock{mutex_};
             if (!failure_) failure_ = error.kind();
@@ -221,22 +222,78 @@ void add_naming_flags(CLI::App& command, Arguments& arguments) {
             [&request](const std::string& given) { request.sha256 = checked_sha256(given); },
             "what a single source's file must be")
         ->type_name("HEX");
-    command
-        .add_option_function<std::string>(
-            "--layout",
-            [&request](const std::string& name) {
-                request.layout =
-                    name == "civitdl" ? fetch::NameLayout::civitdl : fetch::NameLayout::flat;
-            },
-            "flat, or the folders and names that civitdl gives")
-        ->check(CLI::IsMember({"flat", "civitdl"}))
-        ->type_name("");
     command.add_flag_callback(
         "--allow-pickle", [&request] { request.pickle = fetch::GetRequest::Pickle::allow; },
         "take .ckpt .pt .pth .bin .pkl, which can run code");
     command.add_flag_callback(
         "--force", [&request] { request.existing = fetch::GetRequest::Existing::replace; },
         "replace another file that stands at the place");
+}
+
+constexpr const char* civitdl_group = "As civitdl (models of Civitai)";
+
+void add_civitdl_flags(CLI::App& command, Arguments& arguments) {
+    auto& request = arguments.request;
+    static const std::map<std::string, fetch::NameLayout> layouts{
+        {"flat", fetch::NameLayout::flat}, {"civitdl", fetch::NameLayout::civitdl}};
+    static const std::map<std::string, fetch::NameLayout> sorters{
+        {"basic", fetch::NameLayout::civitdl}, {"tags", fetch::NameLayout::civitdl_tags}};
+    static const std::map<std::string, fetch::NsfwImages> modes{{"0", fetch::NsfwImages::safe},
+                                                                {"1", fetch::NsfwImages::as_model},
+                                                                {"2", fetch::NsfwImages::all}};
+    command
+        .add_option_function<std::string>(
+            "--layout", [&request](const std::string& name) { request.layout = layouts.at(name); },
+            "flat (the default), or the folders and names that civitdl gives")
+        ->check(CLI::IsMember(layouts))
+        ->type_name("")
+        ->group(civitdl_group);
+    command
+        .add_option_function<std::string>(
+            "--sorter", [&request](const std::string& name) { request.layout = sorters.at(name); },
+            "civitdl's basic (the default) or tags; includes --layout civitdl")
+        ->check(CLI::IsMember(sorters))
+        ->type_name("")
+        ->group(civitdl_group);
+    const auto metadata = [&request]() -> fetch::CivitdlMetadataOptions& {
+        if (!request.metadata) request.metadata.emplace();
+        return *request.metadata;
+    };
+    command
+        .add_flag_callback(
+            "--metadata", [metadata] { metadata(); },
+            "the model's record, hashes and sample images beside the file")
+        ->group(civitdl_group);
+    command
+        .add_flag_callback(
+            "--metadata-only",
+            [&request, metadata] {
+                metadata();
+                request.content = fetch::GetRequest::Content::metadata_only;
+            },
+            "those without the file")
+        ->group(civitdl_group);
+    command
+        .add_option_function<int>(
+            "--max-images", [metadata](int count) { metadata().max_images = count; },
+            "sample images, 3 unless told; includes --metadata")
+        ->check(CLI::Range(0, 1000).description("0-1000"))
+        ->type_name("N")
+        ->group(civitdl_group);
+    command
+        .add_option_function<std::string>(
+            "--nsfw-mode",
+            [metadata](const std::string& mode) { metadata().nsfw = modes.at(mode); },
+            "sample images: 0 only safe ones, 1 up to the model's own level, 2 all (the default); "
+            "includes --metadata")
+        ->check(CLI::IsMember(modes))
+        ->type_name("")
+        ->group(civitdl_group);
+    command
+        .add_flag_callback(
+            "--no-prompts", [metadata] { metadata().prompts = fetch::ImagePrompts::leave_out; },
+            "sample images without what Civitai says of each; includes --metadata")
+        ->group(civitdl_group);
 }
 
 void add_transfer_flags(CLI::App& command, Arguments& arguments) {
@@ -284,6 +341,7 @@ void add_get(CLI::App& app, Common& common, Chosen& chosen) {
         ->type_name("FILE");
     add_naming_flags(*command, *arguments);
     add_transfer_flags(*command, *arguments);
+    add_civitdl_flags(*command, *arguments);
     add_mirror_flag(*command, arguments->mirrors);
     add_output_flags(*command, common);
     command->callback([&common, &chosen, arguments] {

@@ -242,6 +242,7 @@ Outcome perform_file(const FetchModel& model, const Task& task) {
         if (auto kept = keep_or_clear(model, task, sha256)) return *kept;
     }
     move_into_place(partial_of(model, task), model.target);
+    fetch::forget(partial_of(model, task));
     return {.changed = true, .facts = facts_of(model.target, downloaded.sha256)};
 }
 
@@ -289,6 +290,7 @@ Outcome perform_archive(const FetchModel& model, const Task& task) {
     }
     remove_tree(staging);
     remove_tree(archive);
+    fetch::forget(archive);
     return {
         .changed = true,
         .facts = {{"path", model.target.string()},

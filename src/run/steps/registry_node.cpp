@@ -98,6 +98,8 @@ Outcome perform(const plan::RegistryNode& action, const Task& task) {
     for (const auto& file : fetch::unpack(archive, staging, task.stop))
         tracking += file.path + "\n";
     write_file_atomically(tracking_of(staging), tracking);
+    remove_tree(archive);
+    fetch::forget(archive);
 
     const Facts facts{{"version", found.version}, {"tracking", sha256_hex(tracking)}};
     if (holds_all_of(staging, tracking, action.path)) {
@@ -107,7 +109,6 @@ Outcome perform(const plan::RegistryNode& action, const Task& task) {
     clear_place(action, task);
     create_folders(action.path.parent_path());
     rename_durably(staging, action.path);
-    remove_tree(archive);
     return {.changed = true, .facts = facts};
 }
 

@@ -1,0 +1,41 @@
+#pragma once
+
+#include "podctl/fetch/resolve.hpp"
+
+#include <set>
+#include <string>
+#include <string_view>
+
+namespace podctl::fetch {
+
+// "<file stem>-mid_<model>-vid_<version>.csv", the name of the file's hashes.
+std::string civitdl_hashes_name(const ResolvedFile& file);
+
+// "extra_data-vid_<version>".
+std::string civitdl_extra_name(const ResolvedFile& file);
+
+// "model_dict-mid_<model>-vid_<version>.json".
+std::string civitdl_record_name(const ResolvedFile& file);
+
+// At most `size` bytes of it, whole UTF-8 sequences only.
+std::string_view cut(std::string_view text, std::size_t size);
+
+struct ImageNames {
+    std::string image, prompt;
+};
+
+// The names of sample images in their folder: the last part of the URL as it is there, made safe,
+// and no two files with the same one.
+class ImageNamer {
+public:
+    explicit ImageNamer(const std::string& taken);
+
+    ImageNames names_of(const std::string& url);
+
+private:
+    bool take(const ImageNames& names);
+
+    std::set<std::string> taken_;  // in lower case: a volume may not tell a from A
+};
+
+}  // namespace podctl::fetch
