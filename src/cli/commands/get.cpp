@@ -66,7 +66,6 @@ class Get {
 public:
     Get(const Arguments& arguments, const Common& common)
         : arguments_(arguments),
-          common_(common),
           folder_(folder_of(arguments)),
           entries_(entries_of(arguments)),
           steps_(steps_of(entries_)),
@@ -196,7 +195,6 @@ private:
     }
 
     const Arguments& arguments_;
-    const Common& common_;
     const Clock::time_point started_ = Clock::now();
     // Before every other thread: they inherit the blocked signals.
     StopSignals signals_;
