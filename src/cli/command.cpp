@@ -17,10 +17,12 @@ void add_template_arguments(CLI::App& command, TemplateArguments& arguments) {
                     "a YAML file laid over the template; may be repeated, later wins")
         ->type_name("OVERLAY")
         ->expected(1)
+        ->allow_extra_args(false)
         ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
     command.add_option("--set", arguments.set, "set one key: comfyui.port=9001; may be repeated")
         ->type_name("KEY=VALUE")
         ->expected(1)
+        ->allow_extra_args(false)
         ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
     add_mirror_flag(command, arguments.mirrors);
 }
@@ -31,6 +33,7 @@ void add_mirror_flag(CLI::App& command, std::vector<std::string>& mirrors) {
                     "fetch what begins with FROM from TO instead; may be repeated")
         ->type_name("FROM=TO")
         ->expected(1)
+        ->allow_extra_args(false)
         ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
 }
 
@@ -71,6 +74,7 @@ void add_provision_flags(CLI::App& command, ProvisionArguments& arguments) {
         .add_option("--only", arguments.only, "only this step and what it needs; may be repeated")
         ->type_name("STEP")
         ->expected(1)
+        ->allow_extra_args(false)
         ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
     command.add_flag("--offline", options.offline, "make no request");
     command.add_flag("--force", options.force, "move what stands in the way to .podctl/replaced");

@@ -345,6 +345,7 @@ void add_get(CLI::App& app, Common& common, Chosen& chosen) {
                      "a file with a source a line; # begins a comment; - is stdin; may be repeated")
         ->type_name("FILE")
         ->expected(1)
+        ->allow_extra_args(false)
         ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
     add_naming_flags(*command, *arguments);
     add_transfer_flags(*command, *arguments);
