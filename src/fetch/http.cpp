@@ -35,7 +35,7 @@ constexpr std::size_t max_redirect_body = 64 << 10;
 constexpr std::chrono::milliseconds pause_check{10};
 // curl's own 16 KiB costs throughput. All of them together are bounded.
 constexpr long largest_receive_buffer = 512 << 10;
-constexpr long all_receive_buffers = 8 << 20;
+constexpr long all_receive_buffers = 4 << 20;
 constexpr long message_receive_buffer = 64 << 10;
 
 struct EasyDeleter {

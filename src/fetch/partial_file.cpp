@@ -23,7 +23,7 @@ using namespace std::chrono_literals;
 // Network volumes are a hundred times slower with small writes, so blocks that have gathered go
 // out together.
 constexpr std::size_t max_run = 8 << 20;
-constexpr std::size_t hash_chunk = 1 << 20;
+constexpr std::size_t hash_chunk = 128 << 10;  // of each file that is under way
 // What a killed process has to fetch again, against a line in the control file each time: after
 // every write, unless such a line takes its time, as on a network volume.
 constexpr auto record_interval = 50ms;

@@ -68,10 +68,9 @@ Downloaded Transfer::run() {
         }
     } catch (const Error& error) {
         end_all(lock);
-        if (error.kind() == ErrorKind::integrity)
-            discard();
-        else
-            keep_what_came(lock);
+        // Also before a removal: a write on its way would bring the record back.
+        keep_what_came(lock);
+        if (error.kind() == ErrorKind::integrity) discard();
         throw;
     }
 }

@@ -100,6 +100,8 @@ private:
     // Under mutex_.
     void ask_whether_wanted(const Offer& offer);
     void refuse_what_is_no_file(const HttpResponse& response) const;
+    bool is_page_in_place_of_file(const HttpResponse& response) const;
+    Error page_error(ErrorKind kind) const;
     void learn(Segment& segment, const HttpResponse& response);
     void look_at_start(const Segment& segment, std::string_view data);
 

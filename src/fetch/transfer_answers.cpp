@@ -55,7 +55,11 @@ bool Transfer::on_headers(Segment& segment, const HttpResponse& response) {
     segment.answered = true;
     segment.verdict = judge(response, {segment.begin, segment.range}, known_);
     if (segment.verdict == Verdict::refused) return true;
-    if (segment.verdict != Verdict::take) return false;
+    if (segment.verdict != Verdict::take) {
+        // Such as a login page where a session is over: what came before is worth keeping.
+        if (is_page_in_place_of_file(response)) throw page_error(ErrorKind::network);
+        return false;
+    }
     refuse_what_is_no_file(response);
     ask_whether_wanted(
         {.server_name = disposition_name(response), .size = total_size(response)});
@@ -83,13 +87,18 @@ void Transfer::refuse_what_is_no_file(const HttpResponse& response) const {
         throw Error{ErrorKind::integrity,
                     fmt::format("{}: the server sends it compressed ({})", request_.name, coding),
                     "a proxy or mirror on the way ignores Accept-Encoding: identity"};
-    if (request_.check_format && media_type(response) == "text/html" &&
-        !is_page_name(request_.name))
-        throw Error{
-            ErrorKind::integrity,
-            fmt::format("{}: a web page came in place of the file", request_.name),
-            "the server shows a login or error page there: use the file's download URL, and "
-            "set CIVITAI_API_KEY or HF_TOKEN where the hub wants one"};
+    if (is_page_in_place_of_file(response)) throw page_error(ErrorKind::integrity);
+}
+
+bool Transfer::is_page_in_place_of_file(const HttpResponse& response) const {
+    return response.status == 200 && request_.check_format &&
+           media_type(response) == "text/html" && !is_page_name(request_.name);
+}
+
+Error Transfer::page_error(ErrorKind kind) const {
+    return Error{kind, fmt::format("{}: a web page came in place of the file", request_.name),
+                 "the server shows a login or error page there: use the file's download URL, and "
+                 "set CIVITAI_API_KEY or HF_TOKEN where the hub wants one"};
 }
 
 // What the first answer says of the file, and each later one adds.

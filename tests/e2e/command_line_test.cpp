@@ -83,6 +83,20 @@ TEST(CommandLine, ASourceThatIsNoneIsToldWithItsPlace) {
     EXPECT_THAT(checked.output, HasSubstr("pod.yaml:5:14: models[0].source"));
 }
 
+// An option that may be repeated takes one value, not all that follow.
+TEST(CommandLine, RepeatableOptionsMayStandBeforeWhatACommandIsGiven) {
+    const test::TempDir dir;
+    write_file_atomically(dir / "pod.yaml", "apiVersion: podctl/v1\nname: pod\n");
+    write_file_atomically(dir / "batch.txt", "file://" + (dir / "pod.yaml").string() + "\n");
+    const auto folder = (dir / "to").string();
+    const auto got = podctl({"get", "--mirror", "https://a.example/=https://b.example/", "-i",
+                             (dir / "batch.txt").string(), folder});
+    EXPECT_EQ(got.status.code, 0) << got.output;
+    EXPECT_TRUE(std::filesystem::exists(dir / "to" / "pod.yaml"));
+    const auto config = podctl({"config", "--set", "name=other", (dir / "pod.yaml").string()});
+    EXPECT_THAT(config.output, HasSubstr("other"));
+}
+
 TEST(CommandLine, OutputThatCannotBeWrittenIsAFailure) {
     const auto full =
         run_captured({.argv = {"sh", "-c", "\"$0\" schema > /dev/full", PODCTL_BINARY}}, {});

@@ -46,6 +46,16 @@ TEST_F(Control, RemembersWhatWasWritten) {
     EXPECT_FALSE(ControlFile::load(dir / "p"));
 }
 
+// A process that is killed while it begins a record leaves a file that the next one finds.
+TEST_F(Control, LeavesNothingBeside) {
+    write_file_atomically(dir / "p.ctl.new", "half of a hea");
+    control.start({validators, RangeSet{{0, 10}}});
+    EXPECT_EQ(loaded().spans(), (std::vector<ByteSpan>{{0, 10}}));
+    write_file_atomically(dir / "p.ctl.new", "half of a hea");
+    ControlFile::remove(dir / "p");
+    EXPECT_TRUE(std::filesystem::is_empty(dir.path()));
+}
+
 TEST_F(Control, DropsATornLineAndAllBehindAStrangeOne) {
     control.start({validators, {}});
     control.add(RangeSet{{0, 10}});

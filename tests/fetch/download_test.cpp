@@ -391,6 +391,25 @@ TEST_F(Download, TellsAWrongModelByItsFirstBytes) {
     EXPECT_FALSE(has_partial());
 }
 
+// As where a session or a captive portal's permission ends.
+TEST_F(Download, KeepsWhatCameWhenAWebPageComesInPlaceOfTheRest) {
+    std::atomic<bool> logged_in = true;
+    HttpServer server([&](const Request& got) -> Response {
+        if (!logged_in)
+            return {.headers = {{"Content-Type", "text/html"}}, .body = "<html>Log in</html>"};
+        auto response = serve_bytes(got, bytes);
+        if (!got.header("range")) response.cut_after = 4 * MiB;
+        logged_in = got.header("range").has_value();
+        return response;
+    });
+    const auto error = failure(server.url("/"));
+    EXPECT_THAT(error.message(), HasSubstr("a web page came"));
+    ASSERT_TRUE(has_partial());
+    logged_in = true;
+    EXPECT_EQ(get(server.url("/")).received, bytes.size() - 4 * MiB);
+    EXPECT_TRUE(content() == bytes);
+}
+
 TEST_F(Download, RefusesCompressedBytes) {
     HttpServer server([](const Request&) {
         return Response{.headers = {{"Content-Encoding", "gzip"}}, .body = "xxx"};

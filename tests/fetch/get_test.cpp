@@ -1,0 +1,53 @@
+#include "podctl/fetch/get.hpp"
+
+#include "podctl/base/digest.hpp"
+#include "podctl/base/file.hpp"
+
+#include "control_file.hpp"
+
+#include "support/http_server.hpp"
+#include "support/temp_dir.hpp"
+
+#include <gtest/gtest.h>
+
+namespace podctl::fetch {
+namespace {
+
+const std::string bytes = "what came before the process was killed";
+
+class Get : public testing::Test {
+protected:
+    Got get(const std::string& url) {
+        HttpClient http;
+        const GetRequest request{.source = {.text = url, .location = UrlSource{url}},
+                                 .folder = dir / "to"};
+        return Getter{http, {}}.get(request, {}, {});
+    }
+    std::filesystem::path partial_of(const std::string& url) const {
+        return dir / "to" / ("." + sha256_hex(url).substr(0, 16) + ".podctl-part");
+    }
+
+    test::TempDir dir;
+};
+
+// Nobody is asked for what is there already, so the name is the one that the server said before.
+TEST_F(Get, PlacesAFileWhoseProcessWasKilledAtItsEnd) {
+    test::HttpServer server([](const auto& request) { return test::serve_bytes(request, bytes); });
+    const auto url = server.url("/download/17");
+    const auto partial = partial_of(url);
+    write_file_atomically(partial, bytes);
+    ControlFile{partial}.start({{.source = sha256_hex(url),
+                                 .etag = "\"1\"",
+                                 .size = bytes.size(),
+                                 .server_name = "named.txt"},
+                                RangeSet{{0, bytes.size()}}});
+    const auto got = get(url);
+    EXPECT_EQ(got.path, dir / "to" / "named.txt");
+    EXPECT_EQ(got.received, 0u);
+    EXPECT_EQ(read_file(dir / "to" / "named.txt"), bytes);
+    EXPECT_EQ(std::distance(std::filesystem::directory_iterator{dir / "to"}, {}), 1);
+    EXPECT_TRUE(server.requests().empty());
+}
+
+}  // namespace
+}  // namespace podctl::fetch
