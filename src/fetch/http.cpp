@@ -372,7 +372,7 @@ HttpResponse HttpClient::State::perform(std::shared_ptr<Exchange> exchange, std:
     std::promise<HttpResponse> promise;
     exchange->on_end = [&](HttpResponse response, std::exception_ptr failure) {
         if (failure)
-            promise.set_exception(failure);
+            promise.set_exception(std::move(failure));
         else
             promise.set_value(std::move(response));
     };
@@ -521,7 +521,8 @@ void HttpClient::State::complete(Exchange& exchange) {
         const std::scoped_lock lock(mutex_);
         live_.erase(exchange.id);
     }
-    exchange.on_end(std::move(exchange.response), exchange.failure);
+    // Nothing of the failure stays with this thread.
+    exchange.on_end(std::move(exchange.response), std::exchange(exchange.failure, nullptr));
 }
 
 int HttpClient::State::milliseconds_to_next_check() const {
