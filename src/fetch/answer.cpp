@@ -12,13 +12,21 @@ bool is_other_file(const HttpResponse& response, const Validators& known) {
     return modified && !known.last_modified.empty() && *modified != known.last_modified;
 }
 
+// RFC 9110 §8.8.1: what has the same strong ETag has the same bytes.
+bool is_surely_the_same(const HttpResponse& response, const Validators& known) {
+    return !known.etag.empty() && !is_weak(known.etag) && response.header("etag") == known.etag;
+}
+
 // A wrong range would give a file of the right size with the wrong bytes.
 Verdict judge_part(const HttpResponse& response, const Asked& asked, const Validators& known) {
     if (asked.range == Asked::Range::no) return Verdict::refused;
     if (is_other_file(response, known)) return Verdict::changed;
     const auto range = content_range(response);
     if (!range || range->first != asked.offset) return Verdict::no_ranges;
-    if (range->total && known.size && range->total != known.size) return Verdict::changed;
+    if (range->total && known.size && range->total != known.size)
+        return is_surely_the_same(response, known) && range->total < known.size
+                   ? Verdict::other_size
+                   : Verdict::changed;
     if (range->total && *range->last >= *range->total) return Verdict::no_ranges;
     const auto length = content_length(response);
     if (length && *length != *range->last - *range->first + 1) return Verdict::no_ranges;
@@ -42,10 +50,11 @@ Verdict judge(const HttpResponse& response, const Asked& asked, const Validators
             return judge_part(response, asked, known);
         case 416: {
             if (asked.range == Asked::Range::no) return Verdict::refused;
+            // A Content-Length that was too long ends here: the server says itself where the file
+            // does.
             const auto range = content_range(response);
-            const bool complete = range && range->total == asked.offset &&
-                                  (!known.size || known.size == asked.offset) &&
-                                  !is_other_file(response, known);
+            const bool complete =
+                range && range->total == asked.offset && !is_other_file(response, known);
             return complete ? Verdict::whole : Verdict::changed;
         }
         default:

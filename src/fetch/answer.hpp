@@ -12,11 +12,12 @@ namespace podctl::fetch {
 
 // What the server's answer means for the bytes that are there.
 enum class Verdict {
-    take,       // the body is what was asked for
-    changed,    // it is of another file than the bytes that are there
-    no_ranges,  // it is of the same file, but not the part that was asked for
-    whole,      // nothing is missing
-    refused,    // an error, or an answer that makes no sense
+    take,        // the body is what was asked for
+    changed,     // it is of another file than the bytes that are there
+    no_ranges,   // it is of the same file, but not the part that was asked for
+    other_size,  // it is of the same file, which is shorter than an answer before had promised
+    whole,       // nothing is missing
+    refused,     // an error, or an answer that makes no sense
 };
 
 // What was asked for: the bytes from `offset` on, by a Range header or without one (then offset is

@@ -479,7 +479,11 @@ HttpClient::State::Next HttpClient::State::transfer_ended(Running& running, CURL
     // A redirect's own body does not matter, not even when it was cut.
     if (const auto redirect = std::exchange(exchange.redirect, std::nullopt)) {
         if (++exchange.redirects > max_redirects)
-            throw network_error(exchange, fmt::format("more than {} redirects", max_redirects));
+            // No fault that passes.
+            throw Error{ErrorKind::not_found,
+                        fmt::format("{}: more than {} redirects", shown(exchange.url.to_string()),
+                                    max_redirects),
+                        "check the URL; a login may be needed there"};
         exchange.url = redirect->url;
         exchange.method = redirect->method;
         if (redirect->origin == Origin::crossed) exchange.origin = Origin::crossed;

@@ -79,8 +79,8 @@ Downloaded Transfer::run() {
 void Transfer::open() {
     const std::uint64_t found = file_.found_size();
     const auto earlier = ControlFile::load(request_.partial);
-    const bool may_be_whole =
-        !request_.sha256.empty() && !monitor_.is_wanted && (!request_.size || *request_.size == found);
+    const bool may_be_whole = !request_.sha256.empty() && !monitor_.is_wanted &&
+                              (!request_.size || *request_.size == found);
     if (found > 0 && !earlier && may_be_whole) {
         // A crash between the end of a download and the rename leaves the whole file.
         file_.take_over(RangeSet{{0, found}});

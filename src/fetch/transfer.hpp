@@ -75,6 +75,7 @@ private:
     void settle_ended();
     void put_back(Segment& segment);
     void judge_end(const Segment& segment);
+    void end_at(std::uint64_t size);
     void after_body(const Segment& segment);
     void after_cut(const Segment& segment, const Error& error);
     void after_refusal(const Segment& segment);

@@ -61,8 +61,7 @@ bool Transfer::on_headers(Segment& segment, const HttpResponse& response) {
         return false;
     }
     refuse_what_is_no_file(response);
-    ask_whether_wanted(
-        {.server_name = disposition_name(response), .size = total_size(response)});
+    ask_whether_wanted({.server_name = disposition_name(response), .size = total_size(response)});
     if (declined_) return false;
     learn(segment, response);
     if (segment.range == Asked::Range::yes) ranges_ = Ranges::yes;
@@ -91,8 +90,8 @@ void Transfer::refuse_what_is_no_file(const HttpResponse& response) const {
 }
 
 bool Transfer::is_page_in_place_of_file(const HttpResponse& response) const {
-    return response.status == 200 && request_.check_format &&
-           media_type(response) == "text/html" && !is_page_name(request_.name);
+    return response.status == 200 && request_.check_format && media_type(response) == "text/html" &&
+           !is_page_name(request_.name);
 }
 
 Error Transfer::page_error(ErrorKind kind) const {
@@ -229,17 +228,26 @@ void Transfer::judge_end(const Segment& segment) {
         case Verdict::take:
             return after_body(segment);
         case Verdict::whole:
-            known_.size = segment.begin;
-            missing_ = {};
-            return;
+            return end_at(segment.begin);
         case Verdict::changed:
             must_start_over_ = true;
             return;
+        case Verdict::other_size:
+            return end_at(total_size(segment.response).value_or(segment.begin));
         case Verdict::no_ranges:
             return after_no_ranges();
         case Verdict::refused:
             return after_refusal(segment);
     }
+}
+
+// The file ends there, whatever was promised; before it bytes may still lack.
+void Transfer::end_at(std::uint64_t size) {
+    known_.size = size;
+    missing_.remove({size, Segment::unknown_end});
+    file_.describe(known_);
+    // Whatever is at work beyond it knows better or worse: nobody can tell.
+    if (!segments_.empty()) must_start_over_ = true;
 }
 
 void Transfer::after_body(const Segment& segment) {
@@ -330,8 +338,10 @@ void Transfer::after_refusal(const Segment& segment) {
     if (status == 404 && hub_of(request_.url) == Hub::civitai &&
         ++missing_answers_ < max_missing_answers && try_again())
         return;
-    if (can_pass(status) && try_again(retry_after(response, std::chrono::system_clock::now())))
-        return limit_to_those_at_work();
+    const auto asked = retry_after(response, std::chrono::system_clock::now());
+    // A server that takes no more at once serves those that are at work.
+    if (can_pass(status) && !asked && !segments_.empty()) return limit_to_those_at_work();
+    if (can_pass(status) && try_again(asked)) return limit_to_those_at_work();
     // Those that are at work go on; there are to be no more of them.
     if (!segments_.empty()) return limit_to_those_at_work();
     throw refused;

@@ -4,11 +4,10 @@
 #include "podctl/base/error.hpp"
 #include "podctl/base/file.hpp"
 
+#include "control_file.hpp"
 #include "support/hub.hpp"
 #include "support/random_bytes.hpp"
 #include "support/temp_dir.hpp"
-
-#include "control_file.hpp"
 
 #include <fmt/core.h>
 #include <gmock/gmock.h>
@@ -283,6 +282,18 @@ TEST_F(Download, TakesA416ForTheEndWhenTheSizeAgrees) {
     });
     EXPECT_EQ(get(server.url("/")).sha256, sha256_hex(bytes));
     EXPECT_EQ(server.requests().size(), 2u);
+}
+
+TEST_F(Download, BelievesTheRangeAnswerOfAServerWhoseLengthsAreTooLong) {
+    HttpServer server([&](const Request& got) {
+        auto response = serve_bytes(got, bytes);
+        if (response.status == 200) response.content_length = bytes.size() + 5;
+        return response;
+    });
+    const auto done = get(server.url("/"));
+    EXPECT_EQ(done.sha256, sha256_hex(bytes));
+    EXPECT_TRUE(content() == bytes);
+    EXPECT_LT(server.body_bytes_sent(), bytes.size() + MiB);
 }
 
 TEST_F(Download, StartsAnewAfterA416OfAShorterFile) {

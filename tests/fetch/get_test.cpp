@@ -4,7 +4,6 @@
 #include "podctl/base/file.hpp"
 
 #include "control_file.hpp"
-
 #include "support/http_server.hpp"
 #include "support/temp_dir.hpp"
 
