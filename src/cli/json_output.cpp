@@ -35,9 +35,9 @@ ordered_json rate_field(const Reading& measured) {
 }
 
 ordered_json progress_fields(const event::StepProgress& progress, const Reading& measured) {
-    return {{"event", "step.progress"},        {"step", progress.step},
-            {"done", progress.done},           {"total", or_null(progress.total)},
-            {"unit", progress.unit},           {"rate", rate_field(measured)},
+    return {{"event", "step.progress"},  {"step", progress.step},
+            {"done", progress.done},     {"total", or_null(progress.total)},
+            {"unit", progress.unit},     {"rate", rate_field(measured)},
             {"eta", eta_field(measured)}};
 }
 

@@ -46,11 +46,10 @@ bool is_control(const Character& it) {
 std::size_t columns_of(char32_t code) {
     const auto within = [&](char32_t from, char32_t to) { return code >= from && code <= to; };
     if (within(0x0300, 0x036F) || within(0x200B, 0x200F) || within(0xFE00, 0xFE0F)) return 0;
-    const bool is_wide = within(0x1100, 0x115F) || within(0x2E80, 0xA4CF) ||
-                         within(0xAC00, 0xD7A3) || within(0xF900, 0xFAFF) ||
-                         within(0xFE30, 0xFE6F) || within(0xFF00, 0xFF60) ||
-                         within(0xFFE0, 0xFFE6) || within(0x1F300, 0x1FAFF) ||
-                         within(0x20000, 0x3FFFD);
+    const bool is_wide =
+        within(0x1100, 0x115F) || within(0x2E80, 0xA4CF) || within(0xAC00, 0xD7A3) ||
+        within(0xF900, 0xFAFF) || within(0xFE30, 0xFE6F) || within(0xFF00, 0xFF60) ||
+        within(0xFFE0, 0xFFE6) || within(0x1F300, 0x1FAFF) || within(0x20000, 0x3FFFD);
     return is_wide ? 2 : 1;
 }
 
@@ -149,8 +148,8 @@ std::string line_for(const Overall& all, std::size_t hidden, std::size_t width) 
         brief += fmt::format(" {:.0f}%", percent_of(all.bytes));
     brief += " " + format_rate(all.bytes.rate);
     if (all.bytes.eta) brief += " " + format_eta(*all.bytes.eta);
-    for (const auto& text : {hidden > 0 ? fmt::format("{}, {} not shown", files, hidden) : files,
-                             files, least})
+    for (const auto& text :
+         {hidden > 0 ? fmt::format("{}, {} not shown", files, hidden) : files, files, least})
         if (text_width(text) <= width) return text;
     return clipped(brief, width);
 }

@@ -49,17 +49,16 @@ void Rate::observe(std::uint64_t count, Clock::time_point now) {
 
 void Meter::observe(const Event& event, Clock::time_point now) {
     using State = Step::State;
-    std::visit(
-        overloaded{[&](const event::StepProgress& it) { advance(it, now); },
-                   [&](const event::StepFinished& it) { end(it.step, State::done); },
-                   [&](const event::StepFailed& it) { end(it.step, State::failed); },
-                   [](const auto&) {}},
-        event);
+    std::visit(overloaded{[&](const event::StepProgress& it) { advance(it, now); },
+                          [&](const event::StepFinished& it) { end(it.step, State::done); },
+                          [&](const event::StepFailed& it) { end(it.step, State::failed); },
+                          [](const auto&) {}},
+               event);
 }
 
 void Meter::advance(const event::StepProgress& progress, Clock::time_point now) {
-    const bool idle = std::ranges::none_of(
-        steps_, [](const auto& it) { return it.second.is_receiving(); });
+    const bool idle =
+        std::ranges::none_of(steps_, [](const auto& it) { return it.second.is_receiving(); });
     const auto [found, is_first] = steps_.try_emplace(progress.step);
     Step& step = found->second;
     // Less than before: the file changed at the server, and comes from its beginning.

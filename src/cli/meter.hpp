@@ -41,9 +41,9 @@ struct Reading {
 };
 
 struct Overall {
-    Reading bytes;                 // its total is known once every file's is
-    std::size_t files = 0;         // those of which bytes came, or are coming
-    std::size_t files_done = 0;    // without the failed ones
+    Reading bytes;               // its total is known once every file's is
+    std::size_t files = 0;       // those of which bytes came, or are coming
+    std::size_t files_done = 0;  // without the failed ones
     std::size_t files_running = 0;
 };
 

@@ -20,8 +20,8 @@ std::string progress_text(const std::string& what, const Reading& it) {
     std::string text = fmt::format("{}: {}", what, amount(it.done, it.unit));
     if (it.total && *it.total > 0) {
         const auto percent = 100.0 * static_cast<double>(it.done) / static_cast<double>(*it.total);
-        text += fmt::format(" of {} ({}%)", amount(*it.total, it.unit),
-                            static_cast<unsigned>(percent));
+        text +=
+            fmt::format(" of {} ({}%)", amount(*it.total, it.unit), static_cast<unsigned>(percent));
     }
     if (it.unit != "bytes") text += " " + it.unit;
     if (it.rate >= 1) text += ", " + format_rate(it.rate);
@@ -95,7 +95,9 @@ Line line_of(const Event& event, Verbosity verbosity) {
                                     format_duration(it.wait)),
                         Tone::warning};
             },
-            [](const event::FileReady& it) -> Line { return {it.path, Tone::plain, true}; },
+            [](const event::FileReady& it) -> Line {
+                return {it.path, Tone::plain, true};
+            },
             [](const event::Notice& it) -> Line {
                 return {it.step.empty() ? it.message : fmt::format("{}: {}", it.step, it.message),
                         Tone::warning};

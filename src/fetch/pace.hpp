@@ -50,7 +50,7 @@ private:
     };
     std::optional<Trial> trial_;
     Clock::time_point next_trial_{};
-    std::chrono::seconds pause_{5};
+    std::chrono::seconds pause_{2};
 };
 
 }  // namespace podctl::fetch

@@ -14,7 +14,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto tick = 100ms;
-constexpr int max_restarts = 5;
+constexpr int max_restarts = 3;
 // A connection without a byte for so long is replaced; more is waited where that does not help.
 constexpr auto first_stall_patience = 4s;
 // Above this a second connection of the same link brings nothing that a disk could take.

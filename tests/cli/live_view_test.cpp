@@ -14,10 +14,10 @@ using ::testing::SizeIs;
 using ::testing::StartsWith;
 
 LiveStep file(std::string id, std::uint64_t done, std::uint64_t total) {
-    return {.id = std::move(id),
-            .running = seconds{5},
-            .progress = Reading{
-                .done = done, .total = total, .rate = 25'000'000, .eta = seconds{85}}};
+    return {
+        .id = std::move(id),
+        .running = seconds{5},
+        .progress = Reading{.done = done, .total = total, .rate = 25'000'000, .eta = seconds{85}}};
 }
 
 Overall two_files() {
@@ -32,16 +32,15 @@ Overall two_files() {
 std::vector<LiveStep> many_files(std::size_t count) {
     std::vector<LiveStep> steps;
     for (std::size_t i = 0; i < count; ++i)
-        steps.push_back(file(fmt::format("file-{:02}.safetensors", i), 1'000'000,
-                             1'000'000 + i * 50'000'000));
+        steps.push_back(
+            file(fmt::format("file-{:02}.safetensors", i), 1'000'000, 1'000'000 + i * 50'000'000));
     return steps;
 }
 
 TEST(LiveView, ALineHasNameBarAmountsRateAndTimeLeft) {
     const auto lines = live_lines({file("a.safetensors", 500'000'000, 1'000'000'000)}, {}, {});
     ASSERT_THAT(lines, SizeIs(1));
-    EXPECT_EQ(lines[0],
-              "a.safetensors  [#####.....]   50%    500.0 MB/1.0 GB   25.0 MB/s   1m25s");
+    EXPECT_EQ(lines[0], "a.safetensors  [#####.....]   50%    500.0 MB/1.0 GB   25.0 MB/s   1m25s");
 }
 
 TEST(LiveView, ManyFilesFillTheScreenAndNoMoreTheLargestFirst) {

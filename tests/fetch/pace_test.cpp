@@ -100,7 +100,7 @@ TEST(Pace, FallsBackToWhatAServerTakesAndTriesMoreLater) {
     Pace pace(16, 400 * MiB);
     link.run(pace, 1s);
     pace.limit(3, link.now());
-    link.run(pace, 4s);
+    link.run(pace, 1500ms);
     EXPECT_EQ(pace.target(), 3u);
     link.run(pace, 3s);
     EXPECT_EQ(pace.target(), 16u);
