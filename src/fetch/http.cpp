@@ -17,9 +17,9 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <condition_variable>
 #include <cstdlib>
 #include <exception>
-#include <future>
 #include <map>
 #include <mutex>
 #include <thread>
@@ -368,18 +368,26 @@ void HttpClient::State::cancel(StreamId id) {
     curl_multi_wakeup(multi_.get());
 }
 
+// Not a std::promise: the client's thread must not be left with a share of the exception.
 HttpResponse HttpClient::State::perform(std::shared_ptr<Exchange> exchange, std::stop_token stop) {
-    std::promise<HttpResponse> promise;
-    exchange->on_end = [&](HttpResponse response, std::exception_ptr failure) {
-        if (failure)
-            promise.set_exception(std::move(failure));
-        else
-            promise.set_value(std::move(response));
+    std::mutex mutex;
+    std::condition_variable ended;
+    bool done = false;
+    HttpResponse answer;
+    std::exception_ptr failure;
+    exchange->on_end = [&](HttpResponse response, std::exception_ptr what) {
+        const std::scoped_lock lock(mutex);
+        answer = std::move(response);
+        failure = std::move(what);
+        done = true;
+        ended.notify_one();
     };
-    auto answer = promise.get_future();
     const StreamId id = submit(std::move(exchange));
     const std::stop_callback on_stop(stop, [&] { cancel(id); });
-    return answer.get();
+    std::unique_lock lock(mutex);
+    ended.wait(lock, [&] { return done; });
+    if (failure) std::rethrow_exception(failure);
+    return answer;
 }
 
 void HttpClient::State::run() {
