@@ -23,7 +23,6 @@ using namespace std::chrono_literals;
 // Network volumes are a hundred times slower with small writes, so blocks that have gathered go
 // out together.
 constexpr std::size_t max_run = 8 << 20;
-constexpr std::size_t hash_chunk = 128 << 10;  // of each file that is under way
 // What a killed process has to fetch again, against a line in the control file each time: after
 // every write, unless such a line takes its time, as on a network volume.
 constexpr auto record_interval = 50ms;
@@ -334,59 +333,6 @@ void PartialFile::sync_now_and_then() {
         throw system_error(fmt::format("syncing {}", path_.string()), errno);
     control_.synced();
     last_sync_ = Clock::now();
-}
-
-std::shared_ptr<PartialFile::Filled> PartialFile::block_at_front() {
-    for (const auto* blocks : {&unhashed_, &unwritten_})
-        if (const auto found = blocks->find(hashed_); found != blocks->end()) return found->second;
-    const auto found = std::ranges::find_if(
-        writing_, [&](const auto& filled) { return filled && filled->offset == hashed_; });
-    return found != writing_.end() ? *found : nullptr;
-}
-
-void PartialFile::hash_front(const std::stop_token& stop) {
-    std::vector<char> buffer;
-    try {
-        std::unique_lock lock(mutex_);
-        while (true) {
-            std::shared_ptr<Filled> block;
-            std::uint64_t end = 0;
-            changed_.wait(lock, stop, [&] {
-                block = block_at_front();
-                end = written_.end_of_run(hashed_);
-                return block || end > hashed_;
-            });
-            if (stop.stop_requested() || failure_) return;
-            hashing_until_ = block ? block->end() : std::min(end, hashed_ + hash_chunk);
-            end = hashing_until_;
-            lock.unlock();
-            if (block)
-                digest_.update(block->block.data(), block->size);
-            else
-                hash_from_file(end, buffer);
-            lock.lock();
-            unhashed_.erase(hashed_);
-            block.reset();
-            hashed_ = end;
-            changed_.notify_all();
-        }
-    } catch (...) {
-        fail(std::current_exception());
-    }
-}
-
-void PartialFile::hash_from_file(std::uint64_t end, std::vector<char>& buffer) {
-    buffer.resize(hash_chunk);
-    for (std::uint64_t at = hashed_; at < end;) {
-        const auto got = ::pread(read_fd_.get(), buffer.data(), static_cast<std::size_t>(end - at),
-                                 static_cast<off_t>(at));
-        if (got < 0 && errno == EINTR) continue;
-        if (got < 0) throw system_error(fmt::format("reading {}", path_.string()), errno);
-        if (got == 0)
-            throw Error{ErrorKind::io, fmt::format("{}: shrank meanwhile", path_.string())};
-        digest_.update(buffer.data(), static_cast<std::size_t>(got));
-        at += static_cast<std::uint64_t>(got);
-    }
 }
 
 std::string PartialFile::finish(std::uint64_t size, std::stop_token stop) {
