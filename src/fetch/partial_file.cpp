@@ -40,7 +40,7 @@ Fd open_partial(const std::filesystem::path& path) {
     if (!S_ISREG(status.st_mode))
         throw Error{ErrorKind::io, fmt::format("{}: not a regular file", path.string()),
                     "move it away; partial downloads gather there"};
-    // Some network volumes know no locks: then the root's own lock has to do.
+    // Some network volumes know no locks, or only a machine's own: see OwnerFile.
     if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
         throw Error{ErrorKind::locked,
                     fmt::format("{}: another podctl is fetching this file", path.string()),
@@ -53,14 +53,31 @@ std::uint64_t size_of(int fd) {
     return ::fstat(fd, &status) == 0 ? static_cast<std::uint64_t>(status.st_size) : 0;
 }
 
+long file_system_of(int fd) {
+    struct statfs status {};
+    return ::fstatfs(fd, &status) == 0 ? static_cast<long>(status.f_type) : 0;
+}
+
+constexpr long ext4 = 0xEF53, xfs = 0x58465342, overlay = 0x794C7630, f2fs = 0xF2F52010L;
+constexpr long tmpfs = 0x01021994, btrfs = 0x9123683EL, zfs = 0x2FC12FC1;
+
 // Local file systems on which a write that bypasses the page cache saves a copy and the eviction of
 // other pages. Over a network the page cache is what makes large requests of it.
 bool is_quick_past_the_cache(int fd) {
-    constexpr long ext4 = 0xEF53, xfs = 0x58465342, overlay = 0x794C7630, f2fs = 0xF2F52010L;
-    struct statfs status {};
-    if (::fstatfs(fd, &status) != 0) return false;
-    const auto type = static_cast<long>(status.f_type);
+    const long type = file_system_of(fd);
     return type == ext4 || type == xfs || type == overlay || type == f2fs;
+}
+
+// Other machines see the same file.
+bool may_be_shared(int fd) {
+    const long type = file_system_of(fd);
+    return !is_quick_past_the_cache(fd) && type != tmpfs && type != btrfs && type != zfs;
+}
+
+std::unique_ptr<OwnerFile> own(int fd, std::filesystem::path path) {
+    if (!may_be_shared(fd)) return nullptr;
+    path += ".owner";
+    return std::make_unique<OwnerFile>(std::move(path));
 }
 
 std::uint64_t aligned_down(std::uint64_t offset) {
@@ -76,6 +93,7 @@ std::uint64_t aligned_up(std::uint64_t offset) {
 PartialFile::PartialFile(std::filesystem::path path, BlockPool& pool)
     : path_(std::move(path)),
       fd_(open_partial(path_)),
+      owner_(own(fd_.get(), path_)),
       read_fd_(::open(path_.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW)),
       found_size_(size_of(fd_.get())),
       direct_pays_(pool.block_size() % alignment == 0 && is_quick_past_the_cache(fd_.get())),
@@ -162,6 +180,10 @@ void PartialFile::write(Block block, std::uint64_t offset, std::size_t size) {
 }
 
 void PartialFile::check() {
+    if (owner_ && !owner_->is_ours())
+        throw Error{ErrorKind::locked,
+                    fmt::format("{}: another podctl has taken it over", path_.string()),
+                    "this one stood still for too long; let the other one finish"};
     const std::scoped_lock lock(mutex_);
     rethrow_failure();
 }
@@ -337,6 +359,7 @@ void PartialFile::sync_now_and_then() {
 
 std::string PartialFile::finish(std::uint64_t size, std::stop_token stop) {
     flush();
+    check();
     if (have().end_of_run(0) != size)
         throw Error{ErrorKind::internal, fmt::format("{}: has holes", path_.string())};
     if (size_of(fd_.get()) != size && ::ftruncate(fd_.get(), static_cast<off_t>(size)) != 0)

@@ -5,6 +5,7 @@
 
 #include "block_pool.hpp"
 #include "control_file.hpp"
+#include "owner_file.hpp"
 #include "range_set.hpp"
 
 #include <atomic>
@@ -101,6 +102,7 @@ private:
 
     const std::filesystem::path path_;
     Fd fd_;
+    std::unique_ptr<OwnerFile> owner_;  // where the file's lock may be one machine's only
     Fd read_fd_;
     const std::uint64_t found_size_;
     const bool direct_pays_;

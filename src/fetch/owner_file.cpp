@@ -1,0 +1,129 @@
+#include "owner_file.hpp"
+
+#include "podctl/base/error.hpp"
+#include "podctl/base/fd.hpp"
+#include "podctl/base/file.hpp"
+#include "podctl/base/names.hpp"
+
+#include <fcntl.h>
+#include <fmt/core.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+#include <condition_variable>
+#include <cstdio>
+#include <mutex>
+
+namespace podctl::fetch {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+// This start of this machine, and what a process id means here (a container has numbers of its
+// own). Empty parts: nothing can be told of a process.
+std::string machine() {
+    std::error_code failed;
+    const auto pids = std::filesystem::read_symlink("/proc/self/ns/pid", failed).string();
+    const std::string boot{
+        trim(read_file_if_exists("/proc/sys/kernel/random/boot_id").value_or(""))};
+    return boot + " " + pids;
+}
+
+// When a process began, in clock ticks since boot (proc(5), stat, field 22): a number that is used
+// again is another process. Empty: there is none.
+std::string start_of(pid_t pid) {
+    const auto stat = read_file_if_exists(fmt::format("/proc/{}/stat", pid));
+    if (!stat) return {};
+    // The name before may hold spaces and parentheses.
+    const auto fields = split(std::string_view(*stat).substr(stat->rfind(')') + 1), ' ');
+    constexpr std::size_t start_time = 20;
+    return fields.size() > start_time ? fields[start_time] : std::string{};
+}
+
+std::string own_id() {
+    return fmt::format("{} {} {}\n", machine(), ::getpid(), start_of(::getpid()));
+}
+
+// Only of a process of this machine can it be said that it is gone.
+bool is_gone(const std::string& id) {
+    const auto words = split(trim(id), ' ');
+    if (words.size() != 4 || words[0].empty() || words[0] + " " + words[1] != machine())
+        return false;
+    pid_t pid = 0;
+    const auto& text = words[2];
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), pid);
+    return error == std::errc{} && end == text.data() + text.size() && start_of(pid) != words[3];
+}
+
+struct Sight {
+    std::string id;
+    std::int64_t touched = 0;
+
+    friend bool operator==(const Sight&, const Sight&) = default;
+};
+
+Sight look(const std::filesystem::path& path) {
+    const auto stamp = file_stamp(path);
+    return {read_file_if_exists(path).value_or(""), stamp ? stamp->mtime_ns : 0};
+}
+
+}  // namespace
+
+OwnerFile::OwnerFile(std::filesystem::path path, Timing timing)
+    : path_(std::move(path)), timing_(timing), id_(own_id()) {
+    while (!create()) {
+        wait_until_abandoned();
+        if (::unlink(path_.c_str()) != 0 && errno != ENOENT)
+            throw system_error("removing " + path_.string(), errno);
+    }
+    keeper_ = std::jthread([this](const std::stop_token& stop) { keep(stop); });
+}
+
+OwnerFile::~OwnerFile() {
+    keeper_.request_stop();
+    keeper_.join();
+    if (is_ours() && look(path_).id == id_) ::unlink(path_.c_str());
+}
+
+bool OwnerFile::create() {
+    const Fd fd{::open(path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0644)};
+    if (!fd && errno == EEXIST) return false;
+    if (!fd) throw system_error("opening " + path_.string(), errno);
+    write_all(fd.get(), id_, path_);
+    return true;
+}
+
+void OwnerFile::wait_until_abandoned() const {
+    const Sight first = look(path_);
+    const auto until = Clock::now() + timing_.patience;
+    while (Clock::now() < until && !is_gone(first.id)) {
+        if (look(path_) != first && file_stamp(path_))
+            throw Error{ErrorKind::locked,
+                        fmt::format("{}: another podctl is at work there", path_.string()),
+                        "wait for it, or stop it"};
+        if (!file_stamp(path_)) return;
+        std::this_thread::sleep_for(std::min(timing_.touch / 4, timing_.patience / 4));
+    }
+}
+
+void OwnerFile::keep(const std::stop_token& stop) {
+    std::mutex mutex;
+    std::condition_variable_any never;
+    std::unique_lock lock(mutex);
+    while (!never.wait_for(lock, stop, timing_.touch, [] { return false; }) &&
+           !stop.stop_requested()) {
+        // A volume that is away for a moment says nothing of who owns the file.
+        const auto id = look(path_).id;
+        if (!id.empty() && id != id_) {
+            lost_ = true;
+            return;
+        }
+        ::utimensat(AT_FDCWD, path_.c_str(), nullptr, AT_SYMLINK_NOFOLLOW);
+    }
+}
+
+}  // namespace podctl::fetch
