@@ -3,6 +3,7 @@
 #include "podctl/base/error.hpp"
 #include "podctl/base/file.hpp"
 #include "podctl/base/names.hpp"
+#include "podctl/base/process_stat.hpp"
 
 #include <fcntl.h>
 #include <fmt/core.h>
@@ -25,11 +26,6 @@ std::filesystem::path path_of(const std::filesystem::path& partial) {
     auto path = partial;
     path += ".ctl";
     return path;
-}
-
-// Another one after every start of the machine (random(4)).
-std::string boot_id() {
-    return std::string{trim(read_file_if_exists("/proc/sys/kernel/random/boot_id").value_or(""))};
 }
 
 struct Header {

@@ -4,10 +4,10 @@
 #include "podctl/base/fd.hpp"
 #include "podctl/base/file.hpp"
 #include "podctl/base/names.hpp"
+#include "podctl/base/process_stat.hpp"
 
 #include <fcntl.h>
 #include <fmt/core.h>
-#include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -23,25 +23,16 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// This start of this machine, and what a process id means here (a container has numbers of its
-// own). Empty parts: nothing can be told of a process.
+// This start of this machine, and what a process id means here: a container has numbers of its own.
 std::string machine() {
     std::error_code failed;
-    const auto pids = std::filesystem::read_symlink("/proc/self/ns/pid", failed).string();
-    const std::string boot{
-        trim(read_file_if_exists("/proc/sys/kernel/random/boot_id").value_or(""))};
-    return boot + " " + pids;
+    return boot_id() + " " + std::filesystem::read_symlink("/proc/self/ns/pid", failed).string();
 }
 
-// When a process began, in clock ticks since boot (proc(5), stat, field 22): a number that is used
-// again is another process. Empty: there is none.
+// With its start a process is named for good: its number is used again.
 std::string start_of(pid_t pid) {
-    const auto stat = read_file_if_exists(fmt::format("/proc/{}/stat", pid));
-    if (!stat) return {};
-    // The name before may hold spaces and parentheses.
-    const auto fields = split(std::string_view(*stat).substr(stat->rfind(')') + 1), ' ');
-    constexpr std::size_t start_time = 20;
-    return fields.size() > start_time ? fields[start_time] : std::string{};
+    const auto process = read_process(pid);
+    return process ? std::to_string(process->start_time) : std::string{};
 }
 
 std::string own_id() {

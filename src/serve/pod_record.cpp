@@ -2,8 +2,7 @@
 
 #include "podctl/base/error.hpp"
 #include "podctl/base/file.hpp"
-
-#include "process_stat.hpp"
+#include "podctl/base/process_stat.hpp"
 
 #include <nlohmann/json.hpp>
 #include <unistd.h>

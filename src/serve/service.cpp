@@ -2,9 +2,8 @@
 
 #include "podctl/base/error.hpp"
 #include "podctl/base/names.hpp"
+#include "podctl/base/process_stat.hpp"
 #include "podctl/base/units.hpp"
-
-#include "process_stat.hpp"
 
 #include <fmt/format.h>
 #include <unistd.h>

@@ -1,9 +1,9 @@
 #include "pod_record.hpp"
 
 #include "podctl/base/error.hpp"
+#include "podctl/base/process_stat.hpp"
 
 #include "pod_fixture.hpp"
-#include "process_stat.hpp"
 
 #include <nlohmann/json.hpp>
 #include <sys/wait.h>

@@ -1,5 +1,6 @@
+#include "podctl/base/process_stat.hpp"
+
 #include "pod_fixture.hpp"
-#include "process_stat.hpp"
 
 #include <sys/prctl.h>
 #include <sys/wait.h>

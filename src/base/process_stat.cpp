@@ -1,7 +1,8 @@
-#include "process_stat.hpp"
+#include "podctl/base/process_stat.hpp"
 
 #include "podctl/base/error.hpp"
 #include "podctl/base/file.hpp"
+#include "podctl/base/names.hpp"
 
 #include <cerrno>
 #include <charconv>
@@ -11,7 +12,7 @@
 #include <string>
 #include <system_error>
 
-namespace podctl::serve {
+namespace podctl {
 
 namespace {
 
@@ -61,4 +62,8 @@ bool group_runs(pid_t group) {
     return static_cast<bool>(error);
 }
 
-}  // namespace podctl::serve
+std::string boot_id() {
+    return std::string{trim(read_file_if_exists("/proc/sys/kernel/random/boot_id").value_or(""))};
+}
+
+}  // namespace podctl

@@ -3,8 +3,9 @@
 #include <sys/types.h>
 
 #include <optional>
+#include <string>
 
-namespace podctl::serve {
+namespace podctl {
 
 // What proc(5) tells of a process.
 struct ProcessStat {
@@ -20,4 +21,7 @@ std::optional<ProcessStat> read_process(pid_t pid);
 // leaves for ever, do not count.
 bool group_runs(pid_t group);
 
-}  // namespace podctl::serve
+// Another one after every start of the machine (random(4)); empty where the kernel tells none.
+std::string boot_id();
+
+}  // namespace podctl
