@@ -51,6 +51,11 @@ std::string Sha256::finish() {
     return hex;
 }
 
+bool is_sha256(std::string_view text) {
+    return text.size() == 64 &&
+           text.find_first_not_of("0123456789abcdefABCDEF") == std::string_view::npos;
+}
+
 std::string sha256_hex(std::string_view bytes) {
     Sha256 sha;
     sha.update(bytes);

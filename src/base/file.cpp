@@ -136,6 +136,19 @@ void write_all(int fd, std::string_view bytes, const fs::path& path) {
     }
 }
 
+std::size_t read_at(int fd, std::uint64_t offset, std::span<char> buffer, const fs::path& path) {
+    std::size_t have = 0;
+    while (have < buffer.size()) {
+        const auto got = ::pread(fd, buffer.data() + have, buffer.size() - have,
+                                 static_cast<off_t>(offset + have));
+        if (got < 0 && errno == EINTR) continue;
+        if (got < 0) throw system_error("cannot read " + path.string(), errno);
+        if (got == 0) break;
+        have += static_cast<std::size_t>(got);
+    }
+    return have;
+}
+
 void sync_folder(const fs::path& folder) {
     const Fd fd{::open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
     if (!fd && errno == EACCES) return;  // one may write to a folder that one may not read

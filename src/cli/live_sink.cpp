@@ -1,13 +1,13 @@
 #include "live_sink.hpp"
 
+#include "podctl/base/stop.hpp"
+
 #include "live_view.hpp"
 #include "paced_output.hpp"
 #include "terminal.hpp"
 
 #include <fmt/format.h>
 #include <unistd.h>
-
-#include <condition_variable>
 
 namespace podctl::cli {
 
@@ -55,16 +55,10 @@ void LiveSink::track(const Event& event, Clock::time_point now) {
 }
 
 void LiveSink::paint(const std::stop_token& stop) {
-    std::mutex waiting;
-    std::condition_variable_any never;
-    while (!stop.stop_requested()) {
-        {
-            const std::scoped_lock lock{mutex_};
-            draw();
-        }
-        std::unique_lock lock{waiting};
-        never.wait_for(lock, stop, std::chrono::milliseconds{120}, [] { return false; });
-    }
+    do {
+        const std::scoped_lock lock{mutex_};
+        draw();
+    } while (wait_for(std::chrono::milliseconds{120}, stop));
 }
 
 // In one write, over what stands there: a terminal that shows the erased lines for a moment

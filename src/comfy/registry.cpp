@@ -1,13 +1,12 @@
 #include "podctl/base/error.hpp"
+#include "podctl/base/stop.hpp"
 #include "podctl/comfy/comfy.hpp"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
-#include <condition_variable>
 #include <functional>
-#include <mutex>
 #include <random>
 
 // https://docs.comfy.org/api-reference/registry: GET /nodes/{id}, /nodes/{id}/versions and
@@ -43,11 +42,7 @@ milliseconds with_jitter(milliseconds wait) {
 }
 
 void pause(milliseconds time, const std::stop_token& stop) {
-    std::mutex mutex;
-    std::condition_variable_any stopped;
-    std::unique_lock lock(mutex);
-    stopped.wait_for(lock, stop, time, [] { return false; });
-    if (stop.stop_requested())
+    if (!wait_for(time, stop))
         throw Error{ErrorKind::interrupted, "stopped while waiting for the Comfy registry"};
 }
 

@@ -1,4 +1,5 @@
 // Civitai's API v1, as https://github.com/civitai/civitai serves it.
+#include "podctl/base/digest.hpp"
 #include "podctl/base/error.hpp"
 #include "podctl/base/names.hpp"
 #include "podctl/fetch/civitdl.hpp"
@@ -31,10 +32,6 @@ struct Version {
     std::vector<File> files;
 };
 
-bool is_hex_digest(const std::string& text) {
-    return text.size() == 64 && text.find_first_not_of("0123456789abcdef") == std::string::npos;
-}
-
 std::optional<std::uint64_t> bytes_of_kilobytes(const json& value) {
     if (!value.is_number()) return std::nullopt;
     const double bytes = std::round(value.get<double>() * 1024);
@@ -53,7 +50,7 @@ File file_of(const json& object) {
     file.size = text_at(metadata, "size");
     file.precision = text_at(metadata, "fp");
     file.sha256 = to_lower(text_at(member(object, "hashes"), "SHA256"));
-    if (!is_hex_digest(file.sha256)) file.sha256.clear();
+    if (!is_sha256(file.sha256)) file.sha256.clear();
     file.pickle_scan = text_at(object, "pickleScanResult");
     file.virus_scan = text_at(object, "virusScanResult");
     file.approximate_size = bytes_of_kilobytes(member(object, "sizeKB"));

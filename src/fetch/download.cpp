@@ -41,21 +41,6 @@ LocalFile open_local(const std::filesystem::path& path) {
     return file;
 }
 
-// Fills the block, less at the end of the file.
-std::size_t read_block(const LocalFile& from, std::uint64_t offset, const Block& block,
-                       const std::filesystem::path& path) {
-    std::size_t have = 0;
-    while (have < block.capacity()) {
-        const auto got = ::pread(from.fd.get(), block.data() + have, block.capacity() - have,
-                                 static_cast<off_t>(offset + have));
-        if (got < 0 && errno == EINTR) continue;
-        if (got < 0) throw system_error(fmt::format("reading {}", path.string()), errno);
-        if (got == 0) break;
-        have += static_cast<std::size_t>(got);
-    }
-    return have;
-}
-
 std::uint64_t copy_bytes(const LocalFile& from, PartialFile& to, BlockPool& pool,
                          const std::filesystem::path& path, const DownloadMonitor& monitor,
                          const std::stop_token& stop) {
@@ -63,7 +48,7 @@ std::uint64_t copy_bytes(const LocalFile& from, PartialFile& to, BlockPool& pool
     while (true) {
         if (stop.stop_requested()) throw Error{ErrorKind::interrupted, "stopped"};
         Block block = pool.take();
-        const std::size_t size = read_block(from, at, block, path);
+        const std::size_t size = read_at(from.fd.get(), at, {block.data(), block.capacity()}, path);
         if (size == 0) return at;
         to.write(std::move(block), at, size);
         at += size;
@@ -110,10 +95,10 @@ Downloaded download(const DownloadRequest& request, HttpClient& http, const Mirr
 }
 
 std::uint64_t bytes_present(const std::filesystem::path& partial) {
-    struct stat status {};
-    if (::stat(partial.c_str(), &status) != 0 || !S_ISREG(status.st_mode)) return 0;
+    const auto stamp = file_stamp(partial);
+    if (!stamp) return 0;
     if (const auto known = ControlFile::load(partial)) return known->have.size();
-    return static_cast<std::uint64_t>(status.st_size);
+    return stamp->size;
 }
 
 void forget(const std::filesystem::path& partial) {

@@ -1,4 +1,5 @@
 // The hub's resolve endpoint as huggingface_hub's file_download.py uses it.
+#include "podctl/base/digest.hpp"
 #include "podctl/base/error.hpp"
 #include "podctl/base/names.hpp"
 
@@ -62,9 +63,7 @@ std::string sha256_of(const HttpResponse& response) {
     auto etag = response.header("x-linked-etag");
     if (!etag) etag = response.header("etag");
     const std::string value = to_lower(etag_value(etag.value_or("")));
-    const bool is_sha256 =
-        value.size() == 64 && value.find_first_not_of("0123456789abcdef") == std::string::npos;
-    return is_sha256 ? value : std::string{};
+    return is_sha256(value) ? value : std::string{};
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #include "podctl/base/error.hpp"
 #include "podctl/base/fd.hpp"
+#include "podctl/base/file.hpp"
 #include "podctl/base/names.hpp"
 #include "podctl/fetch/download.hpp"
 
@@ -30,11 +31,12 @@ bool is_one_of(const std::string& extension, std::initializer_list<std::string_v
 
 struct OpenFile {
     Fd fd;
+    std::filesystem::path path;
     std::uint64_t size = 0;
 };
 
 OpenFile open_file(const std::filesystem::path& path) {
-    OpenFile file{.fd = Fd{::open(path.c_str(), O_RDONLY | O_CLOEXEC)}};
+    OpenFile file{.fd = Fd{::open(path.c_str(), O_RDONLY | O_CLOEXEC)}, .path = path};
     struct stat status {};
     if (!file.fd || ::fstat(file.fd.get(), &status) != 0)
         throw system_error(fmt::format("opening {}", path.string()), errno);
@@ -43,18 +45,9 @@ OpenFile open_file(const std::filesystem::path& path) {
 }
 
 // Shorter at the end of the file.
-std::string read_at(const OpenFile& file, std::uint64_t offset, std::size_t size) {
+std::string part_of(const OpenFile& file, std::uint64_t offset, std::size_t size) {
     std::string bytes(size, '\0');
-    std::size_t have = 0;
-    while (have < size) {
-        const auto got = ::pread(file.fd.get(), bytes.data() + have, size - have,
-                                 static_cast<off_t>(offset + have));
-        if (got < 0 && errno == EINTR) continue;
-        if (got < 0) throw system_error("reading a model's header", errno);
-        if (got == 0) break;
-        have += static_cast<std::size_t>(got);
-    }
-    bytes.resize(have);
+    bytes.resize(read_at(file.fd.get(), offset, bytes, file.path));
     return bytes;
 }
 
@@ -81,7 +74,7 @@ void check_safetensors_start(std::string_view start, std::optional<std::uint64_t
 // `start` has passed check_safetensors_start().
 void check_safetensors(const OpenFile& file, std::string_view start, const std::string& name) {
     const auto length = safetensors_length(start);
-    const auto header = read_at(file, 8, static_cast<std::size_t>(length));
+    const auto header = part_of(file, 8, static_cast<std::size_t>(length));
     check_safetensors_header(name, header, file.size - 8 - length);
 }
 
@@ -158,7 +151,7 @@ void check_model_start(std::string_view first, std::optional<std::uint64_t> size
 
 void check_model_format(const std::filesystem::path& path, const std::string& name) {
     const auto file = open_file(path);
-    const auto start = read_at(file, 0, start_size);
+    const auto start = part_of(file, 0, start_size);
     check_model_start(start, file.size, name);
     if (is_safetensors(extension_of(name))) check_safetensors(file, start, name);
 }

@@ -5,6 +5,7 @@
 #include "podctl/base/file.hpp"
 #include "podctl/base/names.hpp"
 #include "podctl/base/process_stat.hpp"
+#include "podctl/base/stop.hpp"
 
 #include <fcntl.h>
 #include <fmt/core.h>
@@ -14,9 +15,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
-#include <condition_variable>
 #include <cstdio>
-#include <mutex>
 
 namespace podctl::fetch {
 namespace {
@@ -102,11 +101,7 @@ void OwnerFile::wait_until_abandoned() const {
 }
 
 void OwnerFile::keep(const std::stop_token& stop) {
-    std::mutex mutex;
-    std::condition_variable_any never;
-    std::unique_lock lock(mutex);
-    while (!never.wait_for(lock, stop, timing_.touch, [] { return false; }) &&
-           !stop.stop_requested()) {
+    while (wait_for(timing_.touch, stop)) {
         // A volume that is away for a moment says nothing of who owns the file.
         const auto id = look(path_).id;
         if (!id.empty() && id != id_) {

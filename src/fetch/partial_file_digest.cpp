@@ -1,13 +1,12 @@
 // The thread that follows the file's front with the digest.
 #include "podctl/base/error.hpp"
+#include "podctl/base/file.hpp"
 
 #include "partial_file.hpp"
 
 #include <fmt/core.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 
 namespace podctl::fetch {
 namespace {
@@ -56,17 +55,10 @@ void PartialFile::hash_front(const std::stop_token& stop) {
 }
 
 void PartialFile::hash_from_file(std::uint64_t end, std::vector<char>& buffer) {
-    buffer.resize(hash_chunk);
-    for (std::uint64_t at = hashed_; at < end;) {
-        const auto got = ::pread(read_fd_.get(), buffer.data(), static_cast<std::size_t>(end - at),
-                                 static_cast<off_t>(at));
-        if (got < 0 && errno == EINTR) continue;
-        if (got < 0) throw system_error(fmt::format("reading {}", path_.string()), errno);
-        if (got == 0)
-            throw Error{ErrorKind::io, fmt::format("{}: shrank meanwhile", path_.string())};
-        digest_.update(buffer.data(), static_cast<std::size_t>(got));
-        at += static_cast<std::uint64_t>(got);
-    }
+    buffer.resize(static_cast<std::size_t>(end - hashed_));
+    if (read_at(read_fd_.get(), hashed_, buffer, path_) < buffer.size())
+        throw Error{ErrorKind::io, fmt::format("{}: shrank meanwhile", path_.string())};
+    digest_.update(buffer.data(), buffer.size());
 }
 
 }  // namespace podctl::fetch

@@ -1,14 +1,13 @@
 #include "retry.hpp"
 
 #include "podctl/base/error.hpp"
+#include "podctl/base/stop.hpp"
 
 #include "http_message.hpp"
 
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <condition_variable>
-#include <mutex>
 
 namespace podctl::fetch {
 namespace {
@@ -16,14 +15,6 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr milliseconds longest_asked_wait = std::chrono::minutes{15};
-
-void sleep_until_stopped(milliseconds time, std::stop_token stop) {
-    std::mutex mutex;
-    std::condition_variable_any never;
-    std::unique_lock lock(mutex);
-    never.wait_for(lock, stop, time, [] { return false; });
-    if (stop.stop_requested()) throw Error{ErrorKind::interrupted, "stopped"};
-}
 
 }  // namespace
 
@@ -46,7 +37,7 @@ std::optional<milliseconds> Backoff::next(const std::string& reason,
 
 bool Backoff::wait(const std::string& reason, std::optional<milliseconds> at_least) {
     const auto time = next(reason, at_least);
-    if (time) sleep_until_stopped(*time, stop_);
+    if (time && !wait_for(*time, stop_)) throw Error{ErrorKind::interrupted, "stopped"};
     return time.has_value();
 }
 

@@ -119,11 +119,6 @@ bool is_digits(std::string_view text) {
     return !text.empty() && std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; });
 }
 
-bool is_sha256(std::string_view text) {
-    return text.size() == 64 &&
-           text.find_first_not_of("0123456789abcdefABCDEF") == std::string_view::npos;
-}
-
 std::vector<std::string> path_segments(const Url& url) {
     std::vector<std::string> segments;
     for (const auto& segment : split(url.path, '/'))

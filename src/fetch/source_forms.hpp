@@ -1,6 +1,7 @@
 // The forms of a source, one file a hub; parse_source() chooses.
 #pragma once
 
+#include "podctl/base/digest.hpp"
 #include "podctl/base/url.hpp"
 #include "podctl/fetch/source.hpp"
 
@@ -19,7 +20,6 @@ extern const std::string_view known_forms;
                                 std::string_view hint = known_forms);
 
 bool is_digits(std::string_view text);
-bool is_sha256(std::string_view text);
 // A path's parts, decoded, without the empty ones.
 std::vector<std::string> path_segments(const Url& url);
 // The part before `mark`, which is cut off `rest` with it; all of `rest` when there is no mark.

@@ -2,6 +2,7 @@
 
 #include "podctl/base/error.hpp"
 #include "podctl/base/fd.hpp"
+#include "podctl/base/stop.hpp"
 
 #include <fmt/format.h>
 #include <netdb.h>
@@ -11,7 +12,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <condition_variable>
 #include <cstring>
 #include <memory>
 
@@ -51,13 +51,6 @@ int connect_to(const addrinfo& address) {
     return error;
 }
 
-void pause(milliseconds time, const std::stop_token& stop) {
-    std::mutex mutex;
-    std::condition_variable_any stopped;
-    std::unique_lock lock(mutex);
-    stopped.wait_for(lock, stop, time, [] { return false; });
-}
-
 }  // namespace
 
 ReadinessProbe::ReadinessProbe(Readiness wanted, fetch::HttpClient& http, int wake)
@@ -89,7 +82,7 @@ void ReadinessProbe::run(const std::stop_token& stop, int wake) {
             ::eventfd_write(wake, 1);
             return;
         }
-        pause(interval, stop);
+        wait_for(interval, stop);
         interval = std::min(interval * 3 / 2, longest_interval);
     }
 }

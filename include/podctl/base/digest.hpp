@@ -27,6 +27,9 @@ private:
     std::unique_ptr<Context> context_;
 };
 
+// 64 hexadecimal digits of any case.
+bool is_sha256(std::string_view text);
+
 // Lower-case hex.
 std::string sha256_hex(std::string_view bytes);
 // Reads the file in large blocks. Throws Error{io}, Error{interrupted}.

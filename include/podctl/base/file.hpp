@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -54,6 +55,11 @@ void write_file_atomically(const std::filesystem::path& path, std::string_view c
 
 // Writes all bytes, going on after short writes and EINTR. Throws Error{io} that names `path`.
 void write_all(int fd, std::string_view bytes, const std::filesystem::path& path);
+
+// Reads until the buffer is full or the file ends, from `offset` on: how many bytes came. Throws
+// Error{io} that names `path`.
+std::size_t read_at(int fd, std::uint64_t offset, std::span<char> buffer,
+                    const std::filesystem::path& path);
 
 // Makes a rename in `folder` durable. A file system that cannot sync folders is accepted.
 void sync_folder(const std::filesystem::path& folder);
