@@ -1,6 +1,8 @@
 #include "podctl/fetch/get.hpp"
 
+#include "podctl/base/digest.hpp"
 #include "podctl/base/names.hpp"
+#include "podctl/base/stop.hpp"
 #include "podctl/base/units.hpp"
 #include "podctl/fetch/batch.hpp"
 #include "podctl/run/secrets.hpp"
@@ -14,7 +16,6 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
-#include <condition_variable>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -56,7 +57,7 @@ std::vector<std::string> steps_of(const std::vector<fetch::BatchEntry>& entries)
 std::string checked_sha256(const std::string& given) {
     std::string hex = to_lower(trim(given));
     if (hex.starts_with("sha256:")) hex.erase(0, 7);
-    if (hex.size() != 64 || hex.find_first_not_of("0123456789abcdef") != std::string::npos)
+    if (!is_sha256(hex))
         throw Error{ErrorKind::usage, fmt::format("--sha256 {}: not a SHA-256", given),
                     "64 hexadecimal digits, as sha256sum prints them"};
     return hex;
@@ -69,7 +70,8 @@ public:
           folder_(folder_of(arguments)),
           entries_(entries_of(arguments)),
           steps_(steps_of(entries_)),
-          redact_(run::redactor_of(secrets_of(entries_))),
+          secrets_(secrets_of(entries_)),
+          redact_(run::redactor_of(secrets_)),
           terminal_(make_sink(common.output)),
           events_(*terminal_, redact_) {}
 
@@ -134,7 +136,7 @@ private:
 
     fetch::HttpOptions options() const {
         auto options = arguments_.http;
-        options.credentials = run::credentials_of(secrets_of(entries_), mirrors());
+        options.credentials = run::credentials_of(secrets_, mirrors());
         return options;
     }
 
@@ -148,12 +150,8 @@ private:
 
     // --pause: a hub that counts questions is not asked all of them at once.
     bool wait_for_turn(std::size_t index) {
-        std::mutex mutex;
-        std::condition_variable_any never;
-        std::unique_lock lock{mutex};
         const auto turn = started_ + arguments_.pause * static_cast<long>(index);
-        never.wait_until(lock, signals_.token(), turn, [] { return false; });
-        return !signals_.token().stop_requested();
+        return wait_for(turn - Clock::now(), signals_.token());
     }
 
     void get_one(fetch::Getter& getter, const fetch::Source& source, const std::string& step) {
@@ -201,6 +199,7 @@ private:
     const std::filesystem::path folder_;
     const std::vector<fetch::BatchEntry> entries_;
     const std::vector<std::string> steps_;
+    const run::Secrets secrets_;
     Redactor redact_;
     std::unique_ptr<EventSink> terminal_;
     RedactingSink events_;
