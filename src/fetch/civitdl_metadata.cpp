@@ -63,7 +63,7 @@ bool may_be_shown(double level, const json& model_level, NsfwImages nsfw) {
 bool is_named_like_a_model(const std::string& name) {
     const auto lower = to_lower(name);
     const auto is_end = [&](const char* end) { return lower.ends_with(end); };
-    return is_pickle(name) ||
+    return is_pickle_name(name) ||
            std::ranges::any_of(std::array{".safetensors", ".sft", ".gguf", ".pt2"}, is_end);
 }
 

@@ -41,7 +41,7 @@ fs::path place_of(const GetRequest& request, const ResolvedFile& file,
 }
 
 void refuse_pickle(const GetRequest& request, const fs::path& target) {
-    if (request.pickle == GetRequest::Pickle::allow || !is_pickle(target.filename().string()))
+    if (request.pickle == GetRequest::Pickle::allow || !is_pickle_name(target.filename().string()))
         return;
     throw Error{ErrorKind::template_,
                 fmt::format("{}: {} is a pickle: loading it runs code that it carries",

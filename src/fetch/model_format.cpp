@@ -1,3 +1,5 @@
+#include "model_format.hpp"
+
 #include "podctl/base/error.hpp"
 #include "podctl/base/fd.hpp"
 #include "podctl/base/file.hpp"
@@ -87,10 +89,7 @@ void check_no_page(std::string_view start, const std::string& name) {
     if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
     const auto lower = to_lower(trim(text));
     if (starts_with_one_of(lower, {"<!doctype html", "<html"}))
-        throw Error{
-            ErrorKind::integrity, fmt::format("{}: a web page came in place of the file", name),
-            "the server shows a login or error page there: use the file's download URL, and "
-            "set CIVITAI_API_KEY or HF_TOKEN where the hub wants one"};
+        throw page_in_place_of(name, ErrorKind::integrity);
     // hawser is the name that Git LFS had at first.
     if (starts_with_one_of(text, {"version https://git-lfs.github.com/spec/",
                                   "version https://hawser.github.com/spec/"}))
@@ -129,14 +128,20 @@ bool is_binary(const std::string& extension) {
 
 }  // namespace
 
-bool is_pickle(std::string_view name) {
-    return is_one_of(extension_of(name), {".ckpt", ".pt", ".pth", ".bin", ".pkl"});
+bool is_page_name(std::string_view name) {
+    return is_one_of(extension_of(name), {".html", ".htm", ".xhtml"});
+}
+
+Error page_in_place_of(const std::string& name, ErrorKind kind) {
+    return Error{kind, fmt::format("{}: a web page came in place of the file", name),
+                 "the server shows a login or error page there: use the file's download URL, and "
+                 "set CIVITAI_API_KEY or HF_TOKEN where the hub wants one"};
 }
 
 void check_model_start(std::string_view first, std::optional<std::uint64_t> size,
                        const std::string& name) {
     const auto extension = extension_of(name);
-    if (is_one_of(extension, {".html", ".htm", ".xhtml"})) return;
+    if (is_page_name(name)) return;
     const auto start = first.substr(0, start_size);
     const bool is_empty = size ? *size == 0 : first.empty();
     if (is_empty && is_binary(extension)) refuse_model(name, "the file is empty");

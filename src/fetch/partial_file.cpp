@@ -80,12 +80,8 @@ std::unique_ptr<OwnerFile> own(int fd, std::filesystem::path path) {
     return std::make_unique<OwnerFile>(std::move(path));
 }
 
-std::uint64_t aligned_down(std::uint64_t offset) {
-    return offset / PartialFile::alignment * PartialFile::alignment;
-}
-
 std::uint64_t aligned_up(std::uint64_t offset) {
-    return aligned_down(offset + PartialFile::alignment - 1);
+    return PartialFile::aligned_down(offset + PartialFile::alignment - 1);
 }
 
 }  // namespace

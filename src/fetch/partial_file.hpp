@@ -31,6 +31,9 @@ class PartialFile {
 public:
     // Offsets and sizes that may bypass the page cache (open(2), O_DIRECT).
     static constexpr std::size_t alignment = 4096;
+    static constexpr std::uint64_t aligned_down(std::uint64_t bytes) {
+        return bytes / alignment * alignment;
+    }
 
     // Opens or creates it, and holds a lock on it. Throws Error{io}, Error{locked}.
     PartialFile(std::filesystem::path path, BlockPool& pool);

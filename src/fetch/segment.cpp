@@ -58,7 +58,7 @@ void Segment::Buffer::hand_over_early(BlockPool& pool, PartialFile& file) {
     if (!due) return;
     if (!spare_) spare_ = pool.try_take();
     if (!spare_) return;
-    const std::size_t whole = size_ / PartialFile::alignment * PartialFile::alignment;
+    const auto whole = static_cast<std::size_t>(PartialFile::aligned_down(size_));
     const std::size_t rest = size_ - whole;
     std::memcpy(spare_.data(), block_.data() + whole, rest);
     hand_over(file, whole);
@@ -68,7 +68,7 @@ void Segment::Buffer::hand_over_early(BlockPool& pool, PartialFile& file) {
 }
 
 std::uint64_t Segment::Buffer::finish(PartialFile& file, End end) {
-    const std::size_t whole = size_ / PartialFile::alignment * PartialFile::alignment;
+    const auto whole = static_cast<std::size_t>(PartialFile::aligned_down(size_));
     const std::size_t kept = end == End::reached ? size_ : whole;
     const std::uint64_t lost = size_ - kept;
     if (kept > 0) hand_over(file, kept);

@@ -69,7 +69,7 @@ Downloaded Transfer::run() {
     } catch (const Error& error) {
         end_all(lock);
         // Also before a removal: a write on its way would bring the record back.
-        keep_what_came(lock);
+        keep_what_came();
         if (error.kind() == ErrorKind::integrity) discard();
         throw;
     }
@@ -111,7 +111,7 @@ bool Transfer::continues_earlier(const ControlFile::Content& earlier) const {
     if (request_.size && of.size && *request_.size != *of.size) return false;
     if (of.size && !earlier.have.empty() && earlier.have.spans().back().end > *of.size)
         return false;
-    return !of.etag.empty() || !of.last_modified.empty() || !request_.sha256.empty();
+    return is_identified(of);
 }
 
 bool Transfer::is_complete() const {
@@ -172,7 +172,7 @@ std::optional<Downloaded> Transfer::verified() {
 }
 
 // What is worth resuming is on record before the error is told.
-void Transfer::keep_what_came(std::unique_lock<std::mutex>&) {
+void Transfer::keep_what_came() {
     try {
         file_.flush();
         // Without a byte there is nothing to go on from.

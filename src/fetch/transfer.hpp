@@ -60,6 +60,7 @@ private:
     std::optional<Work> part_of_busiest();
     std::uint64_t piece_size() const;
     void ask(const Work& work);
+    bool is_to_the_end(const Segment& segment) const;
     HttpRequest request_for(const Segment& segment) const;
     bool take_over_part(Segment& segment);
     void adjust();
@@ -80,15 +81,16 @@ private:
     void after_cut(const Segment& segment, const Error& error);
     void after_refusal(const Segment& segment);
     void after_no_ranges();
-    bool is_identified() const;
+    bool is_identified(const Validators& validators) const;
     void limit_to_those_at_work();
-    void wait_or_give_up(const Error& error,
-                         std::optional<std::chrono::milliseconds> at_least = {});
+    bool ask_later(const std::string& reason,
+                   std::optional<std::chrono::milliseconds> at_least = {});
+    void wait_or_give_up(const Error& error);
     void start_over();
     void end_all(std::unique_lock<std::mutex>& lock);
 
     std::optional<Downloaded> verified();
-    void keep_what_came(std::unique_lock<std::mutex>& lock);
+    void keep_what_came();
     void discard();
 
     // By the client's thread; they take mutex_.
@@ -102,7 +104,6 @@ private:
     void ask_whether_wanted(const Offer& offer);
     void refuse_what_is_no_file(const HttpResponse& response) const;
     bool is_page_in_place_of_file(const HttpResponse& response) const;
-    Error page_error(ErrorKind kind) const;
     void learn(Segment& segment, const HttpResponse& response);
     void look_at_start(const Segment& segment, std::string_view data);
 

@@ -6,6 +6,7 @@
 
 #include "http_message.hpp"
 #include "http_rules.hpp"
+#include "model_format.hpp"
 #include "refusal.hpp"
 #include "transfer.hpp"
 
@@ -25,11 +26,6 @@ constexpr std::uint64_t much = 1u << 20;
 // Signed URLs live for an hour or a day, and S3 answers 403, not 404, when they are over.
 bool says_expired(int status) {
     return status == 400 || status == 401 || status == 403 || status == 404 || status == 410;
-}
-
-bool is_page_name(const std::string& name) {
-    const auto lower = to_lower(name);
-    return lower.ends_with(".html") || lower.ends_with(".htm") || lower.ends_with(".xhtml");
 }
 
 }  // namespace
@@ -57,7 +53,8 @@ bool Transfer::on_headers(Segment& segment, const HttpResponse& response) {
     if (segment.verdict == Verdict::refused) return true;
     if (segment.verdict != Verdict::take) {
         // Such as a login page where a session is over: what came before is worth keeping.
-        if (is_page_in_place_of_file(response)) throw page_error(ErrorKind::network);
+        if (is_page_in_place_of_file(response))
+            throw page_in_place_of(request_.name, ErrorKind::network);
         return false;
     }
     refuse_what_is_no_file(response);
@@ -86,18 +83,13 @@ void Transfer::refuse_what_is_no_file(const HttpResponse& response) const {
         throw Error{ErrorKind::integrity,
                     fmt::format("{}: the server sends it compressed ({})", request_.name, coding),
                     "a proxy or mirror on the way ignores Accept-Encoding: identity"};
-    if (is_page_in_place_of_file(response)) throw page_error(ErrorKind::integrity);
+    if (is_page_in_place_of_file(response))
+        throw page_in_place_of(request_.name, ErrorKind::integrity);
 }
 
 bool Transfer::is_page_in_place_of_file(const HttpResponse& response) const {
     return response.status == 200 && request_.check_format && media_type(response) == "text/html" &&
            !is_page_name(request_.name);
-}
-
-Error Transfer::page_error(ErrorKind kind) const {
-    return Error{kind, fmt::format("{}: a web page came in place of the file", request_.name),
-                 "the server shows a login or error page there: use the file's download URL, and "
-                 "set CIVITAI_API_KEY or HF_TOKEN where the hub wants one"};
 }
 
 // What the first answer says of the file, and each later one adds.
@@ -263,8 +255,9 @@ void Transfer::after_body(const Segment& segment) {
 }
 
 // Nothing else tells whether the rest would be of the same file.
-bool Transfer::is_identified() const {
-    return !known_.etag.empty() || !known_.last_modified.empty() || !request_.sha256.empty();
+bool Transfer::is_identified(const Validators& validators) const {
+    return !validators.etag.empty() || !validators.last_modified.empty() ||
+           !request_.sha256.empty();
 }
 
 void Transfer::after_cut(const Segment& segment, const Error& error) {
@@ -280,7 +273,7 @@ void Transfer::after_cut(const Segment& segment, const Error& error) {
         signed_url_.clear();
         address_known_ = false;
     }
-    if (!is_identified())
+    if (!is_identified(known_))
         must_start_over_ = true;
     else if (progressed && segment.at - segment.begin >= much && monitor_.retry.attempts > 1)
         return;
@@ -291,13 +284,17 @@ void Transfer::limit_to_those_at_work() {
     pace_.limit(static_cast<unsigned>(segments_.size()), Clock::now());
 }
 
-void Transfer::wait_or_give_up(const Error& error,
-                               std::optional<std::chrono::milliseconds> at_least) {
-    if (const auto wait = backoff_.next(error.message(), at_least)) {
-        ask_from_ = Clock::now() + *wait;
-        return;
-    }
-    const std::uint64_t kept = is_identified() ? progress() : 0;
+// Nothing is asked until then. False: the attempts are used up.
+bool Transfer::ask_later(const std::string& reason,
+                         std::optional<std::chrono::milliseconds> at_least) {
+    const auto wait = backoff_.next(reason, at_least);
+    if (wait) ask_from_ = Clock::now() + *wait;
+    return wait.has_value();
+}
+
+void Transfer::wait_or_give_up(const Error& error) {
+    if (ask_later(error.message())) return;
+    const std::uint64_t kept = is_identified(known_) ? progress() : 0;
     throw Error{error.kind(), error.message(),
                 kept == 0 ? error.hint()
                           : fmt::format("{} came and are kept; run it again to go on from there",
@@ -326,25 +323,19 @@ void Transfer::after_refusal(const Segment& segment) {
         }
         return;
     }
-    const Error refused = refusal(response, request_.url, request_.name);
-    const Error passing{refused.kind(), fmt::format("HTTP {}", status)};
-    const auto try_again = [&](std::optional<std::chrono::milliseconds> at_least = {}) {
-        const auto wait = backoff_.next(passing.message(), at_least);
-        if (wait) ask_from_ = Clock::now() + *wait;
-        return wait.has_value();
-    };
+    const std::string reason = fmt::format("HTTP {}", status);
     const bool was_redirected = checked_url(response.url).origin() != checked_url(url_).origin();
-    if (was_redirected && (status == 401 || status == 403) && try_again()) return;
+    if (was_redirected && (status == 401 || status == 403) && ask_later(reason)) return;
     if (status == 404 && hub_of(request_.url) == Hub::civitai &&
-        ++missing_answers_ < max_missing_answers && try_again())
+        ++missing_answers_ < max_missing_answers && ask_later(reason))
         return;
     const auto asked = retry_after(response, std::chrono::system_clock::now());
     // A server that takes no more at once serves those that are at work.
     if (can_pass(status) && !asked && !segments_.empty()) return limit_to_those_at_work();
-    if (can_pass(status) && try_again(asked)) return limit_to_those_at_work();
+    if (can_pass(status) && ask_later(reason, asked)) return limit_to_those_at_work();
     // Those that are at work go on; there are to be no more of them.
     if (!segments_.empty()) return limit_to_those_at_work();
-    throw refused;
+    throw refusal(response, request_.url, request_.name);
 }
 
 void Transfer::end_all(std::unique_lock<std::mutex>& lock) {

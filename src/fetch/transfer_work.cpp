@@ -27,10 +27,6 @@ constexpr double worth_replacing = 2;  // seconds
 constexpr auto replacement_interval = 1s;
 constexpr std::chrono::milliseconds longest_stall_patience = 30s;
 
-std::uint64_t whole_parts(std::uint64_t bytes) {
-    return bytes / PartialFile::alignment * PartialFile::alignment;
-}
-
 double median(std::vector<double> values) {
     const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
     std::nth_element(values.begin(), middle, values.end());
@@ -50,7 +46,7 @@ void Transfer::launch() {
 bool Transfer::may_ask() const {
     if (Clock::now() < ask_from_ || segments_.size() >= pace_.target()) return false;
     if (segments_.empty()) return true;
-    if (!known_.size || !is_identified() || ranges_ == Ranges::no) return false;
+    if (!known_.size || !is_identified(known_) || ranges_ == Ranges::no) return false;
     // One shows that the server sends ranges; the others follow.
     if (ranges_ == Ranges::unknown && segments_.size() > 1) return false;
     return address_known_ || std::ranges::all_of(segments_, &Segment::answered);
@@ -61,7 +57,7 @@ std::optional<Transfer::Work> Transfer::next_work() {
     if (missing_.empty()) return part_of_busiest();
     ByteSpan span = missing_.spans().front();
     if (pace_.target() > 1 && ranges_ != Ranges::no)
-        span.end = std::min(span.end, whole_parts(span.begin + piece_size()));
+        span.end = std::min(span.end, PartialFile::aligned_down(span.begin + piece_size()));
     return Work{span};
 }
 
@@ -76,8 +72,10 @@ std::optional<Transfer::Work> Transfer::part_of_busiest() {
     if (!busiest || busiest->left() < 2 * smallest_piece || busiest->eta() < worth_splitting)
         return std::nullopt;
     const std::uint64_t piece = std::min(piece_size(), busiest->left() / 2);
-    const std::uint64_t begin = whole_parts(busiest->at + piece) + PartialFile::alignment;
-    const std::uint64_t end = std::min(busiest->end, whole_parts(begin + piece_size()));
+    const std::uint64_t begin =
+        PartialFile::aligned_down(busiest->at + piece) + PartialFile::alignment;
+    const std::uint64_t end =
+        std::min(busiest->end, PartialFile::aligned_down(begin + piece_size()));
     if (begin >= end) return std::nullopt;
     return Work{{begin, end}, busiest};
 }
@@ -88,7 +86,8 @@ std::uint64_t Transfer::piece_size() const {
         rate = std::max(rate, segment.rate);
     const auto by_rate = static_cast<std::uint64_t>(rate * piece_seconds);
     const std::uint64_t by_rest = remaining() / (2u * pace_.target());
-    return whole_parts(std::clamp(std::min(by_rate, by_rest), smallest_piece, largest_piece));
+    return PartialFile::aligned_down(
+        std::clamp(std::min(by_rate, by_rest), smallest_piece, largest_piece));
 }
 
 void Transfer::ask(const Work& work) {
@@ -97,8 +96,7 @@ void Transfer::ask(const Work& work) {
     segment.end = work.span.end;
     segment.from = work.from;
     segment.url = signed_url_.empty() ? url_ : signed_url_;
-    const bool to_the_end = segment.end == Segment::unknown_end || segment.end == known_.size;
-    if (segment.begin > 0 || !to_the_end) segment.range = Asked::Range::yes;
+    if (segment.begin > 0 || !is_to_the_end(segment)) segment.range = Asked::Range::yes;
     if (!segment.from)
         missing_.remove(work.span);
     else if (ranges_ == Ranges::yes)
@@ -106,14 +104,18 @@ void Transfer::ask(const Work& work) {
     segment.stream = http_.start(request_for(segment), sink_of(segment));
 }
 
+bool Transfer::is_to_the_end(const Segment& segment) const {
+    return segment.end == Segment::unknown_end || segment.end == known_.size;
+}
+
 HttpRequest Transfer::request_for(const Segment& segment) const {
     HttpRequest request{.url = segment.url};
     if (segment.url != url_) request.authorization = HttpRequest::Authorization::none;
     if (segment.range == Asked::Range::no) return request;
-    const bool to_the_end = segment.end == Segment::unknown_end || segment.end == known_.size;
-    request.headers.emplace_back(
-        "Range", to_the_end ? fmt::format("bytes={}-", segment.begin)
-                            : fmt::format("bytes={}-{}", segment.begin, segment.end - 1));
+    request.headers.emplace_back("Range",
+                                 is_to_the_end(segment)
+                                     ? fmt::format("bytes={}-", segment.begin)
+                                     : fmt::format("bytes={}-{}", segment.begin, segment.end - 1));
     if (const auto condition = if_range(known_); !condition.empty())
         request.headers.emplace_back("If-Range", condition);
     return request;
@@ -167,7 +169,7 @@ void Transfer::measure() {
 // path, or another server.
 void Transfer::replace_slow() {
     const auto now = Clock::now();
-    if (now - last_replacement_ < replacement_interval || !is_identified()) return;
+    if (now - last_replacement_ < replacement_interval || !is_identified(known_)) return;
     std::vector<double> rates;
     for (const auto& segment : segments_)
         if (segment.is_flowing()) rates.push_back(segment.rate);

@@ -7,19 +7,8 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <array>
-
 namespace podctl::tmpl {
 namespace {
-
-bool is_pickle_name(std::string_view name) {
-    static constexpr std::array<std::string_view, 5> endings = {".ckpt", ".pt", ".pth", ".bin",
-                                                                ".pkl"};
-    const std::string lower = to_lower(name);
-    return std::any_of(endings.begin(), endings.end(),
-                       [&](std::string_view ending) { return lower.ends_with(ending); });
-}
 
 // The last part of a source's path: of hf:ORG/REPO/FILE, of a URL without its query, of an AIR.
 std::string_view source_file(std::string_view source) {

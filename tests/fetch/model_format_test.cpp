@@ -1,5 +1,6 @@
 #include "podctl/base/error.hpp"
 #include "podctl/base/file.hpp"
+#include "podctl/base/names.hpp"
 #include "podctl/fetch/download.hpp"
 
 #include "support/hub.hpp"
@@ -132,9 +133,9 @@ TEST(ModelFormat, WantsTheMarkOfAZipAndNoneOfAPickle) {
 
 TEST(ModelFormat, KnowsPicklesByTheirExtension) {
     for (const char* name : {"a.ckpt", "a.PT", "a.pth", "a.bin", "a.pkl"})
-        EXPECT_TRUE(is_pickle(name)) << name;
+        EXPECT_TRUE(is_pickle_name(name)) << name;
     for (const char* name : {"a.safetensors", "ckpt", "a.bin.gguf", ""})
-        EXPECT_FALSE(is_pickle(name)) << name;
+        EXPECT_FALSE(is_pickle_name(name)) << name;
 }
 
 }  // namespace

@@ -70,9 +70,6 @@ void check_model_format(const std::filesystem::path& file, const std::string& na
 void check_model_start(std::string_view first, std::optional<std::uint64_t> size,
                        const std::string& name);
 
-// .ckpt .pt .pth .bin .pkl: loading one runs code that it carries.
-bool is_pickle(std::string_view name);
-
 // How much of a file a DownloadRequest::partial holds for the next call: its size says nothing,
 // bytes come in any order. Without a control file its size, when there is none 0.
 std::uint64_t bytes_present(const std::filesystem::path& partial);

@@ -107,7 +107,7 @@ FetchModel resolved(const FetchModel& action, const Task& task) {
 void refuse_pickle(const FetchModel& model) {
     if (model.allow_pickle || model.unpack) return;
     const std::string name = model.target.filename().string();
-    if (!fetch::is_pickle(name)) return;
+    if (!is_pickle_name(name)) return;
     throw Error{ErrorKind::template_,
                 fmt::format("{}: {} is a pickle: loading it runs code that it carries",
                             model.source.text, name),
@@ -273,7 +273,7 @@ Outcome perform_archive(const FetchModel& model, const Task& task) {
     const auto files = fetch::unpack(archive, staging, task.stop);
     for (const auto& file : files) {
         const fs::path name = fs::path{file.path}.filename();
-        if (fetch::is_pickle(name.string()) && !model.allow_pickle) {
+        if (is_pickle_name(name.string()) && !model.allow_pickle) {
             throw Error{
                 ErrorKind::template_,
                 fmt::format(
