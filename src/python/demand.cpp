@@ -90,17 +90,15 @@ std::string_view pinned_version(std::string_view text) {
     return version.find(',') == std::string_view::npos ? trim(version) : std::string_view{};
 }
 
-std::string with_hashes(const std::string& pin, const std::string& name, const Demand& demand) {
+std::vector<std::string> given_hashes(const Pin& pin, const std::string& name,
+                                      const Demand& demand) {
     std::set<std::string> hashes;
     for (const Requirement& asked : demand.requirements) {
-        if (asked.name != name || !same_version(pinned_version(asked.text), pinned_version(pin)))
-            continue;
-        hashes.insert(asked.hashes.begin(), asked.hashes.end());
+        const bool same = asked.name == name &&
+                          same_version(pinned_version(asked.text), pinned_version(pin.requirement));
+        if (same) hashes.insert(asked.hashes.begin(), asked.hashes.end());
     }
-    std::string line = pin;
-    for (const std::string& hash : hashes)
-        line += " " + hash;
-    return line;
+    return {hashes.begin(), hashes.end()};
 }
 
 }  // namespace
@@ -151,20 +149,32 @@ bool same_version(std::string_view a, std::string_view b) {
     return comparable(a) == comparable(b);
 }
 
-std::vector<std::string> to_install(const std::vector<std::string>& resolved,
-                                    const Demand& demand) {
-    std::vector<std::string> pins;
-    for (const std::string& line : resolved) {
-        const std::string name = parse_specifier(line).name;
+void add_askers(Pin& pin, const Demand& demand) {
+    const std::string name = parse_specifier(pin.requirement).name;
+    std::vector<std::string> places;
+    for (const Requirement& asked : demand.requirements) {
+        if (!name.empty() && asked.name == name) places.push_back(asked.where());
+    }
+    pin.asked_by.insert(pin.asked_by.begin(), places.begin(), places.end());
+}
+
+std::vector<Pin> to_install(const std::vector<Pin>& resolved, const Demand& demand) {
+    std::vector<Pin> pins;
+    for (const Pin& pin : resolved) {
+        const std::string name = parse_specifier(pin.requirement).name;
         if (demand.held.contains(name) || demand.excluded.contains(name)) continue;
-        const auto version = pinned_version(line);
+        const auto version = pinned_version(pin.requirement);
         const bool there =
             !version.empty() && std::any_of(demand.inherited.begin(), demand.inherited.end(),
                                             [&](const Package& package) {
                                                 return package.name == name &&
                                                        same_version(package.version, version);
                                             });
-        if (!there) pins.push_back(version.empty() ? line : with_hashes(line, name, demand));
+        if (there) continue;
+        pins.push_back(pin);
+        if (version.empty()) continue;
+        if (auto given = given_hashes(pin, name, demand); !given.empty())
+            pins.back().hashes = std::move(given);
     }
     return pins;
 }

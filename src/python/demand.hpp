@@ -41,8 +41,11 @@ bool is_version(const std::string& text);
 // True when two version texts are the same version (leading zeros and case aside).
 bool same_version(std::string_view a, std::string_view b);
 
+// Puts the places of those who ask for a pin in the demand before the packages that do.
+void add_askers(Pin& pin, const Demand& demand);
+
 // What is to be installed of a resolution: not what is held, excluded, or inherited at that
-// version. Hashes that a file gave for exactly that version go along.
-std::vector<std::string> to_install(const std::vector<std::string>& resolved, const Demand& demand);
+// version. Hashes that a file gave for exactly that version count, not the index's.
+std::vector<Pin> to_install(const std::vector<Pin>& resolved, const Demand& demand);
 
 }  // namespace podctl::python

@@ -5,9 +5,9 @@
 #include "podctl/python/python.hpp"
 
 #include "call.hpp"
+#include "environment_mark.hpp"
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include <cctype>
 #include <cstdlib>
@@ -17,12 +17,6 @@ namespace podctl::python {
 namespace {
 
 namespace fs = std::filesystem;
-
-constexpr const char* marker_name = ".podctl-environment";
-
-void write_marker(const fs::path& environment, const nlohmann::json& content) {
-    write_file_atomically(environment / marker_name, content.dump() + "\n");
-}
 
 enum class Standing { absent, finished, unfinished, foreign };
 
@@ -34,19 +28,6 @@ Standing standing(const fs::path& path) {
         return finished_fingerprint(path) ? Standing::finished : Standing::unfinished;
     return fs::is_directory(path, failed) && fs::is_empty(path, failed) ? Standing::absent
                                                                         : Standing::foreign;
-}
-
-// The marker goes last and the folder stays: what is left after a kill in here must still be ours.
-void empty(const fs::path& environment) {
-    std::vector<fs::path> found;
-    std::error_code failed;
-    for (fs::directory_iterator at{environment, failed}, end; !failed && at != end;
-         at.increment(failed)) {
-        if (at->path().filename() != marker_name) found.push_back(at->path());
-    }
-    if (failed) throw system_error(environment.string(), failed.value());
-    for (const fs::path& path : found)
-        remove_tree(path);
 }
 
 // A path as a Python bytes literal: a .pth file is read in the locale's encoding, so it stays
@@ -100,32 +81,27 @@ fs::path environment_python(const fs::path& environment) {
 }
 
 bool is_ours(const fs::path& environment) {
-    return file_stamp(environment / marker_name).has_value();
+    return read_mark(environment).has_value();
 }
 
 std::optional<std::string> finished_fingerprint(const fs::path& environment) {
-    const auto text = read_file_if_exists(environment / marker_name);
-    if (!text) return std::nullopt;
-    const auto marker = nlohmann::json::parse(*text, nullptr, /*allow_exceptions=*/false);
-    if (!marker.is_object() || !marker.contains("fingerprint") ||
-        !marker["fingerprint"].is_string()) {
-        return std::nullopt;
-    }
-    if (!file_stamp(environment_python(environment))) return std::nullopt;
-    return marker["fingerprint"].get<std::string>();
+    const auto mark = read_mark(environment);
+    if (!mark || !file_stamp(environment_python(environment))) return std::nullopt;
+    return mark->fingerprint;
 }
 
 void mark_finished(const fs::path& environment, const std::string& fingerprint) {
-    if (!is_ours(environment)) {
+    const auto mark = read_mark(environment);
+    if (!mark) {
         throw Error{
             ErrorKind::internal,
             fmt::format("{} is marked finished, but podctl did not make it", environment.string())};
     }
-    write_marker(environment, {{"state", "finished"}, {"fingerprint", fingerprint}});
+    write_mark(environment, {.fingerprint = fingerprint, .before = mark->before});
 }
 
 void mark_unfinished(const fs::path& environment) {
-    if (is_ours(environment)) write_marker(environment, {{"state", "unfinished"}});
+    if (const auto mark = read_mark(environment)) write_mark(environment, {.before = mark->before});
 }
 
 fs::path create_environment(const EnvironmentRequest& request, const Interpreter& base,
@@ -142,14 +118,15 @@ fs::path create_environment(const EnvironmentRequest& request, const Interpreter
                 fmt::format("{} is there already and podctl did not make it", path.string()),
                 "move it away, or set python.path to another folder"};
         case Standing::unfinished:
-            empty(path);
+            mark_unfinished(path);  // its interpreter may be what is missing, and comes back now
+            empty_environment(path);
             break;
         case Standing::absent:
             create_folders(path);
             break;
     }
     // Before anything else stands there, so that a kill leaves nothing that looks foreign.
-    write_marker(path, {{"state", "unfinished"}});
+    if (!is_ours(path)) write_mark(path, {});
 
     const Finished finished =
         run_installer(venv_command(path, base, installer, settings), settings, stop);

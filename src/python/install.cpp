@@ -22,7 +22,7 @@ public:
     LockFile(const Lock& lock, const fs::path& folder) {
         static std::atomic<int> count{0};
         path_ = folder / fmt::format("install-{}-{}.txt", ::getpid(), count++);
-        write_file_atomically(path_, lock.text());
+        write_file_atomically(path_, lock.requirements());
     }
     LockFile(const LockFile&) = delete;
     LockFile& operator=(const LockFile&) = delete;
@@ -69,10 +69,8 @@ void install(const Lock& lock, const fs::path& environment_python, const Install
     }
     // One hash makes pip want a hash of every package in the call.
     Lock plain{.pins = {}, .options = lock.options}, hashed = plain;
-    for (const std::string& pin : lock.pins) {
-        const bool has_hash = pin.find(" --hash=") != std::string::npos;
-        (has_hash ? hashed : plain).pins.push_back(pin);
-    }
+    for (const Pin& pin : lock.pins)
+        (pin.hashes.empty() ? plain : hashed).pins.push_back(pin);
     install_pins(plain, python, installer, settings, stop);
     install_pins(hashed, python, installer, settings, stop);
 }

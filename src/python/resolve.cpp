@@ -25,7 +25,7 @@ bool is_torch(const std::string& name) {
     return std::find(torch_packages.begin(), torch_packages.end(), name) != torch_packages.end();
 }
 
-std::vector<std::string> resolve_with(const Resolution& resolution, std::stop_token stop) {
+std::vector<Pin> resolve_with(const Resolution& resolution, std::stop_token stop) {
     switch (resolution.installer.kind) {
         case InstallerKind::uv:
             return resolve_with_uv(resolution, stop);
@@ -53,12 +53,46 @@ std::vector<Requirement> torch_pins(const Resolution& all, std::stop_token stop)
     const fs::path scratch = all.scratch / "torch";
     create_folders(scratch);
     std::vector<std::string> pins;
-    for (const std::string& line :
+    for (const Pin& pin :
          resolve_with({demand, all.base, all.installer, settings, scratch}, stop)) {
-        if (is_torch(parse_specifier(line).name)) pins.push_back(line);
+        if (is_torch(parse_specifier(pin.requirement).name)) pins.push_back(pin.requirement);
     }
     return read_lines(pins, fmt::format("python.torch ({})", all.settings.torch_index_url),
                       Requirement::Kind::constraint);
+}
+
+constexpr std::string_view hash_mark = " --hash=", comment_mark = "  # ", asker_separator = ", ";
+
+std::string join(const std::vector<std::string>& words, std::string_view separator) {
+    return fmt::format("{}", fmt::join(words, separator));
+}
+
+std::string line_of(const Pin& pin) {
+    return pin.hashes.empty() ? pin.requirement : pin.requirement + " " + join(pin.hashes, " ");
+}
+
+std::vector<std::string> split_at(std::string_view text, std::string_view separator) {
+    std::vector<std::string> parts;
+    while (!text.empty()) {
+        const auto end = std::min(text.find(separator), text.size());
+        parts.emplace_back(text.substr(0, end));
+        text.remove_prefix(std::min(end + separator.size(), text.size()));
+    }
+    return parts;
+}
+
+Pin parse_pin(std::string_view line) {
+    Pin pin;
+    if (const auto comment = line.find(comment_mark); comment != std::string_view::npos) {
+        pin.asked_by = split_at(line.substr(comment + comment_mark.size()), asker_separator);
+        line = line.substr(0, comment);
+    }
+    if (const auto hashes = line.find(hash_mark); hashes != std::string_view::npos) {
+        pin.hashes = split_at(line.substr(hashes + 1), " ");
+        line = line.substr(0, hashes);
+    }
+    pin.requirement = line;
+    return pin;
 }
 
 bool wants_torch_index(const Demand& demand, const Settings& settings) {
@@ -68,22 +102,39 @@ bool wants_torch_index(const Demand& demand, const Settings& settings) {
 
 }  // namespace
 
-std::string Lock::text() const {
-    std::string text;
-    for (const std::string& option : options)
-        text += option + "\n";
-    for (const std::string& pin : pins)
-        text += pin + "\n";
-    return text;
-}
-
 Lock parse_lock(std::string_view text) {
     Lock lock;
     for (const std::string& line : split(text, '\n')) {
         if (trim(line).empty()) continue;
-        (line.starts_with("--") ? lock.options : lock.pins).push_back(line);
+        if (line.starts_with("--")) {
+            lock.options.push_back(line);
+        } else {
+            lock.pins.push_back(parse_pin(line));
+        }
     }
     return lock;
+}
+
+std::string Lock::requirements() const {
+    std::string text;
+    for (const std::string& option : options)
+        text += option + "\n";
+    for (const Pin& pin : pins)
+        text += line_of(pin) + "\n";
+    return text;
+}
+
+std::string Lock::text() const {
+    std::string text;
+    for (const std::string& option : options)
+        text += option + "\n";
+    for (const Pin& pin : pins) {
+        text += line_of(pin);
+        if (!pin.asked_by.empty())
+            text += std::string{comment_mark} + join(pin.asked_by, asker_separator);
+        text += "\n";
+    }
+    return text;
 }
 
 Lock resolve(const ResolveRequest& request, const Interpreter& base, const Installer& installer,

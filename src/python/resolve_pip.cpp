@@ -4,6 +4,7 @@
 #include "call.hpp"
 #include "complaint.hpp"
 #include "resolvers.hpp"
+#include "specifier.hpp"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -75,15 +76,40 @@ std::string line_of(const nlohmann::json& item) {
     return editable ? "-e " + url : name + " @ " + url;
 }
 
-std::vector<std::string> read_report(const fs::path& report) {
+std::vector<std::string> hashes_of(const nlohmann::json& item) {
+    const auto& info = item.at("download_info");
+    if (!info.contains("archive_info")) return {};
+    const auto hashes = info.at("archive_info").value("hashes", nlohmann::json::object());
+    if (!hashes.contains("sha256")) return {};
+    return {"--hash=sha256:" + hashes.at("sha256").get<std::string>()};
+}
+
+// Whether a package's metadata ask for another, extras aside.
+bool asks_for(const nlohmann::json& item, const std::string& name) {
+    const auto lines = item.at("metadata").value("requires_dist", std::vector<std::string>{});
+    return std::any_of(lines.begin(), lines.end(), [&](const std::string& line) {
+        return parse_specifier(line).name == name &&
+               marker_of(line).find("extra") == std::string_view::npos;
+    });
+}
+
+std::vector<Pin> read_report(const fs::path& report, const Demand& demand) {
     try {
-        std::vector<std::string> lines;
+        std::vector<Pin> pins;
         const auto content = nlohmann::json::parse(read_file(report));
-        for (const auto& item : content.at("install")) {
-            lines.push_back(line_of(item));
+        const auto& items = content.at("install");
+        for (const auto& item : items) {
+            Pin pin{.requirement = line_of(item), .hashes = hashes_of(item)};
+            const auto name = normalise_name(item.at("metadata").at("name").get<std::string>());
+            for (const auto& other : items) {
+                if (asks_for(other, name))
+                    pin.asked_by.push_back(other.at("metadata").at("name").get<std::string>());
+            }
+            add_askers(pin, demand);
+            pins.push_back(std::move(pin));
         }
-        std::sort(lines.begin(), lines.end());
-        return lines;
+        std::ranges::sort(pins, {}, &Pin::requirement);
+        return pins;
     } catch (const nlohmann::json::exception& error) {
         throw Error{ErrorKind::python, fmt::format("pip's report cannot be read: {}", error.what()),
                     "upgrade pip, or set python.installer: uv"};
@@ -94,7 +120,7 @@ std::vector<std::string> read_report(const fs::path& report) {
 
 // Asked of the base itself, pip counts what is installed there as satisfied and prefers it, so its
 // report is the difference already.
-std::vector<std::string> resolve_with_pip(const Resolution& resolution, std::stop_token stop) {
+std::vector<Pin> resolve_with_pip(const Resolution& resolution, std::stop_token stop) {
     const auto& [asked, base, installer, settings, scratch] = resolution;
     const Demand demand = as_pip_takes_it(asked);
     refuse_downloads_offline(demand, settings);
@@ -117,7 +143,7 @@ std::vector<std::string> resolve_with_pip(const Resolution& resolution, std::sto
     if (demand.inherited.empty()) command.argv.emplace_back("--ignore-installed");
     const Finished finished = run_installer(command, settings, stop);
     if (!finished.status.ok()) throw resolution_error(finished, demand, installer, settings);
-    return read_report(report);
+    return read_report(report, demand);
 }
 
 }  // namespace podctl::python

@@ -78,9 +78,32 @@ std::string overrides(const Demand& demand) {
     return text;
 }
 
+// uv's output file: a pin, then its hashes and who asks for it, each on an indented line.
+std::vector<Pin> read_output(const std::string& text, const Demand& demand) {
+    std::vector<Pin> pins;
+    for (const std::string& whole : split(text, '\n')) {
+        std::string_view line = trim(whole);
+        if (line.ends_with('\\')) line = trim(line.substr(0, line.size() - 1));
+        if (line.starts_with("--hash=")) {
+            if (!pins.empty()) pins.back().hashes.emplace_back(line);
+        } else if (line.starts_with('#')) {
+            line = trim(line.substr(1));
+            if (line.starts_with("via")) line = trim(line.substr(3));
+            // Files are those that podctl writes; who asks in the user's is told by the demand.
+            if (!pins.empty() && !line.empty() && !line.starts_with('-'))
+                pins.back().asked_by.emplace_back(line);
+        } else if (!line.empty() && (!line.starts_with("--"))) {
+            pins.push_back({.requirement = std::string{line}});
+        }
+    }
+    for (Pin& pin : pins)
+        add_askers(pin, demand);
+    return pins;
+}
+
 }  // namespace
 
-std::vector<std::string> resolve_with_uv(const Resolution& resolution, std::stop_token stop) {
+std::vector<Pin> resolve_with_uv(const Resolution& resolution, std::stop_token stop) {
     const auto& [demand, base, installer, settings, scratch] = resolution;
     Settings with_stubs = settings;
     if (!demand.inherited.empty()) {
@@ -96,7 +119,7 @@ std::vector<std::string> resolve_with_uv(const Resolution& resolution, std::stop
     Command command = call_of(installer, with_stubs);
     for (const std::string& word :
          {std::string{"pip"}, std::string{"compile"}, std::string{"--quiet"},
-          std::string{"--no-header"}, std::string{"--no-annotate"}, std::string{"--python"},
+          std::string{"--no-header"}, std::string{"--generate-hashes"}, std::string{"--python"},
           base.path.string(), std::string{"--constraint"}, (scratch / "constraints.txt").string(),
           std::string{"--override"}, (scratch / "overrides.txt").string(),
           std::string{"--output-file"}, (scratch / "lock.txt").string(),
@@ -107,13 +130,7 @@ std::vector<std::string> resolve_with_uv(const Resolution& resolution, std::stop
     const Finished finished = run_installer(command, settings, stop);
     if (!finished.status.ok()) throw resolution_error(finished, demand, installer, settings);
 
-    std::vector<std::string> lines;
-    for (const std::string& line : split(read_file(scratch / "lock.txt"), '\n')) {
-        const auto text = trim(line);
-        if (!text.empty() && !text.starts_with('#') && !text.starts_with("--"))
-            lines.emplace_back(text);
-    }
-    return lines;
+    return read_output(read_file(scratch / "lock.txt"), demand);
 }
 
 }  // namespace podctl::python

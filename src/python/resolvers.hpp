@@ -20,9 +20,9 @@ struct Resolution {
     const std::filesystem::path& scratch;
 };
 
-// Both give requirement lines, what is inherited among them or not, and throw what resolve()
+// Both give pins, what is inherited among them or not, and throw what resolve()
 // throws.
-std::vector<std::string> resolve_with_uv(const Resolution& resolution, std::stop_token stop);
-std::vector<std::string> resolve_with_pip(const Resolution& resolution, std::stop_token stop);
+std::vector<Pin> resolve_with_uv(const Resolution& resolution, std::stop_token stop);
+std::vector<Pin> resolve_with_pip(const Resolution& resolution, std::stop_token stop);
 
 }  // namespace podctl::python

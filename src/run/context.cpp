@@ -30,6 +30,16 @@ python::Installer Pythons::installer(python::InstallerChoice choice,
     return installers_.emplace(choice, std::move(installer)).first->second;
 }
 
+void Pythons::put_fresh(const fs::path& environment) {
+    const std::scoped_lock lock{mutex_};
+    fresh_.insert(environment);
+}
+
+bool Pythons::take_fresh(const fs::path& environment) {
+    const std::scoped_lock lock{mutex_};
+    return fresh_.erase(environment) > 0;
+}
+
 fetch::HttpClient& Context::http() {
     std::call_once(http_once_, [this] {
         fetch::HttpOptions http;

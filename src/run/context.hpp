@@ -14,6 +14,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <stop_token>
 #include <string>
 
@@ -27,9 +28,14 @@ public:
                                 const python::Interpreter& interpreter,
                                 const std::filesystem::path& tools,
                                 const python::Settings& settings, std::stop_token stop);
+    // Environments that this run has made and nothing was installed into yet. take_fresh tells
+    // whether it is one, and it is none from then on.
+    void put_fresh(const std::filesystem::path& environment);
+    bool take_fresh(const std::filesystem::path& environment);
 
 private:
     std::mutex mutex_;
+    std::set<std::filesystem::path> fresh_;
     std::map<std::string, python::Interpreter> interpreters_;
     std::map<python::InstallerChoice, python::Installer> installers_;
 };

@@ -5,6 +5,7 @@
 
 #include "context.hpp"
 #include "executor.hpp"
+#include "provisioner_state.hpp"
 #include "resolution.hpp"
 #include "steps/steps.hpp"
 
@@ -84,10 +85,6 @@ std::optional<std::uint64_t> ask_size(const std::string& url, Context& context,
 }
 
 }  // namespace
-
-struct Provisioner::State {
-    Context context;
-};
 
 Provisioner::Provisioner(const tmpl::Template& pod, std::filesystem::path root, Secrets secrets,
                          Options options, EventSink& events) {

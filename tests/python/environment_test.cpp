@@ -18,7 +18,7 @@ TEST_P(Environment, InheritsFromAnotherVenvAndBringsNothingOfItsOwn) {
     index({{"torch", "2.9.0"}, {"attrs", "1.0"}, {"attrs", "2.0"}});
     const auto base = base_with({"torch==2.9.0", "attrs==1.0"});
     const auto python = create_environment({.path = dir / "v e'nv"}, base, installer, settings, {});
-    install({.pins = {"attrs==2.0"}}, python, installer, settings, {});
+    install({.pins = {{"attrs==2.0"}}}, python, installer, settings, {});
 
     EXPECT_EQ(says(python, "import torch; print(torch.__version__)"), "2.9.0");
     EXPECT_EQ(says(python, "import attrs; print(attrs.__version__)"), "2.0");  // its own goes first
@@ -89,7 +89,7 @@ TEST_P(Environment, StaysUnfinishedWhenItsInstallIsInterrupted) {
         stop.request_stop();
     }};
     const auto error = error_of(
-        [&] { install({.pins = {"slow==1.0"}}, python, installer, settings, stop.get_token()); });
+        [&] { install({.pins = {{"slow==1.0"}}}, python, installer, settings, stop.get_token()); });
     EXPECT_EQ(error.kind(), ErrorKind::interrupted);
     EXPECT_TRUE(is_ours(dir / "venv"));
     EXPECT_EQ(finished_fingerprint(dir / "venv"), std::nullopt);
@@ -101,7 +101,7 @@ TEST_P(Environment, CanBeMadeFromAnExternallyManagedBase) {
     index({{"attrs", "1.0"}});
     const auto python =
         create_environment({.path = dir / "venv"}, managed, installer, settings, {});
-    install({.pins = {"attrs==1.0"}}, python, installer, settings, {});
+    install({.pins = {{"attrs==1.0"}}}, python, installer, settings, {});
     EXPECT_EQ(says(python, "import attrs; print(attrs.__version__)"), "1.0");
 }
 

@@ -1,3 +1,5 @@
+#include "podctl/base/digest.hpp"
+
 #include "world.hpp"
 
 #include <fmt/format.h>
@@ -12,7 +14,16 @@ using testing::IsEmpty;
 using testing::Not;
 using testing::UnorderedElementsAre;
 
-class Resolve : public World {};
+class Resolve : public World {
+protected:
+    static Pin pin_of(const Lock& lock, const std::string& requirement) {
+        for (const Pin& pin : lock.pins) {
+            if (pin.requirement == requirement) return pin;
+        }
+        ADD_FAILURE() << requirement << " is not in\n" << lock.text();
+        return {};
+    }
+};
 INSTANTIATE_TEST_SUITE_P(Installers, Resolve,
                          testing::Values(InstallerKind::uv, InstallerKind::pip), kind_name);
 
@@ -20,7 +31,7 @@ TEST_P(Resolve, JoinsAllFilesInOneResolution) {
     index({{"attrs", "1.0"}, {"attrs", "2.0"}, {"attrs", "3.0"}, {"node", "1.0", {"attrs>=2"}}});
     auto both = request({"attrs<3"});
     both.requirements.push_back({.file = file("node/requirements.txt", "node\n"), .label = "node"});
-    EXPECT_THAT(resolved(both).pins, UnorderedElementsAre("attrs==2.0", "node==1.0"));
+    EXPECT_THAT(requirements_in(resolved(both)), UnorderedElementsAre("attrs==2.0", "node==1.0"));
 }
 
 TEST_P(Resolve, NeverReplacesTheTorchThatIsThere) {
@@ -32,7 +43,7 @@ TEST_P(Resolve, NeverReplacesTheTorchThatIsThere) {
     auto wanted = request({"torch", "pack"});
     wanted.inherited = base.packages;
     wanted.hold = {"torch", "torchvision"};
-    EXPECT_THAT(resolved(wanted, base).pins, ElementsAre("pack==1.0"));
+    EXPECT_THAT(requirements_in(resolved(wanted, base)), ElementsAre("pack==1.0"));
 }
 
 TEST_P(Resolve, NamesTheHeldTorchInAConflict) {
@@ -57,12 +68,14 @@ TEST_P(Resolve, PrefersAndLeavesOutWhatIsInherited) {
     const auto base = base_with({"attrs==1.0"});
     auto wanted = request({"pack"});
     wanted.inherited = base.packages;
-    EXPECT_THAT(resolved(wanted, base).pins, ElementsAre("pack==1.0"));
+    EXPECT_THAT(requirements_in(resolved(wanted, base)), ElementsAre("pack==1.0"));
     wanted.requirements[0].lines = {"pack", "attrs>=2"};
-    EXPECT_THAT(resolved(wanted, base).pins, UnorderedElementsAre("attrs==2.0", "pack==1.0"));
+    EXPECT_THAT(requirements_in(resolved(wanted, base)),
+                UnorderedElementsAre("attrs==2.0", "pack==1.0"));
     wanted.inherited = {};
     wanted.requirements[0].lines = {"pack", "attrs<2"};
-    EXPECT_THAT(resolved(wanted, base).pins, UnorderedElementsAre("attrs==1.0", "pack==1.0"));
+    EXPECT_THAT(requirements_in(resolved(wanted, base)),
+                UnorderedElementsAre("attrs==1.0", "pack==1.0"));
 }
 
 TEST_P(Resolve, NamesBothFilesAndLinesOfAConflict) {
@@ -84,23 +97,24 @@ TEST_P(Resolve, LetsAnOverrideEndAConflict) {
     index({{"pydantic", "1.10.0"}, {"pydantic", "2.9.0"}});
     auto wanted = request({"pydantic<2.0.0", "pydantic~=2.0"});
     wanted.overrides = {"pydantic>=2"};
-    EXPECT_THAT(resolved(wanted).pins, ElementsAre("pydantic==2.9.0"));
+    EXPECT_THAT(requirements_in(resolved(wanted)), ElementsAre("pydantic==2.9.0"));
 }
 
 TEST_P(Resolve, KeepsConstraintsOfTheTemplateAndOfPipsConfiguration) {
     index({{"attrs", "1.0"}, {"attrs", "2.0"}, {"attrs", "3.0"}});
     auto wanted = request({"attrs"});
     wanted.constraints = {"attrs<3"};
-    EXPECT_THAT(resolved(wanted).pins, ElementsAre("attrs==2.0"));
+    EXPECT_THAT(requirements_in(resolved(wanted)), ElementsAre("attrs==2.0"));
     installer.pip_settings["constraint"] = file("constraint.txt", "attrs<2\n").string();
-    EXPECT_THAT(resolved(wanted).pins, ElementsAre("attrs==1.0"));
+    EXPECT_THAT(requirements_in(resolved(wanted)), ElementsAre("attrs==1.0"));
 }
 
 TEST_P(Resolve, DropsWhatIsExcludedEvenBehindTheScenes) {
     index({{"cv", "1.0"}, {"cv-headless", "1.0"}, {"pack", "1.0", {"cv"}}});
     auto wanted = request({"pack", "cv", "cv-headless"});
     wanted.exclude = {"cv"};
-    EXPECT_THAT(resolved(wanted).pins, UnorderedElementsAre("cv-headless==1.0", "pack==1.0"));
+    EXPECT_THAT(requirements_in(resolved(wanted)),
+                UnorderedElementsAre("cv-headless==1.0", "pack==1.0"));
 }
 
 TEST_P(Resolve, SaysWhichLineTheInstallerCannotRead) {
@@ -145,7 +159,7 @@ TEST_P(Resolve, HandsOnTheIndexThatAFileNames) {
     test::write_index(dir / "more", {{"special", "1.0"}});
     const auto option = "--extra-index-url file://" + (dir / "more").string();
     const auto lock = resolved(request({option, "special", "attrs"}));
-    EXPECT_THAT(lock.pins, UnorderedElementsAre("attrs==1.0", "special==1.0"));
+    EXPECT_THAT(requirements_in(lock), UnorderedElementsAre("attrs==1.0", "special==1.0"));
     EXPECT_THAT(lock.options, ElementsAre(option));
     EXPECT_EQ(parse_lock(lock.text()), lock);
     const auto python =
@@ -158,7 +172,7 @@ TEST_P(Resolve, SettlesTorchOnItsOwnIndex) {
     index({{"torch", "2.15.0"}, {"pack", "1.0", {"torch>=2"}}});
     test::write_index(dir / "torch-index", {{"torch", "2.8.0+cu128"}, {"torch", "2.9.0+cu128"}});
     settings.torch_index_url = "file://" + (dir / "torch-index").string();
-    EXPECT_THAT(resolved(request({"pack", "torch"})).pins,
+    EXPECT_THAT(requirements_in(resolved(request({"pack", "torch"}))),
                 UnorderedElementsAre("pack==1.0", "torch==2.9.0+cu128"));
 }
 
@@ -171,13 +185,13 @@ TEST_P(Resolve, OfflineAsksNoServer) {
     EXPECT_EQ(error.kind(), ErrorKind::network);
     EXPECT_TRUE(server.requests().empty());
     settings.find_links = {(dir / "index/attrs").string()};
-    EXPECT_THAT(resolved(request({"attrs"})).pins, ElementsAre("attrs==1.0"));
+    EXPECT_THAT(requirements_in(resolved(request({"attrs"}))), ElementsAre("attrs==1.0"));
     EXPECT_TRUE(server.requests().empty());
 }
 
 TEST_P(Resolve, OfNothingStartsNothing) {
     installer.program = "/nowhere/installer";
-    EXPECT_THAT(resolved(request({"# nothing"})).pins, IsEmpty());
+    EXPECT_THAT(requirements_in(resolved(request({"# nothing"}))), IsEmpty());
     EXPECT_NO_THROW(install({}, "/nowhere/python", installer, settings, {}));
 }
 
@@ -185,12 +199,41 @@ TEST_P(Resolve, InstallsExactlyTheLockAndChecksItsHashes) {
     index({{"attrs", "1.0"}, {"pack", "1.0", {"attrs"}}});
     const auto python = create_environment({.path = dir / "venv", .inherit = false}, host_python(),
                                            installer, settings, {});
-    install({.pins = {"pack==1.0"}}, python, installer, settings, {});
+    install({.pins = {{"pack==1.0"}}}, python, installer, settings, {});
     EXPECT_THAT(probe(python, {}).packages, ElementsAre(Package{"pack", "1.0"}));
 
     const auto hash = "--hash=sha256:" + std::string(64, '0');
     const auto lock = resolved(request({"attrs==1.0 " + hash, "pack"}));
-    EXPECT_THAT(lock.pins, UnorderedElementsAre("attrs==1.0 " + hash, "pack==1.0"));
+    EXPECT_THAT(requirements_in(lock), UnorderedElementsAre("attrs==1.0", "pack==1.0"));
+    EXPECT_THAT(pin_of(lock, "attrs==1.0").hashes, ElementsAre(hash));
+    const auto error = error_of([&] { install(lock, python, installer, settings, {}); });
+    EXPECT_EQ(error.kind(), ErrorKind::integrity);
+}
+
+TEST_P(Resolve, TellsWhoAsksForAPackageAndTheHashOfItsFile) {
+    index({{"attrs", "1.0"}, {"pack", "1.0", {"attrs"}}});
+    const auto hash =
+        "--hash=sha256:" + sha256_file(dir / "index/attrs/attrs-1.0-py3-none-any.whl");
+    auto wanted = request({"pack"});
+    wanted.requirements.push_back(
+        {.file = file("node/requirements.txt", "\nattrs\n"), .label = "node"});
+    const Lock lock = resolved(wanted);
+    EXPECT_THAT(pin_of(lock, "attrs==1.0").asked_by,
+                ElementsAre((dir / "node/requirements.txt").string() + ":2", "pack"));
+    EXPECT_THAT(pin_of(lock, "attrs==1.0").hashes, ElementsAre(hash));
+    EXPECT_THAT(pin_of(lock, "pack==1.0").asked_by, ElementsAre("template"));
+    EXPECT_EQ(parse_lock(lock.text()), lock);
+    EXPECT_THAT(lock.requirements(), Not(HasSubstr("template")));
+}
+
+TEST_P(Resolve, RefusesAFileThatIsNotTheOneOfTheLock) {
+    index({{"attrs", "1.0"}});
+    const Lock lock = resolved(request({"attrs"}));
+    remove_tree(dir / "index/attrs");
+    index({{"attrs", "1.0", {}, {{"attrs_more.py", "import os\n"}}}});
+    settings.cache = dir / "another cache";
+    const auto python =
+        create_environment({.path = dir / "venv"}, host_python(), installer, settings, {});
     const auto error = error_of([&] { install(lock, python, installer, settings, {}); });
     EXPECT_EQ(error.kind(), ErrorKind::integrity);
 }
@@ -234,14 +277,15 @@ TEST_P(UvAlone, OverridesWhatPackagesAskOfEachOther) {
     EXPECT_THAT(error.message(),
                 AllOf(HasSubstr("template: gradio"), HasSubstr("template: pydantic>=2")));
     wanted.overrides = {"pydantic>=2"};
-    EXPECT_THAT(resolved(wanted).pins, UnorderedElementsAre("gradio==3.50", "pydantic==2.9.0"));
+    EXPECT_THAT(requirements_in(resolved(wanted)),
+                UnorderedElementsAre("gradio==3.50", "pydantic==2.9.0"));
 }
 
 TEST_P(UvAlone, TakesTheIndexThatPipIsConfiguredWith) {
     index({{"attrs", "1.0"}});
     settings.index_url = "";
     installer.pip_settings["index-url"] = "file://" + (dir / "index").string();
-    EXPECT_THAT(resolved(request({"attrs"})).pins, ElementsAre("attrs==1.0"));
+    EXPECT_THAT(requirements_in(resolved(request({"attrs"}))), ElementsAre("attrs==1.0"));
 }
 
 }  // namespace

@@ -61,6 +61,20 @@ inline Installer real(InstallerKind kind) {
 
 using test::error_of;
 
+inline Lock lock_of(const std::vector<std::string>& requirements) {
+    Lock lock;
+    for (const std::string& requirement : requirements)
+        lock.pins.push_back({requirement});
+    return lock;
+}
+
+inline std::vector<std::string> requirements_in(const Lock& lock) {
+    std::vector<std::string> requirements;
+    for (const Pin& pin : lock.pins)
+        requirements.push_back(pin.requirement);
+    return requirements;
+}
+
 // A folder, an index of small wheels in it, and both installers to use it.
 class World : public testing::TestWithParam<InstallerKind> {
 protected:
@@ -80,7 +94,7 @@ protected:
         const Installer& uv = real_uv();
         const auto python = create_environment({.path = dir / "base", .inherit = false},
                                                host_python(), uv, settings, {});
-        install({.pins = pins}, python, uv, settings, {});
+        install(lock_of(pins), python, uv, settings, {});
         return probe(python, {});
     }
 

@@ -32,6 +32,10 @@ Gpus inspect_gpus();
 // Whether the device files of an NVIDIA, AMD or WSL GPU are there: cheap enough for every start.
 bool has_accelerator();
 
+// Changes when this machine gets another NVIDIA GPU or driver. By reading the driver's files alone,
+// so for every start; empty where there is none. `driver` stands in for /proc/driver/nvidia.
+std::string gpu_stamp(const std::filesystem::path& driver = "/proc/driver/nvidia");
+
 // The PyTorch wheel tag that fits: "cpu" without a GPU, else the newest CUDA tag that the driver
 // runs and that still has kernels for every device (cu118 … cu130). Throws Error{preflight} when no
 // tag does both.

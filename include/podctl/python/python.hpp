@@ -130,13 +130,28 @@ struct ResolveRequest {
     std::filesystem::path scratch;          // a folder for the files that the installer reads
 };
 
+// One package that is to be installed.
+struct Pin {
+    std::string requirement;  // name==version, or name @ url
+    // "--hash=sha256:…" of every file that may be taken for it: those that a requirements file gave
+    // for this version, else the index's. Empty: nobody gives one (git).
+    std::vector<std::string> hashes = {};
+    // Who asks for it: file:line, and the names of other packages.
+    std::vector<std::string> asked_by = {};
+
+    friend bool operator==(const Pin&, const Pin&) = default;
+};
+
 // What is to be installed into the environment: the joint resolution without what is inherited.
 struct Lock {
-    // Requirement lines: name==version, or name @ url; with --hash where a file gave one.
-    std::vector<std::string> pins;
+    std::vector<Pin> pins;
     // Index options that requirement files gave: --extra-index-url …
     std::vector<std::string> options = {};
-    std::string text() const;  // a line each, the options first
+
+    // What an installer reads, a line each, the options first.
+    std::string requirements() const;
+    // The same with a comment on each line that says who asks for it.
+    std::string text() const;
 
     friend bool operator==(const Lock&, const Lock&) = default;
 };

@@ -3,6 +3,7 @@
 #include "podctl/base/error.hpp"
 #include "podctl/base/event.hpp"
 #include "podctl/plan/plan.hpp"
+#include "podctl/python/python.hpp"
 #include "podctl/run/secrets.hpp"
 #include "podctl/template/template.hpp"
 
@@ -56,6 +57,17 @@ public:
     std::vector<plan::Assessment> assess(const plan::Plan& plan, Sizes sizes, std::stop_token stop);
     // Does it. Failures are events and values; a step that fails stops only what needs it.
     Provisioned provision(const plan::Plan& plan, std::stop_token stop);
+
+    // The pod has answered: environments that were swapped in are kept, and what they replaced is
+    // removed, until a stop is requested.
+    void accept_environments(const plan::Plan& plan, std::stop_token stop);
+    // The pod did not start: environments that were swapped in and have never answered give way to
+    // those before them. Told as notices of `launch`; returns whether there was one.
+    bool swap_back_environments(const plan::Plan& plan);
+
+    // What each environment of the plan was resolved to, by the step that installs it; without
+    // those whose requirements have changed since, or were never resolved.
+    std::map<std::string, python::Lock> locks(const plan::Plan& plan);
 
     // Tells of the checkouts in which files were changed by hand. Compares whole work trees, which
     // takes tens of milliseconds: not to be waited for before a launch.

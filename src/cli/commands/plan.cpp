@@ -5,6 +5,7 @@
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
 #include <iostream>
@@ -25,6 +26,11 @@ const char* word_of(Change change) {
             return "change";
     }
     return "";
+}
+
+void print_line(const nlohmann::ordered_json& line) {
+    using nlohmann::ordered_json;
+    std::cout << line.dump(-1, ' ', false, ordered_json::error_handler_t::replace) << '\n';
 }
 
 std::size_t count(const std::vector<plan::Assessment>& assessments, Change change) {
@@ -53,11 +59,41 @@ void print_text(const std::vector<plan::Assessment>& assessments, const plan::Bi
         format_bytes(bill.disk));
 }
 
+using Locks = std::map<std::string, python::Lock>;
+
+std::string name_and_version(const python::Pin& pin) {
+    std::string text = pin.requirement;
+    if (const auto at = text.find("=="); at != std::string::npos) text.replace(at, 2, " ");
+    return text;
+}
+
+void print_text(const Locks& locks) {
+    for (const auto& [step, lock] : locks) {
+        std::cout << fmt::format("\n{}: {} packages beside what is inherited\n", step,
+                                 lock.pins.size());
+        for (const auto& pin : lock.pins) {
+            const char* hashes = pin.hashes.empty() ? ", without a hash" : "";
+            std::cout << fmt::format("  {:<34} for {}{}\n", name_and_version(pin),
+                                     fmt::join(pin.asked_by, ", "), hashes);
+        }
+    }
+}
+
+void print_json(const Locks& locks) {
+    for (const auto& [step, lock] : locks) {
+        for (const auto& pin : lock.pins) {
+            print_line({{"time", utc_now()},
+                        {"event", "plan.package"},
+                        {"step", step},
+                        {"requirement", pin.requirement},
+                        {"asked_by", pin.asked_by},
+                        {"hashes", pin.hashes}});
+        }
+    }
+}
+
 void print_json(const std::vector<plan::Assessment>& assessments, const plan::Bill& bill) {
     using nlohmann::ordered_json;
-    const auto print = [](const ordered_json& line) {
-        std::cout << line.dump(-1, ' ', false, ordered_json::error_handler_t::replace) << '\n';
-    };
     for (const auto& it : assessments) {
         ordered_json line{{"time", utc_now()},
                           {"event", "plan.step"},
@@ -65,16 +101,16 @@ void print_json(const std::vector<plan::Assessment>& assessments, const plan::Bi
                           {"change", word_of(it.change)},
                           {"reason", it.reason}};
         if (it.download) line["download_bytes"] = it.download->count;
-        print(line);
+        print_line(line);
     }
-    print({{"time", utc_now()},
-           {"event", "plan.finished"},
-           {"create", count(assessments, Change::create)},
-           {"change", count(assessments, Change::change)},
-           {"keep", count(assessments, Change::keep)},
-           {"download_bytes", bill.download.count},
-           {"disk_bytes", bill.disk.count},
-           {"unknown_sizes", bill.unknown}});
+    print_line({{"time", utc_now()},
+                {"event", "plan.finished"},
+                {"create", count(assessments, Change::create)},
+                {"change", count(assessments, Change::change)},
+                {"keep", count(assessments, Change::keep)},
+                {"download_bytes", bill.download.count},
+                {"disk_bytes", bill.disk.count},
+                {"unknown_sizes", bill.unknown}});
 }
 
 }  // namespace
@@ -92,10 +128,12 @@ int show_plan(const TemplateArguments& arguments, const ProvisionArguments& prov
     run::Provisioner provisioner{pod, root_of(pod, common), secrets, options, events};
     plan::Plan plan;
     std::vector<plan::Assessment> assessments;
+    Locks locks;
     try {
         plan = provisioner.make_plan(signals.token());
         if (!provision.only.empty()) plan = plan::only(plan, provision.only);
         assessments = provisioner.assess(plan, run::Provisioner::Sizes::ask, signals.token());
+        if (common.output.verbosity == Verbosity::verbose) locks = provisioner.locks(plan);
     } catch (const Error& error) {
         if (error.kind() == ErrorKind::interrupted) return 128 + signals.signal();
         print_error(error, common.output, redact);
@@ -106,9 +144,11 @@ int show_plan(const TemplateArguments& arguments, const ProvisionArguments& prov
     }
     const auto bill = plan::bill_of(plan, assessments);
     if (common.output.format == Format::json) {
+        print_json(locks);
         print_json(assessments, bill);
     } else {
         print_text(assessments, bill);
+        print_text(locks);
     }
     return count(assessments, Change::keep) == assessments.size() ? 0 : 10;
 }
@@ -116,7 +156,9 @@ int show_plan(const TemplateArguments& arguments, const ProvisionArguments& prov
 void add_plan(CLI::App& app, Common& common, Chosen& chosen) {
     auto* command =
         app.add_subcommand("plan", "show what `up` would do; exit 0: nothing, 10: something");
-    command->footer("Example:\n  podctl plan pod.yaml");
+    command->footer(
+        "Example:\n  podctl plan pod.yaml\n  podctl plan pod.yaml -v    # and every package, with "
+        "who asks for it");
     struct Arguments {
         TemplateArguments template_;
         ProvisionArguments provision;

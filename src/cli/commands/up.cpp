@@ -105,13 +105,17 @@ private:
                                            provisioner.child_environment(), events_);
         const serve::PodOptions options{
             .logs = places.logs, .pids = places.pids, .redact = redact_, .back_off = {}};
+        bool was_ready = false;
         std::jthread reporter;
         const auto end = serve::run_pod(
             std::move(services), options, provisioner.http(), events_,
             [&] {
                 events_.emit(event::StepFinished{"launch", since(started), true});
-                reporter = std::jthread{
-                    [&](const std::stop_token& stop) { provisioner.report_changes(plan, stop); }};
+                was_ready = true;
+                reporter = std::jthread{[&](const std::stop_token& stop) {
+                    provisioner.report_changes(plan, stop);
+                    provisioner.accept_environments(plan, stop);
+                }};
             },
             signals_.token());
         switch (end.cause) {
@@ -122,7 +126,13 @@ private:
             case serve::PodEnd::Cause::failed:
                 break;
         }
-        events_.emit(event::StepFailed{"launch", ErrorKind::launch, end.message, end.hint, false});
+        std::string hint = end.hint;
+        if (!was_ready && provisioner.swap_back_environments(plan)) {
+            hint +=
+                "; the packages were changed before this start: undo the change of the "
+                "requirements if they are what is wrong";
+        }
+        events_.emit(event::StepFailed{"launch", ErrorKind::launch, end.message, hint, false});
         return exit_code(ErrorKind::launch);
     }
 

@@ -20,12 +20,6 @@ bool stands(const EnvironmentSpec& spec) {
     return python::finished_fingerprint(spec.path).has_value();
 }
 
-std::optional<std::string> lock_digest(const EnvironmentSpec& spec, const Task& task) {
-    const auto text = read_file_if_exists(lock_file(spec, task));
-    if (!text) return std::nullopt;
-    return sha256_hex(*text);
-}
-
 // The lock file is the one that was resolved from what there is now.
 Look look_at_lock(const EnvironmentSpec& spec, const Task& task) {
     if (!task.record || !lock_digest(spec, task))
@@ -64,33 +58,34 @@ bool is_installed(const EnvironmentSpec& spec, const Task& task) {
         return task.same_fingerprint() && task.record->fact("lock") == *wanted &&
                task.record->fact("installed") == installed_distributions(spec, task);
     }
-    if (python::finished_fingerprint(spec.path) != wanted) return false;
+    if (python::finished_fingerprint(spec.path) != wanted_fingerprint(spec, task)) return false;
     const bool look_closely = !task.record || task.context.options.verify;
     return !look_closely || holds_all_packages(spec, task);
 }
 
 }  // namespace
 
+std::optional<python::Lock> current_lock(const EnvironmentSpec& spec, const Task& task) {
+    if (look_at_lock(spec, task).change != Change::keep) return std::nullopt;
+    return python::parse_lock(read_file(lock_file(spec, task)));
+}
+
 Look look(const plan::CreateEnvironment& action, const Task& task) {
-    if (!stands(action.spec))
-        return {.change = Change::create, .reason = action.spec.path.string()};
+    const auto standing = python::finished_fingerprint(action.spec.path);
+    if (!standing) return {.change = Change::create, .reason = action.spec.path.string()};
     const auto base = task.context.journal.find(base_id(action.spec));
     if (!task.record || !base)
         return {.change = Change::change,
                 .reason = "an environment stands there that is not known yet"};
     if (!task.same_fingerprint())
         return {.change = Change::change, .reason = "its settings changed"};
-    if (!base_unchanged(*base))
+    if (!base_unchanged(*base) || !standing->starts_with(identity_of(action.spec, *base)))
         return {.change = Change::change, .reason = "the interpreter or its packages changed"};
     return {.change = Change::keep, .reason = "Python " + base->fingerprint};
 }
 
 Outcome perform(const plan::CreateEnvironment& action, const Task& task) {
-    // Other settings need another environment, not this one patched.
-    if (task.record && !task.same_fingerprint() && stands(action.spec))
-        python::mark_unfinished(action.spec.path);
-    const bool changed = create_environment(action.spec, task);
-    return {.changed = changed, .facts = {}};
+    return {.changed = create_environment(action.spec, task), .facts = {}};
 }
 
 Look look(const plan::ResolveEnvironment& action, const Task& task) {

@@ -5,6 +5,7 @@
 #include "podctl/base/names.hpp"
 #include "podctl/comfy/comfy.hpp"
 #include "podctl/machine/machine.hpp"
+#include "podctl/python/generations.hpp"
 
 #include "output_log.hpp"
 
@@ -149,11 +150,28 @@ void choose_torch(const EnvironmentSpec& spec, const python::Interpreter& base,
     }
 }
 
-// Whether a package that was installed is not in the lock any more.
-bool leaves_out(const python::Lock& lock, const python::Lock& installed) {
-    const auto now = names_in(lock);
-    const auto before = names_in(installed);
-    return !std::includes(now.begin(), now.end(), before.begin(), before.end());
+// An empty environment for the next generation.
+fs::path make_generation(const EnvironmentSpec& spec, const python::Interpreter& base,
+                         const python::Installer& installer, const python::Settings& settings,
+                         const Task& task) {
+    const fs::path generation = python::next_generation(spec.path);
+    python::create_environment({.path = generation, .inherit = spec.settings.inherit}, base,
+                               installer, settings, task.stop);
+    task.context.pythons.put_fresh(generation);
+    return generation;
+}
+
+// The one that this run has made already, or a new one. What an earlier run began may hold half of
+// other packages.
+fs::path fresh_generation(const EnvironmentSpec& spec, const python::Interpreter& base,
+                          const python::Installer& installer, const python::Settings& settings,
+                          const Task& task) {
+    const fs::path generation = python::next_generation(spec.path);
+    if (!task.context.pythons.take_fresh(generation)) {
+        make_generation(spec, base, installer, settings, task);
+        task.context.pythons.take_fresh(generation);
+    }
+    return generation;
 }
 
 }  // namespace
@@ -161,7 +179,8 @@ bool leaves_out(const python::Lock& lock, const python::Lock& installed) {
 std::set<std::string> names_in(const python::Lock& lock) {
     std::set<std::string> names;
     for (const auto& pin : lock.pins) {
-        names.insert(python::normalise_name(pin.substr(0, pin.find_first_of("=@ [;"))));
+        const auto& text = pin.requirement;
+        names.insert(python::normalise_name(text.substr(0, text.find_first_of("=@ [;"))));
     }
     return names;
 }
@@ -209,22 +228,34 @@ std::string installed_distributions(const EnvironmentSpec& spec, const Task& tas
     return base ? distributions_digest(split(base->fact("sites"), '\n')) : std::string{};
 }
 
+std::string identity_of(const EnvironmentSpec& spec, const Record& base) {
+    Sha256 digest;
+    digest.update(base.fingerprint + "\n" + base.fact("path") + "\n");
+    if (spec.settings.inherit) digest.update(base.fact("sites"));
+    return digest.finish().substr(0, 16);
+}
+
+std::optional<std::string> lock_digest(const EnvironmentSpec& spec, const Task& task) {
+    const auto text = read_file_if_exists(lock_file(spec, task));
+    if (!text) return std::nullopt;
+    // Without the comments: who asks may change while what is installed does not.
+    return sha256_hex(python::parse_lock(*text).requirements());
+}
+
+std::string wanted_fingerprint(const EnvironmentSpec& spec, const Task& task) {
+    const auto base = task.context.journal.find(base_id(spec));
+    const auto lock = lock_digest(spec, task);
+    return base && lock ? identity_of(spec, *base) + " " + *lock : std::string{};
+}
+
 bool create_environment(const EnvironmentSpec& spec, const Task& task) {
     const auto base = base_of(spec, task);
     const auto settings = settings_of(spec, task);
+    // Found here, so that uv is brought while the clones go on.
     const auto installer = installer_of(spec, base, settings, task);
-    if (python::finished_fingerprint(spec.path)) {
-        const auto standing = python::probe(python::environment_python(spec.path), task.stop);
-        const bool inherits =
-            std::all_of(base.site_packages.begin(), base.site_packages.end(), [&](const auto& it) {
-                const auto& sites = standing.site_packages;
-                return std::find(sites.begin(), sites.end(), it) != sites.end();
-            });
-        if (standing.version == base.version && inherits == spec.settings.inherit) return false;
-        python::mark_unfinished(spec.path);
-    }
-    python::create_environment({.path = spec.path, .inherit = spec.settings.inherit}, base,
-                               installer, settings, task.stop);
+    const auto standing = python::finished_fingerprint(spec.path);
+    if (standing && standing->starts_with(identity_of(spec, base_record(base)))) return false;
+    make_generation(spec, base, installer, settings, task);
     return true;
 }
 
@@ -269,6 +300,8 @@ std::string inputs_digest(const EnvironmentSpec& spec, const Task& task) {
     }
     for (const auto& file : spec.constraint_files)
         add_file(file);
+    // The same volume in a pod with another GPU may need other wheels.
+    digest.update(machine::gpu_stamp());
     if (const auto base = task.context.journal.find(base_id(spec))) {
         digest.update(base->fingerprint + base->fact("path"));
         // Without a venv, they are what the installation itself changes.
@@ -285,7 +318,9 @@ fs::path lock_file(const EnvironmentSpec& spec, const Task& task) {
     return task.context.places.locks / (name + ".lock");
 }
 
-std::string resolve_environment(const EnvironmentSpec& spec, const Task& task) {
+namespace {
+
+python::Lock resolve_anew(const EnvironmentSpec& spec, const Task& task) {
     const auto base = base_of(spec, task);
     OutputLog log{
         task.context.places.logs / (lock_file(spec, task).stem().string() + ".resolve.log"),
@@ -297,12 +332,6 @@ std::string resolve_environment(const EnvironmentSpec& spec, const Task& task) {
 
     python::ResolveRequest request;
     request.requirements = requirement_sources(spec);
-    for (const auto& source : request.requirements) {
-        if (source.file.empty() || file_stamp(source.file)) continue;
-        throw Error{ErrorKind::not_found,
-                    fmt::format("{} ({}) does not exist", source.file.string(), source.label),
-                    "paths of requirements are relative to the volume's mount"};
-    }
     // install.py of a pack calls `python -m pip`.
     if (!base.has_pip)
         request.requirements.push_back({.file = {}, .lines = {"pip"}, .label = "podctl"});
@@ -322,16 +351,63 @@ std::string resolve_environment(const EnvironmentSpec& spec, const Task& task) {
     }
     request.scratch = task.context.places.staging / lock_file(spec, task).stem();
     create_folders(request.scratch);
-    const auto lock = python::resolve(request, base, installer, settings, task.stop);
-    const std::string text = lock.text();
-    write_file_atomically(lock_file(spec, task), text);
-    return sha256_hex(text);
+    return python::resolve(request, base, installer, settings, task.stop);
+}
+
+void require_files(const std::vector<python::RequirementSource>& sources) {
+    for (const auto& source : sources) {
+        if (source.file.empty() || file_stamp(source.file)) continue;
+        throw Error{ErrorKind::not_found,
+                    fmt::format("{} ({}) does not exist", source.file.string(), source.label),
+                    "paths of requirements are relative to the volume's mount"};
+    }
+}
+
+// What was resolved once is kept by what it was resolved from, so that going back to an earlier
+// template needs no installer and gives the same versions.
+fs::path kept_resolution(const EnvironmentSpec& spec, const Task& task) {
+    return task.context.places.locks / "resolved" / (inputs_digest(spec, task) + ".lock");
+}
+
+void forget_oldest(const fs::path& folder) {
+    constexpr std::size_t most_kept = 16;
+    std::vector<std::pair<fs::file_time_type, fs::path>> kept;
+    std::error_code failed;
+    for (fs::directory_iterator it{folder, failed}, end; !failed && it != end; it.increment(failed))
+        kept.emplace_back(it->last_write_time(failed), it->path());
+    std::ranges::sort(kept, std::greater{});
+    for (std::size_t i = most_kept; i < kept.size(); ++i)
+        remove_tree(kept[i].second);
+}
+
+}  // namespace
+
+std::string resolve_environment(const EnvironmentSpec& spec, const Task& task) {
+    require_files(requirement_sources(spec));
+    const fs::path kept = kept_resolution(spec, task);
+    auto text = task.context.options.update ? std::nullopt : read_file_if_exists(kept);
+    if (!text) {
+        text = resolve_anew(spec, task).text();
+        write_file_atomically(kept, *text);
+        forget_oldest(kept.parent_path());
+    }
+    write_file_atomically(lock_file(spec, task), *text);
+    return *lock_digest(spec, task);
 }
 
 void install_environment(const EnvironmentSpec& spec, const Task& task) {
+    const bool venv = spec.settings.environment == tmpl::EnvironmentKind::venv;
+    const std::string wanted = wanted_fingerprint(spec, task);
+    if (venv) {
+        // It passes for whole, but somebody removed packages of it.
+        if (python::finished_fingerprint(spec.path) == wanted) python::mark_unfinished(spec.path);
+        if (const auto ready = python::find_generation(spec.path, wanted)) {
+            python::swap_in(spec.path, *ready);
+            return;
+        }
+    }
     const auto base = base_of(spec, task);
-    const std::string text = read_file(lock_file(spec, task));
-    const python::Lock lock = python::parse_lock(text);
+    const python::Lock lock = python::parse_lock(read_file(lock_file(spec, task)));
     OutputLog log{
         task.context.places.logs / (lock_file(spec, task).stem().string() + ".install.log"),
         redactor_of(task.context.secrets)};
@@ -339,20 +415,12 @@ void install_environment(const EnvironmentSpec& spec, const Task& task) {
     settings.on_line = [&](const std::string& line) { log.add(line); };
     const auto installer = installer_of(spec, base, settings, task);
     choose_torch(spec, base, installer, task.context.mirrors, settings);
-    const bool venv = spec.settings.environment == tmpl::EnvironmentKind::venv;
-    if (venv) python::mark_unfinished(spec.path);
-    // What is no longer wanted would shadow the image's package of that name: begin anew, by links
-    // from the cache.
-    const fs::path installed = lock_file(spec, task).replace_extension(".installed");
-    if (venv && leaves_out(lock, python::parse_lock(read_file_if_exists(installed).value_or("")))) {
-        python::create_environment({.path = spec.path, .inherit = spec.settings.inherit}, base,
-                                   installer, settings, task.stop);
-    }
-    python::install(lock, venv ? python::environment_python(spec.path) : base.path, installer,
-                    settings, task.stop);
-    if (!venv) return;
-    write_file_atomically(installed, text);
-    python::mark_finished(spec.path, sha256_hex(text));
+    if (!venv) return python::install(lock, base.path, installer, settings, task.stop);
+
+    const fs::path generation = fresh_generation(spec, base, installer, settings, task);
+    python::install(lock, python::environment_python(generation), installer, settings, task.stop);
+    python::mark_finished(generation, wanted);
+    python::swap_in(spec.path, generation);
 }
 
 std::vector<std::string> held_pins(const EnvironmentSpec& spec, const Task& task) {

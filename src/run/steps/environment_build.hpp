@@ -28,7 +28,21 @@ bool base_unchanged(const Record& base);
 // For `environment: system`: a digest of what is installed there now.
 std::string installed_distributions(const plan::EnvironmentSpec& spec, const Task& task);
 
-// Creates it, or takes what stands there when it fits. Returns whether it was made anew.
+// What tells environments of the same packages apart: the interpreter, and what is inherited of it.
+std::string identity_of(const plan::EnvironmentSpec& spec, const Record& base);
+
+// The digest of what is to be installed; nullopt: not resolved yet.
+std::optional<std::string> lock_digest(const plan::EnvironmentSpec& spec, const Task& task);
+
+// What it was resolved to, while that is still what it would be resolved from; `task` is the
+// step's that resolves it.
+std::optional<python::Lock> current_lock(const plan::EnvironmentSpec& spec, const Task& task);
+
+// The fingerprint of the environment that is to stand there: its identity and the lock's digest.
+// Empty while one of the two is not known.
+std::string wanted_fingerprint(const plan::EnvironmentSpec& spec, const Task& task);
+
+// Takes what stands there when it fits, else begins another one beside it. Returns whether it did.
 bool create_environment(const plan::EnvironmentSpec& spec, const Task& task);
 
 // Requirement files that count now: the template's, ComfyUI's, every pack's.
@@ -45,7 +59,9 @@ std::set<std::string> names_in(const python::Lock& lock);
 // Writes the lock file. Returns its digest.
 std::string resolve_environment(const plan::EnvironmentSpec& spec, const Task& task);
 
-// Installs the lock file's pins.
+// Installs the lock file's pins into an environment of their own, which is swapped in when it is
+// whole; the one that stands there stays as it is until then. One that is there already is taken.
+// `environment: system`: into the interpreter itself.
 void install_environment(const plan::EnvironmentSpec& spec, const Task& task);
 
 // Packages of the interpreter that no requirement may replace, as pins ("torch==2.14.1").

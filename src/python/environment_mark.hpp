@@ -1,0 +1,23 @@
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+
+namespace podctl::python {
+
+// What podctl notes in an environment that it makes: <environment>/.podctl-environment.
+struct Mark {
+    std::optional<std::string> fingerprint = {};  // nullopt: not finished
+    // The generation that is kept until this one has proved itself; empty: it has.
+    std::string before = {};
+};
+
+// nullopt: podctl did not make what stands there. A note that cannot be read counts as unfinished.
+std::optional<Mark> read_mark(const std::filesystem::path& environment);
+void write_mark(const std::filesystem::path& environment, const Mark& mark);
+
+// Removes everything in an environment but the note, so that what a kill leaves is still podctl's.
+void empty_environment(const std::filesystem::path& environment);
+
+}  // namespace podctl::python

@@ -1,0 +1,71 @@
+#include "podctl/python/generations.hpp"
+#include "podctl/run/provision.hpp"
+
+#include "context.hpp"
+#include "provisioner_state.hpp"
+#include "steps/environment_build.hpp"
+
+#include <fmt/format.h>
+
+// What Provisioner does with the environments of a plan after its steps.
+namespace podctl::run {
+namespace {
+
+// The environment that a step installs; nullptr: it installs none.
+const plan::EnvironmentSpec* installed_by(const plan::Step& step) {
+    if (const auto* install = std::get_if<plan::InstallEnvironment>(&step.action))
+        return &install->spec;
+    if (const auto* build = std::get_if<plan::BuildEnvironment>(&step.action)) return &build->spec;
+    return nullptr;
+}
+
+bool has_generations(const plan::EnvironmentSpec* spec) {
+    return spec != nullptr && spec->settings.environment == tmpl::EnvironmentKind::venv;
+}
+
+}  // namespace
+
+void Provisioner::accept_environments(const plan::Plan& plan, std::stop_token stop) {
+    for (const auto& step : plan.steps) {
+        const auto* spec = installed_by(step);
+        if (!has_generations(spec)) continue;
+        try {
+            python::accept_generation(spec->path, stop);
+        } catch (const Error& error) {
+            // The pod runs; what is left over is removed the next time.
+            state_->context.notice(step.id, error.message());
+        }
+    }
+}
+
+bool Provisioner::swap_back_environments(const plan::Plan& plan) {
+    bool any = false;
+    for (const auto& step : plan.steps) {
+        const auto* spec = installed_by(step);
+        if (!has_generations(spec) || !python::swap_back(spec->path)) continue;
+        any = true;
+        state_->context.notice(
+            "launch", fmt::format("{} is again the environment of the last start that worked",
+                                  spec->path.string()));
+    }
+    return any;
+}
+
+std::map<std::string, python::Lock> Provisioner::locks(const plan::Plan& plan) {
+    auto& context = state_->context;
+    std::map<std::string, python::Lock> locks;
+    for (const auto& step : plan.steps) {
+        const auto* spec = installed_by(step);
+        if (spec == nullptr) continue;
+        // A service's environment is resolved and installed by one step.
+        const auto* resolved = plan.find("python.resolve");
+        const bool is_service = std::holds_alternative<plan::BuildEnvironment>(step.action);
+        const plan::Step* resolver = is_service ? &step : resolved;
+        if (resolver == nullptr) continue;
+        const Task task{*resolver, context.journal.find(resolver->id), context, {}};
+        if (auto lock = current_lock(*spec, task)) locks.emplace(step.id, std::move(*lock));
+    }
+    return locks;
+}
+
+}  // namespace podctl::run

@@ -1,0 +1,155 @@
+#include "pod.hpp"
+#include "support/wheels.hpp"
+
+#include <atomic>
+#include <thread>
+
+// Environments from outside: built beside the one that works, swapped in, and given back.
+namespace podctl::e2e {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::AllOf;
+using testing::Contains;
+using testing::HasSubstr;
+using testing::Not;
+
+class EnvironmentOfAPod : public PodTest {
+protected:
+    EnvironmentOfAPod() {
+        test::write_index(
+            dir / "index",
+            {{"pypng", "0.20220715.0"},  // stand-ins, but for their names
+             {"humanize", "4.9.0"},
+             {"more", "1.0"},
+             // Ends every Python that starts with it.
+             {"breaker", "1.0", {}, {{"sitecustomize.py", "import os\nos._exit(3)\n"}}}});
+        // What ComfyUI's stand-in imports is the real thing.
+        ask_for("");
+    }
+
+    // A template with one more requirement. Packages come from an index of this test.
+    void ask_for(const std::string& requirement) {
+        write_template("custom_nodes: []\n");
+        auto text = read_file(dir / "pod.yaml");
+        const std::string from = "python: {inherit: false, torch: keep}";
+        const auto at = text.find(from);
+        text.replace(at, from.size(),
+                     "python: {inherit: false, torch: keep, index_url: \"" + index.url("/") +
+                         "\", requirements: [" + requirement + "]}");
+        write_file_atomically(dir / "pod.yaml", text);
+    }
+    fs::path python() const { return root() / "venv/bin/python"; }
+    bool has(const std::string& module) const {
+        return run_command({.argv = {python().string(), "-c", "import " + module}}, {}).ok();
+    }
+    std::size_t generations() const {
+        std::size_t found = 0;
+        for (const auto& entry : fs::directory_iterator{root() / ".venv.podctl"})
+            found += entry.is_directory() && !entry.is_symlink() ? 1 : 0;
+        return found;
+    }
+    // Nobody tells when the last file of the old one is gone.
+    bool one_is_left() const {
+        const auto until = std::chrono::steady_clock::now() + std::chrono::seconds{60};
+        while (generations() > 1 && std::chrono::steady_clock::now() < until)
+            std::this_thread::yield();
+        return generations() == 1;
+    }
+
+    std::atomic<bool> stalls = false;
+    test::HttpServer index{[this](const test::Request& request) {
+        auto response = test::serve_index(dir / "index")(request);
+        if (stalls && request.path.ends_with("more-1.0-py3-none-any.whl"))
+            response.stall_after = 10;
+        return response;
+    }};
+};
+
+TEST_F(EnvironmentOfAPod, KeepsTheOldOneUntilComfyUiHasAnsweredWithTheNewOne) {
+    ASSERT_TRUE(provision().status.ok());
+    const auto first = fs::read_symlink(root() / "venv");
+    ask_for("more");
+    const auto end = provision();
+    ASSERT_TRUE(end.status.ok()) << end.output;
+    EXPECT_TRUE(has("more"));
+    EXPECT_NE(fs::read_symlink(root() / "venv"), first);
+    EXPECT_EQ(generations(), 2U);
+
+    auto pod = start("up");
+    ASSERT_TRUE(pod.wait_for("service.ready"));
+    EXPECT_TRUE(one_is_left());
+    pod.signal(SIGTERM);
+    EXPECT_EQ(pod.finish().status.code, 128 + SIGTERM);
+    EXPECT_TRUE(has("more"));
+}
+
+TEST_F(EnvironmentOfAPod, GoesBackToTheOneThatWorkedWhenComfyUiDoesNotStart) {
+    ASSERT_TRUE(provision().status.ok());
+    ask_for("breaker");
+    const auto end = run("up");
+    EXPECT_EQ(end.status.code, 5) << end.output;
+    EXPECT_THAT(end.of("step.failed").at(0)["error"].value("hint", ""),
+                HasSubstr("undo the change of the requirements"));
+    EXPECT_TRUE(has("humanize"));
+    EXPECT_FALSE(has("breaker"));
+
+    // The change undone, there is nothing to resolve and nothing to install.
+    ask_for("");
+    const auto asked = index.requests().size();
+    const auto again = provision();
+    EXPECT_TRUE(again.status.ok()) << again.output;
+    EXPECT_THAT(again.steps("step.finished"), Not(Contains("python.install")));
+    EXPECT_EQ(index.requests().size(), asked);
+}
+
+TEST_F(EnvironmentOfAPod, IsNotHarmedByAKillWhileTheNextOneIsInstalled) {
+    ASSERT_TRUE(provision().status.ok());
+    const auto first = fs::read_symlink(root() / "venv");
+    ask_for("more");
+    stalls = true;
+    auto pod = start("up", {"--no-launch"});
+    ASSERT_TRUE(pod.wait_for([](const json& event) {
+        return event.value("event", "") == "step.started" &&
+               event.value("step", "") == "python.install";
+    }));
+    while (index.requests().back().path.find("more-1.0") == std::string::npos)
+        std::this_thread::yield();
+    pod.signal(SIGKILL);
+    pod.finish();
+    EXPECT_EQ(fs::read_symlink(root() / "venv"), first);
+    EXPECT_TRUE(has("humanize"));
+
+    stalls = false;
+    const auto end = provision();
+    ASSERT_TRUE(end.status.ok()) << end.output;
+    EXPECT_TRUE(has("more"));
+    EXPECT_TRUE(has("humanize"));
+    EXPECT_EQ(run("plan").status.code, 0);
+}
+
+TEST_F(EnvironmentOfAPod, IsListedByPlanWithWhoAsksForEachPackage) {
+    ask_for("more");
+    ASSERT_TRUE(provision().status.ok());
+    const auto packages = run("plan", {"-v"}).of("plan.package");
+    const auto found = std::find_if(packages.begin(), packages.end(), [](const json& it) {
+        return it.value("requirement", "") == "humanize==4.9.0";
+    });
+    ASSERT_NE(found, packages.end());
+    EXPECT_THAT(found->at("asked_by").dump(), HasSubstr("ComfyUI/requirements.txt:2"));
+    EXPECT_THAT(found->at("hashes").dump(), HasSubstr("sha256:"));
+    EXPECT_EQ(found->value("step", ""), "python.install");
+    EXPECT_TRUE(run("plan").of("plan.package").empty());
+}
+
+TEST_F(EnvironmentOfAPod, ThatTheUserRemovedIsMadeAnew) {
+    ASSERT_TRUE(provision().status.ok());
+    fs::remove(root() / "venv");
+    const auto end = provision();
+    EXPECT_TRUE(end.status.ok()) << end.output;
+    EXPECT_TRUE(has("humanize"));
+    EXPECT_EQ(generations(), 1U);
+}
+
+}  // namespace
+}  // namespace podctl::e2e
