@@ -8,25 +8,28 @@
 #include <string>
 #include <vector>
 
-// What this machine is. Everything here is read from /proc, /sys, /etc, statvfs or NVML; no child
-// process is started and no network is used.
+// What this machine is. Everything here is read from /proc, /sys, /etc, statvfs or NVML, without a
+// child process (but nvidia-smi, where NVML says nothing) and without the network.
 namespace podctl::machine {
 
 struct Gpu {
     std::string name;
-    Bytes memory;                // in total
+    Bytes memory;                // in total; 0: it does not tell (GB10 shares the host's)
+    Bytes free = {};             // of it, now
     int compute_capability = 0;  // 89 for 8.9
+    std::string uuid = {};       // "GPU-9c1f…"; empty: it does not tell
 };
 
 struct Gpus {
     std::vector<Gpu> devices;
     std::string driver;   // "550.54.15"; empty: no NVIDIA driver
     int cuda = 0;         // the newest CUDA that the driver runs, as NVML gives it: 12040; 0: none
-    std::string problem;  // why there is none although one could be expected; may be empty
+    std::string problem;  // why there is none, or one less, than could be expected; may be empty
 };
 
 // Loads libnvidia-ml.so.1 with dlopen, which may take tens of milliseconds: ask only when it
-// matters.
+// matters. Where it cannot be loaded or does not start and nvidia-smi is in PATH, that is asked,
+// which may take seconds. Throws nothing of its own: what goes wrong is in `problem`.
 Gpus inspect_gpus();
 
 // Whether the device files of an NVIDIA, AMD or WSL GPU are there: cheap enough for every start.
