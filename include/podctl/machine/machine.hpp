@@ -35,10 +35,15 @@ Gpus inspect_gpus();
 // Whether the device files of an NVIDIA, AMD or WSL GPU are there: cheap enough for every start.
 bool has_accelerator();
 
+struct TorchTag {
+    std::string name;     // "cpu", "cu118" … "cu130"
+    std::string warning;  // what a user should know of it; empty when all is well
+};
 // The PyTorch wheel tag that fits: "cpu" without a GPU, else the newest CUDA tag that the driver
-// runs and that still has kernels for every device (cu118 … cu130). Throws Error{preflight} when no
-// tag does both.
-std::string torch_tag(const Gpus& gpus);
+// runs and that still has kernels for every device. Where there is none, the oldest with such
+// kernels of the driver's own CUDA major version, with a warning (NVIDIA's minor-version
+// compatibility). Throws Error{preflight} when no tag will do.
+TorchTag torch_tag(const Gpus& gpus);
 
 struct Machine {
     bool is_root = false;
