@@ -1,8 +1,5 @@
 #include "nvml.hpp"
 
-#include "podctl/base/file.hpp"
-#include "podctl/base/names.hpp"
-
 #include <dlfcn.h>
 #include <fmt/format.h>
 
@@ -10,8 +7,6 @@
 #include <memory>
 
 namespace podctl::machine {
-
-namespace fs = std::filesystem;
 
 namespace {
 
@@ -22,8 +17,10 @@ struct nvmlMemory_t {
     unsigned long long total, free, used;
 };
 constexpr nvmlReturn_t nvml_success = 0;
+constexpr nvmlReturn_t nvml_not_supported = 3;
 constexpr unsigned version_buffer_size = 80;
 constexpr unsigned name_buffer_size = 96;
+constexpr unsigned uuid_buffer_size = 96;
 
 struct CloseLibrary {
     void operator()(void* library) const { ::dlclose(library); }
@@ -57,6 +54,7 @@ public:
         load(device_name, "nvmlDeviceGetName");
         load(device_memory, "nvmlDeviceGetMemoryInfo");
         load(device_capability, "nvmlDeviceGetCudaComputeCapability");
+        load(device_uuid, "nvmlDeviceGetUUID", Need::optional);
         if (!missing_.empty()) return "the NVIDIA driver is too old: NVML has no " + missing_;
         if (const auto result = init(); result != nvml_success)
             return "NVML does not start: " + describe(result);
@@ -79,18 +77,33 @@ public:
     nvmlReturn_t (*device_name)(nvmlDevice_t, char*, unsigned) = nullptr;
     nvmlReturn_t (*device_memory)(nvmlDevice_t, nvmlMemory_t*) = nullptr;
     nvmlReturn_t (*device_capability)(nvmlDevice_t, int*, int*) = nullptr;
+    nvmlReturn_t (*device_uuid)(nvmlDevice_t, char*, unsigned) = nullptr;  // may be missing
 
 private:
+    enum class Need { required, optional };
     template <class Function>
-    void load(Function*& function, const char* name) {
+    void load(Function*& function, const char* name, Need need = Need::required) {
         function = reinterpret_cast<Function*>(::dlsym(library_.get(), name));
-        if (function == nullptr && missing_.empty()) missing_ = name;
+        if (function == nullptr && need == Need::required && missing_.empty()) missing_ = name;
     }
 
     Library library_;
     std::string missing_;
     bool initialized_ = false;
 };
+
+// GPUs that share the host's memory (GB10) have none of their own to tell of: zeroes.
+nvmlReturn_t ask_memory(const Nvml& nvml, nvmlDevice_t device, nvmlMemory_t& memory) {
+    const nvmlReturn_t result = nvml.device_memory(device, &memory);
+    return result == nvml_not_supported ? nvml_success : result;
+}
+
+std::string ask_uuid(const Nvml& nvml, nvmlDevice_t device) {
+    std::array<char, uuid_buffer_size> uuid{};
+    const bool told = nvml.device_uuid != nullptr &&
+                      nvml.device_uuid(device, uuid.data(), uuid_buffer_size) == nvml_success;
+    return told ? uuid.data() : "";
+}
 
 // Throws nothing: a device that does not answer is told in `problem`.
 void add_device(const Nvml& nvml, unsigned index, Gpus& gpus) {
@@ -100,14 +113,17 @@ void add_device(const Nvml& nvml, unsigned index, Gpus& gpus) {
     int major = 0, minor = 0;
     nvmlReturn_t result = nvml.device_by_index(index, &device);
     if (result == nvml_success) result = nvml.device_name(device, name.data(), name_buffer_size);
-    if (result == nvml_success) result = nvml.device_memory(device, &memory);
+    if (result == nvml_success) result = ask_memory(nvml, device, memory);
     if (result == nvml_success) result = nvml.device_capability(device, &major, &minor);
     if (result != nvml_success) {
         gpus.problem = fmt::format("GPU {} does not answer: {}", index, nvml.describe(result));
         return;
     }
-    gpus.devices.push_back(
-        {.name = name.data(), .memory = {memory.total}, .compute_capability = major * 10 + minor});
+    gpus.devices.push_back({.name = name.data(),
+                            .memory = {memory.total},
+                            .free = {memory.free},
+                            .compute_capability = major * 10 + minor,
+                            .uuid = ask_uuid(nvml, device)});
 }
 
 void ask(const Nvml& nvml, Gpus& gpus) {
@@ -125,40 +141,17 @@ void ask(const Nvml& nvml, Gpus& gpus) {
         add_device(nvml, index, gpus);
 }
 
-bool has_nvidia_gpu(const fs::path& pci_devices) {
-    std::error_code error;
-    for (const auto& device : fs::directory_iterator{pci_devices, error}) {
-        const auto vendor = read_file_if_exists(device.path() / "vendor").value_or("");
-        const auto device_class = read_file_if_exists(device.path() / "class").value_or("");
-        // Class 03 is a display controller; NVIDIA makes network cards and bridges too.
-        if (trim(vendor) == "0x10de" && device_class.starts_with("0x03")) return true;
-    }
-    return false;
-}
-
 }  // namespace
 
-Gpus inspect_gpus(const GpuSources& sources) {
-    Gpus gpus;
-    Library library = open_library(sources.libraries);
-    if (!library) {
-        if (file_stamp(sources.driver))
-            gpus.problem =
-                "the host has an NVIDIA driver, but libnvidia-ml.so.1 is not here: the container "
-                "was "
-                "started without NVIDIA's runtime (--gpus all)";
-        else if (has_nvidia_gpu(sources.pci_devices))
-            gpus.problem = "there is an NVIDIA GPU, but no NVIDIA driver";
-        return gpus;
-    }
+NvmlAnswer ask_nvml(const std::vector<std::string>& libraries) {
+    NvmlAnswer answer;
+    Library library = open_library(libraries);
+    if (!library) return answer;
     Nvml nvml{std::move(library)};
-    gpus.problem = nvml.start();
-    if (gpus.problem.empty()) ask(nvml, gpus);
-    return gpus;
-}
-
-Gpus inspect_gpus() {
-    return inspect_gpus(GpuSources{});
+    answer.gpus.problem = nvml.start();
+    answer.state = answer.gpus.problem.empty() ? NvmlState::answers : NvmlState::silent;
+    if (answer.state == NvmlState::answers) ask(nvml, answer.gpus);
+    return answer;
 }
 
 }  // namespace podctl::machine

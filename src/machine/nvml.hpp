@@ -2,22 +2,22 @@
 
 #include "podctl/machine/machine.hpp"
 
-#include <filesystem>
 #include <string>
 #include <vector>
 
 namespace podctl::machine {
 
-struct GpuSources {
-    // Tried in turn, as dlopen takes them: the loader's own path, then where container runtimes
-    // that do not run ldconfig (GKE's device plugin, WSL) put the library.
-    std::vector<std::string> libraries{"libnvidia-ml.so.1",
-                                       "/usr/local/nvidia/lib64/libnvidia-ml.so.1",
-                                       "/usr/lib/wsl/lib/libnvidia-ml.so.1"};
-    std::filesystem::path driver = "/proc/driver/nvidia/version";
-    std::filesystem::path pci_devices = "/sys/bus/pci/devices";
+enum class NvmlState {
+    absent,   // none of the libraries can be loaded
+    silent,   // it does not start; gpus.problem says why
+    answers,  // what it tells is in gpus
+};
+struct NvmlAnswer {
+    NvmlState state = NvmlState::absent;
+    Gpus gpus;
 };
 
-Gpus inspect_gpus(const GpuSources& sources);
+// Asks the first of the libraries that can be loaded. Throws nothing of its own.
+NvmlAnswer ask_nvml(const std::vector<std::string>& libraries);
 
 }  // namespace podctl::machine

@@ -1,6 +1,8 @@
 #include "podctl/base/error.hpp"
 #include "podctl/machine/machine.hpp"
 
+#include "driver.hpp"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -28,20 +30,24 @@ constexpr std::array<Tag, 7> tags{{{"cu130", 13000, 75, 120, true},
                                    {"cu121", 12010, 50, 90, false},
                                    {"cu118", 11080, 50, 90, false}}};
 
+// Blackwell, and the first driver branch that knows it.
+constexpr int blackwell = 100;
+constexpr int blackwell_driver = 570;
+
 // Kernels run on any later minor version of their major version: those of 8.6 on 8.9, of 12.0
 // on 12.1.
 bool has_kernels(const Tag& tag, int capability) {
-    if (capability < tag.first) return false;
-    return tag.compiles_newer || capability / 10 <= tag.last / 10;
+    return capability >= tag.first && capability / 10 <= tag.last / 10;
 }
 
-bool fits_all(const Tag& tag, const Gpus& gpus) {
+bool runs_on(const Tag& tag, int capability) {
+    return has_kernels(tag, capability) || (tag.compiles_newer && capability >= tag.first);
+}
+
+template <class Fits>
+bool fits_all(const Tag& tag, const Gpus& gpus, Fits fits) {
     return std::all_of(gpus.devices.begin(), gpus.devices.end(),
-                       [&](const Gpu& gpu) { return has_kernels(tag, gpu.compute_capability); });
-}
-
-std::string cuda_name(int cuda) {
-    return fmt::format("{}.{}", cuda / 1000, cuda % 1000 / 10);
+                       [&](const Gpu& gpu) { return fits(tag, gpu.compute_capability); });
 }
 
 std::string describe(const Gpus& gpus) {
@@ -54,33 +60,62 @@ std::string describe(const Gpus& gpus) {
     return names;
 }
 
+// Programs run on drivers of any minor version of their CUDA's major version
+// (https://docs.nvidia.com/deploy/cuda-compatibility/minor-version-compatibility.html). Such a
+// driver compiles no PTX of a newer CUDA, so kernels have to be there; nor does it know GPUs that
+// came after it.
+bool may_run(const Tag& tag, const Gpus& gpus) {
+    const auto driver = leading_version(gpus.driver);
+    const bool knows_blackwell = driver && driver->major >= blackwell_driver;
+    return tag.cuda / 1000 == gpus.cuda / 1000 && fits_all(tag, gpus, has_kernels) &&
+           std::all_of(gpus.devices.begin(), gpus.devices.end(), [&](const Gpu& gpu) {
+               return gpu.compute_capability < blackwell || knows_blackwell;
+           });
+}
+
+std::string compatibility_warning(const Tag& tag, const Gpus& gpus) {
+    return fmt::format(
+        "the NVIDIA driver {} runs CUDA {}; PyTorch's {} wheels are made for CUDA {} and run on it "
+        "by NVIDIA's minor-version compatibility only: what compiles kernels as it runs may fail. "
+        "Driver {} or newer has no such limit",
+        gpus.driver, cuda_name(gpus.cuda), tag.name, cuda_name(tag.cuda),
+        oldest_driver_of(tag.cuda));
+}
+
 [[noreturn]] void refuse(const Gpus& gpus) {
-    const auto oldest_that_fits = std::find_if(tags.rbegin(), tags.rend(),
-                                               [&](const Tag& tag) { return fits_all(tag, gpus); });
+    const auto oldest_that_fits = std::find_if(
+        tags.rbegin(), tags.rend(), [&](const Tag& tag) { return fits_all(tag, gpus, runs_on); });
     if (oldest_that_fits == tags.rend())
         throw Error{ErrorKind::preflight,
                     "no PyTorch wheel has kernels for all of these GPUs: " + describe(gpus),
                     "take a pod with GPUs of one generation, or set python.torch: cpu"};
-    // Within CUDA 11 wheels run on older drivers too (NVIDIA's minor-version compatibility), with
-    // less than all features.
-    const bool may_run = oldest_that_fits->cuda / 1000 == 11 && gpus.cuda / 1000 == 11;
-    throw Error{
-        ErrorKind::preflight,
-        fmt::format("the NVIDIA driver {} runs CUDA {} at most, but {} needs PyTorch with CUDA "
-                    "{} or newer",
-                    gpus.driver, cuda_name(gpus.cuda), describe(gpus),
-                    cuda_name(oldest_that_fits->cuda)),
-        may_run ? "take a host with a newer driver, or try python.torch: cu118"
-                : "take a host with a newer driver, or set python.torch: cpu"};
+    const std::string driver =
+        gpus.cuda == 0 ? fmt::format("the NVIDIA driver {} does not tell which CUDA it runs",
+                                     gpus.driver.empty() ? "(of unknown version)" : gpus.driver)
+                       : fmt::format("the NVIDIA driver {} runs CUDA {} at most", gpus.driver,
+                                     cuda_name(gpus.cuda));
+    throw Error{ErrorKind::preflight,
+                fmt::format("{}, but {} needs PyTorch with CUDA {} or newer", driver,
+                            describe(gpus), cuda_name(oldest_that_fits->cuda)),
+                fmt::format("take a host with NVIDIA driver {} or newer, or set python.torch: cpu",
+                            oldest_driver_of(oldest_that_fits->cuda))};
 }
 
 }  // namespace
 
-std::string torch_tag(const Gpus& gpus) {
-    if (gpus.devices.empty()) return "cpu";
+TorchTag torch_tag(const Gpus& gpus) {
+    if (gpus.devices.empty()) {
+        const bool expected = !gpus.problem.empty();
+        return {.name = "cpu",
+                .warning = expected ? "PyTorch without CUDA is taken: " + gpus.problem : ""};
+    }
     for (const Tag& tag : tags)
-        if (tag.cuda <= gpus.cuda && fits_all(tag, gpus)) return std::string{tag.name};
-    refuse(gpus);
+        if (tag.cuda <= gpus.cuda && fits_all(tag, gpus, runs_on))
+            return {.name = std::string{tag.name}, .warning = {}};
+    const auto tag =
+        std::find_if(tags.rbegin(), tags.rend(), [&](const Tag& it) { return may_run(it, gpus); });
+    if (tag == tags.rend()) refuse(gpus);
+    return {.name = std::string{tag->name}, .warning = compatibility_warning(*tag, gpus)};
 }
 
 }  // namespace podctl::machine

@@ -8,25 +8,28 @@
 #include <string>
 #include <vector>
 
-// What this machine is. Everything here is read from /proc, /sys, /etc, statvfs or NVML; no child
-// process is started and no network is used.
+// What this machine is. Everything here is read from /proc, /sys, /etc, statvfs or NVML, without a
+// child process (but nvidia-smi, where NVML says nothing) and without the network.
 namespace podctl::machine {
 
 struct Gpu {
     std::string name;
-    Bytes memory;                // in total
+    Bytes memory;                // in total; 0: it does not tell (GB10 shares the host's)
+    Bytes free = {};             // of it, now
     int compute_capability = 0;  // 89 for 8.9
+    std::string uuid = {};       // "GPU-9c1f…"; empty: it does not tell
 };
 
 struct Gpus {
     std::vector<Gpu> devices;
     std::string driver;   // "550.54.15"; empty: no NVIDIA driver
     int cuda = 0;         // the newest CUDA that the driver runs, as NVML gives it: 12040; 0: none
-    std::string problem;  // why there is none although one could be expected; may be empty
+    std::string problem;  // why there is none, or one less, than could be expected; may be empty
 };
 
 // Loads libnvidia-ml.so.1 with dlopen, which may take tens of milliseconds: ask only when it
-// matters.
+// matters. Where it cannot be loaded or does not start and nvidia-smi is in PATH, that is asked,
+// which may take seconds. Throws nothing of its own: what goes wrong is in `problem`.
 Gpus inspect_gpus();
 
 // Whether the device files of an NVIDIA, AMD or WSL GPU are there: cheap enough for every start.
@@ -36,10 +39,15 @@ bool has_accelerator();
 // so for every start; empty where there is none. `driver` stands in for /proc/driver/nvidia.
 std::string gpu_stamp(const std::filesystem::path& driver = "/proc/driver/nvidia");
 
+struct TorchTag {
+    std::string name;     // "cpu", "cu118" … "cu130"
+    std::string warning;  // what a user should know of it; empty when all is well
+};
 // The PyTorch wheel tag that fits: "cpu" without a GPU, else the newest CUDA tag that the driver
-// runs and that still has kernels for every device (cu118 … cu130). Throws Error{preflight} when no
-// tag does both.
-std::string torch_tag(const Gpus& gpus);
+// runs and that still has kernels for every device. Where there is none, the oldest with such
+// kernels of the driver's own CUDA major version, with a warning (NVIDIA's minor-version
+// compatibility). Throws Error{preflight} when no tag will do.
+TorchTag torch_tag(const Gpus& gpus);
 
 struct Machine {
     bool is_root = false;

@@ -135,19 +135,22 @@ std::vector<std::string> lines_of(const std::vector<fs::path>& files,
     return all;
 }
 
-// Which wheels torch comes from, when the image has none to inherit.
-void choose_torch(const EnvironmentSpec& spec, const python::Interpreter& base,
-                  const python::Installer& installer, const Mirrors& mirrors,
-                  python::Settings& settings) {
+// Which wheels torch comes from, when the image has none to inherit. Returns what a user should
+// know of the choice.
+std::string choose_torch(const EnvironmentSpec& spec, const python::Interpreter& base,
+                         const python::Installer& installer, const Mirrors& mirrors,
+                         python::Settings& settings) {
     const std::string& wanted = spec.settings.torch;
-    if (wanted == "keep" || takes_torch_of(base, spec)) return;
-    const std::string tag = wanted == "auto" ? machine::torch_tag(machine::inspect_gpus()) : wanted;
+    if (wanted == "keep" || takes_torch_of(base, spec)) return {};
+    const auto [tag, warning] = wanted == "auto" ? machine::torch_tag(machine::inspect_gpus())
+                                                 : machine::TorchTag{wanted, {}};
     settings.torch_backend = tag;
     // uv knows the index of each tag by itself.
     const std::string index = "https://download.pytorch.org/whl/" + tag;
     if (installer.kind == python::InstallerKind::pip || mirrors.covers(index)) {
         settings.torch_index_url = mirrors.apply(index);
     }
+    return warning;
 }
 
 // An empty environment for the next generation.
@@ -328,7 +331,8 @@ python::Lock resolve_anew(const EnvironmentSpec& spec, const Task& task) {
     auto settings = settings_of(spec, task);
     settings.on_line = [&](const std::string& line) { log.add(line); };
     const auto installer = installer_of(spec, base, settings, task);
-    choose_torch(spec, base, installer, task.context.mirrors, settings);
+    const auto warning = choose_torch(spec, base, installer, task.context.mirrors, settings);
+    if (!warning.empty()) task.notice(warning);
 
     python::ResolveRequest request;
     request.requirements = requirement_sources(spec);
