@@ -62,6 +62,7 @@ void add_schema(CLI::App& app, Chosen& chosen);
 void add_templates(CLI::App& app, Common& common, Chosen& chosen);
 void add_init(CLI::App& app, Chosen& chosen);
 void add_get(CLI::App& app, Common& common, Chosen& chosen);
+void add_doctor(CLI::App& app, Common& common, Chosen& chosen);
 
 // What `up` and `plan` share.
 struct ProvisionArguments {

@@ -241,6 +241,22 @@ std::vector<std::string> configured_constraints(const Installer& installer,
     return words_of(Variables{installer, settings}.configured("constraint"));
 }
 
+std::optional<std::string> index_address(const Interpreter& interpreter, const Settings& settings) {
+    const Installer pip{InstallerKind::pip, interpreter.path, interpreter.pip_settings};
+    const Variables variables{pip, settings};
+    for (const char* key : {"no-index", "proxy", "cert", "trusted-host"}) {
+        if (!variables.configured(key).empty()) return std::nullopt;
+    }
+    std::string index = settings.index_url;
+    for (const char* name : {"UV_DEFAULT_INDEX", "UV_INDEX_URL"}) {
+        if (index.empty()) index = variables.current(name).value_or("");
+    }
+    if (index.empty()) index = variables.configured("index-url");
+    if (index.empty()) index = "https://pypi.org/simple";
+    if (!index.starts_with("http")) return std::nullopt;
+    return index + (index.ends_with('/') ? "" : "/") + "pip/";
+}
+
 Finished run_installer(const Command& command, const Settings& settings, std::stop_token stop) {
     const Redactor redact;
     Finished finished;

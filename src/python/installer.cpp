@@ -16,6 +16,8 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* uv_hint = "install uv yourself, or set python.installer: pip";
+constexpr const char* no_pip_hint =
+    "install one (apt-get install python3-pip), or put uv into PATH";
 
 void say(const Settings& settings, const std::string& line) {
     if (settings.on_line) settings.on_line(line);
@@ -42,9 +44,8 @@ fs::path python_with_pip(const Interpreter& interpreter, const fs::path& tools,
                          const Settings& settings, std::stop_token stop) {
     if (interpreter.has_pip) return interpreter.path;
     const std::string missing = fmt::format("{} has no pip", interpreter.path.string());
-    const std::string hint = "install one (apt-get install python3-pip), or put uv into PATH";
     if (!interpreter.has_ensurepip || !interpreter.has_venv)
-        throw Error{ErrorKind::python, missing, hint};
+        throw Error{ErrorKind::python, missing, no_pip_hint};
     const fs::path folder = tools / "pip";
     const fs::path python = environment_python(folder);
     if (file_stamp(folder / "bin" / "pip")) return python;
@@ -56,7 +57,7 @@ fs::path python_with_pip(const Interpreter& interpreter, const fs::path& tools,
         throw Error{ErrorKind::python,
                     fmt::format("{}, and a venv with pip cannot be made: {}", missing,
                                 tail_of(made.words, 3)),
-                    hint};
+                    no_pip_hint};
     }
     return python;
 }
@@ -90,10 +91,7 @@ fs::path bring_uv(const Interpreter& interpreter, const fs::path& tools, const S
     return tools / "uv" / "bin" / "uv";
 }
 
-Installer pip_of(const Interpreter& interpreter, const fs::path& tools, const Settings& settings,
-                 std::stop_token stop) {
-    Installer pip{InstallerKind::pip, python_with_pip(interpreter, tools, settings, stop),
-                  interpreter.pip_settings};
+void require_pip_version(const Interpreter& interpreter) {
     // --python and --report came with pip 22.
     const auto version = interpreter.version_of("pip");
     const auto numbers = split(version.value_or("22.3"), '.');
@@ -107,10 +105,63 @@ Installer pip_of(const Interpreter& interpreter, const fs::path& tools, const Se
                         *version),
             "upgrade it (python -m pip install --upgrade pip), or set python.installer: uv"};
     }
+}
+
+Installer pip_of(const Interpreter& interpreter, const fs::path& tools, const Settings& settings,
+                 std::stop_token stop) {
+    Installer pip{InstallerKind::pip, python_with_pip(interpreter, tools, settings, stop),
+                  interpreter.pip_settings};
+    require_pip_version(interpreter);
     return pip;
 }
 
+Error uv_is_missing() {
+    return Error{ErrorKind::python, "uv is not there, and offline it cannot be brought",
+                 "run once without --offline, or set python.installer: pip"};
+}
+
+Error as_preflight(const Error& error) {
+    return Error{ErrorKind::preflight, error.message(), error.hint()};
+}
+
+// Whether bring_uv() has a pip to bring it with.
+void require_pip_or_ensurepip(const Interpreter& interpreter) {
+    if (interpreter.has_pip || (interpreter.has_ensurepip && interpreter.has_venv)) return;
+    throw Error{ErrorKind::preflight,
+                fmt::format("{} has neither pip nor ensurepip, and there is no uv",
+                            interpreter.path.string()),
+                no_pip_hint};
+}
+
+void require_venv(const Interpreter& interpreter) {
+    if (interpreter.has_venv) return;
+    throw Error{ErrorKind::preflight,
+                fmt::format("{} has no venv module", interpreter.path.string()),
+                "install it (apt-get install python3-venv), or use uv (python.installer: uv)"};
+}
+
 }  // namespace
+
+std::string installer_at_hand(InstallerChoice choice, const Interpreter& interpreter,
+                              const fs::path& tools, const Settings& settings,
+                              std::stop_token stop) {
+    if (choice != InstallerChoice::pip) {
+        if (const auto uv = uv_that_is_there(tools, stop)) return "uv at " + uv->string();
+        if (!settings.offline) {
+            require_pip_or_ensurepip(interpreter);
+            return "uv, to be brought by pip";
+        }
+        if (choice == InstallerChoice::uv) throw as_preflight(uv_is_missing());
+    }
+    require_pip_or_ensurepip(interpreter);
+    require_venv(interpreter);
+    try {
+        if (interpreter.has_pip) require_pip_version(interpreter);
+    } catch (const Error& error) {
+        throw as_preflight(error);
+    }
+    return "pip of " + interpreter.path.string();
+}
 
 Installer find_installer(InstallerChoice choice, const Interpreter& interpreter,
                          const fs::path& tools, const Settings& settings, std::stop_token stop) {
@@ -120,8 +171,7 @@ Installer find_installer(InstallerChoice choice, const Interpreter& interpreter,
     }
     if (settings.offline) {
         if (choice == InstallerChoice::automatic) return pip_of(interpreter, tools, settings, stop);
-        throw Error{ErrorKind::python, "uv is not there, and offline it cannot be brought",
-                    "run once without --offline, or set python.installer: pip"};
+        throw uv_is_missing();
     }
     try {
         return {InstallerKind::uv, bring_uv(interpreter, tools, settings, stop),

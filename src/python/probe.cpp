@@ -85,6 +85,8 @@ std::vector<fs::path> candidates() {
     for (const fs::path& folder : folders) {
         for (const char* name : {"python3", "python"}) {
             const auto program = find_program((folder / name).string());
+            // One of podctl's own, that somebody has activated, is what is made of the base.
+            if (is_ours(folder.parent_path())) continue;
             if (program && seen.insert(identity(*program)).second) found.push_back(*program);
         }
     }

@@ -1,6 +1,7 @@
 #include "podctl/base/error.hpp"
 #include "podctl/base/file.hpp"
 #include "podctl/base/names.hpp"
+#include "podctl/base/process.hpp"
 
 #include "call.hpp"
 #include "demand.hpp"
@@ -95,6 +96,17 @@ Pin parse_pin(std::string_view line) {
     return pin;
 }
 
+// Installers clone by the git program alone.
+void require_git(const Demand& demand) {
+    for (const Requirement& line : demand.requirements) {
+        if (line.for_installer.find("git+") == std::string::npos || find_program("git")) continue;
+        throw Error{ErrorKind::python,
+                    fmt::format("{}: {}: there is no git program to clone it with", line.where(),
+                                line.text),
+                    "install it: add git to system_packages"};
+    }
+}
+
 bool wants_torch_index(const Demand& demand, const Settings& settings) {
     return !settings.torch_index_url.empty() && !demand.held.contains("torch") &&
            !demand.excluded.contains("torch") && !settings.offline;
@@ -148,6 +160,7 @@ Lock resolve(const ResolveRequest& request, const Interpreter& base, const Insta
             settings.on_line(ignored);
     }
     if (demand.requirements.empty()) return {};
+    require_git(demand);
     if (installer.kind == InstallerKind::pip && !settings.torch_backend.empty() &&
         settings.torch_index_url.empty() && !demand.held.contains("torch")) {
         throw Error{ErrorKind::internal, "pip was given a torch backend without its index"};

@@ -9,6 +9,8 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include <regex>
+
 namespace podctl::python {
 
 namespace {
@@ -131,6 +133,32 @@ std::vector<Pin> resolve_with_uv(const Resolution& resolution, std::stop_token s
     if (!finished.status.ok()) throw resolution_error(finished, demand, installer, settings);
 
     return read_output(read_file(scratch / "lock.txt"), demand);
+}
+
+std::optional<std::string> source_only(const Lock& lock, const Interpreter& base,
+                                       const Installer& installer, const Settings& settings,
+                                       const fs::path& scratch, std::stop_token stop) {
+    if (installer.kind != InstallerKind::uv) return std::nullopt;
+    const fs::path folder = fs::absolute(scratch) / "wheels";
+    create_folders(folder);
+    write_file_atomically(folder / "requirements.txt", lock.requirements());
+    Command command = call_of(installer, settings);
+    for (const std::string& word :
+         {std::string{"pip"}, std::string{"compile"}, std::string{"--quiet"},
+          std::string{"--no-deps"}, std::string{"--no-build"}, std::string{"--python"},
+          base.path.string(), std::string{"--output-file"}, (folder / "lock.txt").string(),
+          (folder / "requirements.txt").string()}) {
+        command.argv.push_back(word);
+    }
+    add_index_arguments(command, installer, settings);
+    const Finished finished = run_installer(command, settings, stop);
+    if (finished.status.ok()) return std::nullopt;
+    static const std::regex wheelless{
+        R"(([A-Za-z0-9][A-Za-z0-9._-]*==\S+)[^\n]*no (usable )?wheels)"};
+    std::smatch match;
+    const std::string words = tail_of(finished.words);
+    if (!std::regex_search(words, match, wheelless)) return std::nullopt;
+    return match[1].str();
 }
 
 }  // namespace podctl::python

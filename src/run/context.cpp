@@ -52,6 +52,11 @@ fetch::HttpClient& Context::http() {
     return *http_;
 }
 
+const machine::Gpus& Context::gpus() {
+    std::call_once(gpus_once_, [this] { gpus_ = machine::inspect_gpus(); });
+    return gpus_;
+}
+
 std::map<std::string, std::string> Context::child_environment() const {
     auto environment = git::child_environment(mirrors);
     for (const auto& [name, value] : pod.pod.env)

@@ -3,6 +3,7 @@
 #include "podctl/base/event.hpp"
 #include "podctl/fetch/http.hpp"
 #include "podctl/fetch/resolve.hpp"
+#include "podctl/machine/machine.hpp"
 #include "podctl/plan/plan.hpp"
 #include "podctl/python/python.hpp"
 #include "podctl/run/journal.hpp"
@@ -17,6 +18,7 @@
 #include <set>
 #include <stop_token>
 #include <string>
+#include <vector>
 
 namespace podctl::run {
 
@@ -51,16 +53,25 @@ struct Context {
     Journal journal;
     Pythons pythons;
     std::atomic<std::uint64_t> downloaded_bytes = 0;
-    Bytes disk_needed = {};  // by what the steps are going to bring, for preflight
+    // What the steps are going to do, for preflight.
+    struct Due {
+        Bytes disk = {};                                       // by the models
+        std::vector<plan::EnvironmentSpec> environments = {};  // to be made
+        std::vector<plan::EnvironmentSpec> resolutions = {};   // to be asked of the index
+    } due = {};
 
     // Made at the first request: a run with nothing to fetch needs no client.
     fetch::HttpClient& http();
+    // Asked once: it may start a process.
+    const machine::Gpus& gpus();
     // pod.env, and git's mirrors, for every child.
     std::map<std::string, std::string> child_environment() const;
     void notice(const std::string& step, const std::string& message) {
         events.emit(event::Notice{step, message});
     }
 
+    std::once_flag gpus_once_ = {};
+    machine::Gpus gpus_ = {};
     std::once_flag http_once_ = {};
     std::unique_ptr<fetch::HttpClient> http_ = {};
 };

@@ -7,6 +7,7 @@
 #include "executor.hpp"
 #include "provisioner_state.hpp"
 #include "resolution.hpp"
+#include "steps/environment_build.hpp"
 #include "steps/steps.hpp"
 
 #include <fmt/format.h>
@@ -81,6 +82,32 @@ std::optional<std::uint64_t> ask_size(const std::string& url, Context& context,
     } catch (const Error& error) {
         if (error.kind() == ErrorKind::interrupted) throw;
         return std::nullopt;
+    }
+}
+
+// What the plan's steps are going to need of the machine.
+void look_ahead(const plan::Plan& plan, Context& context, const std::stop_token& stop) {
+    for (const auto& step : plan.steps) {
+        const Task task{step, context.journal.find(step.id), context, stop};
+        const auto* create = std::get_if<plan::CreateEnvironment>(&step.action);
+        const auto* resolve = std::get_if<plan::ResolveEnvironment>(&step.action);
+        const auto* install = std::get_if<plan::InstallEnvironment>(&step.action);
+        const auto* build = std::get_if<plan::BuildEnvironment>(&step.action);
+        const bool is_model = std::holds_alternative<plan::FetchModel>(step.action);
+        if (!is_model && !create && !resolve && !install && !build) continue;
+        const Look found = look_at(task);
+        if (found.change == plan::Change::keep) continue;
+        if (is_model) context.due.disk = context.due.disk + found.disk;
+        // python.venv stands for the environment; without a venv, python.install does.
+        const bool system =
+            install && install->spec.settings.environment == tmpl::EnvironmentKind::system;
+        if (create) context.due.environments.push_back(create->spec);
+        if (system) context.due.environments.push_back(install->spec);
+        if (build) context.due.environments.push_back(build->spec);
+        if (resolve && needs_resolution(resolve->spec, task))
+            context.due.resolutions.push_back(resolve->spec);
+        if (build && needs_resolution(build->spec, task))
+            context.due.resolutions.push_back(build->spec);
     }
 }
 
@@ -161,13 +188,7 @@ std::vector<plan::Assessment> Provisioner::assess(const plan::Plan& plan, Sizes 
 
 Provisioned Provisioner::provision(const plan::Plan& plan, std::stop_token stop) {
     auto& context = state_->context;
-    for (const auto& step : plan.steps) {
-        if (!std::holds_alternative<plan::FetchModel>(step.action)) continue;
-        const Look found = look_at({step, context.journal.find(step.id), context, stop});
-        if (found.change != plan::Change::keep) {
-            context.disk_needed = context.disk_needed + found.disk;
-        }
-    }
+    look_ahead(plan, context, stop);
     Runner runner{context};
     const auto ends = execute(plan, runner, context.options.jobs, stop);
 

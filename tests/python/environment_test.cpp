@@ -137,6 +137,48 @@ TEST(Interpreters, TellWhatPipIsConfiguredWith) {
     EXPECT_EQ(settings.at("extra-index-url"), "https://c/simple");
 }
 
+TEST(Interpreters, OfPodctlsOwnEnvironmentsAreNotTakenForTheBase) {
+    test::TempDir dir;
+    const auto python = create_environment({.path = dir / "venv"}, host_python(), real_uv(),
+                                           {.cache = dir / "cache"}, {});
+    const std::string path = std::getenv("PATH");
+    ::setenv("PATH", (python.parent_path().string() + ":" + path).c_str(), 1);
+    ::setenv("VIRTUAL_ENV", (dir / "venv").c_str(), 1);
+    const auto found = find_interpreter("auto", {});
+    ::setenv("PATH", path.c_str(), 1);
+    ::unsetenv("VIRTUAL_ENV");
+    EXPECT_FALSE(is_inside(found.path, dir / "venv")) << found.path;
+}
+
+TEST(Installers, AtHandAreToldBeforeAnythingIsBrought) {
+    test::TempDir dir;
+    const Settings settings{.cache = dir / "cache"};
+    Interpreter bare = host_python();
+    bare.has_pip = bare.has_ensurepip = bare.has_venv = false;
+    const std::string path = std::getenv("PATH");
+    ::setenv("PATH", "/nowhere", 1);
+    const auto tell = [&](InstallerChoice choice, const Interpreter& base, bool offline) {
+        Settings asked = settings;
+        asked.offline = offline;
+        return installer_at_hand(choice, base, dir / "tools", asked, {});
+    };
+    const auto kind_of = [&](InstallerChoice choice, const Interpreter& base, bool offline) {
+        return error_of([&] { tell(choice, base, offline); }).kind();
+    };
+    EXPECT_THAT(tell(InstallerChoice::automatic, host_python(), false),
+                HasSubstr("brought by pip"));
+    EXPECT_THAT(tell(InstallerChoice::automatic, host_python(), true), HasSubstr("pip of"));
+    EXPECT_EQ(kind_of(InstallerChoice::uv, host_python(), true), ErrorKind::preflight);
+    EXPECT_EQ(kind_of(InstallerChoice::automatic, bare, false), ErrorKind::preflight);
+    bare.has_pip = true;
+    EXPECT_EQ(kind_of(InstallerChoice::pip, bare, false), ErrorKind::preflight);  // no venv module
+    bare.has_venv = true;
+    bare.packages = {{"pip", "21.0"}};
+    EXPECT_EQ(kind_of(InstallerChoice::pip, bare, false), ErrorKind::preflight);
+    ::setenv("PATH", path.c_str(), 1);
+    EXPECT_FALSE(fs::exists(dir / "tools"));
+}
+
 TEST(Installers, OfflineFallBackToPipAndTouchNoNetwork) {
     test::TempDir dir;
     test::HttpServer server{[](const test::Request&) { return test::Response{.status = 404}; }};

@@ -247,6 +247,18 @@ TEST_P(Resolve, ShowsNoPasswordOfAnIndex) {
     EXPECT_THAT(said + error.message() + error.hint(), Not(HasSubstr("hunter22")));
 }
 
+TEST_P(Resolve, SaysThatARepositoryNeedsTheGitProgram) {
+    index({});
+    const std::string path = std::getenv("PATH");
+    ::setenv("PATH", "/nowhere", 1);
+    const auto error =
+        error_of([&] { resolved(request({"pack @ git+https://github.com/a/pack.git"})); });
+    ::setenv("PATH", path.c_str(), 1);
+    EXPECT_EQ(error.kind(), ErrorKind::python);
+    EXPECT_THAT(error.message(), HasSubstr("no git program"));
+    EXPECT_THAT(error.hint(), HasSubstr("system_packages"));
+}
+
 class UvAlone : public World {};
 INSTANTIATE_TEST_SUITE_P(Installers, UvAlone, testing::Values(InstallerKind::uv), kind_name);
 
@@ -267,6 +279,17 @@ TEST_P(UvAlone, WorksOfflineFromItsCache) {
     install(lock, second, installer, settings, {});
     EXPECT_EQ(says(second, "import pack, attrs; print(attrs.__version__)"), "1.0");
     EXPECT_EQ(server.requests().size(), asked);
+}
+
+TEST_P(UvAlone, NamesAPackageThatComesAsSourceAlone) {
+    index({{"attrs", "1.0"}});
+    test::write_source(dir / "index", "builds", "2.0");
+    const auto told = [&](const std::vector<std::string>& lines) {
+        return source_only(resolved(request(lines)), host_python(), installer, settings,
+                           dir / "scratch", {});
+    };
+    EXPECT_EQ(told({"attrs"}), std::nullopt);
+    EXPECT_EQ(told({"attrs", "builds"}), "builds==2.0");
 }
 
 TEST_P(UvAlone, OverridesWhatPackagesAskOfEachOther) {

@@ -15,11 +15,21 @@ namespace podctl::test {
 
 namespace {
 
-void write_zip(const std::filesystem::path& path,
-               const std::vector<std::pair<std::string, std::string>>& files) {
+enum class Format { zip, tar_gz };
+
+void write_archive(Format format, const std::filesystem::path& path,
+                   const std::vector<std::pair<std::string, std::string>>& files) {
     const std::unique_ptr<archive, decltype(&archive_write_free)> zip{archive_write_new(),
                                                                       &archive_write_free};
-    archive_write_set_format_zip(zip.get());
+    switch (format) {
+        case Format::zip:
+            archive_write_set_format_zip(zip.get());
+            break;
+        case Format::tar_gz:
+            archive_write_set_format_pax_restricted(zip.get());
+            archive_write_add_filter_gzip(zip.get());
+            break;
+    }
     if (archive_write_open_filename(zip.get(), path.c_str()) != ARCHIVE_OK) {
         throw std::runtime_error(archive_error_string(zip.get()));
     }
@@ -67,23 +77,45 @@ std::filesystem::path write_wheel(const std::filesystem::path& folder, const Whe
 
     create_folders(folder);
     const auto path = folder / (stem + "-py3-none-any.whl");
-    write_zip(path, files);
+    write_archive(Format::zip, path, files);
     return path;
 }
 
+namespace {
+
+// The page of a project: a link to each of its files.
+void write_page(const std::filesystem::path& project) {
+    std::string page = "<!DOCTYPE html><html><body>\n";
+    for (const auto& entry : std::filesystem::directory_iterator(project)) {
+        const auto file = entry.path().filename().string();
+        if (file.ends_with(".whl") || file.ends_with(".tar.gz"))
+            page += fmt::format("<a href=\"{}\">{}</a>\n", percent_encode(file), file);
+    }
+    write_file_atomically(project / "index.html", page + "</body></html>\n");
+}
+
+}  // namespace
+
 void write_index(const std::filesystem::path& folder, const std::vector<Wheel>& wheels) {
     for (const Wheel& wheel : wheels) {
-        const auto project = folder / wheel.name;
-        write_wheel(project, wheel);
-        std::string page = "<!DOCTYPE html><html><body>\n";
-        for (const auto& entry : std::filesystem::directory_iterator(project)) {
-            const auto file = entry.path().filename().string();
-            if (file.ends_with(".whl")) {
-                page += fmt::format("<a href=\"{}\">{}</a>\n", percent_encode(file), file);
-            }
-        }
-        write_file_atomically(project / "index.html", page + "</body></html>\n");
+        write_wheel(folder / wheel.name, wheel);
+        write_page(folder / wheel.name);
     }
+}
+
+void write_source(const std::filesystem::path& index, const std::string& name,
+                  const std::string& version) {
+    const std::string stem = fmt::format("{}-{}", escaped(name), version);
+    const std::string metadata =
+        fmt::format("Metadata-Version: 2.2\nName: {}\nVersion: {}\n", name, version);
+    create_folders(index / name);
+    write_archive(Format::tar_gz, index / name / (stem + ".tar.gz"),
+                  {{stem + "/PKG-INFO", metadata},
+                   {stem + "/pyproject.toml",
+                    fmt::format("[build-system]\nrequires = []\nbuild-backend = \"none\"\n"
+                                "[project]\nname = \"{}\"\nversion = \"{}\"\n",
+                                name, version)}});
+    write_page(index / name);
 }
 
 HttpServer::Handler serve_index(const std::filesystem::path& folder) {

@@ -23,6 +23,9 @@ std::filesystem::path write_wheel(const std::filesystem::path& folder, const Whe
 // A package index (PEP 503) in a folder: a folder per project with its wheels and an index.html.
 // Served by file:// or, with serve_index, by HTTP.
 void write_index(const std::filesystem::path& folder, const std::vector<Wheel>& wheels);
+// Adds a project of which the index has the source alone (a tar.gz with its metadata, PEP 643).
+void write_source(const std::filesystem::path& index, const std::string& name,
+                  const std::string& version);
 HttpServer::Handler serve_index(const std::filesystem::path& folder);
 
 }  // namespace podctl::test

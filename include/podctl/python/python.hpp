@@ -79,6 +79,17 @@ Installer find_installer(InstallerChoice choice, const Interpreter& interpreter,
                          const std::filesystem::path& tools, const Settings& settings,
                          std::stop_token stop);
 
+// What find_installer() would take, in words, without bringing or making anything: "uv at …".
+// Throws Error{preflight} with the remedy when it would find none, or when the interpreter's venv
+// module is needed and missing.
+std::string installer_at_hand(InstallerChoice choice, const Interpreter& interpreter,
+                              const std::filesystem::path& tools, const Settings& settings,
+                              std::stop_token stop);
+
+// A page of the package index that is asked first, by http or https; nullopt: none is asked, or
+// only pip's own settings can reach it (a proxy, a certificate). May hold credentials.
+std::optional<std::string> index_address(const Interpreter& interpreter, const Settings& settings);
+
 struct EnvironmentRequest {
     std::filesystem::path path;
     bool inherit = true;  // packages of the interpreter are seen, behind the environment's own
@@ -164,6 +175,13 @@ Lock parse_lock(std::string_view text);
 // only: what packages ask of each other it cannot override.
 Lock resolve(const ResolveRequest& request, const Interpreter& base, const Installer& installer,
              const Settings& settings, std::stop_token stop);
+
+// A package of the lock that comes as source alone ("insightface==0.7.3"), the first that uv names;
+// nullopt: all have wheels for this Python, or the installer cannot tell (pip). A fraction of a
+// second.
+std::optional<std::string> source_only(const Lock& lock, const Interpreter& base,
+                                       const Installer& installer, const Settings& settings,
+                                       const std::filesystem::path& scratch, std::stop_token stop);
 
 // Installs exactly the lock's pins, without dependencies. Throws Error{network}, Error{integrity}
 // for a hash that is another, Error{python}. Ended midway it leaves holes: see mark_finished.

@@ -3,6 +3,7 @@
 #include "podctl/base/digest.hpp"
 #include "podctl/base/file.hpp"
 #include "podctl/base/names.hpp"
+#include "podctl/base/process.hpp"
 #include "podctl/comfy/comfy.hpp"
 #include "podctl/machine/machine.hpp"
 #include "podctl/python/generations.hpp"
@@ -74,32 +75,12 @@ python::Interpreter base_of(const EnvironmentSpec& spec, const Task& task) {
 
 python::Installer installer_of(const EnvironmentSpec& spec, const python::Interpreter& base,
                                const python::Settings& settings, const Task& task) {
-    python::InstallerChoice choice = python::InstallerChoice::automatic;
-    switch (spec.settings.installer) {
-        case tmpl::Installer::automatic:
-            break;
-        case tmpl::Installer::uv:
-            choice = python::InstallerChoice::uv;
-            break;
-        case tmpl::Installer::pip:
-            choice = python::InstallerChoice::pip;
-            break;
-    }
-    return task.context.pythons.installer(choice, base, task.context.places.tools, settings,
-                                          task.stop);
+    return task.context.pythons.installer(choice_of(spec), base, task.context.places.tools,
+                                          settings, task.stop);
 }
 
 bool sees_base(const EnvironmentSpec& spec) {
     return spec.settings.inherit || spec.settings.environment == tmpl::EnvironmentKind::system;
-}
-
-// Whether the image's torch is the one to run with: none other is asked for, or it is of the wheel
-// tag that is (PyTorch's wheels say theirs in the local version: 2.9.0+cu128).
-bool takes_torch_of(const python::Interpreter& base, const EnvironmentSpec& spec) {
-    const auto torch = base.version_of("torch");
-    if (!torch || !sees_base(spec)) return false;
-    const std::string& wanted = spec.settings.torch;
-    return wanted == "auto" || wanted == "keep" || torch->ends_with("+" + wanted);
 }
 
 std::vector<std::string> held(const EnvironmentSpec& spec, const python::Interpreter& base) {
@@ -138,12 +119,13 @@ std::vector<std::string> lines_of(const std::vector<fs::path>& files,
 // Which wheels torch comes from, when the image has none to inherit. Returns what a user should
 // know of the choice.
 std::string choose_torch(const EnvironmentSpec& spec, const python::Interpreter& base,
-                         const python::Installer& installer, const Mirrors& mirrors,
+                         const python::Installer& installer, const Task& task,
                          python::Settings& settings) {
     const std::string& wanted = spec.settings.torch;
     if (wanted == "keep" || takes_torch_of(base, spec)) return {};
-    const auto [tag, warning] = wanted == "auto" ? machine::torch_tag(machine::inspect_gpus())
-                                                 : machine::TorchTag{wanted, {}};
+    const auto [tag, warning] =
+        wanted == "auto" ? machine::torch_tag(task.context.gpus()) : machine::TorchTag{wanted, {}};
+    const Mirrors& mirrors = task.context.mirrors;
     settings.torch_backend = tag;
     // uv knows the index of each tag by itself.
     const std::string index = "https://download.pytorch.org/whl/" + tag;
@@ -192,11 +174,30 @@ std::string base_id(const EnvironmentSpec& spec) {
     return "base:" + spec.name;
 }
 
-python::Settings settings_of(const EnvironmentSpec& spec, const Task& task) {
+python::InstallerChoice choice_of(const EnvironmentSpec& spec) {
+    switch (spec.settings.installer) {
+        case tmpl::Installer::automatic:
+            break;
+        case tmpl::Installer::uv:
+            return python::InstallerChoice::uv;
+        case tmpl::Installer::pip:
+            return python::InstallerChoice::pip;
+    }
+    return python::InstallerChoice::automatic;
+}
+
+bool takes_torch_of(const python::Interpreter& base, const EnvironmentSpec& spec) {
+    const auto torch = base.version_of("torch");
+    if (!torch || !sees_base(spec)) return false;
+    const std::string& wanted = spec.settings.torch;
+    return wanted == "auto" || wanted == "keep" || torch->ends_with("+" + wanted);
+}
+
+python::Settings settings_of(const EnvironmentSpec& spec, const Context& context) {
     python::Settings settings;
-    settings.environment = task.context.child_environment();
-    settings.cache = task.context.places.cache;
-    const auto& mirrors = task.context.mirrors;
+    settings.environment = context.child_environment();
+    settings.cache = context.places.cache;
+    const auto& mirrors = context.mirrors;
     if (!spec.settings.index_url.empty())
         settings.index_url = mirrors.apply(spec.settings.index_url);
     for (const auto& url : spec.settings.extra_index_urls) {
@@ -206,9 +207,9 @@ python::Settings settings_of(const EnvironmentSpec& spec, const Task& task) {
         const bool is_url = link.find("://") != std::string::npos;
         settings.find_links.push_back(
             is_url ? mirrors.apply(link)
-                   : plan::under_root(task.context.pod, task.context.places.root, link).string());
+                   : plan::under_root(context.pod, context.places.root, link).string());
     }
-    settings.offline = task.context.options.offline;
+    settings.offline = context.options.offline;
     return settings;
 }
 
@@ -253,7 +254,7 @@ std::string wanted_fingerprint(const EnvironmentSpec& spec, const Task& task) {
 
 bool create_environment(const EnvironmentSpec& spec, const Task& task) {
     const auto base = base_of(spec, task);
-    const auto settings = settings_of(spec, task);
+    const auto settings = settings_of(spec, task.context);
     // Found here, so that uv is brought while the clones go on.
     const auto installer = installer_of(spec, base, settings, task);
     const auto standing = python::finished_fingerprint(spec.path);
@@ -323,15 +324,29 @@ fs::path lock_file(const EnvironmentSpec& spec, const Task& task) {
 
 namespace {
 
+// Before anything is installed: what would fail in the middle of it.
+void tell_of_builds(const python::Lock& lock, const python::Interpreter& base,
+                    const python::Installer& installer, const python::Settings& settings,
+                    const fs::path& scratch, const Task& task) {
+    if (has_compiler()) return;
+    const auto package = python::source_only(lock, base, installer, settings, scratch, task.stop);
+    if (!package) return;
+    task.notice(
+        fmt::format("{} comes as source alone for Python {}, and there is no C++ compiler: "
+                    "if its build fails, add build-essential and python3-dev to "
+                    "system_packages",
+                    *package, base.version));
+}
+
 python::Lock resolve_anew(const EnvironmentSpec& spec, const Task& task) {
     const auto base = base_of(spec, task);
     OutputLog log{
         task.context.places.logs / (lock_file(spec, task).stem().string() + ".resolve.log"),
         redactor_of(task.context.secrets)};
-    auto settings = settings_of(spec, task);
+    auto settings = settings_of(spec, task.context);
     settings.on_line = [&](const std::string& line) { log.add(line); };
     const auto installer = installer_of(spec, base, settings, task);
-    const auto warning = choose_torch(spec, base, installer, task.context.mirrors, settings);
+    const auto warning = choose_torch(spec, base, installer, task, settings);
     if (!warning.empty()) task.notice(warning);
 
     python::ResolveRequest request;
@@ -350,12 +365,14 @@ python::Lock resolve_anew(const EnvironmentSpec& spec, const Task& task) {
         lines.insert(lines.end(), more.begin(), more.end());
     }
     if (!spec.comfyui.empty()) {
-        const bool has_gpu = !machine::inspect_gpus().devices.empty();
+        const bool has_gpu = !task.context.gpus().devices.empty();
         request.exclude = python::duplicates_to_exclude(lines, has_gpu);
     }
     request.scratch = task.context.places.staging / lock_file(spec, task).stem();
     create_folders(request.scratch);
-    return python::resolve(request, base, installer, settings, task.stop);
+    auto lock = python::resolve(request, base, installer, settings, task.stop);
+    tell_of_builds(lock, base, installer, settings, request.scratch, task);
+    return lock;
 }
 
 void require_files(const std::vector<python::RequirementSource>& sources) {
@@ -386,6 +403,14 @@ void forget_oldest(const fs::path& folder) {
 
 }  // namespace
 
+bool has_compiler() {
+    return find_program("c++") || find_program("g++") || find_program("clang++");
+}
+
+bool needs_resolution(const EnvironmentSpec& spec, const Task& task) {
+    return task.context.options.update || !file_stamp(kept_resolution(spec, task));
+}
+
 std::string resolve_environment(const EnvironmentSpec& spec, const Task& task) {
     require_files(requirement_sources(spec));
     const fs::path kept = kept_resolution(spec, task);
@@ -398,6 +423,38 @@ std::string resolve_environment(const EnvironmentSpec& spec, const Task& task) {
     write_file_atomically(lock_file(spec, task), *text);
     return *lock_digest(spec, task);
 }
+
+namespace {
+
+// torchaudio says nothing of the torch that it was built for: it loads beside the image's or it
+// does not, and without it ComfyUI lacks its audio nodes. Tried once for each pair.
+void check_torchaudio(const EnvironmentSpec& spec, const python::Lock& lock,
+                      const python::Interpreter& base, const Task& task) {
+    const auto pin = std::ranges::find_if(
+        lock.pins, [](const auto& it) { return it.requirement.starts_with("torchaudio=="); });
+    if (pin == lock.pins.end() || held(spec, base).empty()) return;
+    const std::string id = "torchaudio:" + spec.name;
+    const std::string pair =
+        fmt::format("{} beside torch {}", pin->requirement, *base.version_of("torch"));
+    auto known = task.context.journal.find(id);
+    if (!known || known->fingerprint != pair) {
+        const auto tried =
+            run_captured({.argv = {python_of(spec, task).string(), "-c", "import torchaudio"}},
+                         task.stop, {.timeout = std::chrono::minutes{2}});
+        const auto words = split(trim(tried.output), '\n');
+        known =
+            Record{.fingerprint = pair,
+                   .facts = {{"fails", tried.status.ok() || words.empty() ? "" : words.back()}}};
+        task.context.journal.put(id, *known);
+    }
+    if (known->fact("fails").empty()) return;
+    task.notice(
+        fmt::format("{} does not load, so ComfyUI's audio nodes will be missing: {}. "
+                    "python.inherit: false brings a torch and a torchaudio that match",
+                    pair, known->fact("fails")));
+}
+
+}  // namespace
 
 void install_environment(const EnvironmentSpec& spec, const Task& task) {
     const bool venv = spec.settings.environment == tmpl::EnvironmentKind::venv;
@@ -415,16 +472,17 @@ void install_environment(const EnvironmentSpec& spec, const Task& task) {
     OutputLog log{
         task.context.places.logs / (lock_file(spec, task).stem().string() + ".install.log"),
         redactor_of(task.context.secrets)};
-    auto settings = settings_of(spec, task);
+    auto settings = settings_of(spec, task.context);
     settings.on_line = [&](const std::string& line) { log.add(line); };
     const auto installer = installer_of(spec, base, settings, task);
-    choose_torch(spec, base, installer, task.context.mirrors, settings);
+    choose_torch(spec, base, installer, task, settings);
     if (!venv) return python::install(lock, base.path, installer, settings, task.stop);
 
     const fs::path generation = fresh_generation(spec, base, installer, settings, task);
     python::install(lock, python::environment_python(generation), installer, settings, task.stop);
     python::mark_finished(generation, wanted);
     python::swap_in(spec.path, generation);
+    check_torchaudio(spec, lock, base, task);
 }
 
 std::vector<std::string> held_pins(const EnvironmentSpec& spec, const Task& task) {

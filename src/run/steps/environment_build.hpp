@@ -13,7 +13,18 @@
 // What the steps of an environment have in common.
 namespace podctl::run {
 
-python::Settings settings_of(const plan::EnvironmentSpec& spec, const Task& task);
+python::Settings settings_of(const plan::EnvironmentSpec& spec, const Context& context);
+python::InstallerChoice choice_of(const plan::EnvironmentSpec& spec);
+
+// Whether the image's torch is the one to run with: none other is asked for, or it is of the wheel
+// tag that is (PyTorch's wheels say theirs in the local version: 2.9.0+cu128).
+bool takes_torch_of(const python::Interpreter& base, const plan::EnvironmentSpec& spec);
+
+// Whether packages that come as source alone can be built here.
+bool has_compiler();
+
+// Whether resolve_environment() would ask the installer.
+bool needs_resolution(const plan::EnvironmentSpec& spec, const Task& task);
 
 // The environment's python, or the interpreter's own for `environment: system`.
 std::filesystem::path python_of(const plan::EnvironmentSpec& spec, const Task& task);

@@ -1,0 +1,123 @@
+#include "podctl/run/doctor.hpp"
+
+#include "../command.hpp"
+#include "../signals.hpp"
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <iostream>
+#include <memory>
+
+namespace podctl::cli {
+namespace {
+
+using run::Finding;
+using run::Findings;
+
+// Without a template: what most pods need.
+tmpl::Template usual_pod() {
+    tmpl::Template pod;
+    pod.name = "doctor";
+    pod.comfyui = tmpl::ComfyUi{};
+    pod.secrets = {"CIVITAI_API_KEY", "HF_TOKEN"};
+    return pod;
+}
+
+long count(const Findings& findings, Finding::Grade grade) {
+    return std::ranges::count(findings, grade, &Finding::grade);
+}
+
+void print_text(const Findings& findings, bool all) {
+    std::size_t width = 0;
+    for (const auto& it : findings)
+        width = std::max(width, std::min<std::size_t>(it.check.size(), 40));
+    for (const auto& it : findings) {
+        if (!all && it.grade == Finding::Grade::ok) continue;
+        std::cout << fmt::format("{:<4}  {:<{}}  {}\n", word_of(it.grade), it.check, width,
+                                 it.message);
+        if (!it.remedy.empty())
+            std::cout << fmt::format("{:<4}  {:<{}}  -> {}\n", "", "", width, it.remedy);
+    }
+    std::cout << fmt::format(
+        "\n{} ok, {} to look at, {} in the way\n", count(findings, Finding::Grade::ok),
+        count(findings, Finding::Grade::warn), count(findings, Finding::Grade::fail));
+}
+
+void print_json(const Findings& findings) {
+    using nlohmann::ordered_json;
+    const auto print = [](const ordered_json& line) {
+        std::cout << line.dump(-1, ' ', false, ordered_json::error_handler_t::replace) << '\n';
+    };
+    for (const auto& it : findings) {
+        ordered_json line{{"time", utc_now()},
+                          {"event", "doctor.finding"},
+                          {"check", it.check},
+                          {"grade", word_of(it.grade)},
+                          {"message", it.message}};
+        if (!it.remedy.empty()) line["remedy"] = it.remedy;
+        print(line);
+    }
+    print({{"time", utc_now()},
+           {"event", "doctor.finished"},
+           {"ok", count(findings, Finding::Grade::ok)},
+           {"warn", count(findings, Finding::Grade::warn)},
+           {"fail", count(findings, Finding::Grade::fail)}});
+}
+
+int examine(const TemplateArguments& arguments, const Common& common) {
+    const StopSignals signals;
+    const auto pod = arguments.path.empty() ? usual_pod() : load(arguments);
+    const auto secrets = run::read_secrets(pod);
+    const auto redact = run::redactor_of(secrets);
+    const auto terminal = make_sink(common.output);
+    RedactingSink events{*terminal, redact};
+    Findings findings;
+    try {
+        run::Provisioner provisioner{pod, root_of(pod, common), secrets, {}, events};
+        const auto plan = provisioner.make_plan(signals.token());
+        const auto bill = plan::bill_of(
+            plan, provisioner.assess(plan, run::Provisioner::Sizes::ask, signals.token()));
+        findings = provisioner.examine(plan, bill, signals.token());
+    } catch (const Error& error) {
+        if (error.kind() == ErrorKind::interrupted) return 128 + signals.signal();
+        throw;
+    }
+    for (auto& it : findings) {
+        it.message = redact(it.message);
+        it.remedy = redact(it.remedy);
+    }
+    if (common.output.format == Format::json) {
+        print_json(findings);
+    } else {
+        print_text(findings, common.output.verbosity != Verbosity::quiet);
+    }
+    const bool fits = count(findings, Finding::Grade::fail) == 0;
+    return fits ? 0 : exit_code(ErrorKind::preflight);
+}
+
+}  // namespace
+
+void add_doctor(CLI::App& app, Common& common, Chosen& chosen) {
+    auto* command = app.add_subcommand(
+        "doctor", "look whether this machine fits a template; exit 0: it does, 3: it does not");
+    command->footer(
+        "GPU, driver, torch wheel, Python, installer, disk, volume, ports, secrets, and every\n"
+        "origin that is fetched from: ok, warn or fail each, with the remedy. Changes nothing.\n"
+        "\n"
+        "Examples:\n"
+        "  podctl doctor pod.yaml\n"
+        "  podctl doctor -q pod.yaml    # only what is to be looked at\n"
+        "  podctl doctor                # what most pods need");
+    auto arguments = std::make_shared<TemplateArguments>();
+    add_template_arguments(*command, *arguments);
+    command->get_option("TEMPLATE")->required(false);
+    add_common_flags(*command, common);
+    command->callback([&common, &chosen, arguments] {
+        chosen = [&common, arguments] { return examine(*arguments, common); };
+    });
+}
+
+}  // namespace podctl::cli

@@ -1,0 +1,68 @@
+#pragma once
+
+#include "podctl/base/error.hpp"
+#include "podctl/base/units.hpp"
+#include "podctl/plan/plan.hpp"
+#include "podctl/run/doctor.hpp"
+
+#include "../context.hpp"
+
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+namespace podctl::run {
+
+// One look at the machine: every check adds what it found, and none changes anything.
+class Examination {
+public:
+    Examination(Context& context, std::stop_token stop) : context_{context}, stop_{stop} {}
+
+    Context& context() const { return context_; }
+    const std::stop_token& stop() const { return stop_; }
+
+    void ok(const std::string& check, const std::string& message) {
+        add({check, Finding::Grade::ok, message});
+    }
+    void warn(const std::string& check, const std::string& message, const std::string& remedy) {
+        add({check, Finding::Grade::warn, message, remedy});
+    }
+    void fail(const std::string& check, const std::string& message, const std::string& remedy) {
+        add({check, Finding::Grade::fail, message, remedy});
+    }
+    const Findings& findings() const { return findings_; }
+
+    // One Error{preflight} of all failures; nothing failed: returns.
+    void throw_failures() const;
+
+private:
+    void add(Finding finding) { findings_.push_back(std::move(finding)); }
+
+    Context& context_;
+    std::stop_token stop_;
+    Findings findings_;
+};
+
+// machine.cpp
+void check_gpu(Examination& found, const std::optional<tmpl::Gpu>& wanted);
+void check_root(Examination& found);
+// That the volume is one, not the container's own disk, and how quick it is: writes 64 MiB.
+void check_volume(Examination& found);
+void check_space(Examination& found, Bytes needed);
+void check_ports(Examination& found);
+void check_packages(Examination& found, const std::vector<std::string>& names);
+
+// python.cpp
+// Interpreter, installer and torch of an environment.
+void check_python(Examination& found, const plan::EnvironmentSpec& spec);
+void check_build_tools(Examination& found);
+// Whether the package index answers.
+void check_index(Examination& found, const plan::EnvironmentSpec& spec);
+
+// network.cpp
+void check_tokens(Examination& found);
+// Every origin that the template's sources name, or their mirrors.
+void check_origins(Examination& found);
+
+}  // namespace podctl::run

@@ -1,0 +1,171 @@
+#include "podctl/machine/machine.hpp"
+
+#include "podctl/base/file.hpp"
+#include "podctl/base/names.hpp"
+
+#include "checks.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <unistd.h>
+
+#include <chrono>
+
+namespace podctl::run {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string describe(const machine::Gpu& gpu) {
+    return fmt::format("{}, {}, compute capability {}.{}", gpu.name, format_bytes(gpu.memory),
+                       gpu.compute_capability / 10, gpu.compute_capability % 10);
+}
+
+std::string describe(const machine::Gpus& gpus) {
+    std::vector<std::string> names;
+    for (const auto& device : gpus.devices)
+        names.push_back(fmt::format("{} ({})", device.name, format_bytes(device.memory)));
+    std::string found = names.empty() ? "none" : fmt::format("{}", fmt::join(names, ", "));
+    if (!gpus.problem.empty()) found += fmt::format(" ({})", gpus.problem);
+    return found;
+}
+
+// The folder, or its nearest parent that is there.
+fs::path existing(fs::path folder) {
+    std::error_code failed;
+    while (!fs::is_directory(folder, failed) && folder.has_relative_path())
+        folder = folder.parent_path();
+    return folder;
+}
+
+// Bytes a second of writing and syncing a file that has no name and goes with its descriptor.
+std::optional<double> write_rate(const fs::path& folder) {
+    constexpr std::size_t block_size = 1 << 20, blocks = 64;
+    const Fd file{::open(folder.c_str(), O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600)};
+    if (!file) return std::nullopt;  // a file system without such files
+    const std::string block(block_size, 'x');
+    const auto start = std::chrono::steady_clock::now();
+    for (std::size_t i = 0; i < blocks; ++i)
+        write_all(file.get(), block, folder);
+    if (::fdatasync(file.get()) != 0) return std::nullopt;
+    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
+    return static_cast<double>(block_size * blocks) / took.count();
+}
+
+void check_port(Examination& found, const std::string& who, const std::string& address,
+                std::uint16_t port) {
+    const std::string check = fmt::format("port {}", port);
+    if (machine::port_is_free(address, port))
+        return found.ok(check, fmt::format("free for {}", who));
+    found.fail(
+        check, fmt::format("{}: port {} is in use", who, port),
+        fmt::format(
+            "see who listens with `ss -ltnp sport = :{}` and stop it, or give {} another port",
+            port, who));
+}
+
+}  // namespace
+
+void check_gpu(Examination& found, const std::optional<tmpl::Gpu>& wanted) {
+    const auto& gpus = found.context().gpus();
+    int fitting = 0;
+    for (std::size_t i = 0; i < gpus.devices.size(); ++i) {
+        const auto& device = gpus.devices[i];
+        const bool fits = !wanted || device.memory >= wanted->min_vram.value_or(Bytes{});
+        if (fits) ++fitting;
+        const std::string check = fmt::format("gpu {}", i);
+        if (fits) {
+            found.ok(check, describe(device));
+        } else if (wanted) {
+            found.warn(check,
+                       fmt::format("{}: less than pod.gpu.min_vram, {}", describe(device),
+                                   format_bytes(*wanted->min_vram)),
+                       "rent a pod with a larger GPU, or lower pod.gpu.min_vram");
+        }
+    }
+    if (!gpus.driver.empty()) {
+        found.ok("driver", fmt::format("NVIDIA {}, runs CUDA {}.{}", gpus.driver, gpus.cuda / 1000,
+                                       gpus.cuda % 1000 / 10));
+    }
+    if (!wanted) {
+        if (gpus.devices.empty() && !gpus.problem.empty())
+            found.warn("gpu", gpus.problem, "ComfyUI will run on the CPU; take a pod with a GPU");
+        if (gpus.devices.empty() && gpus.problem.empty())
+            found.ok("gpu", "none, and the template does not ask for one");
+        return;
+    }
+    if (fitting >= wanted->count) return;
+    found.fail("gpu",
+               fmt::format("pod.gpu wants {} GPU(s){}; found: {}", wanted->count,
+                           wanted->min_vram ? " with " + format_bytes(*wanted->min_vram) : "",
+                           describe(gpus)),
+               "rent a pod with such a GPU, or take pod.gpu out of the template");
+}
+
+void check_root(Examination& found) {
+    const fs::path& root = found.context().places.root;
+    if (machine::inspect_root(root).writable)
+        return found.ok("root", fmt::format("{} is writable", root.string()));
+    found.fail("root", fmt::format("{} is not writable", root.string()),
+               "mount the volume there, or name another place with --root");
+}
+
+void check_volume(Examination& found) {
+    const fs::path& root = found.context().places.root;
+    const auto facts = machine::inspect_root(root);
+    if (facts.is_mount) {
+        found.ok("volume",
+                 fmt::format("{} is on a volume of its own ({})", root.string(), facts.filesystem));
+    } else {
+        found.warn("volume",
+                   fmt::format("{} is the container's own disk ({}): it goes with the container",
+                               root.string(), facts.filesystem),
+                   "mount the volume there before downloading models");
+    }
+    if (!facts.writable) return;
+    const auto rate = write_rate(existing(root));
+    if (!rate) return;
+    constexpr double slow = 50e6;
+    const std::string message =
+        fmt::format("writes {}/s", format_bytes(Bytes{static_cast<std::uint64_t>(*rate)}));
+    if (*rate >= slow) return found.ok("volume speed", message);
+    found.warn("volume speed", message + ": models will load slowly",
+               "put python.path on the container's disk, or take a faster volume");
+}
+
+void check_space(Examination& found, Bytes needed) {
+    const fs::path& root = found.context().places.root;
+    const Bytes free{free_space(root)};
+    if (needed <= free) {
+        return found.ok(
+            "disk", fmt::format("{} free, {} needed", format_bytes(free), format_bytes(needed)));
+    }
+    found.fail("disk",
+               fmt::format("{} has {} free, the models need {}", root.string(), format_bytes(free),
+                           format_bytes(needed)),
+               "make room, or give the volume more space");
+}
+
+void check_ports(Examination& found) {
+    const auto& pod = found.context().pod;
+    if (pod.comfyui) check_port(found, "comfyui", pod.comfyui->listen, pod.comfyui->port);
+    for (const auto& service : pod.services) {
+        if (service.port) check_port(found, "service " + service.name, "0.0.0.0", *service.port);
+    }
+}
+
+void check_packages(Examination& found, const std::vector<std::string>& names) {
+    if (names.empty()) return;
+    const auto missing = machine::missing_packages(names);
+    if (missing.empty()) return found.ok("system packages", "all installed");
+    const std::string list = fmt::format("{}", fmt::join(missing, " "));
+    const auto here = machine::inspect();
+    if (here.is_root && here.apt_get)
+        return found.ok("system packages", "to be installed: " + list);
+    found.fail("system packages", "these system packages are missing: " + list,
+               here.apt_get ? "run as root, or install them: sudo apt-get install " + list
+                            : "install them with this system's package manager");
+}
+
+}  // namespace podctl::run

@@ -1,0 +1,120 @@
+#include "podctl/base/names.hpp"
+
+#include "checks.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <future>
+#include <map>
+#include <set>
+
+namespace podctl::run {
+namespace {
+
+constexpr std::chrono::seconds patience{15};
+
+std::string url_of(const fetch::Location& location) {
+    return std::visit(
+        overloaded{[](const fetch::CivitaiSource& it) { return it.origin + "/"; },
+                   [](const fetch::HuggingFaceSource& it) { return it.endpoint + "/"; },
+                   [](const fetch::UrlSource& it) { return it.url; }},
+        location);
+}
+
+// Everything that the template fetches from.
+std::vector<std::string> sources_of(const tmpl::Template& pod) {
+    std::vector<std::string> urls;
+    if (pod.comfyui) urls.push_back(pod.comfyui->source);
+    for (const auto& repository : pod.repositories)
+        urls.push_back(repository.git);
+    for (const auto& node : pod.custom_nodes) {
+        if (const auto* git = std::get_if<tmpl::GitNode>(&node.source)) urls.push_back(git->git);
+        if (std::holds_alternative<tmpl::RegistryNode>(node.source))
+            urls.emplace_back("https://api.comfy.org/");
+    }
+    for (const auto& model : pod.models)
+        urls.push_back(url_of(fetch::parse_source(model.source).location));
+    // A hub's token is there to be used.
+    for (const auto& secret : pod.secrets) {
+        if (secret == "CIVITAI_API_KEY") urls.emplace_back("https://civitai.com/");
+        if (secret == "HF_TOKEN") urls.emplace_back("https://huggingface.co/");
+    }
+    return urls;
+}
+
+struct Origin {
+    std::string url;     // what is asked
+    std::string mirror;  // of what it is the mirror; empty: it is none
+};
+
+// One request for each host, whatever is fetched from it.
+std::map<std::string, Origin> origins_of(const Context& context) {
+    std::map<std::string, Origin> origins;
+    for (const auto& source : sources_of(context.pod)) {
+        const auto url = parse_url(context.mirrors.apply(source));
+        if (!url || !url->scheme.starts_with("http")) continue;
+        const bool mirrored = context.mirrors.covers(source);
+        origins.try_emplace(url->origin(),
+                            Origin{.url = url->origin() + "/", .mirror = mirrored ? source : ""});
+    }
+    return origins;
+}
+
+// Why it cannot be reached; empty: it answers. Whatever it says, it is there.
+std::string ask(fetch::HttpClient& http, const std::string& url, const std::stop_token& stop) {
+    try {
+        http.send({.url = url,
+                   .method = "HEAD",
+                   .timeout = patience,
+                   .redirects = fetch::HttpRequest::Redirects::report,
+                   .authorization = fetch::HttpRequest::Authorization::none},
+                  stop);
+        return {};
+    } catch (const Error& error) {
+        if (error.kind() != ErrorKind::network) throw;
+        return error.message();
+    }
+}
+
+}  // namespace
+
+void check_tokens(Examination& found) {
+    const auto& context = found.context();
+    for (const auto& name : context.pod.secrets) {
+        if (context.secrets.values.contains(name)) {
+            found.ok("secret " + name, "has a value");
+        } else {
+            found.warn(
+                "secret " + name, fmt::format("{} has no value", name),
+                fmt::format("set ${}, or ${}_FILE, or the file /run/secrets/{}", name, name, name));
+        }
+    }
+}
+
+void check_origins(Examination& found) {
+    auto& context = found.context();
+    if (context.options.offline) return;
+    std::map<std::string, std::future<std::string>> asked;
+    const auto origins = origins_of(context);
+    for (const auto& [origin, it] : origins) {
+        asked.emplace(origin, std::async(std::launch::async, [&, url = it.url] {
+                          return ask(context.http(), url, found.stop());
+                      }));
+    }
+    for (auto& [origin, answer] : asked) {
+        const std::string why = answer.get();
+        const std::string& mirror = origins.at(origin).mirror;
+        const std::string what = mirror.empty() ? origin : fmt::format("{} (mirror)", origin);
+        if (why.empty()) {
+            found.ok("origin " + origin, what + " answers");
+        } else {
+            found.fail("origin " + origin, what + " cannot be reached: " + why,
+                       mirror.empty()
+                           ? "check the network, the proxy (https_proxy), or set a mirror"
+                           : "correct `mirrors`, or --mirror");
+        }
+    }
+}
+
+}  // namespace podctl::run

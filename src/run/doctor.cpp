@@ -1,0 +1,44 @@
+#include "podctl/run/provision.hpp"
+
+#include "checks/checks.hpp"
+#include "provisioner_state.hpp"
+
+namespace podctl::run {
+namespace {
+
+const plan::EnvironmentSpec* environment_of(const plan::Step& step) {
+    if (const auto* resolve = std::get_if<plan::ResolveEnvironment>(&step.action))
+        return &resolve->spec;
+    if (const auto* build = std::get_if<plan::BuildEnvironment>(&step.action)) return &build->spec;
+    return nullptr;
+}
+
+}  // namespace
+
+Findings Provisioner::examine(const plan::Plan& plan, const plan::Bill& bill,
+                              std::stop_token stop) {
+    auto& context = state_->context;
+    Examination found{context, stop};
+    check_gpu(found, context.pod.pod.gpu);
+    check_root(found);
+    check_volume(found);
+    check_space(found, bill.disk);
+    check_ports(found);
+    check_packages(found, context.pod.system_packages);
+    for (const auto& step : plan.steps) {
+        if (const auto* spec = environment_of(step)) check_python(found, *spec);
+    }
+    check_build_tools(found);
+    // One index serves all environments.
+    for (const auto& step : plan.steps) {
+        const auto* spec = environment_of(step);
+        if (spec == nullptr) continue;
+        check_index(found, *spec);
+        break;
+    }
+    check_tokens(found);
+    check_origins(found);
+    return found.findings();
+}
+
+}  // namespace podctl::run
