@@ -105,7 +105,7 @@ std::vector<std::string> resolve_with_uv(const Resolution& resolution, std::stop
     }
     add_index_arguments(command, installer, settings);
     const Finished finished = run_installer(command, settings, stop);
-    if (!finished.status.ok()) throw resolution_error(finished, demand, installer, settings);
+    if (!finished.status.ok()) fail_resolution(finished, demand, installer, settings);
 
     std::vector<std::string> lines;
     for (const std::string& line : split(read_file(scratch / "lock.txt"), '\n')) {

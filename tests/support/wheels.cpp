@@ -54,6 +54,8 @@ std::filesystem::path write_wheel(const std::filesystem::path& folder, const Whe
     for (const std::string& dependency : wheel.dependencies) {
         metadata += fmt::format("Requires-Dist: {}\n", dependency);
     }
+    if (!wheel.requires_python.empty())
+        metadata += fmt::format("Requires-Python: {}\n", wheel.requires_python);
     std::vector<std::pair<std::string, std::string>> files = {
         {escaped(wheel.name) + ".py", fmt::format("__version__ = '{}'\n", wheel.version)},
         {info + "METADATA", metadata},
@@ -72,14 +74,23 @@ std::filesystem::path write_wheel(const std::filesystem::path& folder, const Whe
 }
 
 void write_index(const std::filesystem::path& folder, const std::vector<Wheel>& wheels) {
+    std::map<std::string, std::string> pythons;  // attribute of the link, by file
     for (const Wheel& wheel : wheels) {
         const auto project = folder / wheel.name;
-        write_wheel(project, wheel);
+        const auto written = write_wheel(project, wheel);
+        if (!wheel.requires_python.empty()) {
+            std::string text = wheel.requires_python;
+            if (text.starts_with('>')) text.replace(0, 1, "&gt;");
+            pythons[written.filename().string()] =
+                fmt::format(" data-requires-python=\"{}\"", text);
+        }
         std::string page = "<!DOCTYPE html><html><body>\n";
         for (const auto& entry : std::filesystem::directory_iterator(project)) {
             const auto file = entry.path().filename().string();
             if (file.ends_with(".whl")) {
-                page += fmt::format("<a href=\"{}\">{}</a>\n", percent_encode(file), file);
+                const auto python = pythons.find(file);
+                page += fmt::format("<a href=\"{}\"{}>{}</a>\n", percent_encode(file),
+                                    python == pythons.end() ? "" : python->second, file);
             }
         }
         write_file_atomically(project / "index.html", page + "</body></html>\n");
