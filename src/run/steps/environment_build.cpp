@@ -7,6 +7,7 @@
 #include "podctl/machine/machine.hpp"
 
 #include "output_log.hpp"
+#include "ways_out.hpp"
 
 #include <dirent.h>
 #include <fmt/format.h>
@@ -322,7 +323,7 @@ std::string resolve_environment(const EnvironmentSpec& spec, const Task& task) {
     }
     request.scratch = task.context.places.staging / lock_file(spec, task).stem();
     create_folders(request.scratch);
-    const auto lock = python::resolve(request, base, installer, settings, task.stop);
+    const auto lock = resolve_or_tell_ways_out({spec, request, base, installer, settings}, task);
     const std::string text = lock.text();
     write_file_atomically(lock_file(spec, task), text);
     return sha256_hex(text);
