@@ -135,36 +135,55 @@ TEST_F(Requirements, OfAPackThatIsGoneUpstreamAreToldWithoutAnotherError) {
     EXPECT_EQ(requests(), asked);
 }
 
-TEST_F(Requirements, OfARegistryPackAreToldWithTheVersionThatFits) {
-    // A zip is a zip.
-    const auto archive = test::write_wheel(
-        dir / "zip", {"clash", "2.0", {}, {{"requirements.txt", "podctl-kit\n"}}});
-    test::HttpServer made{[&](const test::Request& request) {
-        const auto version = [&](const std::string& number, const std::string& asks,
-                                 const std::string& status = "NodeVersionStatusActive") {
-            return json{{"version", number},
-                        {"downloadUrl", "https://api.comfy.org/clash.zip"},
-                        {"dependencies", {asks}},
-                        {"createdAt", "2024-10-0" + number.substr(0, 1) + "T00:00:00Z"},
-                        {"status", status}};
-        };
-        if (request.path == "/clash.zip") return test::Response{.body = read_file(archive)};
+// A registry with one pack, "clash", whose newest version excludes the app's requirements.
+class RegistryPack : public Requirements {
+protected:
+    RegistryPack() { use("custom_nodes: [{registry: clash}]\n"); }
+
+    static json version(const std::string& number, const std::string& asks,
+                        const std::string& status = "NodeVersionStatusActive") {
+        return {{"version", number},
+                {"downloadUrl", "https://api.comfy.org/clash.zip"},
+                {"dependencies", {asks}},
+                {"createdAt", "2024-10-0" + number.substr(0, 1) + "T00:00:00Z"},
+                {"status", status}};
+    }
+    test::Response answer(const test::Request& request) const {
+        if (request.path == "/clash.zip") return {.body = read_file(archive)};
         if (request.path == "/nodes/clash")
-            return test::Response{
-                .body = json{{"latest_version", version("4.0", "podctl-kit")}}.dump()};
-        if (request.path == "/nodes/clash/versions")
-            return test::Response{
-                .body = json{version("4.0", "podctl-kit"),
-                             version("3.0", "podctl-thing", "NodeVersionStatusBanned"),
-                             version("2.0", "podctl-kit>=1"), version("1.0", "podctl-thing>1")}
-                            .dump()};
-        return test::Response{.status = 404};
-    }};
-    use("custom_nodes: [{registry: clash}]\n");
-    const auto end = provision({"--mirror", "https://api.comfy.org/=" + made.url("/")});
-    EXPECT_THAT(error_of(end).value("hint", ""),
+            return {.body = json{{"latest_version", version("4.0", "podctl-kit")}}.dump()};
+        if (request.path == "/nodes/clash/versions") return versions;
+        return {.status = 404};
+    }
+
+    // A wheel is a zip as good as any.
+    std::filesystem::path archive = test::write_wheel(
+        dir / "zip", {"clash", "4.0", {}, {{"requirements.txt", "podctl-kit\n"}}});
+    test::Response versions{.body = json{version("4.0", "podctl-kit"),
+                                         version("3.0", "podctl-thing", "NodeVersionStatusBanned"),
+                                         version("2.0", "podctl-kit>=1"),
+                                         version("1.0", "podctl-thing>1")}
+                                        .dump()};
+    test::HttpServer registry{[this](const test::Request& it) { return answer(it); }};
+    std::vector<std::string> by_registry{"--mirror", "https://api.comfy.org/=" + registry.url("/")};
+};
+
+TEST_F(RegistryPack, IsToldWithTheVersionThatFits) {
+    EXPECT_THAT(error_of(provision(by_registry)).value("hint", ""),
                 HasSubstr("clash resolves at 1.0 (2024-10-01): set custom_nodes[0].version: "
                           "\"1.0\""));
+}
+
+TEST_F(RegistryPack, WhoseVersionsDoNotComeCanBeStopped) {
+    versions.stall_after = 1;
+    by_registry.emplace_back("--no-launch");
+    auto pod = start("up", by_registry);
+    ASSERT_TRUE(pod.wait_for([](const json& it) {
+        return it.value("message", "").find("looking for a version of clash") != std::string::npos;
+    }));
+    pod.signal(SIGINT);
+    const auto end = pod.finish();
+    EXPECT_EQ(end.status.code, 128 + SIGINT) << end.output;
 }
 
 }  // namespace
