@@ -1,7 +1,6 @@
 #include "reasons.hpp"
 #include "world.hpp"
 
-
 // What is said when no choice of versions is what everybody asks for, and when a line is wrong.
 namespace podctl::python {
 namespace {
