@@ -125,20 +125,26 @@ std::string note_of(const std::string& id, const json& version) {
     return {};
 }
 
-RegistryVersion read_version(const std::string& id, const json& version) {
+RegistryVersion describe_version(const std::string& id, const json& version) {
+    constexpr std::size_t length_of_day = 10;
     RegistryVersion read{.version = text_of(version, "version"),
                          .download_url = text_of(version, "downloadUrl"),
                          .dependencies = {},
-                         .note = {}};
-    if (read.version.empty() || !parse_url(read.download_url))
-        throw Error{ErrorKind::not_found,
-                    fmt::format("the Comfy registry gives no download for {} {}", id, read.version),
-                    "choose another version, or take the pack by git"};
+                         .note = note_of(id, version),
+                         .day = text_of(version, "createdAt").substr(0, length_of_day)};
     if (const auto listed = version.find("dependencies");
         listed != version.end() && listed->is_array())
         for (const auto& dependency : *listed)
             if (dependency.is_string()) read.dependencies.push_back(dependency);
-    read.note = note_of(id, version);
+    return read;
+}
+
+RegistryVersion read_version(const std::string& id, const json& version) {
+    RegistryVersion read = describe_version(id, version);
+    if (read.version.empty() || !parse_url(read.download_url))
+        throw Error{ErrorKind::not_found,
+                    fmt::format("the Comfy registry gives no download for {} {}", id, read.version),
+                    "choose another version, or take the pack by git"};
     return read;
 }
 
@@ -191,6 +197,22 @@ RegistryVersion find_in_registry(const std::string& id, const std::string& versi
                     "name a version, or take the pack by git"};
     if (text_of(*latest, "downloadUrl").empty()) return find_version(registry, id, path, number);
     return read_version(id, *latest);
+}
+
+std::vector<RegistryVersion> list_registry_versions(const std::string& id, fetch::HttpClient& http,
+                                                    const Mirrors& mirrors,
+                                                    const fetch::RetryPolicy& retry,
+                                                    std::stop_token stop) {
+    const Registry registry{http, mirrors, retry, std::move(stop)};
+    const auto listed = registry.get_json("/nodes/" + percent_encode(id) + "/versions");
+    if (!listed) throw no_such_pack(id);
+    std::vector<RegistryVersion> versions;
+    for (const auto& version : *listed) {
+        if (!version.is_object() || is_withdrawn(version)) continue;
+        auto read = describe_version(id, version);
+        if (!read.version.empty()) versions.push_back(std::move(read));
+    }
+    return versions;
 }
 
 }  // namespace podctl::comfy

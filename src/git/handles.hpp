@@ -21,6 +21,7 @@ using ReferenceHandle = std::unique_ptr<git_reference, Freed<git_reference_free>
 using ReferenceIteratorHandle =
     std::unique_ptr<git_reference_iterator, Freed<git_reference_iterator_free>>;
 using ObjectHandle = std::unique_ptr<git_object, Freed<git_object_free>>;
+using BlobHandle = std::unique_ptr<git_blob, Freed<git_blob_free>>;
 using CommitHandle = std::unique_ptr<git_commit, Freed<git_commit_free>>;
 using OdbHandle = std::unique_ptr<git_odb, Freed<git_odb_free>>;
 using OdbObjectHandle = std::unique_ptr<git_odb_object, Freed<git_odb_object_free>>;

@@ -16,6 +16,20 @@ namespace {
 
 constexpr const char* every_branch = "+refs/heads/*:refs/remotes/origin/*";
 
+constexpr int recent_commits = 300;
+
+int depth_number(Depth depth, bool can_unshallow) {
+    switch (depth) {
+        case Depth::one:
+            return 1;
+        case Depth::recent:
+            return recent_commits;
+        case Depth::whole:
+            return can_unshallow ? GIT_FETCH_DEPTH_UNSHALLOW : GIT_FETCH_DEPTH_FULL;
+    }
+    return GIT_FETCH_DEPTH_FULL;
+}
+
 std::string replaced(std::string text, const std::string& what, const std::string& with) {
     for (auto at = text.find(what); !what.empty() && at != text.npos;
          at = text.find(what, at + with.size()))
@@ -190,9 +204,9 @@ bool Origin::bring_advertised(const std::string& commit) {
 
 void Origin::fetch_ref(const std::string& from, const std::string& to, Depth depth) {
     const std::string refspec = fmt::format("+{}:{}", from, to);
-    if (depth == Depth::one) {
+    if (depth != Depth::whole) {
         try {
-            return fetch({refspec}, Depth::one, GIT_REMOTE_DOWNLOAD_TAGS_NONE);
+            return fetch({refspec}, depth, GIT_REMOTE_DOWNLOAD_TAGS_NONE);
         } catch (const Error& error) {
             // A server that cannot cut a history (dumb or old ones) still has all of it.
             if (error.kind() != ErrorKind::git) throw;
@@ -210,10 +224,7 @@ void Origin::fetch(std::vector<std::string> refspecs, Depth depth,
     git_fetch_options options = session_.fetch_options();
     options.download_tags = tags;
     const bool shallow = git_repository_is_shallow(repository_) == 1;
-    if (depth == Depth::one)
-        options.depth = 1;
-    else
-        options.depth = shallow && can_shallow_ ? GIT_FETCH_DEPTH_UNSHALLOW : GIT_FETCH_DEPTH_FULL;
+    options.depth = depth_number(depth, shallow && can_shallow_);
     KeptCuts cuts{repository_};
     const int code = git_remote_fetch(remote_.get(), &array, &options, "fetch");
     cuts.restore();

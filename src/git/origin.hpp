@@ -9,7 +9,11 @@
 
 namespace podctl::git {
 
-enum class Depth { one, whole };
+enum class Depth {
+    one,
+    recent,  // some hundred commits back
+    whole
+};
 
 // The remote "origin" of a repository. Its configured URL is the template's; what is read is the
 // mirror.

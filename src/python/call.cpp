@@ -170,6 +170,7 @@ void set_uv(Variables& variables, const Settings& settings, const fs::path& targ
     variables.set_unless_chosen("UV_LINK_MODE", link_mode(settings.cache, target));
     variables.set("UV_NO_PROGRESS", "1");
     variables.set("NO_COLOR", "1");
+    variables.set("UV_NO_WRAP", "1");  // its words are read, and lines are broken to fit elsewhere
     variables.set("UV_PYTHON_DOWNLOADS", "never");
     // Asked for by name (environment: system), or a venv, where it means nothing.
     variables.set("UV_BREAK_SYSTEM_PACKAGES", "1");

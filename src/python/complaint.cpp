@@ -1,10 +1,12 @@
 #include "complaint.hpp"
 
 #include "podctl/base/names.hpp"
-#include "podctl/base/redact.hpp"
+
+#include "conflict.hpp"
+#include "reasons.hpp"
+#include "specifier.hpp"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <array>
@@ -17,19 +19,6 @@ namespace {
 
 // std::regex recurses for every character it matches.
 constexpr std::size_t longest_line = 4096;
-
-// Only names and places are taken from the installer's words: their form changes with every
-// release.
-bool says(const Finished& finished, std::initializer_list<std::string_view> phrases) {
-    return std::any_of(phrases.begin(), phrases.end(), [&](std::string_view phrase) {
-        return finished.words.find(phrase) != std::string::npos;
-    });
-}
-
-Error made(ErrorKind kind, const std::string& message, const std::string& hint) {
-    const Redactor redact;  // an index address or a requirement's URL may hold a password
-    return Error{kind, redact(message), redact(hint)};
-}
 
 bool speaks_of_network(const Finished& finished) {
     return says(finished, {"Request failed after", "Failed to fetch", "error sending request",
@@ -83,41 +72,20 @@ std::optional<Error> build_error(const Finished& finished) {
                     : "ask for a version of it that has a wheel for this Python");
 }
 
-const Requirement* line_at(const std::vector<Requirement>& lines, std::size_t number) {
-    return number < lines.size() ? &lines[number] : nullptr;
-}
-
-const std::vector<Requirement>* lines_of(const std::string& file, const Demand& demand) {
-    if (file.ends_with("constraints.txt")) return &demand.constraints;
-    if (file.ends_with("overrides.txt")) return &demand.overrides;
-    if (file.ends_with("requirements.txt")) return &demand.requirements;
-    return nullptr;
-}
-
-std::vector<const Requirement*> all_lines(const Demand& demand) {
-    std::vector<const Requirement*> all;
-    for (const auto* lines : {&demand.requirements, &demand.constraints, &demand.overrides}) {
-        for (const Requirement& line : *lines)
-            all.push_back(&line);
-    }
-    return all;
-}
-
 // uv names a file and a position in bytes, pip a line.
 const Requirement* place_in(const std::string& line, const Demand& demand) {
     static const std::regex by_uv{R"(arse requirement in `([^`]+)` at position (\d+))"};
     static const std::regex by_pip{R"(\(from line (\d+) of ([^)]+)\))"};
     std::smatch match;
     if (std::regex_search(line, match, by_uv)) {
-        const auto* lines = lines_of(match[1], demand);
+        const auto* lines = lines_of_file(match[1].str(), demand);
         if (lines == nullptr) return nullptr;
         const auto before = file_of(*lines).substr(0, std::stoul(match[2]));
-        return line_at(*lines,
-                       static_cast<std::size_t>(std::count(before.begin(), before.end(), '\n')));
+        const auto line_ends = std::count(before.begin(), before.end(), '\n');
+        return line_of_file(match[1].str(), static_cast<std::size_t>(line_ends) + 1, demand);
     }
     if (std::regex_search(line, match, by_pip)) {
-        const auto* lines = lines_of(match[2], demand);
-        return lines == nullptr ? nullptr : line_at(*lines, std::stoul(match[1]) - 1);
+        return line_of_file(match[2].str(), std::stoul(match[1]), demand);
     }
     return nullptr;
 }
@@ -136,127 +104,107 @@ const Requirement* unreadable_line(const Finished& finished, const Demand& deman
     return nullptr;
 }
 
-// Where the installer gives its reasons.
-std::vector<std::string> reasons(const Finished& finished) {
-    std::vector<std::string> lines;
-    bool inside = false;
+// "https://user@host/a.git@v1#egg=a" → "host/a.git": so it stands in what git, uv and pip say.
+std::string bare_address(std::string_view target) {
+    target = target.substr(0, target.find('#'));
+    if (const auto scheme = target.find("://"); scheme != std::string_view::npos) {
+        target.remove_prefix(scheme + 3);
+        if (const auto user = target.find('@'); user < target.find('/'))
+            target.remove_prefix(user + 1);
+    }
+    const auto revision = target.rfind('@');
+    const auto slash = target.rfind('/');
+    const bool has_revision =
+        revision != std::string_view::npos && slash != std::string_view::npos && revision > slash;
+    return std::string{target.substr(0, has_revision ? revision : target.size())};
+}
+
+// The requirement by URL or path that the installer's errors speak of. What it says before may name
+// any.
+const Requirement* failed_address(const Finished& finished, const Demand& demand) {
+    std::string errors;
     for (const std::string& line : split(finished.words, '\n')) {
-        const bool starts = line.find("cause:") != std::string::npos ||
-                            line.find("╰─▶") != std::string::npos ||
-                            line.find("Cannot install") != std::string::npos ||
-                            line.find("The conflict is caused by") != std::string::npos ||
-                            line.find("Could not find a version") != std::string::npos ||
-                            line.find("No matching distribution") != std::string::npos;
-        if (trim(line).empty()) inside = false;
-        if (starts) inside = true;
-        if (inside) lines.push_back(line.substr(0, longest_line));
-    }
-    return lines;
-}
-
-// The packages that the reasons name and that somebody asks for, in their order.
-std::vector<std::string> named_packages(const std::vector<std::string>& lines,
-                                        const Demand& demand) {
-    static const std::regex name{
-        R"((?:\b(?:require|requires|of|[Bb]ecause|on|and|only|requested|install|requirement|for)|\(constraint\))\s+([A-Za-z0-9][A-Za-z0-9._-]*))"
-        R"(|([A-Za-z0-9][A-Za-z0-9._-]*)(?=\[|[<>=!~]|\s+\d\S*\s+depends))"};
-    const auto all = all_lines(demand);
-    std::vector<std::string> names;
-    for (const std::string& line : lines) {
-        for (std::sregex_iterator at{line.begin(), line.end(), name}, end; at != end; ++at) {
-            const std::string found =
-                normalise_name((*at)[1].matched ? (*at)[1].str() : (*at)[2].str());
-            const bool asked = std::any_of(all.begin(), all.end(), [&](const Requirement* asks) {
-                return asks->name == found;
-            });
-            if (asked && std::find(names.begin(), names.end(), found) == names.end())
-                names.push_back(found);
+        for (const std::string_view mark :
+             {"error", "ERROR", "cause:", "Caused by", "fatal:", "×", "├", "╰"}) {
+            if (!trim(line).starts_with(mark)) continue;
+            errors += line + "\n";
+            break;
         }
     }
-    return names;
-}
-
-std::string describe(const Requirement& line) {
-    const bool label_says_more = !line.file.empty() && !line.label.empty();
-    return fmt::format("{}: {}{}", line.where(), line.text,
-                       label_says_more ? " (" + line.label + ")" : "");
-}
-
-struct Askers {
-    std::string text;     // a line each, indented
-    bool held = false;    // one of them is a package that must stay
-    std::string example;  // a requirement that an override could be
-    std::size_t count = 0;
-};
-
-Askers askers_of(const std::vector<std::string>& names, const Demand& demand) {
-    Askers askers;
-    for (const std::string& name : names) {
-        for (const Requirement* line : all_lines(demand)) {
-            if (line->name != name) continue;
-            askers.text += "\n  " + describe(*line);
-            askers.held = askers.held || (line->file.empty() && demand.held.contains(name) &&
-                                          line->kind == Requirement::Kind::constraint);
-            if (line->kind == Requirement::Kind::requirement && !demand.held.contains(name)) {
-                askers.example = line->text;
-            }
-            ++askers.count;
-        }
+    for (const Requirement* line : all_lines(demand)) {
+        std::string_view text = line->for_installer;
+        if (text.starts_with("-e ")) text.remove_prefix(3);
+        const std::string address = bare_address(parse_specifier(text).target);
+        if (address.empty()) continue;
+        // pip 23 tells host and path apart: "HTTPConnectionPool(host=…): … with url: /a.whl".
+        const std::string path =
+            "with url: " + address.substr(std::min(address.find('/'), address.size()));
+        if (errors.find(address) != std::string::npos ||
+            errors.find(path + " ") != std::string::npos)
+            return line;
     }
-    return askers;
+    return nullptr;
 }
 
-Error conflict_error(const Finished& finished, const Demand& demand, const Installer& installer) {
-    const auto why = reasons(finished);
-    const auto names = named_packages(why, demand);
-    const Askers askers = askers_of(names, demand);
-    std::string message =
-        fmt::format("requirements exclude each other: {}{}", fmt::join(names, ", "), askers.text);
-    // With one package its lines say it all; with several the chain between them is wanted.
-    if (names.size() != 1 || askers.count < 2) {
-        message += fmt::format("\n  the installer says:\n{}", fmt::join(why, "\n"));
-    }
-    std::string hint =
-        "give one of them an environment of its own (a service with `requirements`), or say what "
-        "holds for all in python.overrides";
-    if (!askers.example.empty()) hint += fmt::format(", as in overrides: [\"{}\"]", askers.example);
-    if (askers.held) hint += "; what the image brings stays unless python.inherit is false";
-    if (installer.kind == InstallerKind::pip) {
-        hint += "; pip overrides lines of files only, uv also what packages ask of each other";
-    }
-    return made(ErrorKind::conflict, message, hint);
+bool speaks_of_git(const Finished& finished) {
+    return says(finished, {"Git operation failed", "git clone", "failed to clone"});
 }
 
-Error unknown_package_error(const Finished& finished, const Demand& demand) {
-    const auto why = reasons(finished);
-    const Askers askers = askers_of(named_packages(why, demand), demand);
-    return made(ErrorKind::python,
-                fmt::format("the package index does not have what is asked for:{}\n{}", askers.text,
-                            fmt::join(why, "\n")),
-                "check the spelling, or add the index that has it to python.extra_index_urls");
+std::optional<Error> git_error(const Finished& finished) {
+    if (!speaks_of_git(finished)) return std::nullopt;
+    return made(ErrorKind::git, "a requirement from git cannot be had: " + tail_of(finished.words),
+                "check the URL and the revision of the requirement");
+}
+
+// What is asked for by its address (a URL, git+, a file) and cannot be had.
+std::optional<Error> address_error(const Finished& finished, const Demand& demand) {
+    const bool by_git = speaks_of_git(finished);
+    const bool missing = says(finished, {"HTTP error 4", "client error (4",
+                                         "Distribution not found", "due to an OSError: [Errno 2]"});
+    const bool no_answer =
+        speaks_of_network(finished) ||
+        says(finished, {"Failed to connect to", "Connection refused", "Connection timed out"});
+    if (!by_git && !missing && !no_answer) return std::nullopt;
+    const Requirement* line = failed_address(finished, demand);
+    if (line == nullptr) return std::nullopt;
+    const bool cut_off =
+        says(finished, {"Failed to connect to", "Could not resolve host"}) || (!by_git && !missing);
+    const ErrorKind kind = cut_off  ? ErrorKind::network
+                           : by_git ? ErrorKind::git
+                                    : ErrorKind::not_found;
+    return made(kind,
+                fmt::format("{}: this cannot be had: {}", describe(*line), tail_of(finished.words)),
+                cut_off ? "check the network and the proxy, or set a mirror for this address"
+                        : "check the address and the revision of the requirement");
 }
 
 }  // namespace
 
-Error resolution_error(const Finished& finished, const Demand& demand, const Installer& installer,
-                       const Settings& settings) {
+void fail_resolution(const Finished& finished, const Demand& demand, const Installer& installer,
+                     const Settings& settings) {
     if (const Requirement* line = unreadable_line(finished, demand)) {
-        return made(ErrorKind::python,
-                    fmt::format("{}: the installer cannot read this line", describe(*line)),
-                    "correct the line; a requirement looks like name>=1.0");
+        throw made(ErrorKind::python,
+                   fmt::format("{}: the installer cannot read this line", describe(*line)),
+                   "correct the line; a requirement looks like name>=1.0");
     }
-    if (auto error = common_error(finished, settings)) return *error;
+    if (auto error = common_error(finished, settings)) throw *error;
     const bool is_unknown = says(finished, {"was not found in the package registry",
                                             "was not found in the provided package locations"});
-    if (is_unknown) return unknown_package_error(finished, demand);
-    if (says(finished, {"are unsatisfiable", "ResolutionImpossible"})) {
-        return conflict_error(finished, demand, installer);
+    if (is_unknown) throw unknown_package(finished, demand);
+    if (says(finished, {"No solution found when resolving", "ResolutionImpossible",
+                        "Requirements contain conflicting"})) {
+        fail_as_conflict(finished, demand, installer);
     }
-    if (auto error = network_error(finished)) return *error;
-    if (says(finished, {"from versions: none"})) return unknown_package_error(finished, demand);
-    if (says(finished, {"No matching distribution found"}))
-        return conflict_error(finished, demand, installer);
-    return install_error(finished, installer, settings);
+    if (auto error = address_error(finished, demand)) throw *error;
+    if (auto error = git_error(finished)) throw *error;
+    if (auto error = network_error(finished)) throw *error;
+    const bool no_python =
+        says(finished, {"require a different python version", "requires a different Python"});
+    if (!no_python && says(finished, {"from versions: none"}))
+        throw unknown_package(finished, demand);
+    if (no_python || says(finished, {"No matching distribution found"}))
+        fail_as_conflict(finished, demand, installer);
+    throw install_error(finished, installer, settings);
 }
 
 Error install_error(const Finished& finished, const Installer& installer,
@@ -267,12 +215,9 @@ Error install_error(const Finished& finished, const Installer& installer,
                     "a package is not the one that was promised: " + tail_of(finished.words),
                     "correct the --hash of the requirement, or look at who serves the index");
     }
+    // pip takes a clone that fails for a build that fails.
+    if (auto error = git_error(finished)) return *error;
     if (auto error = build_error(finished)) return *error;
-    if (says(finished, {"Git operation failed", "git clone", "failed to clone"})) {
-        return made(ErrorKind::git,
-                    "a requirement from git cannot be had: " + tail_of(finished.words),
-                    "check the URL and the revision of the requirement");
-    }
     if (auto error = network_error(finished)) return *error;
     return made(
         ErrorKind::python,

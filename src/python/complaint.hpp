@@ -8,9 +8,9 @@
 
 namespace podctl::python {
 
-// What a failed resolution means, led back to the files and lines that ask.
-Error resolution_error(const Finished& finished, const Demand& demand, const Installer& installer,
-                       const Settings& settings);
+// Throws what a failed resolution means, led back to the files and lines that ask.
+[[noreturn]] void fail_resolution(const Finished& finished, const Demand& demand,
+                                  const Installer& installer, const Settings& settings);
 
 // What a failed install means.
 Error install_error(const Finished& finished, const Installer& installer, const Settings& settings);

@@ -142,7 +142,7 @@ std::vector<Pin> resolve_with_pip(const Resolution& resolution, std::stop_token 
     }
     if (demand.inherited.empty()) command.argv.emplace_back("--ignore-installed");
     const Finished finished = run_installer(command, settings, stop);
-    if (!finished.status.ok()) throw resolution_error(finished, demand, installer, settings);
+    if (!finished.status.ok()) fail_resolution(finished, demand, installer, settings);
     return read_report(report, demand);
 }
 

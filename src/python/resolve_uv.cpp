@@ -130,7 +130,7 @@ std::vector<Pin> resolve_with_uv(const Resolution& resolution, std::stop_token s
     }
     add_index_arguments(command, installer, settings);
     const Finished finished = run_installer(command, settings, stop);
-    if (!finished.status.ok()) throw resolution_error(finished, demand, installer, settings);
+    if (!finished.status.ok()) fail_resolution(finished, demand, installer, settings);
 
     return read_output(read_file(scratch / "lock.txt"), demand);
 }

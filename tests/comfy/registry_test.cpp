@@ -79,6 +79,23 @@ TEST_F(FindInRegistry, NamesTheVersionsThatExist) {
     EXPECT_EQ(error.hint(), "it has: 1.2, 1.1");
 }
 
+TEST_F(FindInRegistry, ListsVersionsWithWhatTheyDependOnButNoneThatWasWithdrawn) {
+    auto first = version_json("1.2");
+    first["createdAt"] = "2024-10-02T09:08:07.123456Z";
+    page("/nodes/pack/versions",
+         {first, version_json("1.1", "NodeVersionStatusDeleted"), 5, nlohmann::json::object(),
+          version_json("1.0", "NodeVersionStatusFlagged")});
+    const auto versions = list_registry_versions("pack", http_, mirrors_, retry_, {});
+    ASSERT_EQ(versions.size(), 2U);
+    EXPECT_EQ(versions[0].version, "1.2");
+    EXPECT_EQ(versions[0].day, "2024-10-02");
+    EXPECT_THAT(versions[0].dependencies, ElementsAre("numpy", "opencv-python"));
+    EXPECT_EQ(versions[1].version, "1.0");
+    EXPECT_EQ(versions[1].day, "");
+    EXPECT_THAT(versions[1].note, HasSubstr("flagged"));
+    EXPECT_THROW(list_registry_versions("gone", http_, mirrors_, retry_, {}), Error);
+}
+
 TEST_F(FindInRegistry, SaysThatThereIsNoSuchPack) {
     for (const auto* version : {"", "1.0"}) {
         const auto error = error_of(version);

@@ -19,12 +19,11 @@ protected:
     EnvironmentOfAPod() {
         test::write_index(
             dir / "index",
-            {{"pypng", "0.20220715.0"},  // stand-ins, but for their names
+            {{"pypng", "0.20220715.0", {}, {{"png.py", ""}}},  // stand-ins, but for their names
              {"humanize", "4.9.0"},
              {"more", "1.0"},
              // Ends every Python that starts with it.
              {"breaker", "1.0", {}, {{"sitecustomize.py", "import os\nos._exit(3)\n"}}}});
-        // What ComfyUI's stand-in imports is the real thing.
         ask_for("");
     }
 
@@ -135,7 +134,7 @@ TEST_F(EnvironmentOfAPod, IsListedByPlanWithWhoAsksForEachPackage) {
     const auto found = std::find_if(packages.begin(), packages.end(), [](const json& it) {
         return it.value("requirement", "") == "humanize==4.9.0";
     });
-    ASSERT_NE(found, packages.end());
+    ASSERT_NE(found, packages.end()) << json(packages).dump();
     EXPECT_THAT(found->at("asked_by").dump(), HasSubstr("ComfyUI/requirements.txt:2"));
     EXPECT_THAT(found->at("hashes").dump(), HasSubstr("sha256:"));
     EXPECT_EQ(found->value("step", ""), "python.install");

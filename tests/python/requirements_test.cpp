@@ -53,6 +53,19 @@ TEST_F(Requirements, MayHaveExtrasMarkersParenthesesAndUrls) {
                     "2:foo:foo (>=1,<2)", "3:clip:clip @ git+https://host/clip.git@main#egg=x"));
 }
 
+TEST_F(Requirements, MayBeWrittenInAllTheWaysOfPep508) {
+    EXPECT_THAT(
+        read("a@https://host/a-1.0.zip\nb [x, y] ~= 1.0\nc>=1;python_version<\"3.9\"\n"
+             "d @ git+ssh://git@host/d.git@v1#subdirectory=sub ; os_name == 'posix'\n"
+             "e===1.0+local\nf>=1, !=1.5.*\n-e git+https://host/g.git#egg=G_g\n"
+             "h==2 --global-option=\"x y\"\nI.j"),
+        ElementsAre("1:a:a@https://host/a-1.0.zip", "2:b:b [x, y] ~= 1.0",
+                    "3:c:c>=1;python_version<\"3.9\"",
+                    "4:d:d @ git+ssh://git@host/d.git@v1#subdirectory=sub ; os_name == 'posix'",
+                    "5:e:e===1.0+local", "6:f:f>=1, !=1.5.*",
+                    "7:g-g:-e git+https://host/g.git#egg=G_g", "8:h:h==2", "9:i-j:I.j"));
+}
+
 TEST_F(Requirements, WithoutANameTakeItFromTheAddressWhereItIsSaid) {
     EXPECT_THAT(read("git+https://host/a.git#egg=Segment_Anything\nhttps://host/b.git\n"
                      "./my_pkg-1.0-py3-none-any.whl\n-e .[dev]"),

@@ -1,5 +1,6 @@
 #include "support/wheels.hpp"
 
+#include "podctl/base/digest.hpp"
 #include "podctl/base/file.hpp"
 #include "podctl/base/url.hpp"
 
@@ -64,6 +65,8 @@ std::filesystem::path write_wheel(const std::filesystem::path& folder, const Whe
     for (const std::string& dependency : wheel.dependencies) {
         metadata += fmt::format("Requires-Dist: {}\n", dependency);
     }
+    if (!wheel.requires_python.empty())
+        metadata += fmt::format("Requires-Python: {}\n", wheel.requires_python);
     std::vector<std::pair<std::string, std::string>> files = {
         {escaped(wheel.name) + ".py", fmt::format("__version__ = '{}'\n", wheel.version)},
         {info + "METADATA", metadata},
@@ -83,13 +86,18 @@ std::filesystem::path write_wheel(const std::filesystem::path& folder, const Whe
 
 namespace {
 
-// The page of a project: a link to each of its files.
-void write_page(const std::filesystem::path& project) {
+using Attributes = std::map<std::string, std::string>;  // of a link, by file
+
+// The page of a project: a link to each of its files, with its digest as indexes give it.
+void write_page(const std::filesystem::path& project, const Attributes& attributes = {}) {
     std::string page = "<!DOCTYPE html><html><body>\n";
     for (const auto& entry : std::filesystem::directory_iterator(project)) {
         const auto file = entry.path().filename().string();
-        if (file.ends_with(".whl") || file.ends_with(".tar.gz"))
-            page += fmt::format("<a href=\"{}\">{}</a>\n", percent_encode(file), file);
+        if (!file.ends_with(".whl") && !file.ends_with(".tar.gz")) continue;
+        const auto more = attributes.find(file);
+        page += fmt::format("<a href=\"{}#sha256={}\"{}>{}</a>\n", percent_encode(file),
+                            sha256_file(entry.path()),
+                            more == attributes.end() ? "" : more->second, file);
     }
     write_file_atomically(project / "index.html", page + "</body></html>\n");
 }
@@ -97,9 +105,16 @@ void write_page(const std::filesystem::path& project) {
 }  // namespace
 
 void write_index(const std::filesystem::path& folder, const std::vector<Wheel>& wheels) {
+    Attributes attributes;
     for (const Wheel& wheel : wheels) {
-        write_wheel(folder / wheel.name, wheel);
-        write_page(folder / wheel.name);
+        const auto written = write_wheel(folder / wheel.name, wheel);
+        if (!wheel.requires_python.empty()) {
+            std::string text = wheel.requires_python;
+            if (text.starts_with('>')) text.replace(0, 1, "&gt;");
+            attributes[written.filename().string()] =
+                fmt::format(" data-requires-python=\"{}\"", text);
+        }
+        write_page(folder / wheel.name, attributes);
     }
 }
 

@@ -15,6 +15,7 @@ struct Wheel {
     std::string version;
     std::vector<std::string> dependencies = {};     // Requires-Dist
     std::map<std::string, std::string> files = {};  // further files, by path in the wheel
+    std::string requires_python = {};               // ">=3.13"; empty: any
 };
 
 // Writes it into `folder` under the name that installers expect; returns its path.

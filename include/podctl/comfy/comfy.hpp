@@ -61,7 +61,8 @@ struct RegistryVersion {
     std::string version;
     std::string download_url;
     std::vector<std::string> dependencies;
-    std::string note;  // deprecated, flagged, …
+    std::string note;      // deprecated, flagged, …
+    std::string day = {};  // on which it was published, "2024-10-02"; empty where it is not told
 };
 // An empty version means the latest. Throws Error{not_found | network | interrupted}; a version
 // that does not exist is named with those that do, and one that the registry banned or deleted
@@ -69,6 +70,13 @@ struct RegistryVersion {
 RegistryVersion find_in_registry(const std::string& id, const std::string& version,
                                  fetch::HttpClient& http, const Mirrors& mirrors,
                                  const fetch::RetryPolicy& retry, std::stop_token stop);
+
+// All versions of a pack, newest first, without those that the registry banned or deleted. Throws
+// Error{not_found | network | interrupted}.
+std::vector<RegistryVersion> list_registry_versions(const std::string& id, fetch::HttpClient& http,
+                                                    const Mirrors& mirrors,
+                                                    const fetch::RetryPolicy& retry,
+                                                    std::stop_token stop);
 
 // A second repository without which a pack cannot be imported.
 struct Companion {

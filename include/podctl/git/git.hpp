@@ -10,6 +10,7 @@
 #include <stop_token>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace podctl::git {
 
@@ -82,6 +83,23 @@ Checkout clone_as_of(const CloneRequest& request, std::int64_t before, const Mir
 
 // Committer time of HEAD, seconds since the epoch. Throws Error{git}.
 std::int64_t head_time(const std::filesystem::path& checkout);
+
+// One of the contents that a file has had.
+struct FileVersion {
+    std::string revision;   // a tag that has it, else a commit (40 hex digits)
+    std::int64_t time = 0;  // committer time of that commit, seconds since the epoch
+    std::string text;
+};
+struct HistoryRequest {
+    std::string url;                // as CloneRequest's
+    std::filesystem::path file;     // its path in the repository
+    std::filesystem::path scratch;  // a folder for what is fetched; removed in the end
+};
+// Every content that a file had on the default branch (some hundred commits back, where the
+// transport can cut a history) and at the tags there, newest first: each at the newest tag that has
+// it, else at the newest commit of the branch that does. Throws what clone() throws.
+std::vector<FileVersion> history_of(const HistoryRequest& request, const Mirrors& mirrors,
+                                    std::stop_token stop);
 
 // The same repository: scheme, user, a trailing / or .git and letter case of the host do not count.
 bool same_repository(std::string_view a, std::string_view b);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "podctl/base/error.hpp"
 #include "podctl/base/url.hpp"
 
 #include <filesystem>
@@ -169,8 +170,33 @@ struct Lock {
 // Reads what text() gave.
 Lock parse_lock(std::string_view text);
 
-// One joint resolution. Throws Error{conflict} that names every file and line that asks for the
-// package and the ways out, Error{python} for a line that cannot be read (file and line) or a
+// One requirement line, with where it stands.
+struct RequirementLine {
+    std::filesystem::path file;  // empty: a line of the template
+    int line = 0;                // from 1
+    std::string name;            // normalised; empty for a bare URL or path
+    std::string text;            // without comment, continuation and --hash
+    bool constraint = false;     // by -c: says which version, does not ask for the package
+};
+// Those of a file. Follows -r and -c (a cycle is read once); options are left out. Throws
+// Error{python} with file and line for what cannot be read.
+std::vector<RequirementLine> read_requirements(const std::filesystem::path& file);
+
+// Error{conflict} of resolve(): requirements that exclude each other, or the Python they are for.
+// It knows who asks, for callers that know more ways out than python.overrides, which is the hint.
+class Conflict : public Error {
+public:
+    Conflict(const std::string& message, std::string hint, std::vector<RequirementLine> askers)
+        : Error(ErrorKind::conflict, message, std::move(hint)), askers_(std::move(askers)) {}
+
+    const std::vector<RequirementLine>& askers() const { return askers_; }
+
+private:
+    std::vector<RequirementLine> askers_;
+};
+
+// One joint resolution. Throws Conflict that names every file and line that asks for the package
+// and the chain between them, Error{python} for a line that cannot be read (file and line) or a
 // package that the index does not have, Error{network}. pip applies overrides to the lines of files
 // only: what packages ask of each other it cannot override.
 Lock resolve(const ResolveRequest& request, const Interpreter& base, const Installer& installer,
@@ -187,17 +213,6 @@ std::optional<std::string> source_only(const Lock& lock, const Interpreter& base
 // for a hash that is another, Error{python}. Ended midway it leaves holes: see mark_finished.
 void install(const Lock& lock, const std::filesystem::path& environment_python,
              const Installer& installer, const Settings& settings, std::stop_token stop);
-
-// One requirement line of a file, with where it stands. Follows -r and -c (a cycle is read once);
-// options are left out. Throws Error{python} with file and line for what cannot be read.
-struct RequirementLine {
-    std::filesystem::path file;
-    int line = 0;             // from 1
-    std::string name;         // normalised; empty for a bare URL or path
-    std::string text;         // without comment, continuation and --hash
-    bool constraint = false;  // by -c: says which version, does not ask for the package
-};
-std::vector<RequirementLine> read_requirements(const std::filesystem::path& file);
 
 std::string normalise_name(std::string_view name);  // PEP 503
 

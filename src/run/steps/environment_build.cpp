@@ -9,6 +9,7 @@
 #include "podctl/python/generations.hpp"
 
 #include "output_log.hpp"
+#include "ways_out.hpp"
 
 #include <dirent.h>
 #include <fmt/format.h>
@@ -370,7 +371,7 @@ python::Lock resolve_anew(const EnvironmentSpec& spec, const Task& task) {
     }
     request.scratch = task.context.places.staging / lock_file(spec, task).stem();
     create_folders(request.scratch);
-    auto lock = python::resolve(request, base, installer, settings, task.stop);
+    auto lock = resolve_or_tell_ways_out({spec, request, base, installer, settings}, task);
     tell_of_builds(lock, base, installer, settings, request.scratch, task);
     return lock;
 }

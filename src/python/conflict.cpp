@@ -1,0 +1,211 @@
+#include "conflict.hpp"
+
+#include "podctl/base/names.hpp"
+#include "podctl/base/redact.hpp"
+
+#include "marker.hpp"
+#include "reasons.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+
+namespace podctl::python {
+
+namespace {
+
+using Kind = Requirement::Kind;
+
+bool holds_name(const std::vector<std::string>& names, const std::string& name) {
+    return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+// "git+https://host/Segment_Anything.git@main" → "segment-anything": a guess at the name of a
+// requirement that gives none.
+std::string name_by_address(const Requirement& line) {
+    std::string_view address = line.text;
+    address = address.substr(0, address.find_first_of("#?"));
+    address = address.substr(0, address.find(".git"));
+    return normalise_name(address.substr(address.rfind('/') + 1));
+}
+
+// Who asks for a package, on this machine.
+std::vector<const Requirement*> askers_of(const std::string& name, const Demand& demand) {
+    std::vector<const Requirement*> askers;
+    for (const Requirement* line : all_lines(demand)) {
+        const std::string asked = line->name.empty() ? name_by_address(*line) : line->name;
+        if (asked == name && marker_may_hold(marker_of(line->text))) askers.push_back(line);
+    }
+    return askers;
+}
+
+std::vector<const Requirement*> askers_of(const std::vector<std::string>& names,
+                                          const Demand& demand) {
+    std::vector<const Requirement*> askers;
+    for (const std::string& name : names) {
+        const auto more = askers_of(name, demand);
+        askers.insert(askers.end(), more.begin(), more.end());
+    }
+    return askers;
+}
+
+std::string list_of(const std::vector<const Requirement*>& lines) {
+    std::string text;
+    for (const Requirement* line : lines)
+        text += "\n  " + describe(*line);
+    return text;
+}
+
+bool is_held(const Requirement& line, const Demand& demand) {
+    return line.kind == Kind::constraint && line.file.empty() && line.line == 0 &&
+           demand.held.contains(line.name);
+}
+
+// The package that the parties disagree on: the one that others depend on or that several ask for,
+// rather than one that only leads there. nullptr: none of them is asked for by a line.
+std::string disputed(const Reasons& reasons, const Demand& demand) {
+    std::string several;
+    for (const std::string& name : reasons.packages) {
+        if (holds_name(reasons.depended_on, name)) return name;
+        if (several.empty() && askers_of(name, demand).size() > 1) several = name;
+    }
+    return several;
+}
+
+// Whether the interpreter is a party too: some version asks for another.
+bool speaks_of_python(const Reasons& reasons) {
+    return reasons.text.find("ython version") != std::string::npos ||
+           reasons.text.find("requires a different Python") != std::string::npos;
+}
+
+// What python.overrides could say: what the image has, or what the first source asks, which is
+// ComfyUI where there is one.
+std::string override_for(const std::string& name, const Demand& demand) {
+    const auto askers = askers_of(name, demand);
+    const auto held = std::find_if(askers.begin(), askers.end(),
+                                   [&](const Requirement* line) { return is_held(*line, demand); });
+    const auto first = std::find_if(askers.begin(), askers.end(), [](const Requirement* line) {
+        return !line->name.empty() && line->text.find(" @ ") == std::string::npos;
+    });
+    const auto chosen = held != askers.end() ? held : first;
+    if (chosen == askers.end()) return {};
+    const std::string& text = (*chosen)->text;
+    return std::string{trim(std::string_view{text}.substr(0, text.find(';')))};
+}
+
+std::string in_yaml(const std::string& text) {
+    return text.find('"') == std::string::npos ? '"' + text + '"' : "'" + text + "'";
+}
+
+// The template's line with the overrides that hold already and one more.
+std::string overrides_line(const std::string& more, const Demand& demand,
+                           const std::string& installer) {
+    std::vector<std::string> all;
+    for (const Requirement& line : demand.overrides)
+        all.push_back(in_yaml(line.text));
+    all.push_back(in_yaml(more));
+    return fmt::format("python: {{{}overrides: [{}]}}", installer, fmt::join(all, ", "));
+}
+
+std::string ways_out(const Reasons& reasons, const Demand& demand, const Installer& installer) {
+    const std::string name = disputed(reasons, demand);
+    const auto askers = askers_of(reasons.packages, demand);
+    const bool held = std::any_of(askers.begin(), askers.end(),
+                                  [&](const Requirement* line) { return is_held(*line, demand); });
+    std::string ways = "ways out:";
+    const std::string override = name.empty() ? "" : override_for(name, demand);
+    // pip overrides lines of files only, uv also what packages ask of each other.
+    const bool wants_uv =
+        installer.kind == InstallerKind::pip && holds_name(reasons.depended_on, name);
+    if (!override.empty()) {
+        ways += fmt::format("\n    - let one requirement hold for all: {}",
+                            overrides_line(override, demand, wants_uv ? "installer: uv, " : ""));
+    } else {
+        ways += "\n    - say in python.overrides which requirement holds for all";
+    }
+    if (held) ways += "\n    - do without what the image brings: python: {inherit: false}";
+    if (speaks_of_python(reasons)) ways += "\n    - name a Python that fits in python.interpreter";
+    return ways;
+}
+
+std::string title_of(const Reasons& reasons, const Demand& demand) {
+    const bool by_python = reasons.packages.size() == 1 && speaks_of_python(reasons) &&
+                           askers_of(reasons.packages, demand).size() == 1;
+    return fmt::format(
+        "{}: {}", by_python ? "no version fits this Python" : "requirements exclude each other",
+        fmt::join(reasons.packages, ", "));
+}
+
+std::vector<RequirementLine> as_lines(const std::vector<const Requirement*>& askers) {
+    std::vector<RequirementLine> lines;
+    for (const Requirement* asks : askers) {
+        lines.push_back({.file = asks->file,
+                         .line = asks->line,
+                         .name = asks->name,
+                         .text = asks->text,
+                         .constraint = asks->kind == Kind::constraint});
+    }
+    return lines;
+}
+
+// Whether the line says which version: one that does not can exclude nothing.
+bool restricts(const Requirement& line) {
+    const auto text = std::string_view{line.text}.substr(0, line.text.find(';'));
+    return text.find_first_of("<>=!~@/") != std::string_view::npos;
+}
+
+// Whether it is the index alone that lacks what a line asks for.
+bool is_only_missing(const Reasons& reasons, const std::vector<const Requirement*>& askers) {
+    if (reasons.packages.size() != 1 || speaks_of_python(reasons)) return false;
+    if (std::count_if(askers.begin(), askers.end(),
+                      [](const Requirement* line) { return restricts(*line); }) > 1)
+        return false;
+    return !reasons.has_chain || reasons.text.find("there is no version of") != std::string::npos ||
+           reasons.text.find("No matching distribution found") != std::string::npos;
+}
+
+}  // namespace
+
+bool says(const Finished& finished, std::initializer_list<std::string_view> phrases) {
+    return std::any_of(phrases.begin(), phrases.end(), [&](std::string_view phrase) {
+        return finished.words.find(phrase) != std::string::npos;
+    });
+}
+
+Error made(ErrorKind kind, const std::string& message, const std::string& hint) {
+    const Redactor redact;
+    return Error{kind, redact(message), redact(hint)};
+}
+
+std::string describe(const Requirement& line) {
+    const bool label_says_more = !line.file.empty() && !line.label.empty();
+    return fmt::format("{}: {}{}", line.where(), line.text,
+                       label_says_more ? " (" + line.label + ")" : "");
+}
+
+void fail_as_conflict(const Finished& finished, const Demand& demand, const Installer& installer) {
+    const Reasons reasons = read_reasons(finished.words, demand);
+    const auto askers = askers_of(reasons.packages, demand);
+    if (is_only_missing(reasons, askers)) throw unknown_package(finished, demand);
+    std::string message = title_of(reasons, demand) + list_of(askers);
+    // Lines that ask for the same package say it all; else the chain between them is wanted.
+    const bool by_lines_alone =
+        reasons.packages.size() == 1 && askers.size() > 1 && !reasons.has_chain;
+    if (!by_lines_alone) {
+        message += fmt::format("\n  {} says:\n{}",
+                               installer.kind == InstallerKind::uv ? "uv" : "pip", reasons.text);
+    }
+    const Redactor redact;
+    throw Conflict{redact(message), redact(ways_out(reasons, demand, installer)), as_lines(askers)};
+}
+
+Error unknown_package(const Finished& finished, const Demand& demand) {
+    const Reasons reasons = read_reasons(finished.words, demand);
+    return made(ErrorKind::python,
+                fmt::format("the package index does not have what is asked for:{}\n{}",
+                            list_of(askers_of(reasons.packages, demand)), reasons.text),
+                "check the spelling, or add the index that has it to python.extra_index_urls");
+}
+
+}  // namespace podctl::python

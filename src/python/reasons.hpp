@@ -1,0 +1,32 @@
+#pragma once
+
+#include "demand.hpp"
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace podctl::python {
+
+// Why an installer found no resolution. The wording changes with every release, and uv's older ones
+// wrap lines: only names and places are taken from it.
+struct Reasons {
+    std::string text;  // the installer's own, whole; what it says of its files led back to ours
+    // That it names and that somebody asks for, in its order.
+    std::vector<std::string> packages;
+    // Of these, what another package is said to depend on.
+    std::vector<std::string> depended_on;
+    bool has_chain = false;  // packages that depend on others have a part in it
+};
+Reasons read_reasons(std::string_view words, const Demand& demand);
+
+// Every line that may have a say, in the order of the sources.
+std::vector<const Requirement*> all_lines(const Demand& demand);
+
+// The requirements in a file that the installer was given, a line each; nullptr: no such file. And
+// the one in line `number` (from 1); nullptr: none.
+const std::vector<Requirement>* lines_of_file(std::string_view file, const Demand& demand);
+const Requirement* line_of_file(std::string_view file, std::size_t number, const Demand& demand);
+
+}  // namespace podctl::python
