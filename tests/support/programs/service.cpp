@@ -88,6 +88,13 @@ void leave_orphan(const std::string& file) {
     ::poll(&ended, 1, -1);
 }
 
+// How often the service was started, this time included.
+int count_run(const std::string& file) {
+    std::ofstream(file, std::ios::app) << '.' << std::flush;
+    std::ifstream counted(file, std::ios::ate);
+    return static_cast<int>(counted.tellg());
+}
+
 int listen_on(int port) {
     const int socket = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     const int on = 1;
@@ -132,6 +139,10 @@ int main(int argument_count, char** arguments) {
     if (const auto text = options.get("--print")) std::puts(text->c_str());
     for (int line = 0; line < options.number("--lines", 0); ++line)
         std::printf("line %d\n", line);
+    const int run = options.get("--count") ? count_run(*options.get("--count")) : 0;
+    if (run != 0 && run == options.number("--fail-in", 0)) return 3;
+    if (run >= options.number("--late-from", run + 1))
+        std::this_thread::sleep_for(std::chrono::hours(1));
     if (const auto code = options.get("--exit")) return std::atoi(code->c_str());
     std::this_thread::sleep_for(std::chrono::milliseconds(options.number("--late", 0)));
     std::puts("up");
