@@ -42,12 +42,7 @@ public:
     int run() {
         // Nothing was ever started there; the lock would make the folders.
         if (!std::filesystem::exists(places_.state)) return tell("", 0);
-        try {
-            return end();
-        } catch (const Error& error) {
-            if (error.kind() != ErrorKind::interrupted) throw;
-            return 128 + signals_.signal();
-        }
+        return exit_code_of([this] { return end(); }, signals_);
     }
 
 private:

@@ -44,24 +44,22 @@ public:
           color_(wants_color(common.output.color, STDOUT_FILENO)) {}
 
     int run() {
-        // Before the first look: what is written after the last look is written before its end.
-        Fd pod;
-        if (arguments_.follow) pod = serve::watch_pod(places_.state, signals_.token());
-        const auto services = chosen_services(static_cast<bool>(pod));
-        serve::LogReader reader{places_.logs, services};
-        if (arguments_.tail) reader.skip_to_last(*arguments_.tail);
-        try {
-            print_all(reader);
-            for (bool runs = static_cast<bool>(pod); runs && !reader_gone_; print_all(reader))
-                runs = !serve::wait_readable(pod.get(), follow_interval, signals_.token());
-        } catch (const Error& error) {
-            if (error.kind() != ErrorKind::interrupted) throw;
-            return 128 + signals_.signal();
-        }
-        return reader_gone_ ? 128 + SIGPIPE : 0;
+        return exit_code_of([this] { return show(); }, signals_);
     }
 
 private:
+    int show() {
+        // Before the first look: when the pod has ended, a last look finds all of it.
+        Fd pod;
+        if (arguments_.follow) pod = serve::watch_pod(places_.state, signals_.token());
+        serve::LogReader reader{places_.logs, chosen_services(static_cast<bool>(pod))};
+        if (arguments_.tail) reader.skip_to_last(*arguments_.tail);
+        print_all(reader);
+        for (bool runs = static_cast<bool>(pod); runs && !reader_gone_; print_all(reader))
+            runs = !serve::wait_readable(pod.get(), follow_interval, signals_.token());
+        return reader_gone_ ? 128 + SIGPIPE : 0;
+    }
+
     // None: all. Throws Error{usage} for one that has no log.
     std::vector<std::string> chosen_services(bool pod_runs) {
         auto known = serve::logged_services(places_.logs);

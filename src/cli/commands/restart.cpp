@@ -37,22 +37,16 @@ void print(const serve::RunningService& service, const Common& common) {
     }
 }
 
-int restart(const RestartArguments& arguments, const Common& common) {
-    const StopSignals signals;
+int restart(const RestartArguments& arguments, const Common& common, const StopSignals& signals) {
     const auto places = find_places(arguments.pod, common);
-    try {
-        const auto restarted = serve::restart_services(places.state, arguments.pod.service,
-                                                       arguments.timeout, signals.token());
-        if (!restarted)
-            throw Error{ErrorKind::launch, "no pod runs in " + places.root.string(),
-                        "`podctl up` starts it"};
-        for (const auto& service : *restarted)
-            print(service, common);
-        return 0;
-    } catch (const Error& error) {
-        if (error.kind() != ErrorKind::interrupted) throw;
-        return 128 + signals.signal();
-    }
+    const auto restarted = serve::restart_services(places.state, arguments.pod.service,
+                                                   arguments.timeout, signals.token());
+    if (!restarted)
+        throw Error{ErrorKind::launch, "no pod runs in " + places.root.string(),
+                    "`podctl up` starts it"};
+    for (const auto& service : *restarted)
+        print(service, common);
+    return 0;
 }
 
 }  // namespace
@@ -71,7 +65,10 @@ void add_restart(CLI::App& app, Common& common, Chosen& chosen) {
     add_timeout_flag(*command, arguments->timeout, "how long to wait; absent: until it is ready");
     add_common_flags(*command, common);
     command->callback([&common, &chosen, arguments] {
-        chosen = [&common, arguments] { return restart(*arguments, common); };
+        chosen = [&common, arguments] {
+            const StopSignals signals;
+            return exit_code_of([&] { return restart(*arguments, common, signals); }, signals);
+        };
     });
 }
 

@@ -131,8 +131,7 @@ void print_text(const std::string& root, const std::optional<PodStatus>& status)
     if (!status->services.empty()) print_services(status->services);
 }
 
-int show_status(const PodArguments& arguments, const Common& common) {
-    const StopSignals signals;
+int show_status(const PodArguments& arguments, const Common& common, const StopSignals& signals) {
     const auto places = find_places(arguments, common);
     const auto status = serve::find_pod_status(places.state, places.pids, signals.token());
     if (common.output.format == Format::json)
@@ -158,7 +157,10 @@ void add_status(CLI::App& app, Common& common, Chosen& chosen) {
     add_pod_argument(*command, *arguments);
     add_common_flags(*command, common);
     command->callback([&common, &chosen, arguments] {
-        chosen = [&common, arguments] { return show_status(*arguments, common); };
+        chosen = [&common, arguments] {
+            const StopSignals signals;
+            return exit_code_of([&] { return show_status(*arguments, common, signals); }, signals);
+        };
     });
 }
 
