@@ -47,27 +47,36 @@ int exit_code_of(pid_t child) {
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
-// The first SIGHUP, after the others were handed on; 0: none came.
-int hand_on_signals(const Fd& signals, pid_t child) {
+enum class Handed { nothing, to_the_child, hangup };
+
+Handed hand_on_signals(const Fd& signals, pid_t child) {
+    auto handed = Handed::nothing;
     signalfd_siginfo info{};
     while (::read(signals.get(), &info, sizeof info) == sizeof info) {
         const auto signal = static_cast<int>(info.ssi_signo);
-        if (signal == SIGHUP) return signal;
+        if (signal == SIGHUP) return Handed::hangup;
         ::kill(child, signal);
+        handed = Handed::to_the_child;
     }
-    return 0;
+    return handed;
 }
 
+// The pipe says when the pod is ready, and by its end that the new process has ended.
 int wait_until_ready(pid_t child, const Fd& report, const Fd& signals) {
+    bool asked_to_end = false;
     while (true) {
         std::array<pollfd, 2> fds{pollfd{report.get(), POLLIN, 0},
                                   pollfd{signals.get(), POLLIN, 0}};
         if (::poll(fds.data(), fds.size(), -1) < 0 && errno != EINTR)
             throw system_error("cannot wait for the pod", errno);
-        if (const int signal = hand_on_signals(signals, child)) return 128 + signal;
+        const auto handed = hand_on_signals(signals, child);
+        if (handed == Handed::hangup) return 128 + SIGHUP;
+        asked_to_end |= handed == Handed::to_the_child;
         if (fds[0].revents == 0) continue;
         char ready = 0;
-        return ::read(report.get(), &ready, 1) == 1 ? 0 : exit_code_of(child);
+        if (::read(report.get(), &ready, 1) != 1) return exit_code_of(child);
+        // One that became ready and was asked to end at the same time ends.
+        if (!asked_to_end) return 0;
     }
 }
 
@@ -126,12 +135,11 @@ private:
         const char ready = 1;
         // The one that waits may have gone.
         [[maybe_unused]] const auto written = ::write(report_.get(), &ready, 1);
-        report_ = Fd{};
     }
 
     std::mutex mutex_;
     std::unique_ptr<EventSink> terminal_;
-    Fd report_;
+    Fd report_;  // to its end, which tells the one that waits of this process's
     serve::ServiceLog log_;
     std::string run_started_;
     bool is_logging_ = false;

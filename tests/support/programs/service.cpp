@@ -38,6 +38,11 @@ struct Options {
     }
 };
 
+[[noreturn]] void wait_for_a_signal() {
+    while (true)
+        ::pause();
+}
+
 std::string marker;
 
 // As ComfyUI-Manager's restart button.
@@ -55,8 +60,7 @@ void fork_grandchild(const std::string& file) {
     const pid_t pid = ::fork();
     if (pid != 0) return write_pid(file, pid);
     ::signal(SIGTERM, SIG_IGN);
-    while (true)
-        ::pause();
+    wait_for_a_signal();
 }
 
 // A process of another session whose parent is gone and which has ended: its adopter has to reap
@@ -146,9 +150,12 @@ int main(int argument_count, char** arguments) {
     if (const auto code = options.get("--exit")) return std::atoi(code->c_str());
     std::this_thread::sleep_for(std::chrono::milliseconds(options.number("--late", 0)));
     std::puts("up");
+    // Connections come, and have no answer.
+    if (const auto port = options.get("--deaf-on");
+        port && listen_on(std::atoi(port->c_str())) >= 0)
+        wait_for_a_signal();
     if (const auto port = options.get("--port"))
         serve(listen_on(std::atoi(port->c_str())), options.number("--http", 0),
               options.number("--http-failures", 0));
-    while (true)
-        ::pause();
+    wait_for_a_signal();
 }
