@@ -56,6 +56,10 @@ TEST_F(PodCommands, WithoutAPodSayThatThereIsNone) {
     EXPECT_EQ(on_pod({"down"}).status.code, 0);
     EXPECT_FALSE(std::filesystem::exists(root()));
     EXPECT_EQ(podctl({"status", "no-such.yaml"}).status.code, 2);
+    if (std::filesystem::exists("/workspace/.podctl")) return;
+    const auto unnamed = podctl({"status"});
+    EXPECT_EQ(unnamed.status.code, 2);
+    EXPECT_THAT(unnamed.output, HasSubstr("which pod? There is none in /workspace"));
 }
 
 TEST_F(PodCommands, WorkWhileThePodIsProvisioned) {
