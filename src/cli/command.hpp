@@ -63,6 +63,10 @@ void add_templates(CLI::App& app, Common& common, Chosen& chosen);
 void add_init(CLI::App& app, Chosen& chosen);
 void add_get(CLI::App& app, Common& common, Chosen& chosen);
 void add_doctor(CLI::App& app, Common& common, Chosen& chosen);
+void add_status(CLI::App& app, Common& common, Chosen& chosen);
+void add_logs(CLI::App& app, Common& common, Chosen& chosen);
+void add_restart(CLI::App& app, Common& common, Chosen& chosen);
+void add_down(CLI::App& app, Common& common, Chosen& chosen);
 
 // What `up` and `plan` share.
 struct ProvisionArguments {

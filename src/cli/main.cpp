@@ -62,6 +62,10 @@ int main(int argc, char** argv) {
     add_config(app, common, chosen);
     add_schema(app, chosen);
     add_doctor(app, common, chosen);
+    add_status(app, common, chosen);
+    add_logs(app, common, chosen);
+    add_restart(app, common, chosen);
+    add_down(app, common, chosen);
     add_get(app, common, chosen);
     add_init(app, chosen);
     add_templates(app, common, chosen);

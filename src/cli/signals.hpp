@@ -1,5 +1,6 @@
 #pragma once
 
+#include "podctl/base/error.hpp"
 #include "podctl/base/fd.hpp"
 
 #include <atomic>
@@ -29,5 +30,16 @@ private:
     Fd signals_, wake_;
     std::jthread thread_;
 };
+
+// The exit code of an action that the signals may end: its own, or 128+N.
+template <class Action>
+int exit_code_of(Action action, const StopSignals& signals) {
+    try {
+        return action();
+    } catch (const Error& error) {
+        if (error.kind() != ErrorKind::interrupted) throw;
+        return 128 + signals.signal();
+    }
+}
 
 }  // namespace podctl::cli

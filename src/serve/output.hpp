@@ -1,9 +1,7 @@
 #pragma once
 
 #include <cstddef>
-#include <filesystem>
 #include <functional>
-#include <memory>
 #include <string>
 #include <string_view>
 
@@ -25,29 +23,6 @@ private:
     std::function<void(std::string_view)> on_line_;
     std::string pending_;
     bool after_return_ = false;
-};
-
-// A log file with time stamps, rotated. What cannot be written (a full disk) must not end a
-// service, so it is told once and dropped until open() is called again.
-class ServiceLog {
-public:
-    ServiceLog(std::filesystem::path file, std::function<void(const std::string&)> on_problem);
-    ~ServiceLog();
-    ServiceLog(const ServiceLog&) = delete;
-    ServiceLog& operator=(const ServiceLog&) = delete;
-
-    const std::filesystem::path& file() const { return file_; }
-    void open();  // nothing to do when it is open
-    void write(std::string_view line);
-    void flush();
-
-private:
-    struct Sink;
-    void give_up(const std::string& reason);
-
-    std::filesystem::path file_;
-    std::function<void(const std::string&)> on_problem_;
-    std::unique_ptr<Sink> sink_;
 };
 
 }  // namespace podctl::serve

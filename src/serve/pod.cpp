@@ -1,5 +1,6 @@
 #include "podctl/base/error.hpp"
 #include "podctl/base/fd.hpp"
+#include "podctl/serve/control.hpp"
 #include "podctl/serve/serve.hpp"
 
 #include "orphans.hpp"
@@ -62,6 +63,7 @@ public:
         EventSink& events, const std::function<void()>& on_ready, std::stop_token stop)
         : wake_{make_wake()},
           record_{options.pids},
+          control_{options.control},
           events_{events},
           on_ready_{on_ready},
           stop_{std::move(stop)} {
@@ -73,14 +75,17 @@ public:
     PodEnd run() {
         const std::stop_callback wake{stop_, [fd = wake_.get()] { ::eventfd_write(fd, 1); }};
         while (true) {
+            if (control_) to_restart_.merge(control_->take_restarts());
             for (auto& service : services_)
                 service.tick();
             look_for_an_end();
-            if (end_)
+            if (end_) {
                 stop_in_reverse_order();
-            else
+            } else {
+                restart_in_reverse_order();
                 start_what_can_start();
-            write_record();
+            }
+            tell();
             announce_ready();
             if (adopts_orphans_) reap();
             // A service that could not be started ends the pod: there is nothing to wait for.
@@ -115,7 +120,9 @@ private:
             const bool can_start =
                 service.state() == Service::State::waiting &&
                 std::ranges::all_of(service.spec().after, [this](const std::string& name) {
-                    return find(name).was_ready();
+                    const auto& other = find(name);
+                    return other.was_ready() && !other.is_restarting() &&
+                           !to_restart_.contains(name);
                 });
             if (can_start) service.start();
         }
@@ -133,6 +140,23 @@ private:
         }
     }
 
+    // Each once those that come after it, and are to be restarted too, have ended.
+    void restart_in_reverse_order() {
+        for (auto service = services_.rbegin(); service != services_.rend(); ++service) {
+            const auto& name = service->spec().name;
+            if (!to_restart_.contains(name)) continue;
+            const bool is_needed = std::ranges::any_of(services_, [&](const Service& other) {
+                const bool will_restart =
+                    to_restart_.contains(other.spec().name) ||
+                    (other.is_restarting() && other.state() == Service::State::ending);
+                return will_restart && std::ranges::count(other.spec().after, name) > 0;
+            });
+            if (is_needed) continue;
+            service->restart();
+            to_restart_.erase(name);
+        }
+    }
+
     void announce_ready() {
         if (announced_ || end_ || !std::ranges::all_of(services_, &Service::was_ready)) return;
         announced_ = true;
@@ -145,11 +169,16 @@ private:
         });
     }
 
-    // The record is a convenience: a full disk must not end the pod.
-    void write_record() {
+    void tell() {
         std::vector<RunningService> described;
         for (const auto& service : services_)
             described.push_back(service.describe());
+        if (control_) control_->publish(described, end_.has_value());
+        write_record(described);
+    }
+
+    // The record is a convenience: a full disk must not end the pod.
+    void write_record(const std::vector<RunningService>& described) {
         try {
             record_.update(described);
         } catch (const Error& error) {
@@ -178,7 +207,9 @@ private:
     }
 
     void wait() {
-        std::vector<pollfd> fds{{.fd = wake_.get(), .events = POLLIN, .revents = 0}};
+        const int requests = control_ ? control_->requests_fd() : -1;
+        std::vector<pollfd> fds{{.fd = wake_.get(), .events = POLLIN, .revents = 0},
+                                {.fd = requests, .events = POLLIN, .revents = 0}};
         for (const auto& service : services_) {
             fds.push_back({.fd = service.exit_fd(), .events = POLLIN, .revents = 0});
             fds.push_back({.fd = service.output_fd(), .events = POLLIN, .revents = 0});
@@ -191,10 +222,12 @@ private:
 
     Fd wake_;
     PodRecord record_;
+    PodControl* control_;
     EventSink& events_;
     const std::function<void()>& on_ready_;
     std::stop_token stop_;
     std::list<Service> services_;
+    std::set<std::string> to_restart_;
     std::optional<PodEnd> end_;
     bool announced_ = false;
     bool record_failed_ = false;

@@ -4,7 +4,8 @@
 #include "podctl/base/file.hpp"
 #include "podctl/base/process_stat.hpp"
 
-#include <nlohmann/json.hpp>
+#include "service_json.hpp"
+
 #include <unistd.h>
 
 #include <algorithm>
@@ -22,11 +23,8 @@ json identity(pid_t pid) {
 }
 
 json describe(const RunningService& service) {
-    json described = identity(service.pid);
-    described["name"] = service.name;
-    described["port"] = service.port;
-    described["url"] = service.url;
-    described["state"] = service.state;
+    json described = json_of(service);
+    described.update(identity(service.pid));
     return described;
 }
 
@@ -40,12 +38,10 @@ pid_t living_pid(const json& entry) {
 
 RunningPod read(const json& record) {
     RunningPod pod{.pid = living_pid(record.at("podctl")), .services = {}};
-    for (const auto& entry : record.at("services"))
-        pod.services.push_back({.name = entry.at("name"),
-                                .pid = living_pid(entry),
-                                .port = entry.at("port"),
-                                .url = entry.at("url"),
-                                .state = entry.at("state")});
+    for (const auto& entry : record.at("services")) {
+        pod.services.push_back(service_of(entry));
+        pod.services.back().pid = living_pid(entry);
+    }
     return pod;
 }
 

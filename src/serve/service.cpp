@@ -78,7 +78,10 @@ RunningService Service::describe() const {
             .pid = child_pid(),
             .port = spec_.ready.port,
             .url = spec_.ready.url,
-            .state = std::string(to_string(state_))};
+            .state = std::string(to_string(state_)),
+            .starts = starts_,
+            .started = started_on_,
+            .last_exit = last_exit_};
 }
 
 int Service::exit_fd() const {
@@ -127,6 +130,8 @@ void Service::start() {
     }
     state_ = State::starting;
     started_at_ = Clock::now();
+    started_on_ = std::chrono::system_clock::now();
+    ++starts_;
     ready_at_.reset();
     status_.reset();
     output_ended_ = killed_ = false;
@@ -141,6 +146,7 @@ void Service::start() {
 void Service::become_ready() {
     state_ = State::ready;
     was_ready_ = true;
+    restarting_ = false;
     probe_.reset();
     ready_by_.reset();
     ready_at_ = Clock::now();
@@ -160,6 +166,25 @@ void Service::stop() {
             state_ = State::stopped;
             return;
         case State::stopped:
+            return;
+    }
+}
+
+void Service::restart() {
+    failures_ = 0;
+    restarting_ = true;
+    switch (state_) {
+        case State::starting:
+        case State::ready:
+            return end_group(Ending::restart_requested);
+        case State::ending:
+            if (ending_ != Ending::stop_requested) ending_ = Ending::restart_requested;
+            return;
+        case State::backing_off:
+        case State::stopped:
+            state_ = State::waiting;
+            return;
+        case State::waiting:
             return;
     }
 }
@@ -191,7 +216,8 @@ void Service::tick() {
 void Service::check_exit() {
     if (status_ || !(status_ = child_->poll())) return;
     read_output();
-    report("ended: " + status_->describe());
+    last_exit_ = status_->describe();
+    report("ended: " + last_exit_);
     surroundings_.events.emit(event::ServiceExited{spec_.name, status_->code, status_->signal});
     if (state_ == State::ending) return;
     // Its leader has ended without being asked: nothing guides what is left of the group.
@@ -237,6 +263,12 @@ void Service::settle() {
         state_ = State::stopped;
         return;
     }
+    if (ending_ == Ending::restart_requested) {
+        ready_by_.reset();
+        report_restart(0ms, "a restart was asked for");
+        state_ = State::waiting;
+        return;
+    }
     if (take_reboot_marker()) return start_again(0ms, "a restart was asked for");
     if (ending_ == Ending::not_ready_in_time)
         return run_ended(
@@ -277,6 +309,10 @@ milliseconds Service::next_wait() const {
 void Service::start_again(milliseconds wait, const std::string& reason) {
     state_ = State::backing_off;
     restart_at_ = Clock::now() + wait;
+    report_restart(wait, reason);
+}
+
+void Service::report_restart(milliseconds wait, const std::string& reason) {
     report(fmt::format("starts again in {}: {}", format_duration(wait), reason));
     surroundings_.events.emit(event::ServiceRestarting{spec_.name, failures_ + 1, wait, reason});
 }

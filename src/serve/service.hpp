@@ -2,6 +2,7 @@
 
 #include "podctl/base/event.hpp"
 #include "podctl/base/process.hpp"
+#include "podctl/serve/log.hpp"
 #include "podctl/serve/serve.hpp"
 
 #include "output.hpp"
@@ -40,6 +41,8 @@ public:
     const ServiceSpec& spec() const { return spec_; }
     State state() const { return state_; }
     bool was_ready() const { return was_ready_; }  // of this or an earlier run
+    // From the moment that a restart is asked for until it is ready again.
+    bool is_restarting() const { return restarting_; }
     bool is_alive() const { return state_ != State::waiting && state_ != State::stopped; }
     // Set when it failed for good.
     const std::optional<PodEnd>& failure() const { return failure_; }
@@ -54,11 +57,14 @@ public:
     void start();
     // TERM, and KILL after the grace. A service that does not run is stopped at once.
     void stop();
+    // Ends it, as stop() does, and makes it wait for its start again. That is no failure, and
+    // forgives those before.
+    void restart();
     void tick();
 
 private:
     // Why a run is ended before its time.
-    enum class Ending { by_itself, stop_requested, not_ready_in_time };
+    enum class Ending { by_itself, stop_requested, restart_requested, not_ready_in_time };
 
     void take_line(std::string_view line);
     void report(std::string_view line);  // podctl's own words, to the log alone
@@ -72,6 +78,7 @@ private:
     bool take_reboot_marker();
     void run_ended(const std::string& reason, bool failed);
     void start_again(std::chrono::milliseconds wait, const std::string& reason);
+    void report_restart(std::chrono::milliseconds wait, const std::string& reason);
     void fail(const std::string& what);
     std::string name_in_message() const;
     std::string hint() const;
@@ -82,6 +89,7 @@ private:
     ServiceLog log_;
     State state_ = State::waiting;
     bool was_ready_ = false;
+    bool restarting_ = false;
     std::optional<PodEnd> failure_;
 
     // Of the run that is on, or was last.
@@ -99,6 +107,9 @@ private:
     Clock::time_point kill_at_;
     bool killed_ = false;
 
+    int starts_ = 0;
+    std::chrono::system_clock::time_point started_on_ = {};  // the wall clock's started_at_
+    std::string last_exit_;
     int failures_ = 0;  // in a row
     Clock::time_point restart_at_;
 };

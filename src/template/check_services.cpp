@@ -15,6 +15,7 @@ namespace podctl::tmpl {
 namespace {
 
 constexpr auto comfyui_service = "comfyui";
+constexpr auto podctl_log = "podctl";  // <state>/logs/podctl.log is podctl's own
 // More than that are neither compared nor listed in a message.
 constexpr std::size_t most_named = 50;
 
@@ -32,6 +33,10 @@ void check_names(const Checking& checking) {
             checking.diagnostics.add(
                 name->place, name_path(i),
                 "found 'comfyui', which is ComfyUI's own; give it another name");
+        } else if (name->text == podctl_log) {
+            checking.diagnostics.add(
+                name->place, name_path(i),
+                "found 'podctl', whose log is podctl's own; give it another name");
         } else if (const auto taken = claims.claim(name->text, name_path(i), name->place)) {
             checking.diagnostics.add(
                 name->place, name_path(i),

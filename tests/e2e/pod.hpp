@@ -64,6 +64,7 @@ public:
     std::optional<json> wait_for(const std::string& name) {
         return wait_for([&](const json& it) { return it.value("event", "") == name; });
     }
+    pid_t pid() const { return child_.pid(); }
     void signal(int number) { ::kill(child_.pid(), number); }
     Finished finish() {
         while (read_more()) {

@@ -1,5 +1,7 @@
 #include "output.hpp"
 
+#include "podctl/serve/log.hpp"
+
 #include "pod_fixture.hpp"
 
 #include <fmt/format.h>

@@ -81,6 +81,17 @@ TEST_F(PodReadiness, ThatDoesNotComeByHttpNamesTheLastAnswer) {
     EXPECT_THAT(run({web}).message, HasSubstr("/health answered 500"));
 }
 
+TEST_F(PodReadiness, OfAServiceThatHangsIsGivenUpInTime) {
+    const auto port = free_port();
+    auto web = stand_in("web", {"--deaf-on", std::to_string(port)});
+    web.ready.port = port;
+    web.ready.http_path = "/";
+    web.ready.timeout = 300ms;
+    const auto started = std::chrono::steady_clock::now();
+    EXPECT_THAT(run({web}).message, HasSubstr("was not ready within 300ms"));
+    EXPECT_LT(std::chrono::steady_clock::now() - started, 4s);  // a request may take 5 s
+}
+
 TEST_F(PodReadiness, IsNotAnnouncedForAPodThatFails) {
     on_ready_ = [] { ADD_FAILURE() << "the pod was never ready"; };
     EXPECT_EQ(run({stand_in("good"), listener("bad", {"--exit", "3"})}).cause,

@@ -148,6 +148,8 @@ TEST(Services, HaveNamesAndPortsOfTheirOwn) {
                 ElementsAre(HasSubstr("the port of comfyui.port, too")));
     EXPECT_THAT(faults("services: [{name: comfyui, command: [x]}]\n"),
                 ElementsAre(HasSubstr("ComfyUI's own")));
+    EXPECT_THAT(faults("services: [{name: podctl, command: [x]}]\n"),
+                ElementsAre(HasSubstr("podctl's own")));
 }
 
 TEST(Services, WaitForServicesThatExist) {

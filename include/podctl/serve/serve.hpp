@@ -49,12 +49,15 @@ struct BackOff {
     std::chrono::milliseconds healthy{600'000};
 };
 
+class PodControl;
+
 struct PodOptions {
     std::filesystem::path logs;  // <service>.log, rotated
     std::filesystem::path pids;  // pod.json: names, pids, start times and URLs of what runs
     Redactor redact = {};
     BackOff back_off = {};
     std::chrono::milliseconds grace{10'000};  // between TERM and KILL
+    PodControl* control = nullptr;            // who asks and steers from outside; null: nobody
 };
 
 // How the pod ended.
@@ -79,6 +82,9 @@ struct RunningService {
     std::uint16_t port = 0;
     std::string url;
     std::string state;  // waiting, starting, ready, ending, backing off, stopped
+    int starts = 0;
+    std::chrono::system_clock::time_point started = {};  // of the run that is on, or was last
+    std::string last_exit = {};  // "exit code 1", "killed by SIGKILL"; empty: it never ended
 
     friend bool operator==(const RunningService&, const RunningService&) = default;
 };

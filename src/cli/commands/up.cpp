@@ -1,13 +1,17 @@
 #include "podctl/run/lock.hpp"
+#include "podctl/serve/control.hpp"
 #include "podctl/serve/serve.hpp"
 #include "podctl/serve/services.hpp"
 
 #include "../command.hpp"
+#include "../detach.hpp"
 #include "../signals.hpp"
 
 #include <CLI/CLI.hpp>
+#include <unistd.h>
 
 #include <chrono>
+#include <csignal>
 #include <memory>
 #include <thread>
 
@@ -19,7 +23,7 @@ using Clock = std::chrono::steady_clock;
 struct Arguments {
     TemplateArguments template_;
     ProvisionArguments provision;
-    bool no_launch = false, dry_run = false;
+    bool no_launch = false, dry_run = false, detach = false;
 };
 
 std::chrono::milliseconds since(Clock::time_point start) {
@@ -41,15 +45,19 @@ int exit_code_of(const run::Provisioned& result, int signal) {
 
 class Up {
 public:
-    Up(const Arguments& arguments, const Common& common)
+    // `report`: of a detached process.
+    Up(const Arguments& arguments, const Common& common, Fd report)
         : arguments_(arguments),
           common_(common),
           pod_(load(arguments.template_)),
           root_(root_of(pod_, common)),
           secrets_(run::read_secrets(pod_)),
           redact_(run::redactor_of(secrets_)),
-          terminal_(make_sink(common.output)),
-          events_(*terminal_, redact_) {}
+          terminal_(report ? make_detached_sink(common.output, plan::places_of(pod_, root_).logs,
+                                                std::move(report))
+                           : make_sink(common.output)),
+          control_(*terminal_, signals_.token()),
+          events_(control_, redact_) {}
 
     int run() {
         const auto places = plan::places_of(pod_, root_);
@@ -75,6 +83,8 @@ private:
 
     int provision_and_launch(const plan::Places& places, std::uint64_t& downloaded) {
         const run::RootLock lock{places.lock};
+        const serve::ControlServer server{places.state, control_,
+                                          [] { ::kill(::getpid(), SIGTERM); }};
         auto options = arguments_.provision.options;
         options.will_launch = launches();
         if (launches()) end_left_behind(places);
@@ -103,8 +113,11 @@ private:
         events_.emit(event::StepStarted{"launch"});
         auto services = serve::services_of(pod_, places, provisioner.python(),
                                            provisioner.child_environment(), events_);
-        const serve::PodOptions options{
-            .logs = places.logs, .pids = places.pids, .redact = redact_, .back_off = {}};
+        const serve::PodOptions options{.logs = places.logs,
+                                        .pids = places.pids,
+                                        .redact = redact_,
+                                        .back_off = {},
+                                        .control = &control_};
         bool was_ready = false;
         std::jthread reporter;
         const auto end = serve::run_pod(
@@ -146,6 +159,7 @@ private:
     run::Secrets secrets_;
     Redactor redact_;
     std::unique_ptr<EventSink> terminal_;
+    serve::PodControl control_;
     RedactingSink events_;
 };
 
@@ -158,18 +172,29 @@ void add_up(CLI::App& app, Common& common, Chosen& chosen) {
         "Examples:\n"
         "  podctl up pod.yaml\n"
         "  podctl up pod.yaml --set comfyui.port=9001 --root /tmp/pod\n"
-        "  podctl up pod.yaml --no-launch --output json");
+        "  podctl up pod.yaml --no-launch --output json\n"
+        "  podctl up pod.yaml --detach && podctl logs -f");
     auto arguments = std::make_shared<Arguments>();
     add_template_arguments(*command, arguments->template_);
     add_common_flags(*command, common);
     add_provision_flags(*command, arguments->provision);
     command->add_flag("--no-launch", arguments->no_launch, "stop after provisioning");
     command->add_flag("--dry-run", arguments->dry_run, "the same as `podctl plan`");
+    command
+        ->add_flag("--detach", arguments->detach,
+                   "return when the pod is ready; it goes on in the background")
+        ->excludes("--no-launch");
     command->callback([&common, &chosen, arguments] {
         chosen = [&common, arguments] {
             if (arguments->dry_run)
                 return show_plan(arguments->template_, arguments->provision, common);
-            return Up{*arguments, common}.run();
+            Fd report;
+            if (arguments->detach) {
+                auto side = detach();
+                if (const int* code = std::get_if<int>(&side)) return *code;
+                report = std::move(std::get<Fd>(side));
+            }
+            return Up{*arguments, common, std::move(report)}.run();
         };
     });
 }

@@ -38,6 +38,11 @@ struct Options {
     }
 };
 
+[[noreturn]] void wait_for_a_signal() {
+    while (true)
+        ::pause();
+}
+
 std::string marker;
 
 // As ComfyUI-Manager's restart button.
@@ -55,8 +60,7 @@ void fork_grandchild(const std::string& file) {
     const pid_t pid = ::fork();
     if (pid != 0) return write_pid(file, pid);
     ::signal(SIGTERM, SIG_IGN);
-    while (true)
-        ::pause();
+    wait_for_a_signal();
 }
 
 // A process of another session whose parent is gone and which has ended: its adopter has to reap
@@ -86,6 +90,13 @@ void leave_orphan(const std::string& file) {
     ::close(ready[1]);
     pollfd ended{pidfd, POLLIN, 0};
     ::poll(&ended, 1, -1);
+}
+
+// How often the service was started, this time included.
+int count_run(const std::string& file) {
+    std::ofstream(file, std::ios::app) << '.' << std::flush;
+    std::ifstream counted(file, std::ios::ate);
+    return static_cast<int>(counted.tellg());
 }
 
 int listen_on(int port) {
@@ -132,12 +143,19 @@ int main(int argument_count, char** arguments) {
     if (const auto text = options.get("--print")) std::puts(text->c_str());
     for (int line = 0; line < options.number("--lines", 0); ++line)
         std::printf("line %d\n", line);
+    const int run = options.get("--count") ? count_run(*options.get("--count")) : 0;
+    if (run != 0 && run == options.number("--fail-in", 0)) return 3;
+    if (run >= options.number("--late-from", run + 1))
+        std::this_thread::sleep_for(std::chrono::hours(1));
     if (const auto code = options.get("--exit")) return std::atoi(code->c_str());
     std::this_thread::sleep_for(std::chrono::milliseconds(options.number("--late", 0)));
     std::puts("up");
+    // Connections come, and have no answer.
+    if (const auto port = options.get("--deaf-on");
+        port && listen_on(std::atoi(port->c_str())) >= 0)
+        wait_for_a_signal();
     if (const auto port = options.get("--port"))
         serve(listen_on(std::atoi(port->c_str())), options.number("--http", 0),
               options.number("--http-failures", 0));
-    while (true)
-        ::pause();
+    wait_for_a_signal();
 }

@@ -1,0 +1,149 @@
+#pragma once
+
+#include "podctl/base/error.hpp"
+#include "podctl/base/event.hpp"
+#include "podctl/base/fd.hpp"
+#include "podctl/serve/serve.hpp"
+
+#include <sys/types.h>
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <vector>
+
+// How a running pod is asked and steered from outside: `up` serves a socket in the state directory,
+// and status, restart and down talk to it.
+namespace podctl::serve {
+
+// A step of the provisioning that is under way.
+struct RunningStep {
+    std::string step;
+    std::uint64_t done = 0;
+    std::optional<std::uint64_t> total = {};
+    std::string unit = {};  // empty: it tells no progress
+};
+
+struct PodStatus {
+    enum class Phase {
+        provisioning,
+        starting,  // services run, and not all of them are ready
+        ready,
+        ending,
+        left_behind  // podctl was killed, and services of it still run
+    } phase = Phase::provisioning;
+    pid_t pid = 0;  // podctl's
+    std::string version, template_path;
+    std::chrono::system_clock::time_point started = {};
+    std::vector<RunningStep> steps;
+    std::vector<RunningService> services;
+};
+// "provisioning", …, "left behind".
+std::string_view to_string(PodStatus::Phase phase);
+
+// Everything in it is ready, or has ended by itself as it should.
+bool all_ready(const std::vector<RunningService>& services);
+
+// What a running podctl knows of itself, from the events that pass through it and from the pod's
+// loop, and what is asked of it. Any thread may call it.
+class PodControl : public EventSink {
+public:
+    // `stop` is what ends the pod.
+    explicit PodControl(EventSink& next, std::stop_token stop = {});
+    void emit(const Event& event) override;
+
+    PodStatus status() const;
+    // Why the pod failed, once it has.
+    std::optional<Error> failure() const;
+
+    // Asks for a restart of one service, or of all (an empty name). Returns a number to ask for the
+    // outcome with. Throws Error{usage} for a name that there is not, Error{launch} when the pod
+    // is not in a state for it.
+    int ask_restart(const std::string& service);
+    // The services that were restarted, once they are ready; nullopt: not yet.
+    std::optional<std::vector<RunningService>> outcome(int restart) const;
+    void forget(int restart);
+
+    // For the pod's loop: readable when a restart was asked for; what it was asked for, once; and
+    // what it tells.
+    int requests_fd() const { return requests_.get(); }
+    std::set<std::string> take_restarts();
+    void publish(const std::vector<RunningService>& services, bool ending);
+
+    // For the server: readable when an outcome may be there.
+    int changes_fd() const { return changes_.get(); }
+
+private:
+    struct Restart {
+        std::set<std::string> services;
+        std::optional<std::map<std::string, int>> starts = {};  // when the pod took it
+    };
+    void observe(const Event& event);
+
+    EventSink& next_;
+    const std::stop_token stop_;
+    Fd requests_, changes_;
+    mutable std::mutex mutex_;
+    PodStatus status_;
+    bool launching_ = false, ending_ = false;
+    std::optional<Error> failure_;
+    std::map<int, Restart> restarts_;
+    int next_restart_ = 0;
+};
+
+// Serves a pod's control socket from a thread of its own, so that no client can disturb the pod:
+// clients are limited in number, in what they may send and in how long they may take for it, and
+// only the own user and root are heard. The socket is <state>/podctl.sock; on a volume that cannot
+// hold sockets it has an abstract name, which <state>/podctl.address tells. To be constructed by
+// the holder of the root's lock; a pod whose socket cannot be made runs without, and a notice says
+// so.
+class ControlServer {
+public:
+    // `end_pod` has to do what SIGTERM does; a second call what a second SIGTERM does.
+    ControlServer(const std::filesystem::path& state, PodControl& control,
+                  std::function<void()> end_pod);
+    ~ControlServer();
+    ControlServer(const ControlServer&) = delete;
+    ControlServer& operator=(const ControlServer&) = delete;
+
+private:
+    class Server;
+    std::unique_ptr<Server> server_;
+};
+
+// The other side. nullopt and false: no podctl runs there. All throw Error{launch} when it does but
+// cannot be reached, and Error{interrupted}.
+
+// Asks the running podctl; without one, pod.json tells what was left behind.
+std::optional<PodStatus> find_pod_status(const std::filesystem::path& state,
+                                         const std::filesystem::path& pids,
+                                         const std::stop_token& stop);
+
+// Restarts one service, or all (an empty name), and waits until they are ready. Throws
+// Error{launch} when that fails, or takes longer than `timeout`.
+std::optional<std::vector<RunningService>> restart_services(
+    const std::filesystem::path& state, const std::string& service,
+    std::optional<std::chrono::milliseconds> timeout, const std::stop_token& stop);
+
+// Asks podctl to end the pod; `again`: at once, as a second SIGTERM would.
+enum class Urgency { graceful, at_once };
+bool ask_to_end(const std::filesystem::path& state, Urgency urgency, const std::stop_token& stop);
+
+// A descriptor that becomes readable when the pod ends; invalid: none runs.
+Fd watch_pod(const std::filesystem::path& state, const std::stop_token& stop);
+
+// Waits until the descriptor is readable, or `time` is over: false. A negative descriptor is never
+// readable. Throws Error{interrupted}.
+bool wait_readable(int fd, std::optional<std::chrono::milliseconds> time,
+                   const std::stop_token& stop);
+
+}  // namespace podctl::serve

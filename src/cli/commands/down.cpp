@@ -1,0 +1,130 @@
+#include "podctl/base/stop.hpp"
+#include "podctl/run/lock.hpp"
+#include "podctl/serve/control.hpp"
+
+#include "../command.hpp"
+#include "../pod_place.hpp"
+#include "../signals.hpp"
+#include "../timeout.hpp"
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <nlohmann/json.hpp>
+
+#include <iostream>
+#include <memory>
+
+namespace podctl::cli {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using std::chrono::milliseconds;
+using namespace std::chrono_literals;
+
+struct DownArguments {
+    PodArguments pod;
+    std::optional<milliseconds> timeout;
+};
+
+// Nothing tells that a lock is free.
+constexpr milliseconds lock_interval = 50ms;
+// For one that has the lock to serve its socket, and for one that was told to end at once to do so.
+constexpr milliseconds patience = 10s;
+
+class Down {
+public:
+    Down(const DownArguments& arguments, const Common& common)
+        : common_(common), places_(find_places(arguments.pod, common)) {
+        if (arguments.timeout) at_once_at_ = Clock::now() + *arguments.timeout;
+    }
+
+    int run() {
+        // Nothing was ever started there; the lock would make the folders.
+        if (!std::filesystem::exists(places_.state)) return tell("", 0);
+        return exit_code_of([this] { return end(); }, signals_);
+    }
+
+private:
+    int end() {
+        bool asked = false;
+        while (true) {
+            try {
+                return end_what_is_left(asked);
+            } catch (const Error& error) {
+                if (error.kind() != ErrorKind::locked) throw;
+                if (!asked)
+                    asked = serve::ask_to_end(places_.state, serve::Urgency::graceful,
+                                              signals_.token());
+                if (Clock::now() >= give_up_at(asked)) throw;
+                end_at_once_when_it_is_time();
+            }
+            if (!wait_for(lock_interval, signals_.token()))
+                throw Error{ErrorKind::interrupted, "stopped"};
+        }
+    }
+
+    Clock::time_point give_up_at(bool asked) const {
+        if (!asked) return started_ + patience;
+        return at_once_at_ ? *at_once_at_ + patience : Clock::time_point::max();
+    }
+
+    void end_at_once_when_it_is_time() {
+        if (told_at_once_ || !at_once_at_ || Clock::now() < *at_once_at_) return;
+        told_at_once_ = true;
+        serve::ask_to_end(places_.state, serve::Urgency::at_once, signals_.token());
+    }
+
+    // Throws Error{locked} while a podctl runs.
+    int end_what_is_left(bool asked) {
+        const run::RootLock lock{places_.lock};
+        const auto left = serve::end_left_behind(places_.pids, serve::PodOptions{}.grace);
+        if (!left.empty())
+            return tell(fmt::format("ended {}, which a podctl that was killed had left running",
+                                    fmt::join(left, ", ")),
+                        left.size());
+        return tell(asked ? "the pod has ended" : "", asked ? 1 : 0);
+    }
+
+    int tell(const std::string& ended, std::size_t count) {
+        const bool nothing = count == 0;
+        if (common_.output.format == Format::json) {
+            std::cout << nlohmann::ordered_json{{"time", utc_now()},
+                                                {"event", "down"},
+                                                {"root", places_.root.string()},
+                                                {"changed", !nothing}}
+                      << '\n';
+        } else if (common_.output.verbosity != Verbosity::quiet) {
+            std::cout << (nothing ? "no pod runs in " + places_.root.string() : ended) << '\n';
+        }
+        return 0;
+    }
+
+    const Common& common_;
+    StopSignals signals_;
+    plan::Places places_;
+    const Clock::time_point started_ = Clock::now();
+    std::optional<Clock::time_point> at_once_at_;
+    bool told_at_once_ = false;
+};
+
+}  // namespace
+
+void add_down(CLI::App& app, Common& common, Chosen& chosen) {
+    auto* command = app.add_subcommand("down", "end the running pod, and wait until it is gone");
+    command->footer(
+        "It ends as with SIGTERM. When nothing runs, that is fine.\n\n"
+        "Examples:\n"
+        "  podctl down\n"
+        "  podctl down pod.yaml --timeout 30s");
+    auto arguments = std::make_shared<DownArguments>();
+    add_pod_argument(*command, arguments->pod);
+    add_timeout_flag(*command, arguments->timeout,
+                     "what is left by then is killed; absent: each service has its own grace");
+    add_common_flags(*command, common);
+    command->callback([&common, &chosen, arguments] {
+        chosen = [&common, arguments] { return Down{*arguments, common}.run(); };
+    });
+}
+
+}  // namespace podctl::cli

@@ -1,0 +1,158 @@
+#include "podctl/base/names.hpp"
+#include "podctl/serve/control.hpp"
+#include "podctl/serve/log.hpp"
+
+#include "../command.hpp"
+#include "../pod_place.hpp"
+#include "../signals.hpp"
+#include "../terminal.hpp"
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <nlohmann/json.hpp>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+#include <map>
+#include <memory>
+
+namespace podctl::cli {
+namespace {
+
+using namespace std::chrono_literals;
+
+struct LogsArguments {
+    PodArguments pod;
+    bool follow = false, timestamps = false;
+    std::optional<std::size_t> tail;
+};
+
+// Not inotify: a network file system tells nothing of its changes.
+constexpr std::chrono::milliseconds follow_interval = 200ms;
+
+class Logs {
+public:
+    Logs(const LogsArguments& arguments, const Common& common)
+        : arguments_(arguments),
+          common_(common),
+          places_(find_places(arguments.pod, common)),
+          color_(wants_color(common.output.color, STDOUT_FILENO)) {}
+
+    int run() {
+        return exit_code_of([this] { return show(); }, signals_);
+    }
+
+private:
+    int show() {
+        // Before the first look: when the pod has ended, a last look finds all of it.
+        Fd pod;
+        if (arguments_.follow) pod = serve::watch_pod(places_.state, signals_.token());
+        serve::LogReader reader{places_.logs, chosen_services(static_cast<bool>(pod))};
+        if (arguments_.tail) reader.skip_to_last(*arguments_.tail);
+        print_all(reader);
+        for (bool runs = static_cast<bool>(pod); runs && !reader_gone_; print_all(reader))
+            runs = !serve::wait_readable(pod.get(), follow_interval, signals_.token());
+        return reader_gone_ ? 128 + SIGPIPE : 0;
+    }
+
+    // None: all. Throws Error{usage} for one that has no log.
+    std::vector<std::string> chosen_services(bool pod_runs) {
+        auto known = serve::logged_services(places_.logs);
+        for (const auto& service : known)
+            width_ = std::max(width_, service.size());
+        const auto& wanted = arguments_.pod.service;
+        if (wanted.empty()) {
+            if (known.empty() && !pod_runs)
+                throw Error{ErrorKind::launch,
+                            "no pod has run any service in " + places_.root.string()};
+            return {};
+        }
+        if (wanted == serve::podctl_log || std::ranges::count(known, wanted) > 0) return {wanted};
+        const auto near = nearest(wanted, known);
+        throw Error{ErrorKind::usage, "there is no log of a service " + wanted,
+                    near ? "did you mean " + *near + "?"
+                         : fmt::format("there are logs of: {}", fmt::join(known, ", "))};
+    }
+
+    void print_all(serve::LogReader& reader) {
+        while (!reader_gone_) {
+            const auto line = reader.next();
+            if (!line) break;
+            write(text_of(*line));
+        }
+        if (std::fflush(stdout) != 0) cannot_write();
+    }
+
+    std::string text_of(const serve::LogLine& line) {
+        if (common_.output.format == Format::json) {
+            return nlohmann::ordered_json{{"time", line.time},
+                                          {"event", "log"},
+                                          {"service", line.service},
+                                          {"step", "service:" + line.service},
+                                          {"line", line.text}}
+                       .dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) +
+                   "\n";
+        }
+        std::string text = arguments_.timestamps ? line.time + " " + line.text : line.text;
+        if (!arguments_.pod.service.empty()) return text + "\n";
+        width_ = std::max(width_, line.service.size());
+        return fmt::format("{}{:<{}} |{} {}\n", color_ ? color_of(line.service) : "", line.service,
+                           width_, color_ ? "\x1b[0m" : "", text);
+    }
+
+    // As docker compose: one for each, and none of those that mean something else here.
+    std::string color_of(const std::string& service) {
+        const auto [found, is_new] = colors_.try_emplace(service, 0);
+        constexpr std::array codes{36, 35, 34, 96, 95, 94};
+        if (is_new) found->second = codes[(colors_.size() - 1) % codes.size()];
+        return fmt::format("\x1b[{}m", found->second);
+    }
+
+    void write(const std::string& text) {
+        if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size()) cannot_write();
+    }
+
+    void cannot_write() {
+        if (errno != EPIPE) throw system_error("cannot write to stdout", errno);
+        reader_gone_ = true;
+    }
+
+    const LogsArguments& arguments_;
+    const Common& common_;
+    StopSignals signals_;
+    plan::Places places_;
+    const bool color_;
+    std::size_t width_ = 0;
+    std::map<std::string, int> colors_;
+    bool reader_gone_ = false;
+};
+
+}  // namespace
+
+void add_logs(CLI::App& app, Common& common, Chosen& chosen) {
+    auto* command = app.add_subcommand("logs", "what the pod's services have printed");
+    command->footer(
+        "All services in the order of time, or one of them; also after the pod has ended. "
+        "`podctl logs podctl` shows what a detached podctl has said.\n\n"
+        "Examples:\n"
+        "  podctl logs --tail 100\n"
+        "  podctl logs -f comfyui\n"
+        "  podctl logs pod.yaml app --timestamps");
+    auto arguments = std::make_shared<LogsArguments>();
+    add_pod_and_service_arguments(*command, arguments->pod);
+    command->add_flag("-f,--follow", arguments->follow, "go on until the pod ends");
+    command->add_option("--tail", arguments->tail, "the last lines of each service only")
+        ->type_name("N");
+    command->add_flag("-t,--timestamps", arguments->timestamps, "with the time of each line");
+    add_common_flags(*command, common);
+    command->callback([&common, &chosen, arguments] {
+        chosen = [&common, arguments] { return Logs{*arguments, common}.run(); };
+    });
+}
+
+}  // namespace podctl::cli

@@ -1,0 +1,75 @@
+#include "podctl/base/units.hpp"
+#include "podctl/serve/control.hpp"
+
+#include "../command.hpp"
+#include "../pod_place.hpp"
+#include "../signals.hpp"
+#include "../timeout.hpp"
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <iostream>
+#include <memory>
+
+namespace podctl::cli {
+namespace {
+
+struct RestartArguments {
+    PodArguments pod;
+    std::optional<std::chrono::milliseconds> timeout;
+};
+
+void print(const serve::RunningService& service, const Common& common) {
+    if (common.output.format == Format::json) {
+        std::cout << nlohmann::ordered_json{{"time", utc_now()},
+                                            {"event", "service.restarted"},
+                                            {"service", service.name},
+                                            {"step", "service:" + service.name},
+                                            {"pid", service.pid},
+                                            {"url", service.url}}
+                  << '\n';
+    } else {
+        std::cout << fmt::format("{} was restarted{}{}\n", service.name,
+                                 service.state == "ready" ? " and is ready" : "",
+                                 service.url.empty() ? "" : " at " + service.url);
+    }
+}
+
+int restart(const RestartArguments& arguments, const Common& common, const StopSignals& signals) {
+    const auto places = find_places(arguments.pod, common);
+    const auto restarted = serve::restart_services(places.state, arguments.pod.service,
+                                                   arguments.timeout, signals.token());
+    if (!restarted)
+        throw Error{ErrorKind::launch, "no pod runs in " + places.root.string(),
+                    "`podctl up` starts it"};
+    for (const auto& service : *restarted)
+        print(service, common);
+    return 0;
+}
+
+}  // namespace
+
+void add_restart(CLI::App& app, Common& common, Chosen& chosen) {
+    auto* command = app.add_subcommand(
+        "restart",
+        "end services of the running pod, start them again and wait until they are ready");
+    command->footer(
+        "Without a SERVICE all of them, in the order of `after`.\n\n"
+        "Examples:\n"
+        "  podctl restart comfyui\n"
+        "  podctl restart pod.yaml app --timeout 2m");
+    auto arguments = std::make_shared<RestartArguments>();
+    add_pod_and_service_arguments(*command, arguments->pod);
+    add_timeout_flag(*command, arguments->timeout, "how long to wait; absent: until it is ready");
+    add_common_flags(*command, common);
+    command->callback([&common, &chosen, arguments] {
+        chosen = [&common, arguments] {
+            const StopSignals signals;
+            return exit_code_of([&] { return restart(*arguments, common, signals); }, signals);
+        };
+    });
+}
+
+}  // namespace podctl::cli

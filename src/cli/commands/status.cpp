@@ -1,0 +1,167 @@
+#include "podctl/base/units.hpp"
+#include "podctl/serve/control.hpp"
+
+#include "../command.hpp"
+#include "../pod_place.hpp"
+#include "../signals.hpp"
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <array>
+#include <iostream>
+#include <memory>
+
+namespace podctl::cli {
+namespace {
+
+using nlohmann::ordered_json;
+using serve::PodStatus;
+using serve::RunningService;
+using WallClock = std::chrono::system_clock;
+
+std::chrono::milliseconds since(WallClock::time_point time) {
+    return std::max(std::chrono::duration_cast<std::chrono::milliseconds>(WallClock::now() - time),
+                    std::chrono::milliseconds{0});
+}
+
+int restarts_of(const RunningService& service) {
+    return std::max(0, service.starts - 1);
+}
+
+ordered_json json_of(const RunningService& service) {
+    const bool runs = service.pid != 0;
+    ordered_json line{{"name", service.name}, {"state", service.state}};
+    line["pid"] = runs ? ordered_json(service.pid) : ordered_json(nullptr);
+    line["port"] = service.port != 0 ? ordered_json(service.port) : ordered_json(nullptr);
+    line["url"] = service.url;
+    line["restarts"] = restarts_of(service);
+    line["uptime"] = runs ? ordered_json(static_cast<double>(since(service.started).count()) / 1000)
+                          : ordered_json(nullptr);
+    line["last_exit"] = service.last_exit;
+    return line;
+}
+
+ordered_json json_of(const serve::RunningStep& step) {
+    ordered_json line{{"step", step.step}};
+    if (step.unit.empty()) return line;
+    line["done"] = step.done;
+    line["total"] = step.total ? ordered_json(*step.total) : ordered_json(nullptr);
+    line["unit"] = step.unit;
+    return line;
+}
+
+void print_json(const std::string& root, const std::optional<PodStatus>& status) {
+    ordered_json line{{"time", utc_now()}, {"event", "status"}, {"root", root}};
+    line["phase"] = status ? std::string{to_string(status->phase)} : "stopped";
+    line["pid"] = status && status->pid ? ordered_json(status->pid) : ordered_json(nullptr);
+    if (status && !status->version.empty()) {
+        line["version"] = status->version;
+        line["template"] = status->template_path;
+        line["uptime"] = static_cast<double>(since(status->started).count()) / 1000;
+    }
+    line["steps"] = ordered_json::array();
+    line["services"] = ordered_json::array();
+    if (status) {
+        for (const auto& step : status->steps)
+            line["steps"].push_back(json_of(step));
+        for (const auto& service : status->services)
+            line["services"].push_back(json_of(service));
+    }
+    std::cout << line.dump(-1, ' ', false, ordered_json::error_handler_t::replace) << '\n';
+}
+
+std::string text_of(const serve::RunningStep& step) {
+    if (step.unit.empty()) return step.step;
+    return line_of(event::StepProgress{step.step, step.done, step.total, step.unit},
+                   Verbosity::normal)
+        .text;
+}
+
+using Row = std::array<std::string, 6>;
+
+Row row_of(const RunningService& service) {
+    const bool runs = service.pid != 0;
+    const auto or_dash = [](std::string text) { return text.empty() ? "-" : std::move(text); };
+    return {service.name,
+            service.state,
+            runs ? std::to_string(service.pid) : "-",
+            runs ? format_duration(since(service.started)) : "-",
+            std::to_string(restarts_of(service)) +
+                (service.last_exit.empty() ? "" : " (" + service.last_exit + ")"),
+            or_dash(service.url)};
+}
+
+void print_services(const std::vector<RunningService>& services) {
+    std::vector<Row> rows{{"SERVICE", "STATE", "PID", "UPTIME", "RESTARTS (LAST EXIT)", "URL"}};
+    for (const auto& service : services)
+        rows.push_back(row_of(service));
+    std::array<std::size_t, std::tuple_size_v<Row>> widths{};
+    for (const auto& row : rows)
+        for (std::size_t i = 0; i < row.size(); ++i)
+            widths[i] = std::max(widths[i], row[i].size());
+    for (const auto& row : rows) {
+        std::string line;
+        for (std::size_t i = 0; i < row.size(); ++i)
+            line += fmt::format("{:<{}}  ", row[i], widths[i]);
+        line.erase(line.find_last_not_of(' ') + 1);
+        std::cout << "  " << line << '\n';
+    }
+}
+
+void print_text(const std::string& root, const std::optional<PodStatus>& status) {
+    if (!status) {
+        std::cout << "no pod runs in " << root << '\n';
+        return;
+    }
+    if (status->phase == PodStatus::Phase::left_behind) {
+        std::cout << "podctl was killed and has left services running in " << root
+                  << ": `podctl up` and `podctl down` end them\n";
+    } else {
+        std::cout << fmt::format("pod in {}: {} (podctl {}, pid {}", root, to_string(status->phase),
+                                 status->version, status->pid);
+        if (!status->version.empty())
+            std::cout << ", up " << format_duration(since(status->started));
+        std::cout << ")\n";
+    }
+    for (const auto& step : status->steps)
+        std::cout << "  " << text_of(step) << '\n';
+    if (!status->services.empty()) print_services(status->services);
+}
+
+int show_status(const PodArguments& arguments, const Common& common, const StopSignals& signals) {
+    const auto places = find_places(arguments, common);
+    const auto status = serve::find_pod_status(places.state, places.pids, signals.token());
+    if (common.output.format == Format::json)
+        print_json(places.root.string(), status);
+    else if (common.output.verbosity != Verbosity::quiet)
+        print_text(places.root.string(), status);
+    const bool is_ready = status && status->phase == PodStatus::Phase::ready;
+    return is_ready ? 0 : exit_code(ErrorKind::launch);
+}
+
+}  // namespace
+
+void add_status(CLI::App& app, Common& common, Chosen& chosen) {
+    auto* command = app.add_subcommand("status", "what the running pod does, and its services");
+    command->footer(
+        "Exit code: 0 everything is ready; 5 no pod runs, it is not ready yet, or something of it "
+        "failed.\n\n"
+        "Examples:\n"
+        "  podctl status\n"
+        "  podctl status pod.yaml --output json\n"
+        "  until podctl status -q --root /workspace; do sleep 5; done");
+    auto arguments = std::make_shared<PodArguments>();
+    add_pod_argument(*command, *arguments);
+    add_common_flags(*command, common);
+    command->callback([&common, &chosen, arguments] {
+        chosen = [&common, arguments] {
+            const StopSignals signals;
+            return exit_code_of([&] { return show_status(*arguments, common, signals); }, signals);
+        };
+    });
+}
+
+}  // namespace podctl::cli

@@ -1,0 +1,181 @@
+#include "podctl/serve/control.hpp"
+
+#include "podctl/base/names.hpp"
+
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+
+namespace podctl::serve {
+
+namespace {
+
+Fd make_eventfd() {
+    Fd made{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
+    if (!made) throw system_error("cannot make the pod's control", errno);
+    return made;
+}
+
+const RunningService* find(const std::vector<RunningService>& services, const std::string& name) {
+    const auto found = std::ranges::find(services, name, &RunningService::name);
+    return found == services.end() ? nullptr : &*found;
+}
+
+Error no_such_service(const std::string& name, const std::vector<RunningService>& services) {
+    std::vector<std::string> names;
+    for (const auto& service : services)
+        names.push_back(service.name);
+    const auto near = nearest(name, names);
+    return {ErrorKind::usage, "the pod has no service " + name,
+            near ? "did you mean " + *near + "?" : "`podctl status` lists them"};
+}
+
+}  // namespace
+
+std::string_view to_string(PodStatus::Phase phase) {
+    switch (phase) {
+        case PodStatus::Phase::provisioning:
+            return "provisioning";
+        case PodStatus::Phase::starting:
+            return "starting";
+        case PodStatus::Phase::ready:
+            return "ready";
+        case PodStatus::Phase::ending:
+            return "ending";
+        case PodStatus::Phase::left_behind:
+            return "left behind";
+    }
+    return "";
+}
+
+bool all_ready(const std::vector<RunningService>& services) {
+    return std::ranges::all_of(services, [](const RunningService& service) {
+        return service.state == "ready" || service.state == "stopped";
+    });
+}
+
+PodControl::PodControl(EventSink& next, std::stop_token stop)
+    : next_{next}, stop_{std::move(stop)}, requests_{make_eventfd()}, changes_{make_eventfd()} {
+    status_.pid = ::getpid();
+    status_.version = PODCTL_VERSION;
+    status_.started = std::chrono::system_clock::now();
+}
+
+void PodControl::emit(const Event& event) {
+    observe(event);
+    next_.emit(event);
+}
+
+void PodControl::observe(const Event& event) {
+    const std::scoped_lock lock{mutex_};
+    auto& steps = status_.steps;
+    const auto step_named = [&](const std::string& name) {
+        return std::ranges::find(steps, name, &RunningStep::step);
+    };
+    const auto ended = [&](const std::string& name) {
+        if (const auto found = step_named(name); found != steps.end()) steps.erase(found);
+    };
+    std::visit(
+        overloaded{[&](const event::RunStarted& it) { status_.template_path = it.template_path; },
+                   [&](const event::StepStarted& it) {
+                       if (it.step == "launch")
+                           launching_ = true;
+                       else if (step_named(it.step) == steps.end())
+                           steps.push_back({.step = it.step});
+                   },
+                   [&](const event::StepProgress& it) {
+                       const auto running = step_named(it.step);
+                       auto& step = running == steps.end() ? steps.emplace_back() : *running;
+                       step = {it.step, it.done, it.total, it.unit};
+                   },
+                   [&](const event::StepSkipped& it) { ended(it.step); },
+                   [&](const event::StepFinished& it) { ended(it.step); },
+                   [&](const event::StepFailed& it) {
+                       ended(it.step);
+                       if (it.step == "launch") failure_ = Error{it.kind, it.message, it.hint};
+                   },
+                   [](const auto&) {}},
+        event);
+}
+
+PodStatus PodControl::status() const {
+    const std::scoped_lock lock{mutex_};
+    PodStatus status = status_;
+    using enum PodStatus::Phase;
+    if (ending_ || stop_.stop_requested())
+        status.phase = ending;
+    else if (!launching_)
+        status.phase = provisioning;
+    else
+        status.phase = !status.services.empty() && all_ready(status.services) ? ready : starting;
+    return status;
+}
+
+std::optional<Error> PodControl::failure() const {
+    const std::scoped_lock lock{mutex_};
+    return failure_;
+}
+
+int PodControl::ask_restart(const std::string& service) {
+    const std::scoped_lock lock{mutex_};
+    if (ending_ || stop_.stop_requested())
+        throw Error{ErrorKind::launch, "the pod is ending: nothing is restarted"};
+    if (status_.services.empty())
+        throw Error{ErrorKind::launch, "the pod is still being provisioned: no service runs yet",
+                    "`podctl status` says how far it is"};
+    Restart restart;
+    if (!service.empty() && !find(status_.services, service))
+        throw no_such_service(service, status_.services);
+    for (const auto& it : status_.services)
+        if (service.empty() || it.name == service) restart.services.insert(it.name);
+    restarts_.emplace(++next_restart_, std::move(restart));
+    ::eventfd_write(requests_.get(), 1);
+    return next_restart_;
+}
+
+std::set<std::string> PodControl::take_restarts() {
+    const std::scoped_lock lock{mutex_};
+    eventfd_t ignored = 0;
+    ::eventfd_read(requests_.get(), &ignored);
+    std::set<std::string> taken;
+    for (auto& [number, restart] : restarts_) {
+        if (restart.starts) continue;
+        restart.starts.emplace();
+        for (const auto& name : restart.services)
+            if (const auto* service = find(status_.services, name))
+                (*restart.starts)[name] = service->starts;
+        taken.insert(restart.services.begin(), restart.services.end());
+    }
+    return taken;
+}
+
+std::optional<std::vector<RunningService>> PodControl::outcome(int number) const {
+    const std::scoped_lock lock{mutex_};
+    const auto restart = restarts_.find(number);
+    // A service that was given up is stopped as well, and ends the pod.
+    if (ending_ || restart == restarts_.end() || !restart->second.starts) return std::nullopt;
+    std::vector<RunningService> restarted;
+    for (const auto& [name, starts] : *restart->second.starts) {
+        const auto* service = find(status_.services, name);
+        if (!service || service->starts <= starts) return std::nullopt;
+        restarted.push_back(*service);
+    }
+    return all_ready(restarted) ? std::optional{std::move(restarted)} : std::nullopt;
+}
+
+void PodControl::forget(int restart) {
+    const std::scoped_lock lock{mutex_};
+    restarts_.erase(restart);
+}
+
+void PodControl::publish(const std::vector<RunningService>& services, bool ending) {
+    const std::scoped_lock lock{mutex_};
+    if (status_.services == services && ending_ == ending) return;
+    status_.services = services;
+    ending_ = ending;
+    ::eventfd_write(changes_.get(), 1);
+}
+
+}  // namespace podctl::serve

@@ -1,0 +1,162 @@
+#include "control_protocol.hpp"
+
+#include "service_json.hpp"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+namespace podctl::serve::protocol {
+
+namespace {
+
+using nlohmann::json;
+using Command = Request::Command;
+
+constexpr std::array<std::pair<std::string_view, Command>, 5> commands{
+    {{"status", Command::status},
+     {"restart", Command::restart},
+     {"end", Command::end},
+     {"end-at-once", Command::end_at_once},
+     {"watch", Command::watch}}};
+
+constexpr std::array phases{PodStatus::Phase::provisioning, PodStatus::Phase::starting,
+                            PodStatus::Phase::ready, PodStatus::Phase::ending};
+
+// What is no UTF-8, in a path say, must not make an answer fail.
+std::string text_of(const json& object) {
+    return object.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+json json_of(const RunningStep& step) {
+    json described{{"step", step.step}, {"done", step.done}, {"unit", step.unit}};
+    if (step.total) described["total"] = *step.total;
+    return described;
+}
+
+RunningStep step_of(const json& entry) {
+    RunningStep step{.step = entry.at("step"), .done = entry.at("done"), .unit = entry.at("unit")};
+    if (entry.contains("total")) step.total = entry.at("total").get<std::uint64_t>();
+    return step;
+}
+
+json services_json(const std::vector<RunningService>& services) {
+    json list = json::array();
+    for (const auto& service : services)
+        list.push_back(serve::json_of(service));
+    return list;
+}
+
+std::vector<RunningService> services_of(const json& list) {
+    std::vector<RunningService> services;
+    for (const auto& entry : list)
+        services.push_back(service_of(entry));
+    return services;
+}
+
+Error no_answer() {
+    return {ErrorKind::launch, "the running podctl gave an answer that is none",
+            "is it of another version? `podctl --version` tells this one's"};
+}
+
+json good_answer(std::string_view line) {
+    json answer = json::parse(line, nullptr, false);
+    if (!answer.is_object() || !answer.contains("ok")) throw no_answer();
+    if (answer.at("ok") == true) return answer;
+    const json error = answer.value("error", json::object());
+    const auto kind = error.value("code", "") == to_string(ErrorKind::usage) ? ErrorKind::usage
+                                                                             : ErrorKind::launch;
+    throw Error{kind, error.value("message", "the running podctl refused"),
+                error.value("hint", "")};
+}
+
+PodStatus read_status(const json& entry) {
+    PodStatus status{.pid = entry.at("pid"),
+                     .version = entry.at("version"),
+                     .template_path = entry.at("template"),
+                     .started = time_of(entry, "started"),
+                     .steps = {},
+                     .services = services_of(entry.at("services"))};
+    const auto phase = std::ranges::find(phases, entry.at("phase").get<std::string>(),
+                                         [](auto it) { return std::string{to_string(it)}; });
+    if (phase == phases.end()) throw no_answer();
+    status.phase = *phase;
+    for (const auto& step : entry.at("steps"))
+        status.steps.push_back(step_of(step));
+    return status;
+}
+
+}  // namespace
+
+std::string text_of(const Request& request) {
+    const auto command =
+        std::ranges::find(commands, request.command, &decltype(commands)::value_type::second);
+    return text_of(json{{"command", command->first}, {"service", request.service}});
+}
+
+Request request_of(std::string_view line) {
+    const json request = json::parse(line, nullptr, false);
+    const Error bad{ErrorKind::usage, "that is no request"};
+    if (!request.is_object()) throw bad;
+    try {
+        const auto command = std::ranges::find(commands, request.value("command", ""),
+                                               &decltype(commands)::value_type::first);
+        if (command == commands.end()) throw bad;
+        return {.command = command->second, .service = request.value("service", "")};
+    } catch (const json::exception&) {
+        throw bad;
+    }
+}
+
+std::string done() {
+    return text_of(json{{"ok", true}});
+}
+
+std::string failed(const Error& error) {
+    return text_of(json{{"ok", false},
+                        {"error",
+                         {{"code", to_string(error.kind())},
+                          {"message", error.message()},
+                          {"hint", error.hint()}}}});
+}
+
+std::string answer(const PodStatus& status) {
+    json steps = json::array();
+    for (const auto& step : status.steps)
+        steps.push_back(json_of(step));
+    return text_of(json{{"ok", true},
+                        {"status",
+                         {{"phase", to_string(status.phase)},
+                          {"pid", status.pid},
+                          {"version", status.version},
+                          {"template", status.template_path},
+                          {"started", serve::json_of(status.started)},
+                          {"steps", std::move(steps)},
+                          {"services", services_json(status.services)}}}});
+}
+
+std::string answer(const std::vector<RunningService>& restarted) {
+    return text_of(json{{"ok", true}, {"services", services_json(restarted)}});
+}
+
+void check(std::string_view answer) {
+    good_answer(answer);
+}
+
+PodStatus status_of(std::string_view answer) {
+    try {
+        return read_status(good_answer(answer).at("status"));
+    } catch (const json::exception&) {
+        throw no_answer();
+    }
+}
+
+std::vector<RunningService> restarted_of(std::string_view answer) {
+    try {
+        return services_of(good_answer(answer).at("services"));
+    } catch (const json::exception&) {
+        throw no_answer();
+    }
+}
+
+}  // namespace podctl::serve::protocol

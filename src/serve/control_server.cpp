@@ -1,0 +1,228 @@
+#include "podctl/serve/control.hpp"
+
+#include "control_listener.hpp"
+#include "control_protocol.hpp"
+
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <list>
+#include <thread>
+
+namespace podctl::serve {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using std::chrono::milliseconds;
+using namespace std::chrono_literals;
+
+constexpr std::size_t max_clients = 64;
+// To send a request, and to take an answer.
+constexpr milliseconds patience = 5s;
+// Before the next try where no client can be accepted: no descriptor is free, say.
+constexpr milliseconds accept_interval = 1s;
+
+struct Client {
+    enum class State { asks, waits_for_restart, stays, is_answered };
+
+    Fd socket;
+    State state = State::asks;
+    std::string received = {}, to_send = {};
+    int restart = 0;
+    Clock::time_point deadline = Clock::now() + patience;
+
+    bool has_deadline() const {
+        return state == State::asks || state == State::is_answered || !to_send.empty();
+    }
+    bool is_finished() const { return state == State::is_answered && to_send.empty(); }
+
+    void answer(const std::string& line, State next) {
+        to_send = line + "\n";
+        state = next;
+        deadline = Clock::now() + patience;
+        send();
+    }
+
+    // False: it cannot be sent.
+    bool send() {
+        while (!to_send.empty()) {
+            const auto sent = ::send(socket.get(), to_send.data(), to_send.size(), MSG_NOSIGNAL);
+            if (sent < 0) return errno == EAGAIN || errno == EINTR;
+            to_send.erase(0, static_cast<std::size_t>(sent));
+        }
+        return true;
+    }
+
+    // False: it has gone, or says more than a request. One that only sends no more gets its answer.
+    bool receive() {
+        std::array<char, protocol::max_request> block;
+        while (true) {
+            const auto got = ::recv(socket.get(), block.data(), block.size(), 0);
+            if (got < 0 && errno == EINTR) continue;
+            if (got < 0) return errno == EAGAIN;
+            if (got == 0) return state == State::asks && received.find('\n') != received.npos;
+            if (state != State::asks) return false;
+            received.append(block.data(), static_cast<std::size_t>(got));
+            if (received.size() > protocol::max_request) return false;
+        }
+    }
+};
+
+}  // namespace
+
+class ControlServer::Server {
+public:
+    Server(const std::filesystem::path& state, PodControl& control, std::function<void()> end_pod)
+        : listener_{state},
+          control_{control},
+          end_pod_{std::move(end_pod)},
+          wake_{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)} {
+        if (!wake_) throw system_error("cannot serve the control socket", errno);
+        thread_ = std::jthread{[this](const std::stop_token& stop) { run(stop); }};
+    }
+
+    ~Server() {
+        thread_.request_stop();
+        ::eventfd_write(wake_.get(), 1);
+        thread_.join();
+        for (auto& client : clients_)
+            tell_the_end(client);
+    }
+
+private:
+    void run(const std::stop_token& stop) {
+        while (!stop.stop_requested()) {
+            wait();
+            eventfd_t ignored = 0;
+            ::eventfd_read(control_.changes_fd(), &ignored);
+            for (auto client = clients_.begin(); client != clients_.end();) {
+                if (serve(*client)) {
+                    ++client;
+                } else {
+                    control_.forget(client->restart);
+                    client = clients_.erase(client);
+                }
+            }
+            accept();
+        }
+    }
+
+    bool can_accept() const { return clients_.size() < max_clients && Clock::now() >= accept_at_; }
+
+    int milliseconds_to_wait() const {
+        std::optional<Clock::time_point> next;
+        const auto consider = [&](Clock::time_point at) { next = next ? std::min(*next, at) : at; };
+        if (Clock::now() < accept_at_) consider(accept_at_);
+        for (const auto& client : clients_)
+            if (client.has_deadline()) consider(client.deadline);
+        if (!next) return -1;
+        const auto left = std::chrono::ceil<milliseconds>(*next - Clock::now()).count();
+        return static_cast<int>(std::max<milliseconds::rep>(left, 0));
+    }
+
+    void wait() {
+        std::vector<pollfd> fds{
+            {.fd = wake_.get(), .events = POLLIN, .revents = 0},
+            {.fd = control_.changes_fd(), .events = POLLIN, .revents = 0},
+            {.fd = can_accept() ? listener_.fd() : -1, .events = POLLIN, .revents = 0}};
+        for (const auto& client : clients_) {
+            const bool sends = !client.to_send.empty();
+            fds.push_back({.fd = client.socket.get(),
+                           .events = static_cast<short>(POLLIN | (sends ? POLLOUT : 0)),
+                           .revents = 0});
+        }
+        ::poll(fds.data(), fds.size(), milliseconds_to_wait());
+    }
+
+    void accept() {
+        try {
+            while (can_accept()) {
+                Fd socket = listener_.accept();
+                if (!socket) return;
+                clients_.push_back({.socket = std::move(socket)});
+            }
+        } catch (const Error&) {
+            accept_at_ = Clock::now() + accept_interval;
+        }
+    }
+
+    // False: it is done with, or has to go.
+    bool serve(Client& client) {
+        if (!client.receive() || !client.send()) return false;
+        if (client.has_deadline() && Clock::now() >= client.deadline) return false;
+        if (client.state == Client::State::asks) {
+            const auto end = client.received.find('\n');
+            if (end != std::string::npos) take(client, client.received.substr(0, end));
+        }
+        if (client.state == Client::State::waits_for_restart) {
+            if (const auto restarted = control_.outcome(client.restart))
+                client.answer(protocol::answer(*restarted), Client::State::is_answered);
+        }
+        return !client.is_finished();
+    }
+
+    void take(Client& client, const std::string& line) {
+        using enum Client::State;
+        using Command = protocol::Request::Command;
+        try {
+            const auto request = protocol::request_of(line);
+            switch (request.command) {
+                case Command::status:
+                    return client.answer(protocol::answer(control_.status()), is_answered);
+                case Command::restart:
+                    client.restart = control_.ask_restart(request.service);
+                    client.state = waits_for_restart;
+                    return;
+                case Command::end:
+                    if (control_.status().phase != PodStatus::Phase::ending && !asked_to_end_)
+                        end_pod_();
+                    asked_to_end_ = true;
+                    return client.answer(protocol::done(), stays);
+                case Command::end_at_once:
+                    end_pod_();
+                    return client.answer(protocol::done(), stays);
+                case Command::watch:
+                    return client.answer(protocol::done(), stays);
+            }
+        } catch (const Error& error) {
+            client.answer(protocol::failed(error), is_answered);
+        }
+    }
+
+    void tell_the_end(Client& client) {
+        if (client.state != Client::State::waits_for_restart) return;
+        const auto failure = control_.failure();
+        client.answer(
+            protocol::failed(failure ? *failure
+                                     : Error{ErrorKind::launch, "the pod has ended meanwhile"}),
+            Client::State::is_answered);
+    }
+
+    ControlListener listener_;
+    PodControl& control_;
+    std::function<void()> end_pod_;
+    Fd wake_;
+    std::list<Client> clients_;
+    Clock::time_point accept_at_{};
+    bool asked_to_end_ = false;
+    std::jthread thread_;
+};
+
+ControlServer::ControlServer(const std::filesystem::path& state, PodControl& control,
+                             std::function<void()> end_pod) {
+    try {
+        server_ = std::make_unique<Server>(state, control, std::move(end_pod));
+    } catch (const Error& error) {
+        control.emit(event::Notice{
+            "", error.message() + ": `podctl restart` and `podctl down` cannot reach this pod"});
+    }
+}
+
+ControlServer::~ControlServer() = default;
+
+}  // namespace podctl::serve

@@ -1,0 +1,278 @@
+#include "podctl/base/process_stat.hpp"
+
+#include "service_pod.hpp"
+#include "support/http_server.hpp"
+
+#include <atomic>
+#include <future>
+
+namespace podctl::e2e {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+class PodCommands : public ServicePodTest {};
+
+TEST_F(PodCommands, StatusTellsOfTheServicesAndDownEndsThem) {
+    write_template(listener("web") + service("worker", {}, "after: [web]"));
+    auto pod = start();
+    ASSERT_TRUE(pod.wait_for(is_launched));
+    const auto text = on_pod({"status"});
+    EXPECT_EQ(text.status.code, 0) << text.output;
+    EXPECT_THAT(text.output, HasSubstr(": ready"));
+    EXPECT_THAT(text.output, HasSubstr("worker"));
+    const auto now = status();
+    EXPECT_EQ(now["phase"], "ready");
+    EXPECT_EQ(now["services"][0]["name"], "web");
+    EXPECT_EQ(now["services"][0]["restarts"], 0);
+    EXPECT_TRUE(read_process(now["services"][0]["pid"].get<pid_t>()));
+    const auto down = on_pod({"down"});
+    EXPECT_EQ(down.status.code, 0);
+    EXPECT_THAT(down.output, HasSubstr("the pod has ended"));
+    EXPECT_FALSE(read_process(now["services"][0]["pid"].get<pid_t>()));
+    EXPECT_EQ(pod.finish().status.code, 128 + SIGTERM);
+    EXPECT_EQ(on_pod({"status"}).status.code, 5);
+}
+
+TEST_F(PodCommands, FindThePodByItsTemplateToo) {
+    write_template(listener("web"), "pod: {image: i, volume: {name: v, mount: " + root() + "}}\n");
+    auto pod = start();
+    ASSERT_TRUE(pod.wait_for(is_launched));
+    EXPECT_EQ(podctl({"status", "pod.yaml"}).status.code, 0);
+    EXPECT_EQ(podctl({"restart", "pod.yaml", "web"}).status.code, 0);
+    EXPECT_THAT(podctl({"logs", "web", "pod.yaml"}).output, HasSubstr("up\n"));
+    EXPECT_EQ(podctl({"down", "pod.yaml"}).status.code, 0);
+}
+
+TEST_F(PodCommands, WithoutAPodSayThatThereIsNone) {
+    const auto status_text = on_pod({"status"});
+    EXPECT_EQ(status_text.status.code, 5);
+    EXPECT_THAT(status_text.output, HasSubstr("no pod runs in " + root()));
+    EXPECT_EQ(status()["phase"], "stopped");
+    EXPECT_EQ(on_pod({"restart"}).status.code, 5);
+    EXPECT_EQ(on_pod({"logs"}).status.code, 5);
+    EXPECT_EQ(on_pod({"down"}).status.code, 0);
+    EXPECT_FALSE(std::filesystem::exists(root()));
+    EXPECT_EQ(podctl({"status", "no-such.yaml"}).status.code, 2);
+    if (std::filesystem::exists("/workspace/.podctl")) return;
+    const auto unnamed = podctl({"status"});
+    EXPECT_EQ(unnamed.status.code, 2);
+    EXPECT_THAT(unnamed.output, HasSubstr("which pod? There is none in /workspace"));
+}
+
+TEST_F(PodCommands, WorkWhileThePodIsProvisioned) {
+    std::promise<void> asked, go_on;
+    std::atomic<bool> first = true;
+    auto gone_on = go_on.get_future().share();
+    const test::HttpServer slow{[&](const test::Request&) {
+        if (first.exchange(false)) asked.set_value();
+        gone_on.wait();
+        return test::Response{.status = 404};
+    }};
+    write_template(listener("web"),
+                   "repositories: [{git: '" + slow.url("/r.git") + "', path: r}]\n");
+    auto pod = start();
+    asked.get_future().wait();
+    const auto now = status();
+    EXPECT_EQ(now["phase"], "provisioning");
+    EXPECT_EQ(now["steps"][0]["step"], "repo:r");
+    EXPECT_EQ(on_pod({"status"}).status.code, 5);
+    const auto restart = on_pod({"restart"});
+    EXPECT_EQ(restart.status.code, 5);
+    EXPECT_THAT(restart.output, HasSubstr("still being provisioned"));
+    auto logs = Running{command({"logs", "-f", "--root", root()})};
+    auto down = std::async(std::launch::async, [&] { return on_pod({"down"}).status.code; });
+    ASSERT_TRUE(pod.wait_for("run.finished"));
+    go_on.set_value();
+    EXPECT_EQ(down.get(), 0);
+    EXPECT_EQ(pod.finish().status.code, 128 + SIGTERM);
+    EXPECT_EQ(logs.finish().status.code, 0);
+}
+
+TEST_F(PodCommands, RestartsAServiceWithoutCountingAFailure) {
+    write_template(listener("web") + listener("app"));
+    auto pod = start();
+    ASSERT_TRUE(pod.wait_for(is_launched));
+    for (int time = 0; time < 6; ++time)
+        ASSERT_EQ(on_pod({"restart", "web", "--timeout", "1m"}).status.code, 0);
+    const auto services = status()["services"];
+    EXPECT_EQ(services[0]["restarts"], 6);
+    EXPECT_EQ(services[0]["last_exit"], "killed by SIGTERM");
+    EXPECT_EQ(services[1]["restarts"], 0);
+    const auto json_line = on_pod({"restart", "web", "--output", "json"}).output;
+    EXPECT_EQ(json::parse(json_line)["event"], "service.restarted");
+    const auto unknown = on_pod({"restart", "wbe"});
+    EXPECT_EQ(unknown.status.code, 2);
+    EXPECT_THAT(unknown.output, HasSubstr("did you mean web?"));
+}
+
+TEST_F(PodCommands, LogsOfAllServicesAreShownWithTheirNames) {
+    write_template(service("a", {"--print", "from a"}) +
+                   service("long-name", {"--print", "from b"}));
+    auto pod = start();
+    ASSERT_TRUE(pod.wait_for(is_launched));
+    ASSERT_EQ(on_pod({"down"}).status.code, 0);  // and they are there afterwards
+    EXPECT_THAT(on_pod({"logs"}).output, HasSubstr("a         | from a\n"));
+    EXPECT_THAT(on_pod({"logs"}).output, HasSubstr("long-name | from b\n"));
+    const auto one = on_pod({"logs", "a"}).output;
+    EXPECT_THAT(one, HasSubstr("\nfrom a\n"));
+    EXPECT_THAT(one, Not(HasSubstr("from b")));
+    EXPECT_THAT(on_pod({"logs", "a", "--tail", "1"}).output, HasSubstr("ended: killed by"));
+    const auto line = json::parse(on_pod({"logs", "a", "--tail", "1", "--output", "json"}).output);
+    EXPECT_EQ(line["event"], "log");
+    EXPECT_EQ(line["service"], "a");
+    const auto unknown = on_pod({"logs", "long-nam"});
+    EXPECT_EQ(unknown.status.code, 2);
+    EXPECT_THAT(unknown.output, HasSubstr("did you mean long-name?"));
+}
+
+TEST_F(PodCommands, LogsAreFollowedUntilThePodEnds) {
+    write_template(listener("web", {"--print", "hello"}));
+    auto pod = start();
+    ASSERT_TRUE(pod.wait_for(is_launched));
+    const std::vector<std::string> follow{"logs", "-f", "--root", root(), "--output", "json"};
+    auto first = Running{command(follow)}, second = Running{command(follow)};
+    const auto is_hello = [](const json& event) { return event.value("line", "") == "hello"; };
+    EXPECT_TRUE(first.wait_for(is_hello));
+    EXPECT_TRUE(second.wait_for(is_hello));
+    second.signal(SIGINT);
+    EXPECT_EQ(second.finish().status.code, 128 + SIGINT);
+    ASSERT_EQ(on_pod({"restart"}).status.code, 0);
+    EXPECT_TRUE(first.wait_for(is_hello));
+    pod.signal(SIGTERM);
+    pod.finish();
+    const auto end = first.finish();
+    EXPECT_EQ(end.status.code, 0);
+    EXPECT_THAT(end.output, HasSubstr("web ended: killed by SIGTERM"));
+}
+
+TEST_F(PodCommands, LogsEndWithTheirReader) {
+    write_template(listener("web", {"--lines", "100000"}));
+    auto pod = start();
+    ASSERT_TRUE(pod.wait_for(is_launched));
+    auto piped = command({"logs", "--root", root()});
+    piped.argv.insert(piped.argv.begin(),
+                      {"bash", "-c", "\"$0\" \"$@\" | head -2 >&2; exit ${PIPESTATUS[0]}"});
+    EXPECT_EQ(run_captured(piped, {}).status.code, 128 + SIGPIPE);
+}
+
+TEST_F(PodCommands, DownKillsWhatDoesNotEndInTime) {
+    write_template(listener("stubborn", {"--ignore-term", "1"}));
+    auto pod = start();
+    ASSERT_TRUE(pod.wait_for(is_launched));
+    const auto pid = status()["services"][0]["pid"].get<pid_t>();
+    const auto started = std::chrono::steady_clock::now();
+    EXPECT_EQ(on_pod({"down", "--timeout", "100ms"}).status.code, 0);
+    EXPECT_LT(std::chrono::steady_clock::now() - started, std::chrono::seconds{9});  // the grace
+    EXPECT_FALSE(read_process(pid));
+}
+
+TEST_F(PodCommands, DownEndsWhatAKilledPodctlHasLeft) {
+    write_template(listener("web"));
+    auto pod = start();
+    ASSERT_TRUE(pod.wait_for(is_launched));
+    const auto pid = status()["services"][0]["pid"].get<pid_t>();
+    pod.signal(SIGKILL);
+    pod.wait_for("run.finished");  // the end of its output: the service has a pipe of its own
+    const auto left = status();
+    EXPECT_EQ(left["phase"], "left behind");
+    EXPECT_EQ(left["services"][0]["pid"], pid);
+    const auto down = on_pod({"down"});
+    EXPECT_EQ(down.status.code, 0);
+    EXPECT_THAT(down.output, HasSubstr("ended web"));
+    EXPECT_FALSE(read_process(pid));
+    EXPECT_THAT(on_pod({"down"}).output, HasSubstr("no pod runs"));
+}
+
+TEST_F(PodCommands, AnotherUserReachesNothing) {
+    if (::geteuid() != 0 || !find_program("setpriv")) GTEST_SKIP() << "needs root and setpriv";
+    write_template(listener("web"));
+    auto pod = start();
+    ASSERT_TRUE(pod.wait_for(is_launched));
+    std::filesystem::permissions(dir.path(), std::filesystem::perms::all);
+    auto foreign = command({"status", "--root", root()});
+    foreign.argv.insert(foreign.argv.begin(), {"setpriv", "--reuid", "65534", "--clear-groups"});
+    const auto refused = run_captured(foreign, {});
+    EXPECT_EQ(refused.status.code, 5);
+    EXPECT_THAT(refused.output, HasSubstr("cannot be reached: its socket: Permission denied"));
+    EXPECT_EQ(on_pod({"status"}).status.code, 0);
+}
+
+class Detached : public ServicePodTest {
+protected:
+    Finished detach() const { return start({"--detach"}).finish(); }
+};
+
+TEST_F(Detached, ReturnsWhenReadyAndThePodGoesOn) {
+    write_template(listener("web", {"--late", "100", "--print", "hello"}));
+    const auto detached = detach();  // reads to the end: nobody keeps the output open
+    EXPECT_EQ(detached.status.code, 0) << detached.output;
+    EXPECT_EQ(detached.of("service.ready").size(), 1u);
+    const auto now = status();
+    EXPECT_EQ(now["phase"], "ready");
+    const auto pid = now["pid"].get<pid_t>();
+    EXPECT_EQ(::getsid(pid), pid);
+    EXPECT_EQ(::getpgid(pid), pid);
+    const auto log = on_pod({"logs", "podctl"}).output;
+    EXPECT_THAT(log, HasSubstr("web is ready at"));
+    EXPECT_THAT(log, Not(HasSubstr("hello")));
+    const auto second = detach();
+    EXPECT_EQ(second.status.code, 7) << second.output;
+    EXPECT_EQ(on_pod({"logs", "podctl"}).output, log);
+    EXPECT_EQ(on_pod({"down"}).status.code, 0);
+    EXPECT_THAT(on_pod({"logs", "podctl"}).output, HasSubstr("ended with exit code 143"));
+}
+
+TEST_F(Detached, FailsAsUpDoes) {
+    write_template(listener("web", {"--print", "no CUDA here", "--exit", "3"}));
+    const auto failed = detach();
+    EXPECT_EQ(failed.status.code, 5);
+    EXPECT_THAT(failed.of("step.failed").at(0)["error"].value("message", ""),
+                HasSubstr("no CUDA here"));
+    EXPECT_EQ(status()["phase"], "stopped");
+    EXPECT_THAT(on_pod({"logs", "podctl"}).output, HasSubstr("no CUDA here"));
+    write_template(listener("web"), "pod: {imag: x}\n");
+    EXPECT_EQ(detach().status.code, 2);
+}
+
+TEST_F(Detached, IsEndedByCtrlCBeforeItIsReady) {
+    write_template(listener("slow", {"--late", "3600000"}));
+    auto starting = start({"--detach"});
+    const auto started = starting.wait_for("service.started");
+    ASSERT_TRUE(started);
+    starting.signal(SIGINT);
+    const auto end = starting.finish();
+    EXPECT_EQ(end.status.code, 128 + SIGINT) << end.output;
+    EXPECT_FALSE(read_process(started->at("pid").get<pid_t>()));
+    EXPECT_EQ(on_pod({"status"}).status.code, 5);
+}
+
+TEST_F(Detached, SurvivesTheLossOfItsTerminalBeforeItIsReady) {
+    write_template(listener("web", {"--late", "300"}));
+    auto starting = start({"--detach"});
+    ASSERT_TRUE(starting.wait_for("service.started"));
+    starting.signal(SIGHUP);
+    EXPECT_TRUE(starting.wait_for(is_launched));
+    EXPECT_EQ(starting.finish().status.code, 128 + SIGHUP);
+    EXPECT_EQ(on_pod({"status"}).status.code, 0);
+}
+
+// As from an SSH session: a terminal, which is then gone with all of its session.
+TEST_F(Detached, SurvivesTheEndOfItsSession) {
+    if (!find_program("script")) GTEST_SKIP() << "needs script(1)";
+    write_template(listener("web"));
+    const auto line = std::string{PODCTL_BINARY} + " up pod.yaml --detach --root " + root();
+    auto session = command({});
+    session.argv = {"script", "-qec", line, "/dev/null"};
+    session.environment["TERM"] = "xterm";
+    const auto shown = run_captured(session, {});
+    EXPECT_EQ(shown.status.code, 0) << shown.output;
+    EXPECT_THAT(shown.output, HasSubstr("web is ready at"));
+    EXPECT_THAT(shown.output, HasSubstr("goes on in the background"));
+    EXPECT_EQ(status()["phase"], "ready");
+}
+
+}  // namespace
+}  // namespace podctl::e2e

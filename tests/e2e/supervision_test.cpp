@@ -1,0 +1,170 @@
+#include "podctl/base/process_stat.hpp"
+
+#include "service_pod.hpp"
+
+#include <unistd.h>
+
+#include <sstream>
+
+namespace podctl::e2e {
+namespace {
+
+using ::testing::HasSubstr;
+
+class Supervision : public ServicePodTest {};
+
+TEST_F(Supervision, EndsThePodOnEverySignalThatAsksForIt) {
+    write_template(listener("web"));
+    for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
+        auto pod = start();
+        ASSERT_TRUE(pod.wait_for(is_launched));
+        const auto pid = status()["services"][0]["pid"].get<pid_t>();
+        pod.signal(signal);
+        EXPECT_EQ(pod.finish().status.code, 128 + signal);
+        EXPECT_FALSE(read_process(pid));
+    }
+}
+
+TEST_F(Supervision, ASecondSignalKillsAtOnce) {
+    write_template(listener("stubborn", {"--ignore-term", "1"}));
+    auto pod = start();
+    ASSERT_TRUE(pod.wait_for(is_launched));
+    const auto started = std::chrono::steady_clock::now();
+    pod.signal(SIGTERM);
+    EXPECT_EQ(status()["phase"], "ending");
+    pod.signal(SIGTERM);
+    const auto end = pod.finish();
+    EXPECT_EQ(end.status.code, 128 + SIGTERM);
+    EXPECT_LT(std::chrono::steady_clock::now() - started, std::chrono::seconds{9});  // the grace
+    EXPECT_EQ(end.of("service.exited").at(0).value("signal", 0), SIGKILL);
+}
+
+TEST_F(Supervision, APortThatIsTakenIsFoundBeforeAnyServiceIsStarted) {
+    const test::HttpServer other{[](const auto&) { return test::Response{}; }};
+    const auto port = std::to_string(other.port());
+    write_template(listener("first") +
+                   service("web", {"--port", port}, "after: [first], port: " + port));
+    const auto end = start().finish();
+    EXPECT_EQ(end.status.code, 3) << end.output;
+    EXPECT_THAT(end.of("step.failed").at(0)["error"].value("message", ""), HasSubstr(port));
+    EXPECT_TRUE(end.of("service.started").empty());
+}
+
+TEST_F(Supervision, AServiceThatFailsForGoodEndsThePodWith5AndItsLastLines) {
+    write_template(listener("good") + listener("bad", {"--lines", "50", "--exit", "3"}));
+    const auto end = start().finish();
+    EXPECT_EQ(end.status.code, 5);
+    const auto message = end.of("step.failed").at(0)["error"].value("message", "");
+    EXPECT_THAT(message, HasSubstr("service bad ended with exit code 3 before it was ready"));
+    EXPECT_THAT(message, HasSubstr("line 49"));
+    EXPECT_EQ(end.of("run.finished").at(0).value("exit_code", 0), 5);
+}
+
+TEST_F(Supervision, TheNextUpEndsWhatAKilledPodctlHasLeft) {
+    write_template(listener("web"));
+    auto killed = start();
+    ASSERT_TRUE(killed.wait_for(is_launched));
+    const auto first = status()["services"][0]["pid"].get<pid_t>();
+    killed.signal(SIGKILL);
+    auto next = start();
+    const auto started = next.wait_for("service.started");
+    ASSERT_TRUE(started);
+    EXPECT_FALSE(read_process(first));  // by then, never two of them
+    ASSERT_TRUE(next.wait_for(is_launched));
+    next.signal(SIGTERM);
+    EXPECT_EQ(next.finish().status.code, 128 + SIGTERM);
+}
+
+// podctl as the first process of a PID namespace, as in a container.
+class AsPid1 : public ServicePodTest {
+protected:
+    void SetUp() override {
+        if (!find_program("unshare") || !run_captured(in_namespace({"true"}), {}).status.ok())
+            GTEST_SKIP() << "no PID namespaces here";
+    }
+    Command in_namespace(std::vector<std::string> argv) const {
+        argv.insert(argv.begin(), {"unshare", "--pid", "--fork", "--mount-proc"});
+        return {.argv = std::move(argv), .working_directory = dir.path()};
+    }
+    Running start_as_pid_1(const std::vector<std::string>& more = {}) const {
+        return Running{in_namespace(command(up(more)).argv)};
+    }
+    // Seen from this namespace.
+    static std::vector<pid_t> children_of(pid_t parent) {
+        std::vector<pid_t> found;
+        const auto tasks = "/proc/" + std::to_string(parent) + "/task";
+        for (const auto& task : std::filesystem::directory_iterator{tasks}) {
+            std::istringstream children{read_file(task.path() / "children")};
+            for (pid_t pid = 0; children >> pid;)
+                found.push_back(pid);
+        }
+        return found;
+    }
+};
+
+TEST_F(AsPid1, ReapsOrphansAndIsEndedFromOutside) {
+    write_template(listener("web", {"--orphan", (dir / "orphan").string()}));
+    auto pod = start_as_pid_1();
+    ASSERT_TRUE(pod.wait_for(is_launched));
+    const auto init = children_of(pod.pid()).at(0);
+    // The service, and its orphan, a zombie until it is reaped.
+    const auto until = std::chrono::steady_clock::now() + std::chrono::seconds{60};
+    while (children_of(init).size() > 1 && std::chrono::steady_clock::now() < until) {
+    }
+    EXPECT_EQ(children_of(init).size(), 1u);
+    ::kill(init, SIGTERM);
+    const auto end = pod.finish();
+    EXPECT_EQ(end.status.code, 128 + SIGTERM) << end.output;
+    EXPECT_EQ(end.of("service.exited").at(0).value("signal", 0), SIGTERM);
+}
+
+TEST_F(AsPid1, KeepsTheStatusOfItsServices) {
+    write_template(
+        service("task", {"--orphan", (dir / "orphan").string(), "--exit", "3"}, "restart: never"));
+    const auto end = start_as_pid_1().finish();
+    EXPECT_EQ(end.status.code, 5) << end.output;
+    EXPECT_EQ(end.of("service.exited").at(0).value("code", 0), 3);
+}
+
+TEST_F(AsPid1, IsEndedByDownThroughItsSocket) {
+    write_template(listener("web"));
+    auto pod = start_as_pid_1();
+    ASSERT_TRUE(pod.wait_for(is_launched));
+    EXPECT_EQ(on_pod({"status"}).status.code, 0);
+    EXPECT_EQ(on_pod({"down"}).status.code, 0);
+    EXPECT_EQ(pod.finish().status.code, 128 + SIGTERM);
+}
+
+TEST_F(AsPid1, CannotDetach) {
+    write_template(listener("web"));
+    const auto end = start_as_pid_1({"--detach"}).finish();
+    EXPECT_EQ(end.status.code, 2);
+    EXPECT_THAT(end.output, HasSubstr("leave --detach out"));
+}
+
+// ComfyUI-Manager, which has installed something at ComfyUI's start, asks for another start.
+class ManagersReboot : public PodTest {};
+
+TEST_F(ManagersReboot, AtTheStartIsFollowed) {
+    publish_pack("manager", R"(
+import os
+marker = os.environ['__COMFY_CLI_SESSION__'] + '.reboot'
+once = os.path.join(os.path.dirname(__file__), 'installed')
+if not os.path.exists(once):
+    open(once, 'w').close()
+    open(marker, 'w').close()
+    os._exit(0)
+NODE_CLASS_MAPPINGS = {}
+)");
+    write_template("custom_nodes: [https://github.com/comfyanonymous/manager.git]\n");
+    auto pod = start("up");
+    EXPECT_TRUE(pod.wait_for("service.ready"));
+    pod.signal(SIGTERM);
+    const auto end = pod.finish();
+    EXPECT_EQ(end.status.code, 128 + SIGTERM) << end.output;
+    EXPECT_EQ(end.of("service.started").size(), 2u);
+    EXPECT_THAT(end.of("service.restarting").at(0).value("reason", ""), HasSubstr("asked for"));
+}
+
+}  // namespace
+}  // namespace podctl::e2e
