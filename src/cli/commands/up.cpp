@@ -1,4 +1,5 @@
 #include "podctl/run/lock.hpp"
+#include "podctl/serve/progress_page.hpp"
 #include "podctl/serve/serve.hpp"
 #include "podctl/serve/services.hpp"
 
@@ -49,7 +50,8 @@ public:
           secrets_(run::read_secrets(pod_)),
           redact_(run::redactor_of(secrets_)),
           terminal_(make_sink(common.output)),
-          events_(*terminal_, redact_) {}
+          page_(pod_, *terminal_),
+          events_(page_, redact_) {}
 
     int run() {
         const auto places = plan::places_of(pod_, root_);
@@ -81,6 +83,7 @@ private:
         run::Provisioner provisioner{pod_, root_, secrets_, options, events_};
         auto plan = provisioner.make_plan(signals_.token());
         if (!arguments_.provision.only.empty()) plan = plan::only(plan, arguments_.provision.only);
+        if (launches()) page_.follow(plan);
         const auto result = provisioner.provision(plan, signals_.token());
         downloaded = result.downloaded_bytes;
         const int code = exit_code_of(result, signals_.signal());
@@ -98,6 +101,7 @@ private:
     }
 
     int launch(run::Provisioner& provisioner, const plan::Plan& plan) {
+        page_.close();
         const auto& places = plan.places;
         const auto started = Clock::now();
         events_.emit(event::StepStarted{"launch"});
@@ -136,6 +140,7 @@ private:
     run::Secrets secrets_;
     Redactor redact_;
     std::unique_ptr<EventSink> terminal_;
+    serve::ProgressPage page_;  // sees what is redacted
     RedactingSink events_;
 };
 
