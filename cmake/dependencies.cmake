@@ -9,6 +9,8 @@ find_package(yaml-cpp REQUIRED)
 find_package(CURL REQUIRED)
 find_package(LibArchive REQUIRED)
 find_package(OpenSSL REQUIRED)
+# Callbacks return MHD_Result since 0.9.71.
+pkg_check_modules(libmicrohttpd REQUIRED IMPORTED_TARGET libmicrohttpd>=0.9.71)
 # Shallow fetch came with libgit2 1.7.
 pkg_check_modules(libgit2 REQUIRED IMPORTED_TARGET libgit2>=1.7)
 

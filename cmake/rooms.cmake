@@ -37,3 +37,15 @@ function(podctl_embed_gallery target)
     VERBATIM)
   target_sources(${target} PRIVATE ${out})
 endfunction()
+
+# The page that stands at ComfyUI's port until ComfyUI does.
+function(podctl_embed_progress_page target)
+  set(page ${CMAKE_SOURCE_DIR}/src/serve/progress_page.html)
+  set(out ${CMAKE_BINARY_DIR}/progress_page_html.cpp)
+  add_custom_command(
+    OUTPUT ${out}
+    COMMAND ${CMAKE_COMMAND} -DOUT=${out} -DPAGE=${page} -P ${CMAKE_SOURCE_DIR}/cmake/embed_page.cmake
+    DEPENDS ${page} ${CMAKE_SOURCE_DIR}/cmake/embed_page.cmake
+    VERBATIM)
+  target_sources(${target} PRIVATE ${out})
+endfunction()

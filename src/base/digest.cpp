@@ -37,14 +37,18 @@ void Sha256::update(const void* data, std::size_t size) {
         throw Error{ErrorKind::internal, "OpenSSL failed to hash"};
 }
 
-std::string Sha256::finish() {
-    std::array<unsigned char, 32> digest{};
+Sha256::Digest Sha256::finish_digest() {
+    Digest digest{};
     if (EVP_DigestFinal_ex(context_->evp.get(), digest.data(), nullptr) != 1)
         throw Error{ErrorKind::internal, "OpenSSL failed to hash"};
     context_->start();
+    return digest;
+}
+
+std::string Sha256::finish() {
     static constexpr char digits[] = "0123456789abcdef";
     std::string hex;
-    for (const unsigned char byte : digest) {
+    for (const unsigned char byte : finish_digest()) {
         hex += digits[byte >> 4];
         hex += digits[byte & 0xF];
     }
@@ -60,6 +64,15 @@ std::string sha256_hex(std::string_view bytes) {
     Sha256 sha;
     sha.update(bytes);
     return sha.finish();
+}
+
+std::string sha256_base64(std::string_view bytes) {
+    Sha256 sha;
+    sha.update(bytes);
+    const auto digest = sha.finish_digest();
+    std::array<unsigned char, 4 * ((digest.size() + 2) / 3) + 1> text{};
+    const int size = EVP_EncodeBlock(text.data(), digest.data(), static_cast<int>(digest.size()));
+    return {text.begin(), text.begin() + size};
 }
 
 std::string sha256_file(const std::filesystem::path& path, std::stop_token stop) {

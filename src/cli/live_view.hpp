@@ -1,6 +1,6 @@
 #pragma once
 
-#include "meter.hpp"
+#include "podctl/base/meter.hpp"
 
 #include <chrono>
 #include <cstddef>

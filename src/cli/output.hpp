@@ -1,9 +1,8 @@
 #pragma once
 
 #include "podctl/base/event.hpp"
+#include "podctl/base/meter.hpp"
 #include "podctl/base/redact.hpp"
-
-#include "meter.hpp"
 
 #include <chrono>
 #include <memory>

@@ -50,26 +50,47 @@ std::string numeric(std::string_view address) {
     return std::string{address};
 }
 
-bool can_bind(const SocketAddress& address) {
+// Empty: the address or its port cannot be had.
+Fd bound_socket(const SocketAddress& address) {
     const int family = address.storage.ss_family;
-    const Fd fd{::socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0)};
-    if (!fd && errno == EAFNOSUPPORT) return false;  // a machine without IPv6
+    Fd fd{::socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
+    if (!fd && errno == EAFNOSUPPORT) return {};  // a machine without IPv6
     if (!fd) throw system_error("cannot open a socket", errno);
     // As servers do: a connection in TIME_WAIT is no obstacle, a listener is. asyncio, which
     // ComfyUI is built on, keeps IPv6 sockets from taking the IPv4 port.
     const int on = 1;
     ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
     if (family == AF_INET6) ::setsockopt(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
-    return ::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address.storage), address.size) == 0;
+    const auto* any = reinterpret_cast<const sockaddr*>(&address.storage);
+    if (::bind(fd.get(), any, address.size) != 0) return {};
+    return fd;
+}
+
+// ComfyUI's --listen takes a list.
+std::vector<SocketAddress> socket_addresses(const std::string& list, std::uint16_t port) {
+    std::vector<SocketAddress> addresses;
+    for (const auto& one : split(list, ','))
+        addresses.push_back(socket_address(numeric(trim(one)), port));
+    return addresses;
 }
 
 }  // namespace
 
 bool port_is_free(const std::string& address, std::uint16_t port) {
-    const auto addresses = split(address, ',');  // ComfyUI's --listen takes a list
-    return std::all_of(addresses.begin(), addresses.end(), [&](const std::string& one) {
-        return can_bind(socket_address(numeric(trim(one)), port));
+    return std::ranges::all_of(socket_addresses(address, port), [](const SocketAddress& one) {
+        return static_cast<bool>(bound_socket(one));
     });
+}
+
+std::vector<Fd> listen_on(const std::string& address, std::uint16_t port) {
+    std::vector<Fd> listeners;
+    for (const auto& one : socket_addresses(address, port)) {
+        Fd fd = bound_socket(one);
+        // Another socket may be bound to the same port until one of them listens.
+        if (!fd || ::listen(fd.get(), SOMAXCONN) != 0) return {};
+        listeners.push_back(std::move(fd));
+    }
+    return listeners;
 }
 
 }  // namespace podctl::machine

@@ -20,6 +20,10 @@ TEST(Sha256, GivesThePublishedDigests) {
     EXPECT_EQ(sha256_hex("abc"), of_abc);
 }
 
+TEST(Sha256, IsWrittenInBase64ForAContentSecurityPolicy) {
+    EXPECT_EQ(sha256_base64("abc"), "ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0=");
+}
+
 TEST(Sha256, DoesNotCareHowTheStreamIsCut) {
     Sha256 sha;
     for (int i = 0; i < 1'000; ++i)

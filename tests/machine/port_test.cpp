@@ -52,6 +52,18 @@ TEST(Port, CannotBeBoundToAnAddressOfAnotherMachine) {
     EXPECT_FALSE(port_is_free("192.0.2.1", 9000));  // TEST-NET-1 belongs to nobody
 }
 
+TEST(Port, IsListenedOnAtEveryAddressOfAListOrAtNone) {
+    Listener other;
+    const auto port = other.port();
+    EXPECT_TRUE(listen_on("127.0.0.2, localhost", port).empty());
+    EXPECT_TRUE(port_is_free("127.0.0.2", port));
+    other.close();
+    const auto listeners = listen_on("127.0.0.2, localhost", port);
+    EXPECT_EQ(listeners.size(), 2u);
+    EXPECT_FALSE(port_is_free("127.0.0.1", port));
+    EXPECT_FALSE(port_is_free("127.0.0.2", port));
+}
+
 TEST(Port, OfNoAddressIsAnError) {
     EXPECT_THROW(port_is_free("example.invalid", 9000), Error);
     EXPECT_THROW(port_is_free("0.0.0.0:9000", 9000), Error);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <filesystem>
 #include <memory>
@@ -23,6 +24,10 @@ public:
     std::string finish();
 
 private:
+    friend std::string sha256_base64(std::string_view bytes);
+    using Digest = std::array<unsigned char, 32>;
+    Digest finish_digest();
+
     struct Context;
     std::unique_ptr<Context> context_;
 };
@@ -32,6 +37,8 @@ bool is_sha256(std::string_view text);
 
 // Lower-case hex.
 std::string sha256_hex(std::string_view bytes);
+// As a Content-Security-Policy names a script: base64.
+std::string sha256_base64(std::string_view bytes);
 // Reads the file in large blocks. Throws Error{io}, Error{interrupted}.
 std::string sha256_file(const std::filesystem::path& path, std::stop_token stop = {});
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "podctl/base/fd.hpp"
 #include "podctl/base/units.hpp"
 
 #include <cstdint>
@@ -72,6 +73,10 @@ Root inspect_root(const std::filesystem::path& root);
 // Whether a listener could be bound there now. An IPv4 or IPv6 address, "localhost", a list of them
 // with commas, or empty for all of IPv4. Throws Error{preflight} for what is no address.
 bool port_is_free(const std::string& address, std::uint16_t port);
+
+// Non-blocking listeners there, one for each address; none when one of them cannot be had. Throws
+// as port_is_free does. What is bound after they are closed needs SO_REUSEADDR, as servers set it.
+std::vector<Fd> listen_on(const std::string& address, std::uint16_t port);
 
 // The Debian packages of `wanted` that are not installed, by dpkg's status file. Names may carry
 // ":arch". A package that an installed one provides counts as installed. All of them when there is

@@ -1,5 +1,6 @@
 #include "podctl/run/lock.hpp"
 #include "podctl/serve/control.hpp"
+#include "podctl/serve/progress_page.hpp"
 #include "podctl/serve/serve.hpp"
 #include "podctl/serve/services.hpp"
 
@@ -56,7 +57,8 @@ public:
           terminal_(report ? make_detached_sink(common.output, plan::places_of(pod_, root_).logs,
                                                 std::move(report))
                            : make_sink(common.output)),
-          control_(*terminal_, signals_.token()),
+          page_(pod_, *terminal_),
+          control_(page_, signals_.token()),
           events_(control_, redact_) {}
 
     int run() {
@@ -91,6 +93,7 @@ private:
         run::Provisioner provisioner{pod_, root_, secrets_, options, events_};
         auto plan = provisioner.make_plan(signals_.token());
         if (!arguments_.provision.only.empty()) plan = plan::only(plan, arguments_.provision.only);
+        if (launches()) page_.follow(plan);
         const auto result = provisioner.provision(plan, signals_.token());
         downloaded = result.downloaded_bytes;
         const int code = exit_code_of(result, signals_.signal());
@@ -108,6 +111,7 @@ private:
     }
 
     int launch(run::Provisioner& provisioner, const plan::Plan& plan) {
+        page_.close();
         const auto& places = plan.places;
         const auto started = Clock::now();
         events_.emit(event::StepStarted{"launch"});
@@ -159,6 +163,7 @@ private:
     run::Secrets secrets_;
     Redactor redact_;
     std::unique_ptr<EventSink> terminal_;
+    serve::ProgressPage page_;  // sees what is redacted
     serve::PodControl control_;
     RedactingSink events_;
 };

@@ -8,7 +8,7 @@
 #include <optional>
 #include <string>
 
-namespace podctl::cli {
+namespace podctl {
 
 // How fast a count grows, smoothed over some seconds.
 class Rate {
@@ -79,4 +79,4 @@ private:
     Rate rate_;                   // of all steps
 };
 
-}  // namespace podctl::cli
+}  // namespace podctl

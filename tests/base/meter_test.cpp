@@ -1,8 +1,8 @@
-#include "meter.hpp"
+#include "podctl/base/meter.hpp"
 
 #include <gtest/gtest.h>
 
-namespace podctl::cli {
+namespace podctl {
 namespace {
 
 using std::chrono::milliseconds;
@@ -139,4 +139,4 @@ TEST_F(MeterTest, APauseBetweenDownloadsIsNotSlowness) {
 }
 
 }  // namespace
-}  // namespace podctl::cli
+}  // namespace podctl

@@ -1,9 +1,9 @@
-#include "meter.hpp"
+#include "podctl/base/meter.hpp"
 
 #include <algorithm>
 #include <cmath>
 
-namespace podctl::cli {
+namespace podctl {
 namespace {
 
 // Shorter stretches than this say little: bytes come in blocks.
@@ -117,4 +117,4 @@ Overall Meter::all() const {
     return all;
 }
 
-}  // namespace podctl::cli
+}  // namespace podctl

@@ -1,0 +1,62 @@
+#pragma once
+
+#include "podctl/base/event.hpp"
+#include "podctl/base/meter.hpp"
+
+#include <cstddef>
+#include <deque>
+#include <map>
+#include <mutex>
+#include <string>
+#include <vector>
+
+namespace podctl::serve {
+
+// Where each step of a run stands, for the progress page. To be used by several threads at once.
+class ProgressBoard {
+public:
+    using Clock = Meter::Clock;
+
+    explicit ProgressBoard(std::string pod) : pod_(std::move(pod)) {}
+
+    // The steps in the order in which they are shown.
+    void expect(const std::vector<std::string>& steps);
+    void observe(const Event& event, Clock::time_point now);
+
+    // {"podctl": version, "pod": …, "seconds": …,
+    //  "steps": [{"id", "state", "seconds"?, "progress"?, "message"?, "hint"?, "optional"?}, …],
+    //  "downloads": {"done", "total", "unit", "rate", "eta"}, "notices": [{"step", "message"}, …]}
+    // `state` is waiting, running, done, skipped or failed; `message` is why, or what it waits for.
+    std::string json(Clock::time_point now) const;
+
+private:
+    struct Step {
+        std::string id;
+        enum class State { waiting, running, done, skipped, failed } state = State::waiting;
+        Clock::time_point started = {};
+        std::chrono::milliseconds took{0};  // once it is done
+        std::string message = {}, hint = {};
+        bool optional = false;
+
+        std::string_view state_name() const;
+    };
+    struct Seen {
+        std::vector<Step> steps;
+        std::deque<event::Notice> notices;
+        Meter meter;
+        std::optional<Clock::time_point> began = {};
+    };
+
+    // Those of the lock's holder.
+    Step& step(const std::string& id);
+    void start(const std::string& id, Clock::time_point now);
+    void fail(const event::StepFailed& failed);
+    void keep(const event::Notice& notice);
+
+    const std::string pod_;
+    mutable std::mutex mutex_;
+    Seen seen_;
+    std::map<std::string, std::size_t> places_;  // of the steps, by id
+};
+
+}  // namespace podctl::serve
