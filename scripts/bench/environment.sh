@@ -3,7 +3,7 @@
 #   script   as build_and_run_server.sh does it: pip install -r, one requirements file after another
 #   podctl   podctl up --only python.install --no-launch
 #   uv       by hand: one joint resolution by uv, then its install
-# each with the installer's caches empty (cold) and filled (warm). Checkouts are made beforehand and not measured.
+# each with the installer's caches empty (cold) and filled (warm), and the two joint ones offline. Checkouts are made beforehand and not measured.
 #
 #   scripts/bench/environment.sh [options] SEED COMFYUI
 #
@@ -135,7 +135,7 @@ podctl_up() {
     local options=() mirror
     for mirror in ${mirrors[@]+"${mirrors[@]}"}; do options+=(--mirror "$mirror"); done
     PIP_CACHE_DIR=$work/podctl-cache "$podctl" up "$work/pod.yaml" --root "$work/podctl" --no-color \
-        ${options[@]+"${options[@]}"} --only python.install --no-launch
+        ${options[@]+"${options[@]}"} --only python.install --no-launch "$@"
 }
 podctl_prepare() {
     local sources=$work/podctl/sources pack
@@ -170,26 +170,31 @@ podctl_prepare() {
 }
 podctl_fresh() {
     local state=$work/podctl/.podctl
-    [[ $1 == again ]] || rm -rf "$work/podctl/venv"
+    [[ $1 == again ]] || rm -rf "$work/podctl/venv" "$work/podctl/.venv.podctl"
     case $1 in
     cold) # all but the journal, which knows the checkouts
         find "$state" -mindepth 1 -maxdepth 1 ! -name 'journal*' -exec rm -rf {} +
         rm -rf "$work/podctl-cache"
         ;;
-    warm) rm -rf "$state/environments" ;; # resolves again, as the other ways do
+    warm | offline) rm -rf "$state/environments" ;; # resolves again, as the other ways do
     esac
 }
-podctl_run() { podctl_up; }
+podctl_run() {
+    local options=()
+    [[ $1 != offline ]] || options=(--offline)
+    podctl_up ${options[@]+"${options[@]}"}
+}
 podctl_venv() { echo "$work/podctl/venv"; }
 
 # --- uv by hand
 uv_fresh() {
     rm -rf "$work/uv"
     mkdir "$work/uv"
-    [[ $1 == warm ]] || rm -rf "$work/uv-tool" "$work/uv-cache" "$work/uv-pip-cache"
+    [[ $1 != cold ]] || rm -rf "$work/uv-tool" "$work/uv-cache" "$work/uv-pip-cache"
 }
 uv_run() {
     export PIP_CACHE_DIR=$work/uv-pip-cache UV_CACHE_DIR=$work/uv-cache
+    [[ $1 != offline ]] || export UV_OFFLINE=1
     local uv=$work/uv-tool/bin/uv venv=$work/uv/venv requirements=("$seed/requirements.txt" "$comfyui/requirements.txt")
     [[ -x $uv ]] || "$image" -m pip install -q --target "$work/uv-tool" uv || return
     mapfile -t -O 2 requirements < <(find "$comfyui/custom_nodes" -mindepth 2 -maxdepth 3 -name requirements.txt)
@@ -215,12 +220,12 @@ problems_of() { # lines of pip check; of an environment that is not there: -
     esac
 }
 failed=0
-measure() { # way, cold | warm | again
+measure() { # way, cold | warm | offline | locked | again
     local start end status=0 problems
     echo "$1, $2 …" >&2
     "$1_fresh" "$2"
     start=$EPOCHREALTIME
-    ("$1_run") >"$work/$1-$2.log" 2>&1 || status=$?
+    ("$1_run" "$2") >"$work/$1-$2.log" 2>&1 || status=$?
     end=$EPOCHREALTIME
     if ((status)); then
         echo "$1, $2: exit $status; its last lines:" >&2
@@ -242,6 +247,9 @@ for ((run = 1; run <= runs; run++)); do
     for kind in cold warm; do # ways in turn, so that a slow spell of the machine hits them all
         for way in ${ways//,/ }; do measure "$way" "$kind"; done
     done
+    for way in ${ways//,/ }; do
+        [[ $way == script ]] || measure "$way" offline
+    done
     if [[ ,$ways, == *,podctl,* ]]; then
         measure podctl locked # a new venv by the lock, as on a new pod with the old volume
         measure podctl again  # nothing to do
@@ -256,7 +264,7 @@ echo "load      $load at the start, $(cut -d' ' -f1-3 /proc/loadavg) at the end"
 packs=("$comfyui"/custom_nodes/*/requirements.txt)
 echo "files     ${#packs[@]} packs' requirements, ComfyUI's and the seed's"
 echo
-# A ratio is against the script's row of the same kind; `locked` and `again` are compared with its warm one.
+# A ratio is against the script's row of the same kind; the other kinds are compared with its warm one.
 awk '
     { key = $1 " " $2; if (!(key in n)) order[++rows] = key; seconds[key, ++n[key]] = $3; exit_[key] = $4; problems[key] = $5 }
     function median(key,    i, j, t, v) {

@@ -3,6 +3,8 @@
 #include "checks/checks.hpp"
 #include "provisioner_state.hpp"
 
+#include <algorithm>
+
 namespace podctl::run {
 namespace {
 
@@ -15,14 +17,15 @@ const plan::EnvironmentSpec* environment_of(const plan::Step& step) {
 
 }  // namespace
 
-Findings Provisioner::examine(const plan::Plan& plan, const plan::Bill& bill,
+Findings Provisioner::examine(const plan::Plan& plan,
+                              const std::vector<plan::Assessment>& assessments,
                               std::stop_token stop) {
     auto& context = state_->context;
     Examination found{context, stop};
     check_gpu(found, context.pod.pod.gpu);
     check_root(found);
     check_volume(found);
-    check_space(found, bill.disk);
+    check_space(found, plan::bill_of(plan, assessments).disk);
     check_ports(found);
     check_packages(found, context.pod.system_packages);
     for (const auto& step : plan.steps) {
@@ -37,7 +40,10 @@ Findings Provisioner::examine(const plan::Plan& plan, const plan::Bill& bill,
         break;
     }
     check_tokens(found);
-    check_origins(found);
+    // Where everything is there already, nothing is fetched.
+    const bool is_due = std::ranges::any_of(
+        assessments, [](const auto& it) { return it.change != plan::Change::keep; });
+    check_origins(found, is_due ? Finding::Grade::fail : Finding::Grade::warn);
     return found.findings();
 }
 

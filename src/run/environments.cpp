@@ -1,9 +1,10 @@
+#include "podctl/base/file.hpp"
 #include "podctl/python/generations.hpp"
 #include "podctl/run/provision.hpp"
 
 #include "context.hpp"
 #include "provisioner_state.hpp"
-#include "steps/environment_build.hpp"
+#include "steps/environment_lock.hpp"
 
 #include <fmt/format.h>
 
@@ -63,7 +64,8 @@ std::map<std::string, python::Lock> Provisioner::locks(const plan::Plan& plan) {
         const plan::Step* resolver = is_service ? &step : resolved;
         if (resolver == nullptr) continue;
         const Task task{*resolver, context.journal.find(resolver->id), context, {}};
-        if (auto lock = current_lock(*spec, task)) locks.emplace(step.id, std::move(*lock));
+        if (look_at_lock(*spec, task).change == plan::Change::keep)
+            locks.emplace(step.id, python::parse_lock(read_file(lock_file(*spec, task))));
     }
     return locks;
 }

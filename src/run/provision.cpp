@@ -7,11 +7,12 @@
 #include "executor.hpp"
 #include "provisioner_state.hpp"
 #include "resolution.hpp"
-#include "steps/environment_build.hpp"
+#include "steps/environment_lock.hpp"
 #include "steps/steps.hpp"
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 #include <exception>
 
@@ -85,29 +86,36 @@ std::optional<std::uint64_t> ask_size(const std::string& url, Context& context,
     }
 }
 
+// The environment that a step works on; nullptr: on none, or it only runs in one.
+const plan::EnvironmentSpec* environment_of(const plan::Step& step) {
+    return std::visit(
+        overloaded{[](const plan::CreateEnvironment& it) { return &it.spec; },
+                   [](const plan::ResolveEnvironment& it) { return &it.spec; },
+                   [](const plan::InstallEnvironment& it) { return &it.spec; },
+                   [](const plan::BuildEnvironment& it) { return &it.spec; },
+                   [](const auto&) -> const plan::EnvironmentSpec* { return nullptr; }},
+        step.action);
+}
+
 // What the plan's steps are going to need of the machine.
 void look_ahead(const plan::Plan& plan, Context& context, const std::stop_token& stop) {
     for (const auto& step : plan.steps) {
         const Task task{step, context.journal.find(step.id), context, stop};
-        const auto* create = std::get_if<plan::CreateEnvironment>(&step.action);
-        const auto* resolve = std::get_if<plan::ResolveEnvironment>(&step.action);
-        const auto* install = std::get_if<plan::InstallEnvironment>(&step.action);
-        const auto* build = std::get_if<plan::BuildEnvironment>(&step.action);
+        const bool resolve = std::holds_alternative<plan::ResolveEnvironment>(step.action);
+        const bool build = std::holds_alternative<plan::BuildEnvironment>(step.action);
         const bool is_model = std::holds_alternative<plan::FetchModel>(step.action);
-        if (!is_model && !create && !resolve && !install && !build) continue;
+        if (!is_model && !environment_of(step)) continue;
         const Look found = look_at(task);
         if (found.change == plan::Change::keep) continue;
         if (is_model) context.due.disk = context.due.disk + found.disk;
-        // python.venv stands for the environment; without a venv, python.install does.
-        const bool system =
-            install && install->spec.settings.environment == tmpl::EnvironmentKind::system;
-        if (create) context.due.environments.push_back(create->spec);
-        if (system) context.due.environments.push_back(install->spec);
-        if (build) context.due.environments.push_back(build->spec);
-        if (resolve && needs_resolution(resolve->spec, task))
-            context.due.resolutions.push_back(resolve->spec);
-        if (build && needs_resolution(build->spec, task))
-            context.due.resolutions.push_back(build->spec);
+        const plan::EnvironmentSpec* spec = environment_of(step);
+        if (!spec) continue;
+        auto& environments = context.due.environments;
+        const bool is_new = std::ranges::none_of(
+            environments, [&](const auto& other) { return other.name == spec->name; });
+        if (is_new) environments.push_back(*spec);
+        if ((resolve || build) && needs_resolution(*spec, task))
+            context.due.resolutions.push_back(*spec);
     }
 }
 

@@ -54,7 +54,8 @@ TEST_P(GetKilled, GoesOnEachTimeAndFetchesLittleTwice) {
     EXPECT_TRUE(end.status.ok()) << end.output;
     EXPECT_TRUE(read_file(dir / "models/m.gguf") == bytes);
     EXPECT_THAT(files(), UnorderedElementsAre("m.gguf"));
-    EXPECT_LE(server.body_bytes_sent(), bytes.size() + bytes.size() / 5);
+    // What lies in the kernel's buffers at a kill was sent, too.
+    EXPECT_LE(server.body_bytes_sent(), bytes.size() + bytes.size() / 4);
 }
 
 INSTANTIATE_TEST_SUITE_P(OverManyConnectionsAndOverOne, GetKilled, testing::Values(true, false));

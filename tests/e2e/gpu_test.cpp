@@ -40,14 +40,14 @@ TEST_F(Gpu, OfAnOlderDriverTakesTorchWithANotice) {
     EXPECT_EQ(end.status.code, 0) << end.output;
     const auto notices = end.of("notice");
     ASSERT_THAT(notices, ::testing::SizeIs(1)) << end.output;
-    EXPECT_EQ(notices[0].value("step", ""), "python.resolve");
+    EXPECT_EQ(notices[0].value("step", ""), "preflight");
     EXPECT_THAT(notices[0].dump(), HasSubstr("470.182.03 runs CUDA 11.4"));
 }
 
-TEST_F(Gpu, ThatNoTorchRunsOnWithItsDriverFailsTheResolution) {
+TEST_F(Gpu, ThatNoTorchRunsOnWithItsDriverFailsPreflight) {
     const auto end = provision_on("b200-old-driver", {"--set", "python.torch=auto"});
     EXPECT_EQ(end.status.code, 3) << end.output;
-    EXPECT_THAT(end.steps("step.failed"), ::testing::Contains("python.resolve"));
+    EXPECT_THAT(end.steps("step.failed"), ::testing::ElementsAre("preflight"));
     EXPECT_THAT(end.output, HasSubstr("NVIDIA B200 (compute capability 10.0) needs PyTorch"));
 }
 

@@ -163,8 +163,9 @@ models:
     Command command(std::vector<std::string> arguments) const {
         Command made{.argv = {PODCTL_BINARY}};
         made.argv.insert(made.argv.end(), arguments.begin(), arguments.end());
-        made.environment = {{"CIVITAI_API_KEY", test::Hub::civitai_key},
-                            {"UV_CACHE_DIR", shared_cache().string()}};
+        made.environment = environment;
+        made.environment.emplace("CIVITAI_API_KEY", test::Hub::civitai_key);
+        made.environment.emplace("UV_CACHE_DIR", shared_cache().string());
         made.working_directory = dir.path();
         return made;
     }
@@ -213,6 +214,7 @@ models:
         return std::filesystem::read_symlink("/proc/self/exe").parent_path() / "e2e-cache";
     }
 
+    std::map<std::string, std::string> environment;  // more of it for podctl
     test::TempDir dir;
     const std::string model_bytes = test::safetensors_bytes(300'000);
     test::Hub hub;

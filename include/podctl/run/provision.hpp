@@ -57,8 +57,9 @@ public:
     enum class Sizes { known, ask };
     std::vector<plan::Assessment> assess(const plan::Plan& plan, Sizes sizes, std::stop_token stop);
     // What `podctl doctor` tells: everything that the plan needs of this machine and the network,
-    // looked at without a change. `bill` is that of the assessed plan.
-    Findings examine(const plan::Plan& plan, const plan::Bill& bill, std::stop_token stop);
+    // looked at without a change. `assessments` are the plan's.
+    Findings examine(const plan::Plan& plan, const std::vector<plan::Assessment>& assessments,
+                     std::stop_token stop);
     // Does it. Failures are events and values; a step that fails stops only what needs it.
     Provisioned provision(const plan::Plan& plan, std::stop_token stop);
 

@@ -78,9 +78,9 @@ int examine(const TemplateArguments& arguments, const Common& common) {
     try {
         run::Provisioner provisioner{pod, root_of(pod, common), secrets, {}, events};
         const auto plan = provisioner.make_plan(signals.token());
-        const auto bill = plan::bill_of(
-            plan, provisioner.assess(plan, run::Provisioner::Sizes::ask, signals.token()));
-        findings = provisioner.examine(plan, bill, signals.token());
+        const auto assessments =
+            provisioner.assess(plan, run::Provisioner::Sizes::ask, signals.token());
+        findings = provisioner.examine(plan, assessments, signals.token());
     } catch (const Error& error) {
         if (error.kind() == ErrorKind::interrupted) return 128 + signals.signal();
         throw;

@@ -67,16 +67,33 @@ std::string name_and_version(const python::Pin& pin) {
     return text;
 }
 
-void print_text(const Locks& locks) {
+// Places under the root are told from there on.
+std::string askers_of(const python::Pin& pin, const std::filesystem::path& root) {
+    std::string text = fmt::format("{}", fmt::join(pin.asked_by, ", "));
+    const std::string prefix = root.string() + "/";
+    for (auto at = text.find(prefix); at != std::string::npos; at = text.find(prefix, at))
+        text.erase(at, prefix.size());
+    return text;
+}
+
+void print_text(const Locks& locks, const std::filesystem::path& root) {
     for (const auto& [step, lock] : locks) {
         std::cout << fmt::format("\n{}: {} packages beside what is inherited\n", step,
                                  lock.pins.size());
         for (const auto& pin : lock.pins) {
             const char* hashes = pin.hashes.empty() ? ", without a hash" : "";
             std::cout << fmt::format("  {:<34} for {}{}\n", name_and_version(pin),
-                                     fmt::join(pin.asked_by, ", "), hashes);
+                                     askers_of(pin, root), hashes);
         }
     }
+}
+
+// "sha256:…", as they stand behind --hash=.
+std::vector<std::string> digests_of(const python::Pin& pin) {
+    std::vector<std::string> digests;
+    for (const auto& hash : pin.hashes)
+        digests.push_back(hash.substr(hash.find('=') + 1));
+    return digests;
 }
 
 void print_json(const Locks& locks) {
@@ -87,7 +104,7 @@ void print_json(const Locks& locks) {
                         {"step", step},
                         {"requirement", pin.requirement},
                         {"asked_by", pin.asked_by},
-                        {"hashes", pin.hashes}});
+                        {"hashes", digests_of(pin)}});
         }
     }
 }
@@ -148,7 +165,7 @@ int show_plan(const TemplateArguments& arguments, const ProvisionArguments& prov
         print_json(assessments, bill);
     } else {
         print_text(assessments, bill);
-        print_text(locks);
+        print_text(locks, plan.places.root);
     }
     return count(assessments, Change::keep) == assessments.size() ? 0 : 10;
 }

@@ -36,9 +36,9 @@ public:
     // One Error{preflight} of all failures; nothing failed: returns.
     void throw_failures() const;
 
-private:
     void add(Finding finding) { findings_.push_back(std::move(finding)); }
 
+private:
     Context& context_;
     std::stop_token stop_;
     Findings findings_;
@@ -62,7 +62,8 @@ void check_index(Examination& found, const plan::EnvironmentSpec& spec);
 
 // network.cpp
 void check_tokens(Examination& found);
-// Every origin that the template's sources name, or their mirrors.
-void check_origins(Examination& found);
+// Every origin that the template's sources name, or their mirrors; `unreachable` is what one is
+// that does not answer.
+void check_origins(Examination& found, Finding::Grade unreachable);
 
 }  // namespace podctl::run

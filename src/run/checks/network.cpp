@@ -55,8 +55,10 @@ std::map<std::string, Origin> origins_of(const Context& context) {
         const auto url = parse_url(context.mirrors.apply(source));
         if (!url || !url->scheme.starts_with("http")) continue;
         const bool mirrored = context.mirrors.covers(source);
-        origins.try_emplace(url->origin(),
-                            Origin{.url = url->origin() + "/", .mirror = mirrored ? source : ""});
+        Url root = *url;
+        root.userinfo = root.path = root.query = root.fragment = "";
+        const std::string origin = root.to_string();
+        origins.try_emplace(origin, Origin{.url = origin + "/", .mirror = mirrored ? source : ""});
     }
     return origins;
 }
@@ -92,7 +94,7 @@ void check_tokens(Examination& found) {
     }
 }
 
-void check_origins(Examination& found) {
+void check_origins(Examination& found, Finding::Grade unreachable) {
     auto& context = found.context();
     if (context.options.offline) return;
     std::map<std::string, std::future<std::string>> asked;
@@ -107,13 +109,12 @@ void check_origins(Examination& found) {
         const std::string& mirror = origins.at(origin).mirror;
         const std::string what = mirror.empty() ? origin : fmt::format("{} (mirror)", origin);
         if (why.empty()) {
-            found.ok("origin " + origin, what + " answers");
-        } else {
-            found.fail("origin " + origin, what + " cannot be reached: " + why,
-                       mirror.empty()
-                           ? "check the network, the proxy (https_proxy), or set a mirror"
-                           : "correct `mirrors`, or --mirror");
+            found.ok("origin", what + " answers");
+            continue;
         }
+        found.add({"origin", unreachable, what + " cannot be reached: " + why,
+                   mirror.empty() ? "check the network, the proxy (https_proxy), or set a mirror"
+                                  : "correct `mirrors`, or --mirror"});
     }
 }
 

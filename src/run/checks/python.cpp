@@ -4,7 +4,7 @@
 #include "podctl/base/redact.hpp"
 #include "podctl/machine/machine.hpp"
 
-#include "../steps/environment_build.hpp"
+#include "../steps/environment_base.hpp"
 #include "checks.hpp"
 
 #include <fmt/format.h>

@@ -1,7 +1,9 @@
 #include "podctl/base/digest.hpp"
 #include "podctl/base/file.hpp"
 
+#include "environment_base.hpp"
 #include "environment_build.hpp"
+#include "environment_lock.hpp"
 #include "steps.hpp"
 
 #include <fmt/format.h>
@@ -18,20 +20,6 @@ using plan::EnvironmentSpec;
 
 bool stands(const EnvironmentSpec& spec) {
     return python::finished_fingerprint(spec.path).has_value();
-}
-
-// The lock file is the one that was resolved from what there is now.
-Look look_at_lock(const EnvironmentSpec& spec, const Task& task) {
-    if (!task.record || !lock_digest(spec, task))
-        return {.change = Change::create, .reason = "not resolved yet"};
-    if (task.context.options.update) return {.change = Change::change, .reason = "--update"};
-    if (task.record->fact("inputs") != inputs_digest(spec, task)) {
-        return {.change = Change::change, .reason = "requirements changed"};
-    }
-    if (task.record->fact("lock") != *lock_digest(spec, task)) {
-        return {.change = Change::change, .reason = "the lock file was changed"};
-    }
-    return {.change = Change::keep, .reason = "requirements are the same"};
 }
 
 // Whether every package of the lock has its metadata in the environment: what somebody removed is
@@ -64,11 +52,6 @@ bool is_installed(const EnvironmentSpec& spec, const Task& task) {
 }
 
 }  // namespace
-
-std::optional<python::Lock> current_lock(const EnvironmentSpec& spec, const Task& task) {
-    if (look_at_lock(spec, task).change != Change::keep) return std::nullopt;
-    return python::parse_lock(read_file(lock_file(spec, task)));
-}
 
 Look look(const plan::CreateEnvironment& action, const Task& task) {
     const auto standing = python::finished_fingerprint(action.spec.path);

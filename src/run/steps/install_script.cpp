@@ -3,7 +3,7 @@
 #include "podctl/base/process.hpp"
 #include "podctl/git/git.hpp"
 
-#include "environment_build.hpp"
+#include "environment_base.hpp"
 #include "output_log.hpp"
 #include "steps.hpp"
 

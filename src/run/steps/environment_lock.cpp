@@ -1,0 +1,224 @@
+#include "environment_lock.hpp"
+
+#include "podctl/base/digest.hpp"
+#include "podctl/base/file.hpp"
+#include "podctl/comfy/comfy.hpp"
+#include "podctl/machine/machine.hpp"
+
+#include "environment_base.hpp"
+#include "output_log.hpp"
+#include "ways_out.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <functional>
+
+namespace podctl::run {
+namespace {
+
+namespace fs = std::filesystem;
+using plan::EnvironmentSpec;
+
+std::vector<std::string> lines_of(const std::vector<fs::path>& files,
+                                  const std::vector<std::string>& lines) {
+    std::vector<std::string> all = lines;
+    for (const auto& file : files) {
+        for (const auto& line : python::read_requirements(file))
+            all.push_back(line.text);
+    }
+    return all;
+}
+
+std::vector<python::RequirementLine> lines_in(
+    const std::vector<python::RequirementSource>& sources) {
+    std::vector<python::RequirementLine> lines;
+    for (const auto& source : sources) {
+        if (source.file.empty()) continue;
+        const auto more = python::read_requirements(source.file);
+        lines.insert(lines.end(), more.begin(), more.end());
+    }
+    return lines;
+}
+
+python::ResolveRequest request_of(const EnvironmentSpec& spec, const python::Interpreter& base,
+                                  const Task& task) {
+    python::ResolveRequest request;
+    request.requirements = requirement_sources(spec);
+    // install.py of a pack calls `python -m pip`.
+    if (!base.has_pip)
+        request.requirements.push_back({.file = {}, .lines = {"pip"}, .label = "podctl"});
+    request.constraints = lines_of(spec.constraint_files, spec.constraint_lines);
+    request.overrides = spec.settings.overrides;
+    request.inherited = inherited(spec, base);
+    request.hold = held(spec, base);
+    if (!spec.comfyui.empty()) {
+        const bool has_gpu = !task.context.gpus().devices.empty();
+        request.exclude = python::duplicates_to_exclude(lines_in(request.requirements), has_gpu);
+    }
+    request.scratch = task.context.places.staging / lock_file(spec, task).stem();
+    return request;
+}
+
+// Before anything is installed: what would fail in the middle of it.
+void tell_of_builds(const python::Lock& lock, const Toolset& tools, const fs::path& scratch,
+                    const Task& task) {
+    if (has_compiler()) return;
+    const auto package =
+        python::source_only(lock, tools.base, tools.installer, tools.settings, scratch, task.stop);
+    if (!package) return;
+    task.notice(
+        fmt::format("{} comes as source alone for Python {}, and there is no C++ compiler: "
+                    "if its build fails, add build-essential and python3-dev to "
+                    "system_packages",
+                    *package, tools.base.version));
+}
+
+python::Lock resolve_anew(const EnvironmentSpec& spec, const Task& task) {
+    OutputLog log{
+        task.context.places.logs / (lock_file(spec, task).stem().string() + ".resolve.log"),
+        redactor_of(task.context.secrets)};
+    auto tools = toolset_of(spec, task);
+    tools.settings.on_line = [&](const std::string& line) { log.add(line); };
+    const auto request = request_of(spec, tools.base, task);
+    create_folders(request.scratch);
+    auto lock = resolve_or_tell_ways_out(
+        {spec, request, tools.base, tools.installer, tools.settings}, task);
+    tell_of_builds(lock, tools, request.scratch, task);
+    return lock;
+}
+
+void require_files(const std::vector<python::RequirementSource>& sources) {
+    for (const auto& source : sources) {
+        if (source.file.empty() || file_stamp(source.file)) continue;
+        throw Error{ErrorKind::not_found,
+                    fmt::format("{} ({}) does not exist", source.file.string(), source.label),
+                    "paths of requirements are relative to the volume's mount"};
+    }
+}
+
+// What was resolved once is kept by what it was resolved from, so that going back to an earlier
+// template needs no installer and gives the same versions.
+fs::path kept_resolution(const EnvironmentSpec& spec, const Task& task) {
+    return task.context.places.locks / "resolved" / (inputs_digest(spec, task) + ".lock");
+}
+
+void forget_oldest(const fs::path& folder) {
+    constexpr std::size_t most_kept = 16;
+    std::vector<std::pair<fs::file_time_type, fs::path>> kept;
+    std::error_code failed;
+    for (fs::directory_iterator it{folder, failed}, end; !failed && it != end; it.increment(failed))
+        kept.emplace_back(it->last_write_time(failed), it->path());
+    std::ranges::sort(kept, std::greater{});
+    for (std::size_t i = most_kept; i < kept.size(); ++i)
+        remove_tree(kept[i].second);
+}
+
+}  // namespace
+
+std::set<std::string> names_in(const python::Lock& lock) {
+    std::set<std::string> names;
+    for (const auto& pin : lock.pins) {
+        const auto& text = pin.requirement;
+        names.insert(python::normalise_name(text.substr(0, text.find_first_of("=@ [;"))));
+    }
+    return names;
+}
+
+std::vector<python::RequirementSource> requirement_sources(const EnvironmentSpec& spec) {
+    std::vector<python::RequirementSource> sources;
+    if (!spec.comfyui.empty())
+        sources.push_back({.file = spec.comfyui / "requirements.txt", .label = "ComfyUI"});
+    for (const auto& file : spec.requirement_files)
+        sources.push_back({.file = file, .label = "the template"});
+    if (!spec.requirement_lines.empty()) {
+        sources.push_back({.file = {}, .lines = spec.requirement_lines, .label = "the template"});
+    }
+    if (spec.custom_nodes.empty()) return sources;
+    std::vector<fs::path> packs;
+    std::error_code failed;
+    for (fs::directory_iterator it{spec.custom_nodes, failed}, end; !failed && it != end;
+         it.increment(failed)) {
+        const std::string name = it->path().filename();
+        // ComfyUI passes these over too (nodes.py).
+        if (name.starts_with(".") || name.ends_with(".disabled") || !it->is_directory(failed))
+            continue;
+        packs.push_back(it->path());
+    }
+    std::sort(packs.begin(), packs.end());
+    for (const auto& pack : packs) {
+        for (const auto& file : comfy::requirement_files(pack)) {
+            sources.push_back({.file = file, .label = "node " + pack.filename().string()});
+        }
+    }
+    return sources;
+}
+
+std::string inputs_digest(const EnvironmentSpec& spec, const Task& task) {
+    Sha256 digest;
+    digest.update(task.step.fingerprint);
+    const auto add_file = [&](const fs::path& file) {
+        digest.update(file.native());
+        digest.update(sha256_hex(read_file_if_exists(file).value_or("")));
+    };
+    for (const auto& source : requirement_sources(spec)) {
+        if (!source.file.empty()) add_file(source.file);
+    }
+    for (const auto& file : spec.constraint_files)
+        add_file(file);
+    // The same volume in a pod with another GPU may need other wheels.
+    digest.update(machine::gpu_stamp());
+    if (const auto base = task.context.journal.find(base_id(spec))) {
+        digest.update(base->fingerprint + base->fact("path"));
+        // Without a venv, they are what the installation itself changes.
+        const bool venv = spec.settings.environment == tmpl::EnvironmentKind::venv;
+        if (venv) digest.update(base->fact("distributions"));
+    }
+    return digest.finish();
+}
+
+fs::path lock_file(const EnvironmentSpec& spec, const Task& task) {
+    const std::string prefix = "service:";
+    const bool service = spec.name.starts_with(prefix);
+    const std::string name = service ? "service-" + spec.name.substr(prefix.size()) : spec.name;
+    return task.context.places.locks / (name + ".lock");
+}
+
+std::optional<std::string> lock_digest(const EnvironmentSpec& spec, const Task& task) {
+    const auto text = read_file_if_exists(lock_file(spec, task));
+    if (!text) return std::nullopt;
+    // Without the comments: who asks may change while what is installed does not.
+    return sha256_hex(python::parse_lock(*text).requirements());
+}
+
+Look look_at_lock(const EnvironmentSpec& spec, const Task& task) {
+    if (!task.record || !lock_digest(spec, task))
+        return {.change = plan::Change::create, .reason = "not resolved yet"};
+    if (task.context.options.update) return {.change = plan::Change::change, .reason = "--update"};
+    if (task.record->fact("inputs") != inputs_digest(spec, task)) {
+        return {.change = plan::Change::change, .reason = "requirements changed"};
+    }
+    if (task.record->fact("lock") != *lock_digest(spec, task)) {
+        return {.change = plan::Change::change, .reason = "the lock file was changed"};
+    }
+    return {.change = plan::Change::keep, .reason = "requirements are the same"};
+}
+
+bool needs_resolution(const EnvironmentSpec& spec, const Task& task) {
+    return task.context.options.update || !file_stamp(kept_resolution(spec, task));
+}
+
+std::string resolve_environment(const EnvironmentSpec& spec, const Task& task) {
+    require_files(requirement_sources(spec));
+    const fs::path kept = kept_resolution(spec, task);
+    auto text = task.context.options.update ? std::nullopt : read_file_if_exists(kept);
+    if (!text) {
+        text = resolve_anew(spec, task).text();
+        write_file_atomically(kept, *text);
+        forget_oldest(kept.parent_path());
+    }
+    write_file_atomically(lock_file(spec, task), *text);
+    return *lock_digest(spec, task);
+}
+
+}  // namespace podctl::run
