@@ -62,6 +62,7 @@ int main(int argc, char** argv) {
     add_config(app, common, chosen);
     add_schema(app, chosen);
     add_get(app, common, chosen);
+    add_smoke(app, common, chosen);
     add_init(app, chosen);
     add_templates(app, common, chosen);
     try {

@@ -19,7 +19,7 @@ Captured podctl(std::vector<std::string> arguments,
 
 TEST(CommandLine, HelpOfEveryCommandHasAnExample) {
     for (const char* command :
-         {"up", "plan", "get", "validate", "config", "schema", "init", "templates"}) {
+         {"up", "plan", "get", "smoke", "validate", "config", "schema", "init", "templates"}) {
         const auto help = podctl({command, "--help"});
         EXPECT_EQ(help.status.code, 0);
         EXPECT_THAT(help.output, HasSubstr(std::string{"podctl "} + command)) << command;
