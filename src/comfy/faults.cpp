@@ -216,4 +216,11 @@ Faults failed_node(const json& history_entry) {
     return {};
 }
 
+bool was_cached(const json& history_entry, const json& prompt) {
+    for (const auto& message : list_at(object_at(history_entry, "status"), "messages"))
+        if (message.is_array() && message.size() > 1 && message[0] == "execution_cached")
+            return list_at(message[1], "nodes").size() >= prompt.size();
+    return false;
+}
+
 }  // namespace podctl::comfy

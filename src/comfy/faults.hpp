@@ -35,5 +35,7 @@ Faults missing_unchecked_models(const Known& known, const json& prompt);
 Faults refused_nodes(const Known& known, const json& prompt, const json& answer);
 // The node that ended the run, of the entry in /history; empty: the run ended well.
 Faults failed_node(const json& history_entry);
+// True when no node ran: ComfyUI had every result from an earlier run of the same.
+bool was_cached(const json& history_entry, const json& prompt);
 
 }  // namespace podctl::comfy

@@ -91,6 +91,10 @@ private:
         const auto entry = watch.wait(report_.prompt_id, prompt);
         queued.has_ended();
         add(failed_node(entry));
+        if (was_cached(entry, prompt) && monitor_.on_notice)
+            monitor_.on_notice(
+                "ComfyUI had every result from an earlier run, and ran no node: "
+                "change a seed to test it again");
         if (report_.faults.empty()) check_outputs(entry, prompt, client_, report_);
     }
 

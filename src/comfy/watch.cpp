@@ -155,7 +155,8 @@ std::string Watch::state() const {
         return fmt::format("node {} ({}) was running", running_, text_at(node, "class_type"));
     }
     if (before_it_ && *before_it_ > 0)
-        return fmt::format("it waited in the queue behind {} others", *before_it_);
+        return fmt::format("it waited in the queue behind {} other{}", *before_it_,
+                           *before_it_ == 1 ? "" : "s");
     return "the workflow had not ended";
 }
 

@@ -1,6 +1,7 @@
 #include "workflow.hpp"
 
 #include "podctl/base/error.hpp"
+#include "podctl/base/names.hpp"
 
 #include "ui_graph.hpp"
 
@@ -42,11 +43,10 @@ json parse(std::string_view text, const std::string& name) {
     if (is_too_deep(text)) throw no_workflow(name, "nested too deeply");
     try {
         return json::parse(text);
-    } catch (const json::parse_error& error) {
+    } catch (const json::exception& error) {
+        // "[json.exception.parse_error.101] parse error at line 1, column 6: …"
         const std::string_view what = error.what();
-        const auto reason = what.find("parse error");
-        throw no_workflow(name,
-                          fmt::format("not JSON: {}", what.substr(std::min(reason, what.size()))));
+        throw no_workflow(name, fmt::format("not JSON: {}", trim(what.substr(what.find(']') + 1))));
     }
 }
 

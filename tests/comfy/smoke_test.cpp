@@ -81,6 +81,12 @@ TEST_F(SmokeTest, TellsWhatIsDoneByWebSocket) {
     EXPECT_EQ(asked.query, "clientId=" + comfyui_.prompts().at(0)["client_id"].get<std::string>());
 }
 
+TEST_F(SmokeTest, SaysThatNothingWasRunWhereAllWasCached) {
+    comfyui_.has_it_cached = true;
+    EXPECT_THAT(run().faults, IsEmpty());
+    EXPECT_THAT(notices_, ElementsAre(HasSubstr("ran no node")));
+}
+
 TEST_F(SmokeTest, DoesWithoutAWebSocket) {
     for (const auto how : {ComfyUi::Socket::is_refused, ComfyUi::Socket::is_cut_in_the_run}) {
         comfyui_.socket = how;

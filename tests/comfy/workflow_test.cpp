@@ -92,6 +92,7 @@ TEST(ReadWorkflow, RefusesWhatIsNone) {
         EXPECT_THAT(error.message(), HasSubstr("test.json: not a workflow")) << text;
     }
     EXPECT_THAT(refused("{\n\"a\": }").message(), HasSubstr("line 2, column 6"));
+    EXPECT_THAT(refused("{\"nodes\": [1e999]}").message(), HasSubstr("number overflow"));
     EXPECT_THAT(refused(std::string(300'000, '[')).message(), HasSubstr("nested too deeply"));
 }
 

@@ -220,8 +220,10 @@ void ComfyUi::run(const std::string& id, const json& prompt,
                   const std::vector<std::string>& outputs) {
     const std::scoped_lock lock(mutex_);
     say("execution_start", {{"prompt_id", id}});
-    say("execution_cached", {{"nodes", json::array()}, {"prompt_id", id}});
-    json messages = json::array(), shown = json::object();
+    json messages = json::array(), shown = json::object(), cached = json::array();
+    for (const auto& [node, what] : prompt.items())
+        if (has_it_cached) cached.push_back(node);
+    messages.push_back({"execution_cached", {{"nodes", cached}, {"prompt_id", id}}});
     std::string status = "success";
     for (const auto& [node, what] : prompt.items()) {
         const auto name = what["class_type"].get<std::string>();

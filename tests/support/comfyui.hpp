@@ -50,6 +50,7 @@ public:
 
     enum class Socket { works, is_refused, is_cut_in_the_run } socket = Socket::works;
     enum class End { comes, never_comes, is_forgotten } end = End::comes;
+    bool has_it_cached = false;
     // So many times the history does not yet have what has ended.
     int history_lag = 1;
     bool is_starting = false;           // 503
