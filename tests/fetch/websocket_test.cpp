@@ -9,7 +9,7 @@
 
 #include <gmock/gmock.h>
 
-#include <thread>
+#include <future>
 
 namespace podctl::fetch {
 namespace {
@@ -77,15 +77,14 @@ TEST(WebSocket, AnswersAPingWithAMaskedPong) {
 }
 
 TEST(WebSocket, SaysGoodbye) {
-    std::optional<WebSocketPeer::Frame> last;
-    {
-        auto server = talking([&](WebSocketPeer& peer) { last = peer.next(); });
-        HttpClient http;
-        WebSocket{http, server.url("/"), patience};
-    }
-    ASSERT_TRUE(last);
-    EXPECT_EQ(last->opcode, WebSocketPeer::close);
-    EXPECT_EQ(last->payload, std::string("\x03\xE8", 2));
+    std::promise<std::optional<WebSocketPeer::Frame>> last;
+    auto server = talking([&](WebSocketPeer& peer) { last.set_value(peer.next()); });
+    HttpClient http;
+    WebSocket{http, server.url("/"), patience};
+    const auto frame = last.get_future().get();
+    ASSERT_TRUE(frame);
+    EXPECT_EQ(frame->opcode, WebSocketPeer::close);
+    EXPECT_EQ(frame->payload, std::string("\x03\xE8", 2));
 }
 
 TEST(WebSocket, NothingWithinTheTimeIsNoError) {

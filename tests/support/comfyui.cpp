@@ -283,8 +283,9 @@ void ComfyUi::talk(WebSocketPeer& peer) {
         for (const auto& message : messages) {
             peer.send(WebSocketPeer::binary, "a preview");
             if (!peer.send_text(message)) return;
+            // After the first: the last one would say that it has ended.
+            if (socket == Socket::is_cut_in_the_run) return;
         }
-        if (socket == Socket::is_cut_in_the_run && !messages.empty()) return;
     } while (peer.pause(std::chrono::milliseconds{5}));
 }
 
