@@ -89,6 +89,7 @@ TEST_F(SmokeCommand, WrongArgumentsExitWith2) {
              {},
              {"--url", "ftp://x"},
              {"--url", url + "?x=1"},
+             {"--url", url, "--set", "comfyui.port=1"},
              {"--url", url, "--timeout", "soon"},
              {"--url", url, "--workflow", "no-such.json"},
              {"--url", url, "--workflow", "."},

@@ -76,6 +76,9 @@ public:
 private:
     static std::optional<tmpl::Template> template_of(const Arguments& arguments) {
         if (!arguments.template_.path.empty()) return load(arguments.template_);
+        if (!arguments.template_.overlays.empty() || !arguments.template_.set.empty())
+            throw Error{ErrorKind::usage, "--file and --set change a TEMPLATE, and there is none",
+                        "podctl smoke TEMPLATE -f OVERLAY"};
         if (arguments.url.empty())
             throw Error{ErrorKind::usage, "podctl smoke: no TEMPLATE and no --url",
                         "`podctl smoke --url http://127.0.0.1:9000` needs no template"};
