@@ -80,6 +80,11 @@ def try_pod(url, root):
     run_workflow(url, root)
 
 
+def smoke(podctl, url, root):
+    command = [podctl, "smoke", TEMPLATE, "--url", url, "--root", root]
+    return subprocess.run(command, stdout=subprocess.DEVNULL, check=False).returncode
+
+
 def stop(process):
     if process.poll() is not None:
         return
@@ -109,6 +114,7 @@ def main():
         # What comes later is read too: a full pipe would stop podctl.
         threading.Thread(target=process.stdout.read, daemon=True).start()
         try_pod(url, root)
+        expect(smoke(podctl, url, root) == 0, "podctl smoke runs the template's workflow")
         process.send_signal(signal.SIGTERM)
         # Ended by exit code 128 + 15, or by the signal itself: a shell shows 143 for both.
         expect(process.wait(timeout=STOP_DEADLINE) in (143, -signal.SIGTERM), "SIGTERM ends it with 143")

@@ -60,6 +60,24 @@ bool is_sha256(std::string_view text) {
            text.find_first_not_of("0123456789abcdefABCDEF") == std::string_view::npos;
 }
 
+std::string base64(std::string_view bytes) {
+    std::string text(4 * ((bytes.size() + 2) / 3) + 1, '\0');  // EVP_EncodeBlock ends with a NUL
+    const int size = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(text.data()),
+                                     reinterpret_cast<const unsigned char*>(bytes.data()),
+                                     static_cast<int>(bytes.size()));
+    text.resize(static_cast<std::size_t>(size));
+    return text;
+}
+
+std::string base64_of_sha1(std::string_view bytes) {
+    std::array<char, EVP_MAX_MD_SIZE> digest{};
+    unsigned size = 0;
+    if (EVP_Digest(bytes.data(), bytes.size(), reinterpret_cast<unsigned char*>(digest.data()),
+                   &size, EVP_sha1(), nullptr) != 1)
+        throw Error{ErrorKind::internal, "OpenSSL has no SHA-1"};
+    return base64({digest.data(), size});
+}
+
 std::string sha256_hex(std::string_view bytes) {
     Sha256 sha;
     sha.update(bytes);

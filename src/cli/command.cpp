@@ -22,9 +22,9 @@ CLI::Option* add_repeatable(CLI::App& command, const std::string& name,
         ->allow_extra_args(false);
 }
 
-void add_template_arguments(CLI::App& command, TemplateArguments& arguments) {
+void add_template_arguments(CLI::App& command, TemplateArguments& arguments, TemplateIs presence) {
     command.add_option("TEMPLATE", arguments.path, "the pod template, a YAML file")
-        ->required()
+        ->required(presence == TemplateIs::required)
         ->type_name("");
     add_repeatable(command, "-f,--file", arguments.overlays,
                    "a YAML file laid over the template; may be repeated, later wins")

@@ -34,7 +34,9 @@ struct TemplateArguments {
 // What a command line asks for: set by the command that was chosen.
 using Chosen = std::function<int()>;
 
-void add_template_arguments(CLI::App& command, TemplateArguments& arguments);
+enum class TemplateIs { required, optional };
+void add_template_arguments(CLI::App& command, TemplateArguments& arguments,
+                            TemplateIs presence = TemplateIs::required);
 // An option with one value each time that it is given.
 CLI::Option* add_repeatable(CLI::App& command, const std::string& name,
                             std::vector<std::string>& values, const std::string& help);
@@ -67,6 +69,7 @@ void add_status(CLI::App& app, Common& common, Chosen& chosen);
 void add_logs(CLI::App& app, Common& common, Chosen& chosen);
 void add_restart(CLI::App& app, Common& common, Chosen& chosen);
 void add_down(CLI::App& app, Common& common, Chosen& chosen);
+void add_smoke(CLI::App& app, Common& common, Chosen& chosen);
 
 // What `up` and `plan` share.
 struct ProvisionArguments {

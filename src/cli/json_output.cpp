@@ -48,6 +48,32 @@ std::string line_with_time(const ordered_json& fields) {
     return line.dump(-1, ' ', false, ordered_json::error_handler_t::replace);
 }
 
+ordered_json output_fields(const event::SmokeOutput& it) {
+    ordered_json fields{
+        {"node", it.node}, {"class_type", it.class_type}, {"file", it.file}, {"url", it.url},
+        {"type", it.type}, {"format", it.format},         {"size", it.size}};
+    if (it.width > 0) fields.update({{"width", it.width}, {"height", it.height}});
+    return fields;
+}
+
+ordered_json fault_fields(const event::SmokeFault& it) {
+    return {{"node", it.node},   {"class_type", it.class_type},
+            {"input", it.input}, {"message", it.message},
+            {"hint", it.hint},   {"details", it.details}};
+}
+
+ordered_json smoke_fields(const event::SmokeFinished& it) {
+    ordered_json outputs = ordered_json::array(), faults = ordered_json::array();
+    for (const auto& output : it.outputs)
+        outputs.push_back(output_fields(output));
+    for (const auto& fault : it.faults)
+        faults.push_back(fault_fields(fault));
+    return {{"event", "smoke.finished"}, {"step", it.step},
+            {"ok", it.faults.empty()},   {"url", it.url},
+            {"workflow", it.workflow},   {"prompt_id", it.prompt_id},
+            {"outputs", outputs},        {"faults", faults}};
+}
+
 ordered_json fields_of(const Event& event) {
     return std::visit(
         overloaded{
@@ -136,6 +162,7 @@ ordered_json fields_of(const Event& event) {
                         {"step", "node:" + it.node},
                         {"reason", it.reason}};
             },
+            [](const event::SmokeFinished& it) -> ordered_json { return smoke_fields(it); },
             [](const event::RunFinished& it) -> ordered_json {
                 return {{"event", "run.finished"},
                         {"ok", it.ok},

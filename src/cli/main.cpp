@@ -67,6 +67,7 @@ int main(int argc, char** argv) {
     add_restart(app, common, chosen);
     add_down(app, common, chosen);
     add_get(app, common, chosen);
+    add_smoke(app, common, chosen);
     add_init(app, chosen);
     add_templates(app, common, chosen);
     try {

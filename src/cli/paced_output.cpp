@@ -22,6 +22,7 @@ bool is_shown(const Event& event, Verbosity verbosity) {
     return std::holds_alternative<event::StepFailed>(event) ||
            std::holds_alternative<event::NodeFailed>(event) ||
            std::holds_alternative<event::FileReady>(event) ||
+           std::holds_alternative<event::SmokeFinished>(event) ||
            std::holds_alternative<event::ServiceReady>(event);
 }
 

@@ -67,7 +67,18 @@ Event redacted(Event event, const Redactor& redact) {
                           [&](event::Notice& it) { clean(it.message); },
                           [&](event::ServiceRestarting& it) { clean(it.reason); },
                           [&](event::ServiceOutput& it) { clean(it.line); },
-                          [&](event::NodeFailed& it) { clean(it.reason); }, [](auto&) {}},
+                          [&](event::NodeFailed& it) { clean(it.reason); },
+                          [&](event::SmokeFinished& it) {
+                              clean(it.url);
+                              for (auto& output : it.outputs)
+                                  clean(output.url);
+                              for (auto& fault : it.faults) {
+                                  clean(fault.message);
+                                  clean(fault.hint);
+                                  clean(fault.details);
+                              }
+                          },
+                          [](auto&) {}},
                event);
     return event;
 }

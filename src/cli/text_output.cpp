@@ -29,6 +29,30 @@ std::string progress_text(const std::string& what, const Reading& it) {
     return text;
 }
 
+std::string output_text(const event::SmokeOutput& it) {
+    if (it.url.empty()) return fmt::format("node {} ({}) showed a text", it.node, it.class_type);
+    std::string text = it.url + ":";
+    if (!it.format.empty()) text += " " + it.format;
+    if (it.width > 0) text += fmt::format(" {}x{}", it.width, it.height);
+    return text + fmt::format(", {}", format_bytes({it.size}));
+}
+
+// A single fault is what step.failed says.
+Line smoke_line(const event::SmokeFinished& it, Verbosity verbosity) {
+    Line line{.text = {}, .tone = Line::Tone::good, .data = true};
+    for (const auto& output : it.outputs)
+        line.text += (line.text.empty() ? "" : "\n") + output_text(output);
+    if (it.faults.empty()) return line;
+    line = {.text = {}, .tone = Line::Tone::bad};
+    for (const auto& fault : it.faults) {
+        const bool has_details = verbosity == Verbosity::verbose && !fault.details.empty();
+        if (it.faults.size() == 1 && !has_details) continue;
+        line.text += (line.text.empty() ? "" : "\n") + with_hint(text_of(fault), fault.hint);
+        if (has_details) line.text += "\n" + fault.details;
+    }
+    return line;
+}
+
 Line finished_line(const event::RunFinished& it) {
     const std::string took = format_duration(it.took);
     const std::string bytes =
@@ -57,6 +81,14 @@ Line line_of(const event::StepProgress& progress, const Reading& measured) {
 
 Line line_of(const Overall& all) {
     return {progress_text("in all", all.bytes)};
+}
+
+std::string text_of(const event::SmokeFault& it) {
+    if (it.node.empty()) return it.message;
+    std::string where = "node " + it.node;
+    if (!it.class_type.empty()) where += fmt::format(" ({})", it.class_type);
+    if (!it.input.empty()) where += ", " + it.input;
+    return where + ": " + it.message;
 }
 
 Line line_of(const Event& event, Verbosity verbosity) {
@@ -131,6 +163,7 @@ Line line_of(const Event& event, Verbosity verbosity) {
                                     it.reason.empty() ? "see ComfyUI's log" : it.reason),
                         Tone::bad};
             },
+            [&](const event::SmokeFinished& it) -> Line { return smoke_line(it, verbosity); },
             [](const event::RunFinished& it) -> Line { return finished_line(it); }},
         event);
 }

@@ -77,5 +77,14 @@ TEST(Sha256File, StopsWhenAsked) {
     }
 }
 
+TEST(Digest, MakesTheAnswerOfAWebSocketsHandshake) {
+    // RFC 6455 §1.3.
+    EXPECT_EQ(base64_of_sha1("dGhlIHNhbXBsZSBub25jZQ==258EAFA5-E914-47DA-95CA-C5AB0DC85B11"),
+              "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+    EXPECT_EQ(base64(""), "");
+    EXPECT_EQ(base64("the sample nonce"), "dGhlIHNhbXBsZSBub25jZQ==");
+    EXPECT_EQ(base64("ab"), "YWI=");
+}
+
 }  // namespace
 }  // namespace podctl

@@ -89,5 +89,63 @@ TEST(TextOutput, ProgressHasAmountsAndAPercentage) {
     EXPECT_EQ(line_of(all).text, "in all: 1.2 GB of 8.4 GB (14%), 85.0 MB/s, 1m25s left");
 }
 
+event::SmokeFinished smoke() {
+    return {.step = "smoke",
+            .url = "http://x",
+            .workflow = "w.json",
+            .prompt_id = "p",
+            .outputs = {{.node = "3",
+                         .class_type = "SaveImage",
+                         .file = "a.png",
+                         .url = "http://x/view?filename=a.png",
+                         .type = "output",
+                         .format = "png",
+                         .size = 1200,
+                         .width = 64,
+                         .height = 48}}};
+}
+
+event::SmokeFault fault(const std::string& message) {
+    return {.node = "2",
+            .class_type = "Loader",
+            .input = "file",
+            .message = message,
+            .hint = "do this",
+            .details = "a traceback"};
+}
+
+TEST(SmokeOutput, IsOneLineForEachThingThatWasMade) {
+    const Line line = line_of(smoke(), Verbosity::normal);
+    EXPECT_EQ(line.text, "http://x/view?filename=a.png: png 64x48, 1.2 KB");
+    EXPECT_TRUE(line.data);
+    const json parsed_line = parsed(smoke());
+    EXPECT_EQ(parsed_line["event"], "smoke.finished");
+    EXPECT_EQ(parsed_line["ok"], true);
+    EXPECT_EQ(parsed_line["outputs"][0]["width"], 64);
+}
+
+TEST(SmokeOutput, NamesEachFaultUnlessTheStepsOwnLineDoes) {
+    auto failed = smoke();
+    failed.faults = {fault("one")};
+    EXPECT_EQ(line_of(failed, Verbosity::normal).text, "");
+    EXPECT_THAT(line_of(failed, Verbosity::verbose).text, HasSubstr("a traceback"));
+    failed.faults.push_back(fault("two"));
+    const Line line = line_of(failed, Verbosity::normal);
+    EXPECT_EQ(line.text,
+              "node 2 (Loader), file: one\n  hint: do this\n"
+              "node 2 (Loader), file: two\n  hint: do this");
+    EXPECT_FALSE(line.data);
+    EXPECT_EQ(parsed(failed)["ok"], false);
+    EXPECT_EQ(parsed(failed)["faults"][1]["message"], "two");
+}
+
+TEST(SmokeOutput, HasNoSecret) {
+    auto failed = smoke();
+    failed.outputs[0].url = "http://user:hunter22@x/a";
+    failed.faults = {fault("the key is hunter22")};
+    const auto clean = redacted(failed, Redactor{{Secret{"hunter22"}}});
+    EXPECT_THAT(*json_of(clean), ::testing::Not(HasSubstr("hunter22")));
+}
+
 }  // namespace
 }  // namespace podctl::cli

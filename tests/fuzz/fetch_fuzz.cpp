@@ -1,6 +1,6 @@
 // What servers and users hand to the downloader: header values, a model's first bytes, the JSON of
-// Civitai, a source, a batch file. Read or refused with an Error, never a crash, a hang or another
-// exception. The first byte chooses the reader, so that one run covers them all.
+// Civitai, a source, a batch file, a WebSocket. Read or refused with an Error, never a crash, a
+// hang or another exception. The first byte chooses the reader, so that one run covers them all.
 #include "podctl/base/error.hpp"
 #include "podctl/base/names.hpp"
 #include "podctl/fetch/download.hpp"
@@ -12,6 +12,7 @@
 #include "hubs.hpp"
 #include "refusal.hpp"
 #include "safetensors_header.hpp"
+#include "websocket_frame.hpp"
 
 #include <cstdint>
 #include <cstdlib>
@@ -106,6 +107,18 @@ void read_batch(std::string_view input) {
     }
 }
 
+// A stream, in blocks whose size its first byte says.
+void read_frames(std::string_view input) {
+    if (input.empty()) return;
+    const std::size_t block = 1 + static_cast<unsigned char>(input[0]);
+    FrameReader reader{1 << 16};
+    for (std::size_t at = 1; at < input.size(); at += block) {
+        reader.feed(input.substr(at, block));
+        while (const auto frame = reader.next())
+            expect(frame->payload.size() <= 1 << 16);
+    }
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -113,7 +126,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const std::string_view input{reinterpret_cast<const char*>(data) + 1, size - 1};
     static constexpr void (*readers[])(std::string_view) = {
         read_headers, read_refusal, read_model_start, read_safetensors,
-        read_civitai, read_source,  read_batch};
+        read_civitai, read_source,  read_batch,       read_frames};
     try {
         readers[data[0] % std::size(readers)](input);
     } catch (const Error& error) {

@@ -48,6 +48,8 @@ std::optional<Number> parse_number(std::string_view text, int base = 10) {
 
 std::string_view reason_phrase(int status) {
     switch (status) {
+        case 101:
+            return "Switching Protocols";
         case 200:
             return "OK";
         case 206:
@@ -115,7 +117,7 @@ std::optional<Request> parse_head(std::string_view head) {
 }
 
 // One client's connection; every wait ends when the server stops.
-class Connection {
+class Connection : public Upgraded {
 public:
     Connection(Fd socket, int stop_fd) : socket_(std::move(socket)), stop_fd_(stop_fd) {}
 
@@ -132,7 +134,7 @@ public:
         return request;
     }
 
-    bool send(std::string_view bytes) {
+    bool send(std::string_view bytes) override {
         while (!bytes.empty()) {
             if (!wait(POLLOUT)) return false;
             const auto sent = ::send(socket_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
@@ -146,14 +148,19 @@ public:
     // Until the server stops or the client goes away.
     void wait_for_end() {
         std::string ignored;
-        while (receive(ignored)) {
+        while (receive_more(ignored)) {
         }
     }
 
-    // False when the server stops before.
-    bool pause(std::chrono::milliseconds time) {
+    bool pause(std::chrono::milliseconds time) override {
         pollfd stop{stop_fd_, POLLIN, 0};
         return ::poll(&stop, 1, static_cast<int>(time.count())) == 0;
+    }
+
+    bool receive(std::string& into) override {
+        if (buffer_.empty()) return receive_more(into);
+        into += std::exchange(buffer_, {});
+        return true;
     }
 
 private:
@@ -164,7 +171,7 @@ private:
         return fds[1].revents == 0;
     }
 
-    bool receive(std::string& into) {
+    bool receive_more(std::string& into) {
         char block[65536];
         while (wait(POLLIN)) {
             const auto got = ::recv(socket_.get(), block, sizeof block, 0);
@@ -179,13 +186,13 @@ private:
     std::optional<std::size_t> read_until(std::string_view mark) {
         while (true) {
             if (const auto at = buffer_.find(mark); at != std::string::npos) return at;
-            if (!receive(buffer_)) return std::nullopt;
+            if (!receive_more(buffer_)) return std::nullopt;
         }
     }
 
     bool take(std::size_t size, std::string& into) {
         while (buffer_.size() < size)
-            if (!receive(buffer_)) return false;
+            if (!receive_more(buffer_)) return false;
         into.append(buffer_, 0, size);
         buffer_.erase(0, size);
         return true;
@@ -314,6 +321,10 @@ bool HttpServer::State::answer(Connection& connection, const Request& request) {
         response = {.status = 500, .body = error.what()};
     }
     if (!connection.send(head_of(request, response))) return false;
+    if (response.status == 101) {
+        if (response.upgraded) response.upgraded(connection);
+        return false;
+    }
     if (!has_body(request, response.status)) return true;
     const bool in_chunks =
         to_lower(find_header(response.headers, "transfer-encoding").value_or("")) == "chunked";

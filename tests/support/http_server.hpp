@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -24,6 +25,18 @@ struct Request {
     std::optional<std::string> header(std::string_view name) const;
 };
 
+// A connection after an answer of 101: bytes of another protocol.
+class Upgraded {
+public:
+    virtual ~Upgraded() = default;
+    // False: the client is gone, or the server stops.
+    virtual bool send(std::string_view bytes) = 0;
+    // Appends what came.
+    virtual bool receive(std::string& into) = 0;
+    // False when the server stops before.
+    virtual bool pause(std::chrono::milliseconds time) = 0;
+};
+
 // What to answer, and how to go wrong while doing so.
 struct Response {
     int status = 200;
@@ -36,6 +49,8 @@ struct Response {
     std::optional<std::uint64_t> content_length =
         {};  // the length to claim in place of the true one
     std::optional<std::size_t> bytes_per_second = {};  // a slow body
+    // With status 101: what goes on until it returns, on the connection's own thread.
+    std::function<void(Upgraded&)> upgraded = {};
 };
 
 // A small real HTTP/1.1 server on 127.0.0.1 (or [::1]) with keep-alive, a thread per connection.

@@ -39,6 +39,9 @@ bool is_sha256(std::string_view text);
 std::string sha256_hex(std::string_view bytes);
 // As a Content-Security-Policy names a script: base64.
 std::string sha256_base64(std::string_view bytes);
+// What the handshake of a WebSocket is made of (RFC 6455 §4.2.2); no digest to trust.
+std::string base64_of_sha1(std::string_view bytes);
+std::string base64(std::string_view bytes);  // RFC 4648 §4, padded
 // Reads the file in large blocks. Throws Error{io}, Error{interrupted}.
 std::string sha256_file(const std::filesystem::path& path, std::stop_token stop = {});
 

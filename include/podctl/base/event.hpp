@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <variant>
+#include <vector>
 
 namespace podctl {
 
@@ -77,6 +78,27 @@ struct ServiceOutput {
 struct NodeFailed {
     std::string node, reason;
 };
+// What a workflow made: a file that was fetched and looked at, or a text.
+struct SmokeOutput {
+    std::string node = {}, class_type = {};
+    std::string file = {}, url = {};  // below ComfyUI's folder of `type`; empty for a text
+    std::string type = {};            // output, temp, text
+    std::string format = {};          // png, mp4, …; empty: not known
+    std::uint64_t size = 0;
+    std::uint32_t width = 0, height = 0;  // of an image
+};
+// What was wrong with a workflow or its run. `node`, `class_type` and `input` are empty where it
+// belongs to none.
+struct SmokeFault {
+    std::string node = {}, class_type = {}, input = {};
+    std::string message = {}, hint = {};
+    std::string details = {};  // several lines, as a traceback
+};
+struct SmokeFinished {
+    std::string step = {}, url = {}, workflow = {}, prompt_id = {};
+    std::vector<SmokeOutput> outputs = {};
+    std::vector<SmokeFault> faults = {};  // none: all is well
+};
 struct RunFinished {
     bool ok = false;
     int exit_code = 0;
@@ -90,7 +112,7 @@ using Event =
                  event::StepFinished, event::StepFailed, event::StepRetrying, event::FileReady,
                  event::Notice, event::ServiceStarted, event::ServiceReady, event::ServiceExited,
                  event::ServiceRestarting, event::ServiceOutput, event::NodeFailed,
-                 event::RunFinished>;
+                 event::SmokeFinished, event::RunFinished>;
 
 // Where events go. emit() may be called by any thread and must not throw.
 class EventSink {

@@ -58,11 +58,12 @@ struct HttpOptions {
 };
 
 struct TransferShare;  // src/fetch/transfer_share.hpp
+class Connection;      // src/fetch/connection.hpp
 
-// One thread that owns every curl handle. send() and stream() block the caller, start() does not;
-// all may be called by any thread at once. Authorization goes by HttpOptions::credentials and never
-// to the target of a redirect with another origin; Accept-Encoding is always identity; User-Agent
-// is podctl/X.Y.
+// One thread that owns every curl handle but those of connect(). send() and stream() block the
+// caller, start() does not; all may be called by any thread at once. Authorization goes by
+// HttpOptions::credentials and never to the target of a redirect with another origin;
+// Accept-Encoding is always identity; User-Agent is podctl/X.Y.
 class HttpClient {
 public:
     explicit HttpClient(HttpOptions options = {});
@@ -93,6 +94,11 @@ public:
     StreamId start(HttpRequest request, Sink sink);
     // Ends a stream, if it has not ended: on_end() gets Error{interrupted}.
     void cancel(StreamId id);
+
+    // Bytes to and from the origin of `url`, for a protocol that begins with a request's head. The
+    // caller's thread connects, and owns what it gets. Throws Error{network}, Error{interrupted}.
+    std::unique_ptr<Connection> connect(const Url& url, std::chrono::milliseconds timeout,
+                                        const std::stop_token& stop);
 
     const HttpOptions& options() const;
     TransferShare& share();

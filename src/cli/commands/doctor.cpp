@@ -112,8 +112,7 @@ void add_doctor(CLI::App& app, Common& common, Chosen& chosen) {
         "  podctl doctor -q pod.yaml    # only what is to be looked at\n"
         "  podctl doctor                # what most pods need");
     auto arguments = std::make_shared<TemplateArguments>();
-    add_template_arguments(*command, *arguments);
-    command->get_option("TEMPLATE")->required(false);
+    add_template_arguments(*command, *arguments, TemplateIs::optional);
     add_common_flags(*command, common);
     command->callback([&common, &chosen, arguments] {
         chosen = [&common, arguments] { return examine(*arguments, common); };

@@ -1,0 +1,41 @@
+#pragma once
+
+#include "podctl/base/event.hpp"
+#include "podctl/template/template.hpp"
+
+#include "client.hpp"
+#include "workflow.hpp"
+
+#include <string>
+#include <vector>
+
+// What is wrong with a workflow, or was with its run, node by node.
+namespace podctl::comfy {
+
+using Faults = std::vector<event::SmokeFault>;
+
+// What a fault is explained by.
+struct Known {
+    const Client& client;
+    Workflow::Format format;
+    const WorkflowNeeds& needs;
+    const NodeClasses& classes;
+    const tmpl::Template* pod;
+};
+
+// Nodes whose class ComfyUI does not have.
+Faults missing_classes(const Known& known);
+// Values that are not among the choices of their input. ComfyUI says so itself when it is asked to
+// run a workflow, but not while a class is missing.
+Faults missing_choices(const Known& known, const json& prompt);
+// Those of them that ComfyUI would not say: it does not check a choice that the class declares as
+// "COMBO", and a model that is not there fails only in the run.
+Faults missing_unchecked_models(const Known& known, const json& prompt);
+// What POST /prompt found, also in a workflow that it takes in part.
+Faults refused_nodes(const Known& known, const json& prompt, const json& answer);
+// The node that ended the run, of the entry in /history; empty: the run ended well.
+Faults failed_node(const json& history_entry);
+// True when no node ran: ComfyUI had every result from an earlier run of the same.
+bool was_cached(const json& history_entry, const json& prompt);
+
+}  // namespace podctl::comfy

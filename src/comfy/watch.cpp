@@ -1,0 +1,174 @@
+#include "watch.hpp"
+
+#include "podctl/base/error.hpp"
+#include "podctl/base/stop.hpp"
+#include "podctl/base/units.hpp"
+#include "podctl/base/url.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace podctl::comfy {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr milliseconds handshake_timeout{5'000};
+// With a socket, which a proxy may have let fall asleep.
+constexpr milliseconds look_anyway{2'000};
+constexpr milliseconds first_pause{100}, longest_pause{1'000};
+// ComfyUI says that it has ended a moment before the history has it.
+constexpr milliseconds pause_at_end{50};
+constexpr milliseconds queue_pause{2'000};
+
+std::uint64_t count_at(const json& object, const char* key) {
+    const auto* value = member(object, key);
+    const double number = value && value->is_number() ? value->get<double>() : 0;
+    return number >= 1 && number < 1e15 ? static_cast<std::uint64_t>(number) : 0;
+}
+
+}  // namespace
+
+Watch::Watch(const Client& client, const SmokeMonitor& monitor, milliseconds patience,
+             const std::string& client_id)
+    : client_(client), monitor_(monitor), patience_(patience) {
+    try {
+        socket_ = std::make_unique<fetch::WebSocket>(
+            client.http(), client.url("/ws?clientId=" + percent_encode(client_id)),
+            std::min(handshake_timeout, client.left()), client.stop());
+    } catch (const Error& error) {
+        if (error.kind() != ErrorKind::network) throw;
+        notice("no progress by WebSocket, so ComfyUI is asked again and again: " + error.message());
+    }
+}
+
+json Watch::wait(const std::string& prompt_id, const json& prompt) {
+    prompt_id_ = prompt_id;
+    prompt_ = prompt;
+    answered_ = asked_queue_ = Clock::now();
+    report_nodes();
+    while (true) {
+        if (client_.left() == milliseconds{0})
+            throw Error{ErrorKind::smoke, "the time is over: " + state(),
+                        "give it more: smoke.timeout, or --timeout"};
+        wait_for_news();
+        if (auto entry = look()) return *entry;
+    }
+}
+
+void Watch::wait_for_news() {
+    if (has_ended_)
+        pause_ = pause_at_end;
+    else if (socket_)
+        pause_ = look_anyway;
+    else
+        pause_ = std::clamp(pause_ * 3 / 2, first_pause, longest_pause);
+    const auto time = std::min(pause_, client_.left());
+    if (socket_ && !has_ended_) return listen(Clock::now() + time);
+    if (!wait_for(time, client_.stop()))
+        throw Error{ErrorKind::interrupted, "stopped while the workflow ran"};
+}
+
+void Watch::listen(Clock::time_point until) {
+    try {
+        while (!has_ended_ && Clock::now() < until) {
+            const auto left = std::chrono::ceil<milliseconds>(until - Clock::now());
+            if (const auto message = socket_->receive(left, client_.stop())) read(*message);
+        }
+    } catch (const Error& error) {
+        if (error.kind() != ErrorKind::network) throw;
+        notice("the WebSocket was lost, so ComfyUI is asked again and again: " + error.message());
+        socket_.reset();
+        pause_ = milliseconds{0};
+    }
+}
+
+// What ComfyUI sends: comfy_execution/progress.py and execution.py (add_message).
+void Watch::read(const std::string& message) {
+    const auto parsed = json::parse(message, nullptr, false);
+    const auto type = text_at(parsed, "type");
+    const auto& data = object_at(parsed, "data");
+    if (const auto id = id_at(data, "prompt_id"); !id.empty() && id != prompt_id_) return;
+    if (type == "execution_cached") {
+        for (const auto& node : list_at(data, "nodes"))
+            done_.insert(id_text(node));
+        report_nodes();
+    } else if (type == "executing") {
+        now_runs(id_at(data, "node"));
+    } else if (type == "executed") {
+        done_.insert(id_at(data, "node"));
+    } else if (type == "progress") {
+        const auto max = count_at(data, "max");
+        if (max > 1 && monitor_.on_progress)
+            monitor_.on_progress(std::min(count_at(data, "value"), max), max, "steps");
+    } else if (type == "execution_success" || type == "execution_error" ||
+               type == "execution_interrupted") {
+        if (type == "execution_success") now_runs({});
+        has_ended_ = true;
+    }
+}
+
+// No node: it is over.
+void Watch::now_runs(const std::string& node) {
+    if (!running_.empty()) done_.insert(running_);
+    running_ = node;
+    if (node.empty()) has_ended_ = true;
+    report_nodes();
+}
+
+std::optional<json> Watch::look() {
+    try {
+        auto entry = client_.history(prompt_id_);
+        answered_ = Clock::now();
+        if (entry) return entry;
+    } catch (const Error& error) {
+        if (error.kind() == ErrorKind::interrupted) throw;
+        if (Clock::now() - answered_ < patience_) return std::nullopt;
+        throw Error{ErrorKind::smoke,
+                    fmt::format("ComfyUI no longer answers ({}): {}", state(), error.message()),
+                    "its log says why: `podctl logs comfyui`"};
+    }
+    look_for_it_in_the_queue();
+    return std::nullopt;
+}
+
+// A ComfyUI that was started again has forgotten what it ran.
+void Watch::look_for_it_in_the_queue() {
+    if (Clock::now() - asked_queue_ < queue_pause) return;
+    asked_queue_ = Clock::now();
+    const auto queued = client_.queued();
+    const auto found = std::ranges::find(queued, prompt_id_);
+    if (found != queued.end()) {
+        before_it_ = static_cast<std::size_t>(found - queued.begin());
+        return;
+    }
+    // It may have ended between the two questions.
+    if (client_.history(prompt_id_)) return;
+    throw Error{ErrorKind::smoke, "ComfyUI no longer knows the workflow that it was to run",
+                "it was started again, or somebody cleared its queue"};
+}
+
+std::string Watch::state() const {
+    if (!running_.empty()) {
+        const auto& node = object_at(prompt_, running_);
+        return fmt::format("node {} ({}) was running", running_, text_at(node, "class_type"));
+    }
+    if (before_it_ && *before_it_ > 0)
+        return fmt::format("it waited in the queue behind {} other{}", *before_it_,
+                           *before_it_ == 1 ? "" : "s");
+    return "the workflow had not ended";
+}
+
+void Watch::report_nodes() const {
+    if (!monitor_.on_progress) return;
+    const auto done = std::ranges::count_if(
+        done_, [&](const std::string& node) { return prompt_.contains(node); });
+    monitor_.on_progress(static_cast<std::uint64_t>(done), prompt_.size(), "nodes");
+}
+
+void Watch::notice(const std::string& text) const {
+    if (monitor_.on_notice) monitor_.on_notice(text);
+}
+
+}  // namespace podctl::comfy

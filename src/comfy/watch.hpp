@@ -1,0 +1,55 @@
+#pragma once
+
+#include "podctl/comfy/smoke.hpp"
+#include "podctl/fetch/websocket.hpp"
+
+#include "client.hpp"
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+
+namespace podctl::comfy {
+
+// Watches a prompt to its end. /history alone says how it ended; the WebSocket tells what is done
+// until then, and when to look. A proxy that breaks WebSockets costs no more than the progress.
+class Watch {
+public:
+    // Before the prompt is queued, so that no message is missed.
+    Watch(const Client& client, const SmokeMonitor& monitor, std::chrono::milliseconds patience,
+          const std::string& client_id);
+
+    // The entry in /history. Throws Error{smoke} when the time is over, when ComfyUI no longer
+    // knows the prompt, and when it does not answer any more; Error{interrupted}.
+    json wait(const std::string& prompt_id, const json& prompt);
+
+private:
+    using Clock = std::chrono::steady_clock;
+
+    void wait_for_news();
+    void listen(Clock::time_point until);
+    void read(const std::string& message);
+    void now_runs(const std::string& node);
+    std::optional<json> look();
+    void look_for_it_in_the_queue();
+    std::string state() const;
+    void report_nodes() const;
+    void notice(const std::string& text) const;
+
+    const Client& client_;
+    const SmokeMonitor& monitor_;
+    const std::chrono::milliseconds patience_;
+    std::unique_ptr<fetch::WebSocket> socket_;  // nullptr: it cannot be had
+    std::string prompt_id_;
+    json prompt_;
+    std::set<std::string> done_;
+    std::string running_;  // a node's id
+    bool has_ended_ = false;
+    std::chrono::milliseconds pause_{0};
+    Clock::time_point answered_ = Clock::now(), asked_queue_ = Clock::now();
+    std::optional<std::size_t> before_it_;  // prompts in the queue
+};
+
+}  // namespace podctl::comfy

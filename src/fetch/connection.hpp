@@ -1,0 +1,29 @@
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <span>
+#include <stop_token>
+#include <string_view>
+
+namespace podctl::fetch {
+
+// Bytes to and from an origin, behind TLS and proxies: HttpClient::connect() opens it. One thread
+// at a time.
+class Connection {
+public:
+    struct State;
+    explicit Connection(std::unique_ptr<State> state);
+    ~Connection();
+
+    // How many bytes came; 0: none within `wait`. Throws Error{network} once the other side has
+    // ended it, Error{interrupted}.
+    std::size_t receive(std::span<char> into, std::chrono::milliseconds wait, std::stop_token stop);
+    // All of them. Throws Error{network}, also when they do not go within `wait`.
+    void send(std::string_view bytes, std::chrono::milliseconds wait);
+
+private:
+    std::unique_ptr<State> state_;
+};
+
+}  // namespace podctl::fetch

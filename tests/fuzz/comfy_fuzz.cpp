@@ -1,0 +1,92 @@
+// What users and a ComfyUI hand to the smoke test: workflows of both formats, node classes,
+// histories, and the files that were made. Read or refused with an Error, never a crash, a hang or
+// another exception. The first byte chooses the reader.
+#include "podctl/base/error.hpp"
+
+#include "faults.hpp"
+#include "links.hpp"
+#include "media.hpp"
+#include "workflow.hpp"
+
+#include <cstdint>
+#include <cstdlib>
+#include <string>
+#include <string_view>
+
+namespace {
+
+using namespace podctl;
+using namespace podctl::comfy;
+
+void expect(bool holds) {
+    if (!holds) std::abort();
+}
+
+const NodeClasses& classes() {
+    static const NodeClasses known = [] {
+        NodeClasses made;
+        for (const auto& [name, input] : std::map<std::string, std::string>{
+                 {"A", R"({"required": {"size": ["INT", {"default": 8}]}})"},
+                 {"B", R"({"required": {"image": ["IMAGE"], "seed": ["INT"], "mode": [["x", "y"]]},
+                          "optional": {"text": ["STRING", {"default": ""}], "c": ["CURVE"]}})"},
+                 {"C", R"({"required": {"image": [["a.png"], {"image_upload": true}],
+                           "pick": ["COMBO", {"options": [1], "control_after_generate": true}]},
+                          "optional": {"on": ["BOOLEAN"]}})"},
+             })
+            made[name] = *read_node_class(name, "{\"" + name + "\": {\"input\": " + input + "}}");
+        return made;
+    }();
+    return known;
+}
+
+// What is sent is an object of nodes, whatever came in.
+void read_a_workflow(std::string_view input) {
+    const auto workflow = read_workflow(input, "fuzz");
+    needs_of(workflow);
+    const auto prompt = to_prompt(workflow, classes());
+    expect(prompt.is_object());
+    for (const auto& node : prompt)
+        expect(node.contains("class_type"));
+    prompt.dump(-1, ' ', false, json::error_handler_t::replace);
+    broken_links(prompt);
+}
+
+void read_media(std::string_view input) {
+    if (input.empty()) return;
+    static constexpr const char* names[] = {"a.png", "a.jpg", "a.gif", "a.webp", "a.mp4", "a"};
+    FileSample sample;
+    sample.add(input.substr(1));
+    const auto media =
+        inspect_media(names[static_cast<unsigned char>(input[0]) % std::size(names)], sample);
+    expect((media.width == 0) == (media.height == 0));
+}
+
+void read_class(std::string_view input) {
+    try {
+        read_node_class("A", std::string(input));
+    } catch (const json::exception&) {
+        // As its header says.
+    }
+}
+
+void read_history(std::string_view input) {
+    const auto entry = json::parse(input, nullptr, false);
+    failed_node(entry);
+    was_cached(entry, json::object());
+    broken_links(entry);
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+    if (size == 0) return 0;
+    const std::string_view input{reinterpret_cast<const char*>(data) + 1, size - 1};
+    static constexpr void (*readers[])(std::string_view) = {read_a_workflow, read_media, read_class,
+                                                            read_history};
+    try {
+        readers[data[0] % std::size(readers)](input);
+    } catch (const Error& error) {
+        expect(error.kind() == ErrorKind::usage || error.kind() == ErrorKind::smoke);
+    }
+    return 0;
+}
