@@ -18,8 +18,9 @@ Captured podctl(std::vector<std::string> arguments,
 }
 
 TEST(CommandLine, HelpOfEveryCommandHasAnExample) {
-    for (const char* command : {"up", "plan", "get", "validate", "config", "schema", "init",
-                                "templates", "status", "logs", "restart", "down"}) {
+    for (const char* command :
+         {"up", "plan", "get", "validate", "config", "schema", "init", "templates", "status",
+          "logs", "restart", "down", "models", "completion"}) {
         const auto help = podctl({command, "--help"});
         EXPECT_EQ(help.status.code, 0);
         EXPECT_THAT(help.output, HasSubstr(std::string{"podctl "} + command)) << command;
