@@ -38,14 +38,16 @@ function(podctl_embed_gallery target)
   target_sources(${target} PRIVATE ${out})
 endfunction()
 
-# The page that stands at ComfyUI's port until ComfyUI does.
-function(podctl_embed_progress_page target)
-  set(page ${CMAKE_SOURCE_DIR}/src/serve/progress_page.html)
-  set(out ${CMAKE_BINARY_DIR}/progress_page_html.cpp)
+# podctl_embed_text(TARGET FILE FUNCTION HEADER): FILE's text travels inside the binary; FUNCTION, declared in
+# HEADER of the target's room, returns it.
+function(podctl_embed_text target file function header)
+  get_filename_component(name ${file} NAME)
+  set(out ${CMAKE_BINARY_DIR}/${name}.cpp)
   add_custom_command(
     OUTPUT ${out}
-    COMMAND ${CMAKE_COMMAND} -DOUT=${out} -DPAGE=${page} -P ${CMAKE_SOURCE_DIR}/cmake/embed_page.cmake
-    DEPENDS ${page} ${CMAKE_SOURCE_DIR}/cmake/embed_page.cmake
+    COMMAND ${CMAKE_COMMAND} -DOUT=${out} -DFILE=${CMAKE_SOURCE_DIR}/${file} -DFUNCTION=${function} -DHEADER=${header}
+            -P ${CMAKE_SOURCE_DIR}/cmake/embed_text.cmake
+    DEPENDS ${CMAKE_SOURCE_DIR}/${file} ${CMAKE_SOURCE_DIR}/cmake/embed_text.cmake
     VERBATIM)
   target_sources(${target} PRIVATE ${out})
 endfunction()

@@ -88,9 +88,7 @@ std::string sha256_base64(std::string_view bytes) {
     Sha256 sha;
     sha.update(bytes);
     const auto digest = sha.finish_digest();
-    std::array<unsigned char, 4 * ((digest.size() + 2) / 3) + 1> text{};
-    const int size = EVP_EncodeBlock(text.data(), digest.data(), static_cast<int>(digest.size()));
-    return {text.begin(), text.begin() + size};
+    return base64({reinterpret_cast<const char*>(digest.data()), digest.size()});
 }
 
 std::string sha256_file(const std::filesystem::path& path, std::stop_token stop) {

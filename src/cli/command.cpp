@@ -128,15 +128,15 @@ tmpl::Template load(const TemplateArguments& arguments) {
     options.set = arguments.set;
     auto pod = read_template(arguments.path, options);
     std::vector<tmpl::Diagnostic> wrong;
-    for (std::size_t i = 0; i < pod.models.size(); ++i) {
+    for (const auto& model : pod.models) {
         try {
-            fetch::parse_source(pod.models[i].source);
+            fetch::parse_source(model.source);
         } catch (const Error& error) {
             wrong.push_back(
-                {.file = pod.models[i].file,
-                 .line = pod.models[i].line,
-                 .column = pod.models[i].column,
-                 .key = "models[" + std::to_string(i) + "].source",
+                {.file = model.file,
+                 .line = model.line,
+                 .column = model.column,
+                 .key = model.key + ".source",
                  .message = error.message() + (error.hint().empty() ? "" : "; " + error.hint())});
         }
     }

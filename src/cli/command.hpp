@@ -70,6 +70,9 @@ void add_logs(CLI::App& app, Common& common, Chosen& chosen);
 void add_restart(CLI::App& app, Common& common, Chosen& chosen);
 void add_down(CLI::App& app, Common& common, Chosen& chosen);
 void add_smoke(CLI::App& app, Common& common, Chosen& chosen);
+void add_models(CLI::App& app, Common& common, Chosen& chosen);
+void add_completion(CLI::App& app, Chosen& chosen);
+void add_man(CLI::App& app, Chosen& chosen);
 
 // What `up` and `plan` share.
 struct ProvisionArguments {

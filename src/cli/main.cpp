@@ -68,8 +68,11 @@ int main(int argc, char** argv) {
     add_down(app, common, chosen);
     add_get(app, common, chosen);
     add_smoke(app, common, chosen);
+    add_models(app, common, chosen);
     add_init(app, chosen);
     add_templates(app, common, chosen);
+    add_completion(app, chosen);
+    add_man(app, chosen);
     try {
         return parse_and_run(app, chosen, argc, argv);
     } catch (const Error& error) {

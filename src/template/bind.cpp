@@ -2,6 +2,7 @@
 
 #include "podctl/base/names.hpp"
 
+#include "catalog_data.hpp"
 #include "node_name.hpp"
 #include "paths.hpp"
 #include "validate.hpp"
@@ -186,6 +187,16 @@ Model bind_model(const Value& value) {
     return model;
 }
 
+std::vector<Model> bind_models(const Value& list) {
+    std::vector<Model> models;
+    for (const ModelLine& line : model_lines(list)) {
+        Model& model = models.emplace_back(bind_model(line.value));
+        model.key = line.key;
+        model.catalog = line.catalog;
+    }
+    return models;
+}
+
 GitNode bind_git_node(const Value& value) {
     GitNode node;
     read(value, "git", node.git);
@@ -251,7 +262,7 @@ Template bind(const Value& root) {
     result.repositories = bind_list<Repository>(root, "repositories", bind_repository);
     result.python = bind_python(section(root, "python"));
     if (const Value* comfyui = root.find("comfyui")) result.comfyui = bind_comfyui(*comfyui);
-    result.models = bind_list<Model>(root, "models", bind_model);
+    result.models = bind_models(section(root, "models"));
     result.custom_nodes = bind_list<CustomNode>(root, "custom_nodes", bind_node);
     result.services = bind_list<Service>(root, "services", bind_service);
     read(section(root, "smoke"), "workflow", result.smoke.workflow);

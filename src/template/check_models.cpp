@@ -1,6 +1,7 @@
 #include "podctl/base/names.hpp"
 #include "podctl/template/template.hpp"
 
+#include "catalog_data.hpp"
 #include "checks.hpp"
 #include "paths.hpp"
 #include "validate.hpp"
@@ -91,19 +92,40 @@ void check_without_comfyui(const Checking& checking, const Value& item, const st
                     given ? "found " + shown(*to) : "is missing", checking.context.shown));
 }
 
+// The same for the files of an entry of the catalog.
+void check_entry_without_comfyui(const Checking& checking, Value& models) {
+    for (std::size_t i = 0; i < models.items.size(); ++i) {
+        Value* entry = usable(models.items[i], "catalog");
+        if (!entry) continue;
+        checking.diagnostics.add(
+            entry->place, key_path(key_path("models", i), "catalog"),
+            fmt::format("found {}; without `comfyui` there is no models/ folder for its files; add "
+                        "`comfyui: {{}}`, or write what `podctl models --yaml` prints with "
+                        "absolute paths",
+                        shown(*entry)));
+    }
+}
+
+// An entry that is not known, or not to be read.
+bool is_lost(const ModelLine& line) {
+    const Value* entry = line.value.find("catalog");
+    return entry && !entry->is_null();
+}
+
 }  // namespace
 
 void check_models(const Checking& checking) {
     const bool comfyui = checking.root.find("comfyui") != nullptr;
     Claims claims;
-    const auto models = items_of(checking.root, "models");
-    for (std::size_t i = 0; i < models.size(); ++i) {
-        Value& item = models[i];
-        const std::string path = key_path("models", i);
-        if (item.faulty || (!item.is_scalar() && !item.is_mapping())) continue;
-        check_pickle(checking, item, path);
-        if (!comfyui) check_without_comfyui(checking, item, path);
-        check_place(checking, item, path, claims);
+    Value* models = usable(checking.root, "models");
+    if (!models) return;
+    if (!comfyui) check_entry_without_comfyui(checking, *models);
+    for (auto& line : model_lines(*models)) {
+        Value& item = line.value;
+        if (item.faulty || (!item.is_scalar() && !item.is_mapping()) || is_lost(line)) continue;
+        check_pickle(checking, item, line.key);
+        if (!comfyui && line.catalog.empty()) check_without_comfyui(checking, item, line.key);
+        check_place(checking, item, line.key, claims);
     }
 }
 

@@ -3,6 +3,7 @@
 #include "podctl/base/file.hpp"
 
 #include "bind.hpp"
+#include "catalog_data.hpp"
 #include "checks.hpp"
 #include "diagnostics.hpp"
 #include "document.hpp"
@@ -106,8 +107,9 @@ Template parse_template(std::string_view text, const std::string& file,
 }
 
 std::string effective_yaml(const std::filesystem::path& path, const LoadOptions& options) {
-    return emit_yaml(
-        load_tree(with_overlays({read_template(path), path.string()}, options), options));
+    Value tree = load_tree(with_overlays({read_template(path), path.string()}, options), options);
+    expand_catalog(tree);
+    return emit_yaml(tree);
 }
 
 }  // namespace podctl::tmpl

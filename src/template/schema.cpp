@@ -82,9 +82,11 @@ Json object_schema(const Shape& shape) {
     }
     if (!required.empty()) schema["required"] = required;
     for (const std::string& name : shape.one_of) {
-        // Without a value the key is not set.
-        schema["oneOf"].push_back(
-            {{"required", {name}}, {"properties", {{name, {{"not", {{"type", "null"}}}}}}}});
+        // Without a value a key is not set.
+        Json properties{{name, {{"not", {{"type", "null"}}}}}};
+        for (const std::string& excluded : shape.find(name)->excludes)
+            properties[excluded] = {{"type", "null"}};
+        schema["oneOf"].push_back({{"required", {name}}, {"properties", properties}});
     }
     return schema;
 }

@@ -1,5 +1,7 @@
 #include "table.hpp"
 
+#include "catalog_data.hpp"
+
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -172,11 +174,14 @@ const Shape& model_shape() {
         .title = "a model",
         .fields =
             {
-                {"source",
-                 string(formats::line),
-                 "hf:ORG/REPO[@REV]/PATH, civitai:MODEL[@VERSION], an AIR, or a URL.",
+                {"source", string(formats::line),
+                 "hf:ORG/REPO[@REV]/PATH, civitai:MODEL[@VERSION], an AIR, or a URL."},
+                {"catalog",
+                 choice(catalog_names()),
+                 "All files of a model of the catalog; `podctl models` lists it.",
                  {},
-                 true},
+                 false,
+                 {"to", "name", "sha256", "layout", "unpack", "pickle"}},
                 {"to", string(formats::model_folder),
                  "Folder under models/, or an absolute path; absent: from the source's own type."},
                 {"name", string(formats::file_name),
@@ -189,7 +194,8 @@ const Shape& model_shape() {
                  ".ckpt .pt .pth .bin .pkl run code when loaded: allow them."},
                 {"optional", boolean(), "A failure is a warning.", "false"},
             },
-        .short_form = "source"};
+        .short_form = "source",
+        .one_of = {"source", "catalog"}};
     return shape;
 }
 
@@ -273,6 +279,48 @@ std::vector<std::string> Shape::names() const {
     for (const auto& field : fields)
         names.push_back(field.name);
     return names;
+}
+
+const Shape& catalog_shape() {
+    static const Shape task{.title = "a task of the catalog",
+                            .fields = {
+                                {"name", string(formats::line), "Its name.", {}, true},
+                                {"summary", string(formats::line), "What it is.", {}, true},
+                            }};
+    static const Shape vram{.title = "the GPU memory of a model",
+                            .fields = {
+                                {"min", size(), "What one gets by with.", {}, true},
+                                {"comfortable", size(), "What is enough.", {}, true},
+                            }};
+    // The keys of a model in a template, and the size.
+    static const Shape file = [] {
+        Shape shape{.title = "a file of the catalog", .fields = {}};
+        for (const char* key : {"source", "to", "name", "sha256", "layout", "unpack", "pickle"}) {
+            shape.fields.push_back(*model_shape().find(key));
+            shape.fields.back().required = shape.fields.size() <= 2;
+        }
+        shape.fields.push_back({"size", text(), "Bytes; with a unit: about."});
+        return shape;
+    }();
+    static const Shape entry{
+        .title = "a model of the catalog",
+        .fields = {
+            {"name", string(formats::dns_label), "What a template calls it.", {}, true},
+            {"title", string(formats::line), "What people call it.", {}, true},
+            {"tasks", map(formats::line, string(formats::line)), "How it does each.", {}, true},
+            {"files", list(mapping(file)), "Absent: nothing to fetch."},
+            {"vram", mapping(vram), "GPU memory."},
+            {"licence", string(formats::line), "Under which it is given.", {}, true},
+            {"needs", list(string(formats::dns_label)), "Entries that it goes with."},
+            {"custom_nodes", list(string(formats::git_url)), "The packs that load it."},
+            {"note", string(formats::line), "What else to know."},
+        }};
+    static const Shape shape{.title = "the catalog",
+                             .fields = {
+                                 {"tasks", list(mapping(task)), "In their order.", {}, true},
+                                 {"models", list(mapping(entry)), "In their order.", {}, true},
+                             }};
+    return shape;
 }
 
 const Shape& template_shape() {

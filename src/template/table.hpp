@@ -47,6 +47,7 @@ struct Field {
     std::string description;
     std::string fallback = {};  // the default as JSON; empty: none
     bool required = false;
+    std::vector<std::string> excludes = {};  // keys that cannot stand beside it
 };
 
 struct Shape {

@@ -87,6 +87,7 @@ private:
             }
         }
         check_one_of(value, shape, path);
+        check_excludes(value, shape, path);
     }
 
     void check_entry(Entry& entry, const Shape& shape, const std::string& path) {
@@ -117,6 +118,21 @@ private:
         diagnostics_.fault(value, path,
                            fmt::format("found {} of {}; exactly one must be there", there,
                                        fmt::join(shape.one_of, ", ")));
+    }
+
+    void check_excludes(Value& value, const Shape& shape, const std::string& path) {
+        for (const Field& field : shape.fields) {
+            const Value* there = field.excludes.empty() ? nullptr : value.find(field.name);
+            if (!there || there->is_null()) continue;
+            for (const std::string& key : field.excludes) {
+                Value* other = value.find(key);
+                if (!other || other->is_null() || other->faulty) continue;
+                diagnostics_.fault(*other, key_path(path, key),
+                                   fmt::format("found {}; it cannot stand beside `{}`, which says "
+                                               "it itself",
+                                               shown(*other), field.name));
+            }
+        }
     }
 
     void check_list(Value& value, const Type& type, const std::string& path) {
@@ -270,9 +286,9 @@ PathContext path_context(const Value& root) {
     return context;
 }
 
-void validate(Value& root, const PathContext& context, Diagnostics& diagnostics) {
-    Validator{context, diagnostics}.check(root, {.kind = Kind::mapping, .shape = &template_shape()},
-                                          {});
+void validate(Value& root, const PathContext& context, Diagnostics& diagnostics,
+              const Shape& shape) {
+    Validator{context, diagnostics}.check(root, {.kind = Kind::mapping, .shape = &shape}, {});
 }
 
 }  // namespace podctl::tmpl

@@ -24,7 +24,8 @@ std::optional<std::chrono::milliseconds> read_duration(std::string_view text);
 // The mount that the template gives, or the default one where it gives none that is usable.
 PathContext path_context(const Value& root);
 
-// Holds a template against the table: kinds, formats, ranges, required and unknown keys.
-void validate(Value& root, const PathContext& context, Diagnostics& diagnostics);
+// Holds a tree against the table: kinds, formats, ranges, required, unknown and exclusive keys.
+void validate(Value& root, const PathContext& context, Diagnostics& diagnostics,
+              const Shape& shape = template_shape());
 
 }  // namespace podctl::tmpl

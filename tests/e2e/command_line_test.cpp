@@ -20,7 +20,7 @@ Captured podctl(std::vector<std::string> arguments,
 TEST(CommandLine, HelpOfEveryCommandHasAnExample) {
     for (const char* command :
          {"up", "plan", "doctor", "get", "smoke", "validate", "config", "schema", "init",
-          "templates", "status", "logs", "restart", "down"}) {
+          "templates", "status", "logs", "restart", "down", "models", "completion"}) {
         const auto help = podctl({command, "--help"});
         EXPECT_EQ(help.status.code, 0);
         EXPECT_THAT(help.output, HasSubstr(std::string{"podctl "} + command)) << command;

@@ -85,9 +85,11 @@ struct Model {
     // Where the source stands, for what only other rooms can say of it.
     std::string file;
     int line = 0, column = 0;
-    std::string to;      // folder under models/, or an absolute path; empty: the source's own type
-    std::string name;    // empty: the server's name
-    std::string sha256;  // lower case; empty: the hub's own
+    std::string key;      // models[2], as the template counts: an entry of the catalog is one
+    std::string catalog;  // the entry that it is a file of; empty: it is the template's own
+    std::string to;       // folder under models/, or an absolute path; empty: the source's own type
+    std::string name;     // empty: the server's name
+    std::string sha256;   // lower case; empty: the hub's own
     Layout layout = Layout::flat;
     bool unpack = false;
     bool allow_pickle = false;

@@ -1,11 +1,14 @@
 #include "podctl/base/file.hpp"
 #include "podctl/base/names.hpp"
+#include "podctl/template/catalog.hpp"
 #include "podctl/template/load.hpp"
 
 #include "../command.hpp"
 #include "../gallery.hpp"
 
 #include <CLI/CLI.hpp>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
 #include <iostream>
@@ -22,13 +25,17 @@ std::string summary_of(const GalleryEntry& entry) {
     return {};
 }
 
-const GalleryEntry& find_in_gallery(const std::string& name) {
+std::vector<std::string> gallery_names() {
     std::vector<std::string> names;
-    for (const auto& entry : embedded_gallery()) {
-        if (entry.name == name) return entry;
+    for (const auto& entry : embedded_gallery())
         names.push_back(entry.name);
-    }
-    const auto near = nearest(name, names);
+    return names;
+}
+
+const GalleryEntry& find_in_gallery(const std::string& name) {
+    for (const auto& entry : embedded_gallery())
+        if (entry.name == name) return entry;
+    const auto near = nearest(name, gallery_names());
     throw Error{ErrorKind::usage, "there is no template named " + name,
                 near ? "did you mean " + *near + "?" : "`podctl templates` lists them"};
 }
@@ -78,8 +85,10 @@ void add_validate(CLI::App& app, Common& common, Chosen& chosen) {
             // The steps find what only the whole template shows: folders that wait for each other,
             // say.
             plan::build_plan(pod, root_of(pod, common), {});
-            if (common.output.verbosity != Verbosity::quiet)
-                std::cerr << arguments->path << ": valid\n";
+            if (common.output.verbosity == Verbosity::quiet) return 0;
+            for (const auto& hint : tmpl::missing_packs(pod))
+                std::cerr << hint.to_string() << '\n';
+            std::cerr << arguments->path << ": valid\n";
             return 0;
         };
     });
@@ -134,7 +143,8 @@ void add_init(CLI::App& app, Chosen& chosen) {
     };
     auto arguments = std::make_shared<Arguments>();
     command->add_option("NAME", arguments->name, "its name in `podctl templates`")
-        ->capture_default_str();
+        ->capture_default_str()
+        ->type_name(fmt::format("{{{}}}", fmt::join(gallery_names(), ",")));
     command->add_option("-o,--to", arguments->file, "where to write it (NAME.yaml); - is stdout")
         ->type_name("FILE");
     command->callback([&chosen, arguments] {
