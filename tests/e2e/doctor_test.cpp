@@ -1,0 +1,103 @@
+#include "pod.hpp"
+#include "support/wheels.hpp"
+
+// What is found before anything is changed.
+namespace podctl::e2e {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::Contains;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+class Doctor : public PodTest {
+protected:
+    Doctor() {
+        // pip's own settings would keep podctl from asking the index.
+        environment = {{"PIP_CONFIG_FILE", "/dev/null"}, {"PIP_CERT", ""}};
+        test::write_index(dir / "index",
+                          {{"pypng", "0.20220715.0", {}, {{"png.py", ""}}}, {"humanize", "4.9.0"}});
+    }
+    static json finding(const Finished& end, const std::string& check) {
+        for (const auto& it : end.of("doctor.finding"))
+            if (it.value("check", "") == check) return it;
+        return {};
+    }
+    std::vector<std::string> with_index(const std::string& url) const {
+        return {"--set", "python.index_url=" + url};
+    }
+
+    test::HttpServer index{test::serve_index(dir / "index")};
+};
+
+TEST_F(Doctor, TellsThatTheMachineFitsAndChangesNothing) {
+    const auto end = run("doctor", with_index(index.url("/")));
+    EXPECT_EQ(end.status.code, 0) << end.output;
+    EXPECT_EQ(finding(end, "python").value("grade", ""), "ok");
+    EXPECT_EQ(finding(end, "installer").value("grade", ""), "ok");
+    EXPECT_EQ(finding(end, "index").value("grade", ""), "ok");
+    EXPECT_EQ(finding(end, "secret CIVITAI_API_KEY").value("grade", ""), "ok");
+    EXPECT_EQ(finding(end, "port " + std::to_string(port())).value("grade", ""), "ok");
+    EXPECT_EQ(end.of("doctor.finished").at(0).value("fail", -1), 0);
+    EXPECT_FALSE(fs::exists(root() / "ComfyUI"));
+    EXPECT_FALSE(fs::exists(root() / "venv"));
+}
+
+TEST_F(Doctor, TellsEverythingThatIsInTheWayWithItsRemedy) {
+    auto more = with_index("http://127.0.0.1:9/simple");
+    for (const char* set :
+         {"python.interpreter=python9.99", "comfyui.source=http://127.0.0.1:9/a.git"})
+        more.insert(more.end(), {"--set", set});
+    const auto end = run("doctor", more);
+    EXPECT_EQ(end.status.code, 3) << end.output;
+    EXPECT_EQ(finding(end, "python").value("grade", ""), "fail");
+    EXPECT_THAT(finding(end, "python").value("message", ""), HasSubstr("python9.99"));
+    std::vector<std::string> unreachable;
+    for (const auto& it : end.of("doctor.finding")) {
+        if (it.value("check", "") != "origin" || it.value("grade", "") != "fail") continue;
+        unreachable.push_back(it.value("message", ""));
+        EXPECT_NE(it.value("remedy", ""), "");
+    }
+    EXPECT_THAT(unreachable, ElementsAre(HasSubstr("http://127.0.0.1:9")));
+}
+
+TEST_F(Doctor, UpFindsAnIndexThatCannotBeReachedBeforeAnythingIsFetched) {
+    const auto end = provision(with_index("http://127.0.0.1:9/simple"));
+    EXPECT_EQ(end.status.code, 3) << end.output;
+    EXPECT_THAT(end.steps("step.failed"), ElementsAre("preflight"));
+    EXPECT_THAT(end.of("step.failed").at(0)["error"].value("message", ""),
+                HasSubstr("http://127.0.0.1:9/simple"));
+    EXPECT_THAT(git_server.http().requests(), IsEmpty());
+}
+
+TEST_F(Doctor, ATorchaudioThatDoesNotLoadBesideTheImagesTorchIsTold) {
+    test::write_index(dir / "index",
+                      {{"torchaudio",
+                        "2.11.0",
+                        {},
+                        {{"torchaudio/__init__.py", "raise OSError('undefined symbol')\n"}}}});
+    const fs::path base = dir / "base";
+    ASSERT_TRUE(run_command({.argv = {"python3", "-m", "venv", base.string()}}, {}).ok());
+    fs::path site;
+    for (const auto& entry : fs::directory_iterator{base / "lib"})
+        site = entry.path() / "site-packages";
+    write_file_atomically(site / "torch.py", "");
+    write_file_atomically(site / "torch-2.9.0.dist-info/METADATA",
+                          "Metadata-Version: 2.1\nName: torch\nVersion: 2.9.0\n");
+    auto more = with_index(index.url("/"));
+    for (const std::string& set :
+         {"python.interpreter=" + (base / "bin/python").string(),
+          std::string{"python.inherit=true"}, std::string{"python.requirements=[torchaudio]"}})
+        more.insert(more.end(), {"--set", set});
+    const auto end = provision(more);
+    EXPECT_EQ(end.status.code, 0) << end.output;
+    std::vector<std::string> told;
+    for (const auto& notice : end.of("notice"))
+        told.push_back(notice.value("message", ""));
+    EXPECT_THAT(told, Contains(HasSubstr("torchaudio==2.11.0 beside torch 2.9.0 does not load")));
+    EXPECT_THAT(told, Contains(HasSubstr("undefined symbol")));
+}
+
+}  // namespace
+}  // namespace podctl::e2e
