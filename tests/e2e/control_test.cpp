@@ -82,7 +82,11 @@ TEST_F(PodCommands, WorkWhileThePodIsProvisioned) {
     const auto restart = on_pod({"restart"});
     EXPECT_EQ(restart.status.code, 5);
     EXPECT_THAT(restart.output, HasSubstr("still being provisioned"));
-    auto logs = Running{command({"logs", "-f", "--root", root()})};
+    // It has found the pod before it prints what there is of an earlier one.
+    write_file_atomically(std::filesystem::path{root()} / ".podctl/logs/web.log",
+                          "2026-01-31T12:00:00.001Z earlier\n");
+    auto logs = Running{command({"logs", "-f", "--root", root(), "--output", "json"})};
+    ASSERT_TRUE(logs.wait_for("log"));
     auto down = std::async(std::launch::async, [&] { return on_pod({"down"}).status.code; });
     ASSERT_TRUE(pod.wait_for("run.finished"));
     go_on.set_value();
