@@ -40,13 +40,13 @@ bool holds_all_packages(const EnvironmentSpec& spec, const Task& task) {
 }
 
 bool is_installed(const EnvironmentSpec& spec, const Task& task) {
-    const auto wanted = lock_digest(spec, task);
-    if (!wanted) return false;
     if (spec.settings.environment == tmpl::EnvironmentKind::system) {
-        return task.same_fingerprint() && task.record->fact("lock") == *wanted &&
+        const auto lock = lock_digest(spec, task);
+        return lock && task.same_fingerprint() && task.record->fact("lock") == *lock &&
                task.record->fact("installed") == installed_distributions(spec, task);
     }
-    if (python::finished_fingerprint(spec.path) != wanted_fingerprint(spec, task)) return false;
+    const std::string wanted = wanted_fingerprint(spec, task);
+    if (wanted.empty() || python::finished_fingerprint(spec.path) != wanted) return false;
     const bool look_closely = !task.record || task.context.options.verify;
     return !look_closely || holds_all_packages(spec, task);
 }

@@ -192,13 +192,14 @@ std::optional<std::string> lock_digest(const EnvironmentSpec& spec, const Task& 
 }
 
 Look look_at_lock(const EnvironmentSpec& spec, const Task& task) {
-    if (!task.record || !lock_digest(spec, task))
+    const auto lock = lock_digest(spec, task);
+    if (!task.record || !lock)
         return {.change = plan::Change::create, .reason = "not resolved yet"};
     if (task.context.options.update) return {.change = plan::Change::change, .reason = "--update"};
     if (task.record->fact("inputs") != inputs_digest(spec, task)) {
         return {.change = plan::Change::change, .reason = "requirements changed"};
     }
-    if (task.record->fact("lock") != *lock_digest(spec, task)) {
+    if (task.record->fact("lock") != *lock) {
         return {.change = plan::Change::change, .reason = "the lock file was changed"};
     }
     return {.change = plan::Change::keep, .reason = "requirements are the same"};
