@@ -127,8 +127,12 @@ std::set<std::string> names_in(const python::Lock& lock) {
 
 std::vector<python::RequirementSource> requirement_sources(const EnvironmentSpec& spec) {
     std::vector<python::RequirementSource> sources;
-    if (!spec.comfyui.empty())
+    if (!spec.comfyui.empty()) {
         sources.push_back({.file = spec.comfyui / "requirements.txt", .label = "ComfyUI"});
+        auto unlisted = comfy::unlisted_requirements(spec.comfyui);
+        if (!unlisted.empty())
+            sources.push_back({.file = {}, .lines = std::move(unlisted), .label = "ComfyUI"});
+    }
     for (const auto& file : spec.requirement_files)
         sources.push_back({.file = file, .label = "the template"});
     if (!spec.requirement_lines.empty()) {
@@ -163,6 +167,8 @@ std::string inputs_digest(const EnvironmentSpec& spec, const Task& task) {
     };
     for (const auto& source : requirement_sources(spec)) {
         if (!source.file.empty()) add_file(source.file);
+        for (const auto& line : source.lines)
+            digest.update(line);
     }
     for (const auto& file : spec.constraint_files)
         add_file(file);
