@@ -8,7 +8,7 @@ ARG BASE=runpod/pytorch:2.8.0-py3.11-cuda12.8.1-cudnn-devel-ubuntu22.04
 FROM ${BASE}
 
 ARG TEMPLATE=templates/comfyui.yaml
-COPY dist/podctl-linux-x86_64 /usr/local/bin/podctl
+COPY dist/podctl-*-linux-x86_64 /usr/local/bin/podctl
 COPY ${TEMPLATE} /etc/podctl/pod.yaml
 
 EXPOSE 9000
