@@ -1,13 +1,11 @@
 #include "podctl/base/error.hpp"
-#include "podctl/base/stop.hpp"
 #include "podctl/comfy/comfy.hpp"
+#include "podctl/fetch/retry.hpp"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
-#include <functional>
-#include <random>
 
 // https://docs.comfy.org/api-reference/registry: GET /nodes/{id}, /nodes/{id}/versions and
 // /nodes/{id}/versions/{version}. GET /nodes/{id}/install counts an install, so it is not asked.
@@ -16,35 +14,9 @@ namespace podctl::comfy {
 namespace {
 
 using nlohmann::json;
-using std::chrono::milliseconds;
 
 constexpr std::string_view registry_url = "https://api.comfy.org";
 constexpr std::size_t versions_to_name = 12;
-
-bool can_pass(int status) {
-    return status == 408 || status == 429 || status >= 500;
-}
-
-// Retry-After in seconds (RFC 9110 §10.2.3); its other form, a date, is passed over.
-std::optional<milliseconds> retry_after(const fetch::HttpResponse& response) {
-    const auto value = response.header("retry-after");
-    if (!value || value->empty() || value->size() > 6 ||
-        value->find_first_not_of("0123456789") != value->npos)
-        return std::nullopt;
-    return std::chrono::seconds(std::stol(*value));
-}
-
-// Half of the wait is random, so that a hundred pods do not come back at the same instant.
-milliseconds with_jitter(milliseconds wait) {
-    thread_local std::minstd_rand random{std::random_device{}()};
-    const auto half = wait.count() / 2;
-    return milliseconds(half + std::uniform_int_distribution<milliseconds::rep>(0, half)(random));
-}
-
-void pause(milliseconds time, const std::stop_token& stop) {
-    if (!wait_for(time, stop))
-        throw Error{ErrorKind::interrupted, "stopped while waiting for the Comfy registry"};
-}
 
 struct Registry {
     fetch::HttpClient& http;
@@ -52,37 +24,16 @@ struct Registry {
     const fetch::RetryPolicy& retry;
     std::stop_token stop;
 
-    fetch::HttpResponse get(const std::string& path) const;
     // nullopt: 404.
     std::optional<json> get_json(const std::string& path) const;
 };
 
-fetch::HttpResponse Registry::get(const std::string& path) const {
-    const fetch::HttpRequest request{.url = mirrors.apply(std::string(registry_url) + path),
-                                     .headers = {{"Accept", "application/json"}}};
-    auto wait = retry.first_wait;
-    for (int attempt = 1;; ++attempt) {
-        const bool last = attempt >= retry.attempts;
-        std::string reason;
-        auto next_wait = with_jitter(wait);
-        try {
-            auto response = http.send(request, stop);
-            if (!can_pass(response.status) || last) return response;
-            reason = fmt::format("{} answered {}", request.url, response.status);
-            if (const auto told = retry_after(response)) next_wait = *told;
-        } catch (const Error& error) {
-            if (error.kind() != ErrorKind::network || last) throw;
-            reason = error.message();
-        }
-        next_wait = std::min(next_wait, retry.longest_wait);
-        if (retry.on_retry) retry.on_retry(attempt + 1, next_wait, reason);
-        pause(next_wait, stop);
-        wait = std::min(wait * 2, retry.longest_wait);
-    }
-}
-
 std::optional<json> Registry::get_json(const std::string& path) const {
-    const auto response = get(path);
+    const auto response =
+        fetch::send_with_retry(http,
+                               {.url = mirrors.apply(std::string(registry_url) + path),
+                                .headers = {{"Accept", "application/json"}}},
+                               retry, stop);
     if (response.status == 404) return std::nullopt;
     if (response.status < 200 || response.status > 299)
         throw Error{ErrorKind::network,
