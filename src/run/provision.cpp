@@ -67,8 +67,9 @@ public:
     }
 
     void not_run(const plan::Step& step, const std::string& because_of) override {
-        context_.events.emit(
-            event::StepSkipped{step.id, fmt::format("not run: {} failed", because_of)});
+        context_.events.emit(event::StepSkipped{step.id,
+                                                fmt::format("not run: {} failed", because_of),
+                                                event::StepSkipped::Why::not_run});
     }
 
 private:

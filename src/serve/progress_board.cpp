@@ -50,6 +50,8 @@ std::string_view ProgressBoard::Step::state_name() const {
             return "done";
         case State::skipped:
             return "skipped";
+        case State::not_run:
+            return "not_run";
         case State::failed:
             return "failed";
     }
@@ -102,7 +104,8 @@ void ProgressBoard::observe(const Event& event, Clock::time_point now) {
                           },
                           [&](const event::StepSkipped& it) {
                               Step& skipped = step(it.step);
-                              skipped.state = Step::State::skipped;
+                              const bool is_kept = it.why == event::StepSkipped::Why::kept;
+                              skipped.state = is_kept ? Step::State::skipped : Step::State::not_run;
                               skipped.message = clipped(it.reason);
                           },
                           [&](const event::StepFailed& it) { fail(it); },
