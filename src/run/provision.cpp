@@ -87,35 +87,22 @@ std::optional<std::uint64_t> ask_size(const std::string& url, Context& context,
     }
 }
 
-// The environment that a step works on; nullptr: on none, or it only runs in one.
-const plan::EnvironmentSpec* environment_of(const plan::Step& step) {
-    return std::visit(
-        overloaded{[](const plan::CreateEnvironment& it) { return &it.spec; },
-                   [](const plan::ResolveEnvironment& it) { return &it.spec; },
-                   [](const plan::InstallEnvironment& it) { return &it.spec; },
-                   [](const plan::BuildEnvironment& it) { return &it.spec; },
-                   [](const auto&) -> const plan::EnvironmentSpec* { return nullptr; }},
-        step.action);
-}
-
 // What the plan's steps are going to need of the machine.
 void look_ahead(const plan::Plan& plan, Context& context, const std::stop_token& stop) {
     for (const auto& step : plan.steps) {
         const Task task{step, context.journal.find(step.id), context, stop};
-        const bool resolve = std::holds_alternative<plan::ResolveEnvironment>(step.action);
-        const bool build = std::holds_alternative<plan::BuildEnvironment>(step.action);
         const bool is_model = std::holds_alternative<plan::FetchModel>(step.action);
-        if (!is_model && !environment_of(step)) continue;
+        const plan::EnvironmentSpec* spec = plan::environment_of(step);
+        if (!is_model && !spec) continue;
         const Look found = look_at(task);
         if (found.change == plan::Change::keep) continue;
         if (is_model) context.due.disk = context.due.disk + found.disk;
-        const plan::EnvironmentSpec* spec = environment_of(step);
         if (!spec) continue;
         auto& environments = context.due.environments;
         const bool is_new = std::ranges::none_of(
             environments, [&](const auto& other) { return other.name == spec->name; });
         if (is_new) environments.push_back(*spec);
-        if ((resolve || build) && needs_resolution(*spec, task))
+        if (plan::resolved_by(step) && needs_resolution(*spec, task))
             context.due.resolutions.push_back(*spec);
     }
 }
