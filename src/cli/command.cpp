@@ -10,8 +10,13 @@
 
 #include <algorithm>
 #include <iterator>
+#include <utility>
 
 namespace podctl::cli {
+
+void when_chosen(CLI::App& command, Chosen& chosen, Chosen run) {
+    command.callback([&chosen, run = std::move(run)] { chosen = run; });
+}
 
 CLI::Option* add_repeatable(CLI::App& command, const std::string& name,
                             std::vector<std::string>& values, const std::string& help) {

@@ -33,6 +33,8 @@ struct TemplateArguments {
 
 // What a command line asks for: set by the command that was chosen.
 using Chosen = std::function<int()>;
+// Makes `run` what is asked for, when `command` is the one.
+void when_chosen(CLI::App& command, Chosen& chosen, Chosen run);
 
 enum class TemplateIs { required, optional };
 void add_template_arguments(CLI::App& command, TemplateArguments& arguments,

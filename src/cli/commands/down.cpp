@@ -122,9 +122,7 @@ void add_down(CLI::App& app, Common& common, Chosen& chosen) {
     add_timeout_flag(*command, arguments->timeout,
                      "what is left by then is killed; absent: each service has its own grace");
     add_common_flags(*command, common);
-    command->callback([&common, &chosen, arguments] {
-        chosen = [&common, arguments] { return Down{*arguments, common}.run(); };
-    });
+    when_chosen(*command, chosen, [&common, arguments] { return Down{*arguments, common}.run(); });
 }
 
 }  // namespace podctl::cli

@@ -341,9 +341,7 @@ void add_get(CLI::App& app, Common& common, Chosen& chosen) {
     add_civitdl_flags(*command, *arguments);
     add_mirror_flag(*command, arguments->mirrors);
     add_output_flags(*command, common);
-    command->callback([&common, &chosen, arguments] {
-        chosen = [&common, arguments] { return Get{*arguments, common}.run(); };
-    });
+    when_chosen(*command, chosen, [&common, arguments] { return Get{*arguments, common}.run(); });
 }
 
 }  // namespace podctl::cli

@@ -64,11 +64,9 @@ void add_restart(CLI::App& app, Common& common, Chosen& chosen) {
     add_pod_and_service_arguments(*command, arguments->pod);
     add_timeout_flag(*command, arguments->timeout, "how long to wait; absent: until it is ready");
     add_common_flags(*command, common);
-    command->callback([&common, &chosen, arguments] {
-        chosen = [&common, arguments] {
-            const StopSignals signals;
-            return exit_code_of([&] { return restart(*arguments, common, signals); }, signals);
-        };
+    when_chosen(*command, chosen, [&common, arguments] {
+        const StopSignals signals;
+        return exit_code_of([&] { return restart(*arguments, common, signals); }, signals);
     });
 }
 

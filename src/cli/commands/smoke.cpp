@@ -216,9 +216,7 @@ void add_smoke(CLI::App& app, Common& common, Chosen& chosen) {
         ->type_name("TIME");
     command->add_option("--junit", arguments->junit, "write the result as JUnit's XML, too")
         ->type_name("FILE");
-    command->callback([&common, &chosen, arguments] {
-        chosen = [&common, arguments] { return Smoke{*arguments, common}.run(); };
-    });
+    when_chosen(*command, chosen, [&common, arguments] { return Smoke{*arguments, common}.run(); });
 }
 
 }  // namespace podctl::cli
