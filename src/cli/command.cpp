@@ -40,6 +40,22 @@ void add_template_arguments(CLI::App& command, TemplateArguments& arguments, Tem
     add_mirror_flag(command, arguments.mirrors);
 }
 
+void add_duration_flag(CLI::App& command, const std::string& name,
+                       std::optional<std::chrono::milliseconds>& duration,
+                       const std::string& help) {
+    command
+        .add_option_function<std::string>(
+            name,
+            [&duration, name](const std::string& given) {
+                duration = parse_duration(given);
+                if (!duration)
+                    throw Error{ErrorKind::usage, fmt::format("{} {}: not a duration", name, given),
+                                "for instance 90s or 2m"};
+            },
+            help)
+        ->type_name("DURATION");
+}
+
 void add_mirror_flag(CLI::App& command, std::vector<std::string>& mirrors) {
     add_repeatable(command, "--mirror", mirrors,
                    "fetch what begins with FROM from TO instead; may be repeated")
