@@ -2,6 +2,7 @@
 
 #include "podctl/base/error.hpp"
 #include "podctl/base/names.hpp"
+#include "podctl/base/utf8.hpp"
 
 #include "civitdl_names.hpp"
 
@@ -142,7 +143,8 @@ std::string with_ids(const ResolvedFile& file, FileName name) {
     if (ids.size() + name.extension.size() >= max_name_bytes)
         name = {name.stem + name.extension, ""};
     const std::string tail = ids + name.extension;
-    const auto whole = fmt::format("{}{}", cut(name.stem, max_name_bytes - tail.size()), tail);
+    const auto whole =
+        fmt::format("{}{}", utf8::cut(name.stem, max_name_bytes - tail.size()), tail);
     return with_end_of(safe_file_name(whole), whole);
 }
 

@@ -1,6 +1,7 @@
 #include "progress_board.hpp"
 
 #include "podctl/base/units.hpp"
+#include "podctl/base/utf8.hpp"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -18,7 +19,7 @@ constexpr std::size_t most_notices = 20;
 constexpr std::size_t longest_text = 8'000;
 
 std::string clipped(const std::string& text) {
-    return text.size() <= longest_text ? text : text.substr(0, longest_text) + " …";
+    return text.size() <= longest_text ? text : std::string{utf8::cut(text, longest_text)} + " …";
 }
 
 double seconds(std::chrono::duration<double> time) {
