@@ -2,8 +2,9 @@
 #include "podctl/comfy/comfy.hpp"
 #include "podctl/fetch/retry.hpp"
 
+#include "json.hpp"
+
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include <algorithm>
 
@@ -12,8 +13,6 @@
 namespace podctl::comfy {
 
 namespace {
-
-using nlohmann::json;
 
 constexpr std::string_view registry_url = "https://api.comfy.org";
 constexpr std::size_t versions_to_name = 12;
@@ -47,16 +46,9 @@ std::optional<json> Registry::get_json(const std::string& path) const {
     return body;
 }
 
-// A string member; empty when it is absent or something else.
-std::string text_of(const json& object, const char* key) {
-    if (!object.is_object()) return {};
-    const auto found = object.find(key);
-    return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
-}
-
 std::string status_of(const json& version) {
     constexpr std::string_view prefix = "NodeVersionStatus";
-    auto status = text_of(version, "status");
+    auto status = text_at(version, "status");
     return status.starts_with(prefix) ? status.substr(prefix.size()) : status;
 }
 
@@ -67,7 +59,7 @@ bool is_withdrawn(const json& version) {
 
 std::string note_of(const std::string& id, const json& version) {
     const auto status = status_of(version);
-    const auto name = fmt::format("{} {}", id, text_of(version, "version"));
+    const auto name = fmt::format("{} {}", id, text_at(version, "version"));
     if (status == "Flagged") return name + " is flagged by the registry's security scan";
     if (status == "Pending") return name + " has not passed the registry's security scan yet";
     const auto deprecated = version.find("deprecated");
@@ -78,11 +70,11 @@ std::string note_of(const std::string& id, const json& version) {
 
 RegistryVersion describe_version(const std::string& id, const json& version) {
     constexpr std::size_t length_of_day = 10;
-    RegistryVersion read{.version = text_of(version, "version"),
-                         .download_url = text_of(version, "downloadUrl"),
+    RegistryVersion read{.version = text_at(version, "version"),
+                         .download_url = text_at(version, "downloadUrl"),
                          .dependencies = {},
                          .note = note_of(id, version),
-                         .day = text_of(version, "createdAt").substr(0, length_of_day)};
+                         .day = text_at(version, "createdAt").substr(0, length_of_day)};
     if (const auto listed = version.find("dependencies");
         listed != version.end() && listed->is_array())
         for (const auto& dependency : *listed)
@@ -109,7 +101,7 @@ std::string name_versions(const json& versions) {
     std::vector<std::string> names;
     for (const auto& version : versions)
         if (version.is_object() && !is_withdrawn(version))
-            names.push_back(text_of(version, "version"));
+            names.push_back(text_at(version, "version"));
     if (names.empty()) return "none";
     const auto shown = std::min(names.size(), versions_to_name);
     std::string text = fmt::format(
@@ -141,12 +133,12 @@ RegistryVersion find_in_registry(const std::string& id, const std::string& versi
     const auto pack = registry.get_json(path);
     if (!pack || !pack->is_object()) throw no_such_pack(id);
     const auto latest = pack->find("latest_version");
-    const auto number = latest == pack->end() ? std::string() : text_of(*latest, "version");
+    const auto number = latest == pack->end() ? std::string() : text_at(*latest, "version");
     if (number.empty())
         throw Error{ErrorKind::not_found,
                     fmt::format("the Comfy registry has no version of {} to install", id),
                     "name a version, or take the pack by git"};
-    if (text_of(*latest, "downloadUrl").empty()) return find_version(registry, id, path, number);
+    if (text_at(*latest, "downloadUrl").empty()) return find_version(registry, id, path, number);
     return read_version(id, *latest);
 }
 
