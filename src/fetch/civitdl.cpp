@@ -154,10 +154,6 @@ fs::path civitdl_path(const ResolvedFile& file, CivitdlSorter sorter) {
     return folders(file, sorter) / with_ids(file, split_extension(file.name));
 }
 
-fs::path civitdl_metadata_folder(const ResolvedFile& file, CivitdlSorter sorter) {
-    return folders(file, sorter) / civitdl_extra_name(file);
-}
-
 std::string civitdl_hashes_name(const ResolvedFile& file) {
     return with_ids(file, {split_extension(file.name).stem, ".csv"});
 }
