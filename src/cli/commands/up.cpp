@@ -231,18 +231,16 @@ void add_up(CLI::App& app, Common& common, Chosen& chosen) {
         ->type_name("FILE")
         ->excludes("--no-launch")
         ->excludes("--detach");
-    command->callback([&common, &chosen, arguments] {
-        chosen = [&common, arguments] {
-            if (arguments->dry_run)
-                return show_plan(arguments->template_, arguments->provision, common);
-            Fd report;
-            if (arguments->detach) {
-                auto side = detach();
-                if (const int* code = std::get_if<int>(&side)) return *code;
-                report = std::move(std::get<Fd>(side));
-            }
-            return run_up(*arguments, common, std::move(report));
-        };
+    when_chosen(*command, chosen, [&common, arguments] {
+        if (arguments->dry_run)
+            return show_plan(arguments->template_, arguments->provision, common);
+        Fd report;
+        if (arguments->detach) {
+            auto side = detach();
+            if (const int* code = std::get_if<int>(&side)) return *code;
+            report = std::move(std::get<Fd>(side));
+        }
+        return run_up(*arguments, common, std::move(report));
     });
 }
 

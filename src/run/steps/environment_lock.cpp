@@ -53,8 +53,9 @@ python::ResolveRequest request_of(const EnvironmentSpec& spec, const python::Int
     request.inherited = inherited(spec, base);
     request.hold = held(spec, base);
     if (!spec.comfyui.empty()) {
-        const bool has_gpu = !task.context.gpus().devices.empty();
-        request.exclude = python::duplicates_to_exclude(lines_in(request.requirements), has_gpu);
+        const auto gpu =
+            task.context.gpus().devices.empty() ? python::Gpu::none : python::Gpu::present;
+        request.exclude = python::duplicates_to_exclude(lines_in(request.requirements), gpu);
     }
     request.scratch = task.context.places.staging / lock_file(spec, task).stem();
     return request;
