@@ -6,13 +6,12 @@
 #include "child.hpp"
 
 #include <fcntl.h>
+#include <fmt/core.h>
 #include <spawn.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <csignal>
-
-extern char** environ;
 
 namespace podctl {
 
@@ -179,7 +178,7 @@ Child Spawner::spawn(const Command& command, ExitNotice notice) {
     std::vector<std::string> arguments = command.argv;
     std::vector<std::string> environment;
     for (const auto& [name, value] : variables)
-        environment.push_back(name + "=" + value);
+        environment.push_back(fmt::format("{}={}", name, value));
     Pipe pipe = output_pipe();
     const FileActions actions{pipe.write.get(), command.working_directory};
     const Attributes attributes;
