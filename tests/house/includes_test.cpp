@@ -43,6 +43,7 @@ std::vector<Include> includes_below(const fs::path& folder) {
         std::ifstream file{entry.path()};
         std::smatch match;
         for (std::string line; std::getline(file, line);) {
+            if (line.find("#") == line.npos) continue;  // the expression is slow
             if (std::regex_search(line, match, include)) found.push_back({entry.path(), match[1]});
         }
     }
