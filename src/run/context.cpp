@@ -1,6 +1,7 @@
 #include "context.hpp"
 
 #include "podctl/base/file.hpp"
+#include "podctl/base/process_stat.hpp"
 #include "podctl/git/git.hpp"
 
 #include <sys/stat.h>
@@ -60,6 +61,8 @@ const machine::Gpus& Context::gpus() {
 std::map<std::string, std::string> Context::child_environment() const {
     auto environment = git::child_environment(mirrors);
     for (const auto& [name, value] : pod.pod.env)
+        environment[name] = value;
+    for (const auto& [name, value] : child_mark(places.state))
         environment[name] = value;
     return environment;
 }
