@@ -39,6 +39,10 @@ void write_mark(const fs::path& environment, const Mark& mark) {
     write_file_atomically(environment / mark_name, content.dump() + "\n");
 }
 
+void remove_abandoned_mark(const fs::path& environment) {
+    remove_abandoned(environment, mark_name);
+}
+
 void empty_environment(const fs::path& environment) {
     std::vector<fs::path> found;
     std::error_code failed;

@@ -102,6 +102,7 @@ void move_into_place(const fs::path& from, const fs::path& to) {
     }
     if (source.st_dev == folder.st_dev) return rename_durably(from, to);
     // models/ may be a link or a mount of its own.
+    remove_abandoned(to.parent_path(), to.filename().string());
     std::ifstream input{from, std::ios::binary};
     AtomicFile output{to};
     std::string block(4u << 20, '\0');

@@ -53,6 +53,12 @@ TEST_P(Environment, ThatIsUnfinishedIsWipedAndAFinishedOneIsKept) {
     EXPECT_EQ(finished_fingerprint(request.path), std::nullopt);
 }
 
+TEST_P(Environment, WhoseVeryFirstMarkWasCutShortIsStillPodctls) {
+    file("venv/..podctl-environment.podctl-aB3dE6", "");
+    create_environment({.path = dir / "venv"}, host_python(), installer, settings, {});
+    EXPECT_TRUE(is_ours(dir / "venv"));
+}
+
 TEST_P(Environment, DoesNotTouchAFolderThatIsNotPodctls) {
     const auto theirs = file("venv/thesis.txt", "mine");
     const auto error = error_of([&] {
