@@ -262,7 +262,7 @@ class Place:
         self.environment |= {MARK: self.mark, "NO_COLOR": "1", "ASAN_OPTIONS": "verify_asan_link_order=0:detect_leaks=0"}
         if options.uv:
             self.environment["PATH"] = f"{options.uv.parent}:{self.environment['PATH']}"
-        self.references, self.seconds, self.own, self.steps = {}, {}, {}, {}
+        self.references, self.seconds, self.growth, self.own, self.steps = {}, {}, {}, {}, {}
 
     def arguments(self, edition, *more):
         overlay = ["-f", self.folder / "v2.yaml"] if edition == "v2" else []
@@ -279,11 +279,13 @@ class Place:
         for start, way in WAYS.items():
             self.restore(start)
             edition = way.edition
+            before = size_of(self.root)
             began = time.monotonic()
             run = self.start(edition, "--no-launch")
             if run.end_of():
                 raise SystemExit(f"pod_faults.py: without any fault:\n{run.said}")
             self.seconds[start] = time.monotonic() - began
+            self.growth[start] = size_of(self.root) - before
             self.steps[edition] = self.plan(edition, "--output", "json").said
             if start == "nothing":
                 self.plant()
@@ -500,16 +502,24 @@ def remount(place, how):
     return done.returncode == 0
 
 
+def size_of(folder):
+    """Bytes on the disk; files with several names once."""
+    found = {}
+    for parent, _, files in os.walk(folder):
+        for name in files:
+            status = os.lstat(os.path.join(parent, name))
+            found[status.st_ino] = -(-status.st_size // 4096) * 4096
+    return sum(found.values())
+
+
 def used(folder):
     status = os.statvfs(folder)
     return (status.f_blocks - status.f_bfree) * status.f_frsize
 
 
 def full_from_the_start(place, start, luck, room):
-    """`room`: of what the run needs."""
-    place.restore(start)
-    needed = {"nothing": 26, "v1": 16, "v2": 8}[start] * MIB
-    remount(place, f"size={used(place.root) + int(needed * room)}")
+    """`room`: of what the run adds."""
+    remount(place, f"size={used(place.root) + int(place.growth[start] * room)}")
     run = place.start(WAYS[start].edition, "--no-launch")
     code = run.end_of()
     place.judge(run, code, start)
@@ -826,7 +836,7 @@ def all_cases(options):
     starts = CHANGES
     if os.geteuid() == 0:
         for number in range(0, 15, few):
-            room = 0.02 + number * 1.05 / 14
+            room = 0.01 + number * 1.1 / 14
             cases.append(Case("a disk that is too small", starts[number % 3], f"small{number}", on_a_mount(full_from_the_start), settings={"room": room}))
         for number in range(0, 24, few):
             cases.append(Case("a disk that fills up meanwhile", starts[number % 3], f"fills{number}", on_a_mount(full_in_the_middle), settings={"room": luck.choice((0, 4096, 65536, 512 << 10))}))

@@ -49,8 +49,10 @@ TEST_P(Environment, ThatIsUnfinishedIsWipedAndAFinishedOneIsKept) {
     EXPECT_TRUE(fs::exists(dir / "venv/lib/work.txt"));
     EXPECT_EQ(finished_fingerprint(request.path), "fingerprint \"1\"");
 
+    file("venv/..podctl-environment.podctl-aB3dE6", "");  // a kill cut a mark short
     mark_unfinished(request.path);
     EXPECT_EQ(finished_fingerprint(request.path), std::nullopt);
+    EXPECT_FALSE(fs::exists(dir / "venv/..podctl-environment.podctl-aB3dE6"));
 }
 
 TEST_P(Environment, WhoseVeryFirstMarkWasCutShortIsStillPodctls) {
