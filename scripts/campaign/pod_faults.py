@@ -528,17 +528,34 @@ def full_from_the_start(place, start, luck, room):
     return code != 0, str(code)
 
 
+def fill(folder, room):
+    """A file that takes all but `room` bytes of the disk."""
+    ballast = folder / "ballast"
+    with ballast.open("wb") as file:
+        size, step = 0, 32 * MIB
+        while step >= 4096:
+            status = os.statvfs(folder)
+            if status.f_bavail * status.f_frsize < room + step:
+                step //= 2
+                continue
+            try:
+                os.posix_fallocate(file.fileno(), size, step)  # all of it or nothing
+                size += step
+            except OSError:
+                step //= 2
+    return ballast
+
+
 def full_in_the_middle(place, start, luck, room):
-    """Something else fills the disk meanwhile."""
-    ballast = place.root / "ballast"
+    """Something else fills the disk meanwhile; it is small, so that this takes no time."""
+    remount(place, f"size={used(place.root) + int(1.3 * place.growth[start]) + 4 * MIB}")
     run = place.start(WAYS[start].edition, "--no-launch")
     wait_a_while(run, luck.uniform(0.02, place.seconds[start]))
+    ballast = fill(place.root, room)
     busy = run.process.poll() is None
-    with ballast.open("wb") as file, contextlib.suppress(OSError):
-        status = os.statvfs(place.root)
-        os.posix_fallocate(file.fileno(), 0, max(4096, status.f_bavail * status.f_frsize - room))
     code = run.end_of()
     ballast.unlink()
+    remount(place, "size=512m")
     place.judge(run, code, start)
     place.check_idle()
     return busy and code != 0, str(code)
@@ -548,10 +565,7 @@ def full_while_serving(place, start, luck, room):
     """The pod goes on: the disk is nothing that it needs."""
     run = place.start(WAYS[start].edition)
     run.wait_until_ready()
-    ballast = place.root / "ballast"
-    with ballast.open("wb") as file, contextlib.suppress(OSError):
-        status = os.statvfs(place.root)
-        os.posix_fallocate(file.fileno(), 0, max(4096, status.f_bavail * status.f_frsize - room))
+    ballast = fill(place.root, room)
     for _ in range(200):  # each is a line of log
         ask(place)
     pids = [pid for pid in processes_of(place.mark) if b"main.py" in pathlib.Path(f"/proc/{pid}/cmdline").read_bytes()]
@@ -585,10 +599,11 @@ def on_a_mount(act):
             place.converge(start)  # here: the mount goes
         return result
 
+    on_mount.converges = True
     return on_mount
 
 
-def read_only_before(place, start, luck, fresh):
+def read_only_before(place, start, luck):
     remount(place, "ro")
     run = place.start(WAYS[start].edition, "--no-launch")
     code = run.end_of()
@@ -600,19 +615,41 @@ def read_only_before(place, start, luck, fresh):
     return True, str(code)
 
 
-def read_only_in_the_middle(place, start, luck, fresh):
-    run = place.start(WAYS[start].edition, "--no-launch")
-    wait_a_while(run, luck.uniform(0.02, place.seconds[start]))
-    done = False
-    while not done and run.process.poll() is None:  # not while a file is open for writing
-        done = remount(place, "ro")
-    busy = done and run.process.poll() is None
-    code = run.end_of()
-    if done:
-        remount(place, "rw")
-    place.judge(run, code, start)
-    place.check_idle()
+def read_only_in_the_middle(place, start, luck):
+    """As a kernel does it that finds its disk broken: at once, under open files, and what was not synced is gone."""
+    image = place.folder / "disk.img"
+    with image.open("wb") as file:
+        file.truncate(512 * MIB)
+    subprocess.run(["mkfs.ext4", "-q", image], check=True)
+
+    def mount():
+        subprocess.run(["mount", "-o", "loop,errors=remount-ro", image, place.root], check=True)
+
+    mount()
+    try:
+        place.restore(start)
+        subprocess.run(["sync", "-f", place.root], check=True)
+        device = subprocess.check_output(["findmnt", "-no", "SOURCE", place.root], text=True).strip()
+        run = place.start(WAYS[start].edition, "--no-launch")
+        wait_a_while(run, luck.uniform(0.02, place.seconds[start]))
+        busy = run.process.poll() is None
+        pathlib.Path("/sys/fs/ext4", os.path.basename(device), "trigger_fs_error").write_text("1")
+        code = run.end_of()
+        if code not in (0, 3, 4):
+            raise Wrong(f"exit code {code}:\n{run.said[-1500:]}")
+        place.check_idle()
+        subprocess.run(["umount", place.root], check=True)
+        if subprocess.run(["fsck.ext4", "-y", image], capture_output=True).returncode > 1:
+            raise Wrong("fsck could not mend the disk")
+        mount()
+        place.converge(start)
+    finally:
+        place.end_all()
+        subprocess.run(["umount", "-l", place.root], check=False)
     return busy and code != 0, str(code)
+
+
+read_only_in_the_middle.converges = True
 
 
 class Shared:
@@ -843,9 +880,9 @@ def all_cases(options):
         for number in range(0, 3, few):
             cases.append(Case("a disk that fills up while serving", "v1", f"serves{number}", on_a_mount(full_while_serving), settings={"room": 0}))
         for number in range(0, 6, few):
-            cases.append(Case("a read-only volume", starts[number % 3], f"ro{number}", on_a_mount(read_only_before), settings={"fresh": True}))
+            cases.append(Case("a read-only volume", starts[number % 3], f"ro{number}", on_a_mount(read_only_before)))
         for number in range(0, 12, few):
-            cases.append(Case("read-only in the middle", starts[number % 3], f"rom{number}", on_a_mount(read_only_in_the_middle), settings={"fresh": False}))
+            cases.append(Case("an error of the disk: read-only from then on", starts[number % 3], f"rom{number}", read_only_in_the_middle))
     for number in range(0, 16, few):
         when = ("before", "within", "often", "future files")[number // few % 4]
         years = luck.choice((-20, -3, -0.003, 0.003, 4, 10)) if when != "future files" else 5
@@ -881,7 +918,7 @@ def try_case(place, case):
     try:
         place.restore(case.start)
         outcome.met, outcome.end = case.act(place, case.start, luck, **case.settings)
-        if case.act.__name__ != "on_mount":
+        if not getattr(case.act, "converges", False):
             place.converge(case.start, case.launch)
     except Wrong as wrong:
         outcome.wrong = str(wrong)
