@@ -840,7 +840,7 @@ STATE_FILES = (
     "logs/install.pack-a.log", "logs/comfyui.log", "partial/*.part", "partial/*.podctl*", "partial", "staging",
     "staging/*", "replaced", "logs", "environments", "environments/resolved", "tools", "venvs", "venvs/app",
     "venvs/.app.podctl", "venvs/.app.podctl/1/.podctl-environment", "../venv", "../.venv.podctl",
-    "../.venv.podctl/*/.podctl-environment", "../ComfyUI/custom_nodes/pack-r/.tracking",
+    "../.venv.podctl/*/.podctl-environment",
 )  # fmt: skip
 
 
