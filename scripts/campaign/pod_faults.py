@@ -151,7 +151,8 @@ def describe_root(root):
 def leftovers(root):
     """What a run leaves that it only needed meanwhile."""
     state = root / ".podctl"
-    found = [path for path in walk(state / "partial")]
+    # In and it are of put(): not podctl's to remove.
+    found = [path for path in walk(state / "partial") if path.parts[-2:] != ("in", "it")]
     found += [path for path in walk(root, skip=("cache", ".git")) if re.search(r"\.podctl-\w{6}$", path.name)]
     return [str(path.relative_to(root)) for path in found]
 
