@@ -1,6 +1,7 @@
 #include "podctl/base/error.hpp"
 
 #include <cerrno>
+#include <filesystem>
 #include <system_error>
 
 namespace podctl {
@@ -101,6 +102,14 @@ std::string remedy(int error_number) {
 Error system_error(const std::string& what, int error_number) {
     return Error{ErrorKind::io, what + ": " + std::generic_category().message(error_number),
                  remedy(error_number)};
+}
+
+Error as_error(const std::exception& caught) {
+    if (const auto* error = dynamic_cast<const Error*>(&caught)) return *error;
+    if (const auto* error = dynamic_cast<const std::filesystem::filesystem_error*>(&caught))
+        return system_error(error->path1().string(), error->code().value());
+    return Error{ErrorKind::internal, std::string{"unexpected: "} + caught.what(),
+                 "this is a fault of podctl: please report it"};
 }
 
 }  // namespace podctl

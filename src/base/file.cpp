@@ -17,6 +17,14 @@ namespace fs = std::filesystem;
 
 namespace {
 
+// The hidden name of an AtomicFile: .<name>.podctl-<six letters of mkostemp>.
+constexpr std::string_view partial_mark = ".podctl-";
+
+// Room for the rest of the name within NAME_MAX.
+std::string shortened(const std::string& name) {
+    return name.substr(0, 255 - 16);
+}
+
 bool is_absence(int error_number) {
     return error_number == ENOENT || error_number == ENOTDIR;
 }
@@ -71,23 +79,47 @@ std::optional<FileStamp> file_stamp(const fs::path& path) {
 }
 
 std::optional<std::string> read_file_if_exists(const fs::path& path) {
-    const Fd fd{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
+    // Without O_NONBLOCK, to open a pipe is to wait for its writer.
+    const Fd fd{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
     if (!fd && is_absence(errno)) return std::nullopt;
     if (!fd) throw system_error("cannot open " + path.string(), errno);
+    struct stat status {};
+    if (::fstat(fd.get(), &status) == 0 && S_ISFIFO(status.st_mode))
+        throw Error{ErrorKind::io, path.string() + " is a pipe, no file", "remove it"};
     return read_all(fd.get(), path);
 }
 
 std::string read_file(const fs::path& path) {
-    auto content = read_file_if_exists(path);
-    if (!content) throw Error{ErrorKind::not_found, path.string() + " does not exist"};
-    return std::move(*content);
+    const Fd fd{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
+    if (!fd && is_absence(errno))
+        throw Error{ErrorKind::not_found, path.string() + " does not exist"};
+    if (!fd) throw system_error("cannot open " + path.string(), errno);
+    return read_all(fd.get(), path);
+}
+
+void remove_abandoned(const fs::path& folder, const std::string& name) {
+    std::error_code failed;
+    for (fs::directory_iterator at{folder, failed}, end; !failed && at != end;
+         at.increment(failed)) {
+        const std::string found = at->path().filename();
+        const auto mark = found.rfind(partial_mark);
+        const bool is_partial = found.starts_with('.') && mark != found.npos &&
+                                found.size() == mark + partial_mark.size() + 6;
+        if (!is_partial || (!name.empty() && found.substr(1, mark - 1) != shortened(name)))
+            continue;
+        if (at->symlink_status(failed).type() != fs::file_type::regular) continue;
+        if (::unlink(at->path().c_str()) != 0 && errno != ENOENT)
+            throw system_error("cannot remove " + at->path().string(), errno);
+    }
+    if (failed && !is_absence(failed.value()))
+        throw system_error("cannot read " + folder.string(), failed.value());
 }
 
 AtomicFile::AtomicFile(fs::path path) : path_{std::move(path)} {
     create_folders(path_.parent_path());
-    // Room for the rest of the name within NAME_MAX.
-    const std::string name = path_.filename().string().substr(0, 255 - 16);
-    std::string partial = (path_.parent_path() / ("." + name + ".podctl-XXXXXX")).string();
+    const std::string name =
+        "." + shortened(path_.filename().string()) + std::string{partial_mark} + "XXXXXX";
+    std::string partial = (path_.parent_path() / name).string();
     fd_ = Fd{::mkostemp(partial.data(), O_CLOEXEC)};
     if (!fd_) throw system_error("cannot create " + path_.string(), errno);
     partial_ = partial;

@@ -75,14 +75,10 @@ int main(int argc, char** argv) {
     add_man(app, chosen);
     try {
         return parse_and_run(app, chosen, argc, argv);
-    } catch (const Error& error) {
+    } catch (const std::exception& caught) {
+        const Error error = as_error(caught);
         print_error(error, common.output);
         return exit_code(error.kind());
-    } catch (const std::exception& error) {
-        print_error(
-            Error{ErrorKind::internal, error.what(), "this is a fault of podctl: please report it"},
-            common.output);
-        return exit_code(ErrorKind::internal);
     }
 }
 

@@ -30,7 +30,11 @@ class Unpacking {
 public:
     Unpacking(const std::filesystem::path& path, const std::filesystem::path& folder,
               std::stop_token stop)
-        : path_(path), folder_(folder), stop_(std::move(stop)), room_(free_space(folder)) {
+        : path_(path),
+          place_(folder),
+          folder_(folder),
+          stop_(std::move(stop)),
+          room_(free_space(folder)) {
         open();
     }
 
@@ -137,10 +141,14 @@ private:
             static_cast<std::uint64_t>(archive_entry_size(entry)) > size) {
             size = static_cast<std::uint64_t>(archive_entry_size(entry));
             if (::ftruncate(file.get(), static_cast<off_t>(size)) != 0)
-                throw system_error(fmt::format("writing {}", join(parts)), errno);
+                throw system_error("writing " + place_of(parts), errno);
         }
         written_ += size;
         files_.push_back({.path = join(parts), .size = size});
+    }
+
+    std::string place_of(const std::vector<std::string>& parts) const {
+        return (place_ / join(parts)).string();
     }
 
     // What an archive claims, and what it really inflates to, both count.
@@ -152,12 +160,12 @@ private:
                     "free space on the volume, or check where the archive comes from"};
     }
 
-    static void write_block(const Fd& file, const char* data, std::size_t length, la_int64_t offset,
-                            const std::vector<std::string>& parts) {
+    void write_block(const Fd& file, const char* data, std::size_t length, la_int64_t offset,
+                     const std::vector<std::string>& parts) const {
         while (length > 0) {
             const auto put = ::pwrite(file.get(), data, length, offset);
             if (put < 0 && errno == EINTR) continue;
-            if (put < 0) throw system_error(fmt::format("writing {}", join(parts)), errno);
+            if (put < 0) throw system_error("writing " + place_of(parts), errno);
             data += put;
             length -= static_cast<std::size_t>(put);
             offset += put;
@@ -165,6 +173,7 @@ private:
     }
 
     const std::filesystem::path& path_;
+    const std::filesystem::path& place_;
     UnpackFolder folder_;
     std::stop_token stop_;
     std::uint64_t room_;

@@ -1,4 +1,5 @@
 #include "podctl/base/file.hpp"
+#include "podctl/base/sync.hpp"
 #include "podctl/git/git.hpp"
 
 #include "location.hpp"
@@ -32,6 +33,7 @@ public:
 
     void commit(const fs::path& destination) {
         if (destination.has_parent_path()) create_folders(destination.parent_path());
+        sync_file_system(path_);
         rename_durably(path_, destination);
         committed_ = true;
     }

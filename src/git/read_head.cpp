@@ -1,9 +1,9 @@
+#include "podctl/base/error.hpp"
+#include "podctl/base/file.hpp"
 #include "podctl/base/names.hpp"
 #include "podctl/git/git.hpp"
 
 #include <algorithm>
-#include <fstream>
-#include <iterator>
 #include <string>
 
 namespace podctl::git {
@@ -18,11 +18,11 @@ constexpr int deepest_symref = 5;
 std::optional<std::string> content_of(const fs::path& path) {
     std::error_code ignored;
     if (!fs::is_regular_file(path, ignored)) return std::nullopt;
-    std::ifstream file(path, std::ios::binary);
-    if (!file) return std::nullopt;
-    std::string content{std::istreambuf_iterator<char>(file), {}};
-    if (file.bad()) return std::nullopt;
-    return content;
+    try {
+        return read_file_if_exists(path);
+    } catch (const Error&) {
+        return std::nullopt;
+    }
 }
 
 bool is_commit(std::string_view text) {

@@ -1,3 +1,4 @@
+#include "podctl/base/sync.hpp"
 #include "podctl/git/git.hpp"
 
 #include "cuts.hpp"
@@ -133,6 +134,7 @@ Checkout update(const UpdateRequest& request, const Mirrors& mirrors, const Moni
     point_head(repository.get(), result.commit, result.branch,
                fresh ? Upstream::yes : Upstream::no);
     if (fresh) origin.follow(result.branch);
+    sync_file_system(request.checkout);
     note.done();
     return result;
 }

@@ -109,6 +109,7 @@ fs::path create_environment(const EnvironmentRequest& request, const Interpreter
                             std::stop_token stop) {
     const fs::path path = fs::absolute(request.path);  // the installer runs in another folder
     const fs::path python = environment_python(path);
+    remove_abandoned_mark(path);
     switch (standing(path)) {
         case Standing::finished:
             return python;

@@ -36,7 +36,12 @@ void write_mark(const fs::path& environment, const Mark& mark) {
     nlohmann::json content{{"state", mark.fingerprint ? "finished" : "unfinished"}};
     if (mark.fingerprint) content["fingerprint"] = *mark.fingerprint;
     if (!mark.before.empty()) content["before"] = mark.before;
+    remove_abandoned_mark(environment);
     write_file_atomically(environment / mark_name, content.dump() + "\n");
+}
+
+void remove_abandoned_mark(const fs::path& environment) {
+    remove_abandoned(environment, mark_name);
 }
 
 void empty_environment(const fs::path& environment) {

@@ -160,8 +160,9 @@ fs::path next_generation(const fs::path& given) {
         point(place, first);
         return first;
     }
+    // Without its mark it would count as somebody else's.
     const auto begun = std::ranges::find_if(
-        there, [](const fs::path& it) { return !finished_fingerprint(it).has_value(); });
+        there, [](const fs::path& it) { return is_ours(it) && !finished_fingerprint(it); });
     return begun != there.end() ? *begun : new_generation(place);
 }
 

@@ -1,6 +1,7 @@
 #include "context.hpp"
 
 #include "podctl/base/file.hpp"
+#include "podctl/base/process_stat.hpp"
 #include "podctl/git/git.hpp"
 
 #include <sys/stat.h>
@@ -61,6 +62,8 @@ std::map<std::string, std::string> Context::child_environment() const {
     auto environment = git::child_environment(mirrors);
     for (const auto& [name, value] : pod.pod.env)
         environment[name] = value;
+    for (const auto& [name, value] : child_mark(places.state))
+        environment[name] = value;
     return environment;
 }
 
@@ -99,6 +102,7 @@ void move_into_place(const fs::path& from, const fs::path& to) {
     }
     if (source.st_dev == folder.st_dev) return rename_durably(from, to);
     // models/ may be a link or a mount of its own.
+    remove_abandoned(to.parent_path(), to.filename().string());
     std::ifstream input{from, std::ios::binary};
     AtomicFile output{to};
     std::string block(4u << 20, '\0');

@@ -64,7 +64,7 @@ struct Context {
     fetch::HttpClient& http();
     // Asked once: it may start a process.
     const machine::Gpus& gpus();
-    // pod.env, and git's mirrors, for every child.
+    // pod.env, git's mirrors and child_mark(), for every child.
     std::map<std::string, std::string> child_environment() const;
     void notice(const std::string& step, const std::string& message) {
         events.emit(event::Notice{step, message});

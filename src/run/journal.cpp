@@ -82,7 +82,8 @@ void Journal::append(const std::string& line) {
     if (torn_ || mostly_old) return rewrite();
     if (!fd_) {
         create_folders(path_.parent_path());
-        fd_ = Fd{::open(path_.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644)};
+        fd_ =
+            Fd{::open(path_.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644)};
         if (!fd_) throw system_error("cannot open " + path_.string(), errno);
     }
     // A write that a full disk cuts short leaves half a line: until this one is whole, the next is

@@ -29,12 +29,6 @@ Outcome perform_step(const Task& task) {
     return std::visit([&](const auto& action) { return perform(action, task); }, task.step.action);
 }
 
-Error as_error(const std::exception& caught) {
-    if (const auto* error = dynamic_cast<const Error*>(&caught)) return *error;
-    return Error{ErrorKind::internal, fmt::format("unexpected: {}", caught.what()),
-                 "this is a fault of podctl: please report it"};
-}
-
 // Looks, does, records and tells: what every step has in common.
 class Runner : public StepRunner {
 public:
@@ -124,6 +118,15 @@ std::map<std::string, Look> look_ahead(const plan::Plan& plan, Context& context,
     return ahead;
 }
 
+// The root's lock is held: nobody else writes here.
+void remove_what_was_cut_short(const plan::Places& places) {
+    for (const auto& folder : {places.state, places.locks, places.locks / "resolved"})
+        remove_abandoned(folder);
+    std::error_code none;
+    for (const auto& entry : std::filesystem::directory_iterator{places.staging, none})
+        remove_abandoned(entry.path());
+}
+
 }  // namespace
 
 Provisioner::Provisioner(const tmpl::Template& pod, std::filesystem::path root, Secrets secrets,
@@ -201,6 +204,7 @@ std::vector<plan::Assessment> Provisioner::assess(const plan::Plan& plan, Sizes 
 
 Provisioned Provisioner::provision(const plan::Plan& plan, std::stop_token stop) {
     auto& context = state_->context;
+    remove_what_was_cut_short(context.places);
     Runner runner{context, look_ahead(plan, context, stop)};
     const auto ends = execute(plan, runner, context.options.jobs, stop);
 

@@ -1,4 +1,6 @@
+#include "podctl/base/error.hpp"
 #include "podctl/base/fd.hpp"
+#include "podctl/base/process_stat.hpp"
 #include "podctl/serve/serve.hpp"
 
 #include <poll.h>
@@ -6,6 +8,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 
 namespace podctl::serve {
@@ -29,24 +32,44 @@ bool is_gone_by(pid_t pid, Clock::time_point deadline) {
     return true;
 }
 
+// pod.json knows the services that have cleaned their environment. The mark knows all others, also
+// those that were started just before the kill, so a file that says nothing is no error.
+std::vector<RunningService> services_in(const std::filesystem::path& pids) {
+    try {
+        const auto pod = find_running_pod(pids);
+        return pod && pod->pid == 0 ? pod->services : std::vector<RunningService>{};
+    } catch (const Error&) {
+        return {};
+    }
+}
+
+std::vector<MarkedProcess> find_left_behind(const std::filesystem::path& state,
+                                            const std::filesystem::path& pids, LeftBehind which) {
+    auto found = find_marked(state);
+    for (const auto& service : services_in(pids)) {
+        if (service.pid <= 0) continue;
+        std::erase_if(found, [&](const auto& process) { return process.group == service.pid; });
+        if (which == LeftBehind::all) found.push_back({service.pid, service.pid, service.name});
+    }
+    return found;
+}
+
 }  // namespace
 
-std::vector<std::string> end_left_behind(const std::filesystem::path& pids,
+std::vector<std::string> end_left_behind(const std::filesystem::path& state,
+                                         const std::filesystem::path& pids, LeftBehind which,
                                          std::chrono::milliseconds grace) {
-    const auto pod = find_running_pod(pids);
-    std::vector<std::string> ended;
-    if (!pod || pod->pid != 0) return ended;
-    for (const auto& service : pod->services) {
-        if (service.pid > 0) ::kill(-service.pid, SIGTERM);
-    }
+    const auto left = find_left_behind(state, pids, which);
+    for (const auto& process : left)
+        ::kill(-process.group, SIGTERM);
     const auto deadline = Clock::now() + grace;
-    for (const auto& service : pod->services) {
-        if (service.pid <= 0) continue;
-        is_gone_by(service.pid, deadline);
+    std::vector<std::string> ended;
+    for (const auto& process : left) {
+        is_gone_by(process.pid, deadline);
         // Also what the leader has left of its group.
-        ::kill(-service.pid, SIGKILL);
-        is_gone_by(service.pid, Clock::now() + std::chrono::seconds{5});
-        ended.push_back(service.name);
+        ::kill(-process.group, SIGKILL);
+        is_gone_by(process.pid, Clock::now() + std::chrono::seconds{5});
+        if (std::ranges::find(ended, process.name) == ended.end()) ended.push_back(process.name);
     }
     return ended;
 }

@@ -37,6 +37,11 @@ ServiceLog::~ServiceLog() = default;
 
 void ServiceLog::open() {
     if (sink_) return;
+    std::error_code ignored;
+    const auto there = std::filesystem::symlink_status(file_, ignored).type();
+    using enum std::filesystem::file_type;
+    // spdlog follows a link to wherever it leads, and waits for the reader of a pipe.
+    if (there != regular && there != not_found) return give_up("that is no file");
     try {
         sink_ = std::make_unique<Sink>(file_);
     } catch (const spdlog::spdlog_ex& error) {

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <cerrno>
+#include <filesystem>
 
 namespace podctl {
 namespace {
@@ -45,6 +46,15 @@ TEST(SystemError, NamesTheCauseAndTheRemedyOfAFullDisk) {
     EXPECT_EQ(error.kind(), ErrorKind::io);
     EXPECT_EQ(error.message(), "cannot write /workspace/a.bin: No space left on device");
     EXPECT_THAT(error.hint(), HasSubstr("disk is full"));
+}
+
+TEST(AsError, TellsWhatTheFileSystemRefused) {
+    const auto failed = std::make_error_code(std::errc::io_error);
+    const Error error = as_error(std::filesystem::filesystem_error{"status", "/a", failed});
+    EXPECT_EQ(error.kind(), ErrorKind::io);
+    EXPECT_EQ(error.message(), "/a: Input/output error");
+    EXPECT_EQ(as_error(Error{ErrorKind::git, "x"}).kind(), ErrorKind::git);
+    EXPECT_EQ(as_error(std::runtime_error{"x"}).kind(), ErrorKind::internal);
 }
 
 TEST(SystemError, HintsAtReadOnlyAndForbiddenPlaces) {

@@ -20,6 +20,7 @@ namespace fs = std::filesystem;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::UnorderedElementsAre;
 
 std::vector<std::string> names_in(const fs::path& folder) {
     std::vector<std::string> names;
@@ -54,6 +55,28 @@ TEST_F(AtomicFileTest, AppearsWithItsContentOnCommit) {
 TEST_F(AtomicFileTest, LeavesNothingWithoutCommit) {
     { AtomicFile{dir / "c.txt"}.write("half"); }
     EXPECT_THAT(names_in(dir.path()), IsEmpty());
+}
+
+TEST_F(AtomicFileTest, WhatAKilledProcessLeftOfItIsRemovedAndNothingElse) {
+    for (const auto* name : {".c.txt.podctl-aB3dE6", ".other.podctl-aB3dE6", "c.txt", ".c.txt.old",
+                             ".c.txt.podctl-aB3dE67", "c.txt.podctl-aB3dE6"})
+        write_file_atomically(dir / name, "");
+    fs::create_directory(dir / ".folder.podctl-aB3dE6");
+    remove_abandoned(dir.path(), "c.txt");
+    EXPECT_FALSE(fs::exists(dir / ".c.txt.podctl-aB3dE6"));
+    EXPECT_TRUE(fs::exists(dir / ".other.podctl-aB3dE6"));
+    remove_abandoned(dir.path());
+    EXPECT_THAT(names_in(dir.path()),
+                UnorderedElementsAre("c.txt", ".c.txt.old", ".c.txt.podctl-aB3dE67",
+                                     "c.txt.podctl-aB3dE6", ".folder.podctl-aB3dE6"));
+    remove_abandoned(dir / "none");
+}
+
+TEST(ReadFileIfExists, DoesNotWaitForTheWriterOfAPipe) {
+    const test::TempDir dir;
+    ASSERT_EQ(::mkfifo((dir / "pipe").c_str(), 0600), 0);
+    const auto error = error_of([&] { read_file_if_exists(dir / "pipe"); });
+    EXPECT_THAT(error.message(), HasSubstr("is a pipe"));
 }
 
 TEST_F(AtomicFileTest, LeavesTheOldContentWithoutCommit) {

@@ -190,6 +190,32 @@ TEST_F(PodCommands, DownEndsWhatAKilledPodctlHasLeft) {
     EXPECT_THAT(on_pod({"down"}).output, HasSubstr("no pod runs"));
 }
 
+TEST_F(PodCommands, ProvisioningAloneLeavesAloneWhatAKilledPodctlHasLeft) {
+    write_template(listener("web"));
+    auto pod = start();
+    ASSERT_TRUE(pod.wait_for(is_launched));
+    const auto pid = status()["services"][0]["pid"].get<pid_t>();
+    pod.signal(SIGKILL);
+    pod.wait_for("run.finished");  // the end of its output
+    EXPECT_EQ(start({"--no-launch"}).finish().status.code, 0);
+    EXPECT_TRUE(read_process(pid));
+}
+
+TEST_F(PodCommands, DownEndsServicesThatPodJsonDoesNotKnow) {
+    for (const std::string known : {"", "{\"podctl\": 1}\n"}) {
+        write_template(listener("web"));
+        auto pod = start();
+        ASSERT_TRUE(pod.wait_for(is_launched));
+        const auto pid = status()["services"][0]["pid"].get<pid_t>();
+        pod.signal(SIGKILL);
+        pod.wait_for("run.finished");
+        write_file_atomically(dir / "root/.podctl/pod.json", known);
+        if (known.empty()) std::filesystem::remove(dir / "root/.podctl/pod.json");
+        EXPECT_THAT(on_pod({"down"}).output, HasSubstr("had left running"));
+        EXPECT_FALSE(read_process(pid));
+    }
+}
+
 TEST_F(PodCommands, AnotherUserReachesNothing) {
     if (::geteuid() != 0 || !find_program("setpriv")) GTEST_SKIP() << "needs root and setpriv";
     write_template(listener("web"));

@@ -74,6 +74,19 @@ protected:
     }
 };
 
+TEST_F(Requirements, AreResolvedAnewWhenWhatIsKeptOfThemIsDamaged) {
+    ASSERT_TRUE(provision().status.ok());
+    const auto locks = root() / ".podctl/environments";
+    const auto whole = read_file(locks / "python.lock");
+    ASSERT_THAT(whole, HasSubstr("podctl-thing"));
+    for (const auto& kept : std::filesystem::directory_iterator{locks / "resolved"})
+        std::filesystem::resize_file(kept.path(), 0);
+    std::filesystem::remove(locks / "python.lock");
+    const auto end = run("up", {"--no-launch", "--only", "python.install"});
+    EXPECT_TRUE(end.status.ok()) << end.output;
+    EXPECT_EQ(read_file(locks / "python.lock"), whole);
+}
+
 TEST_F(Requirements, ThatExcludeEachOtherChangeNothing) {
     const auto first = provision();
     ASSERT_TRUE(first.status.ok()) << first.output;

@@ -1,4 +1,8 @@
+#include "podctl/base/process_stat.hpp"
+
 #include "pod.hpp"
+
+#include <sys/stat.h>
 
 #include <fstream>
 
@@ -282,6 +286,38 @@ TEST_F(Up, ABranchMovesOnlyWithUpdate) {
     EXPECT_THAT(read_file(init), HasSubstr("Newer"));
 }
 
+TEST_F(Up, ACopiedPackIsKnownAgainAfterTheJournalWasLost) {
+    write_file_atomically(root() / "mine/__init__.py", "one");
+    write_template("custom_nodes: [{path: mine}]\n");
+    ASSERT_TRUE(provision().status.ok());
+    std::filesystem::remove(root() / ".podctl/journal.jsonl");
+    ASSERT_TRUE(provision().status.ok());
+    write_file_atomically(root() / "mine/__init__.py", "other");
+    // Left by a kill in the middle of a copy.
+    const auto copy = root() / "ComfyUI/custom_nodes/mine";
+    write_file_atomically(copy / ".__init__.py.podctl-aB3dE6", "ot");
+    const auto end = provision();
+    EXPECT_TRUE(end.status.ok()) << end.output;
+    EXPECT_EQ(read_file(copy / "__init__.py"), "other");
+    EXPECT_FALSE(std::filesystem::exists(copy / ".__init__.py.podctl-aB3dE6"));
+}
+
+TEST_F(Up, AModelOfAnotherTimeIsStillPodctlsToReplace) {
+    test::HttpServer server(
+        [](const test::Request& got) { return test::serve_bytes(got, "weights of " + got.path); });
+    const auto from = [&](const std::string& path) {
+        return provision({"--set", "models.1={source: '" + server.url(path) +
+                                       "', to: loras, name: a.bin, pickle: allow}"});
+    };
+    ASSERT_TRUE(from("/one").status.ok());
+    const auto file = root() / "ComfyUI/models/loras/a.bin";
+    // As after a copy of the volume.
+    std::filesystem::last_write_time(file, std::filesystem::file_time_type::clock::now());
+    const auto end = from("/two");
+    EXPECT_TRUE(end.status.ok()) << end.output;
+    EXPECT_EQ(read_file(file), "weights of /two");
+}
+
 TEST_F(Up, WhatAKilledPodctlLeftRunningIsEndedBeforeTheNextLaunch) {
     auto killed = start("up");
     const auto first = killed.wait_for("service.ready");
@@ -293,6 +329,29 @@ TEST_F(Up, WhatAKilledPodctlLeftRunningIsEndedBeforeTheNextLaunch) {
     EXPECT_EQ(pod.finish().status.code, 128 + SIGTERM);
     killed.finish();
     EXPECT_THROW(fetch::HttpClient{}.send({.url = url(*first) + "/system_stats"}), Error);
+}
+
+TEST_F(Up, AScriptThatAKilledPodctlLeftRunningIsEndedBeforeItsStepRunsAgain) {
+    const auto said = dir / "said";
+    ASSERT_EQ(::mkfifo(said.c_str(), 0600), 0);
+    publish_pack("pack", "", {{"install.py", R"(
+import os, time
+first = not os.path.exists("first")
+open("first", "w").close()
+if first:
+    with open(")" + said.string() + R"(", "w") as file:
+        file.write(str(os.getpid()))
+    time.sleep(1000)
+)"}});
+    auto killed = start("up", {"--no-launch"});
+    const pid_t script = std::stoi(read_file(said));  // waits for it
+    killed.signal(SIGKILL);
+    ASSERT_TRUE(read_process(script));
+    const auto end = provision();
+    EXPECT_TRUE(end.status.ok()) << end.output;
+    EXPECT_THAT(end.output, HasSubstr("left running by a podctl that was killed: ended"));
+    EXPECT_FALSE(read_process(script));
+    killed.finish();
 }
 
 TEST_F(Up, InstallsIntoTheInterpreterItselfWhenTheTemplateSaysSo) {

@@ -49,8 +49,16 @@ TEST_P(Environment, ThatIsUnfinishedIsWipedAndAFinishedOneIsKept) {
     EXPECT_TRUE(fs::exists(dir / "venv/lib/work.txt"));
     EXPECT_EQ(finished_fingerprint(request.path), "fingerprint \"1\"");
 
+    file("venv/..podctl-environment.podctl-aB3dE6", "");  // a kill cut a mark short
     mark_unfinished(request.path);
     EXPECT_EQ(finished_fingerprint(request.path), std::nullopt);
+    EXPECT_FALSE(fs::exists(dir / "venv/..podctl-environment.podctl-aB3dE6"));
+}
+
+TEST_P(Environment, WhoseVeryFirstMarkWasCutShortIsStillPodctls) {
+    file("venv/..podctl-environment.podctl-aB3dE6", "");
+    create_environment({.path = dir / "venv"}, host_python(), installer, settings, {});
+    EXPECT_TRUE(is_ours(dir / "venv"));
 }
 
 TEST_P(Environment, DoesNotTouchAFolderThatIsNotPodctls) {

@@ -71,6 +71,14 @@ TEST_F(Generations, ANewOneIsBuiltBesideTheCurrentOne) {
     EXPECT_EQ(finished_fingerprint(first), "one");
 }
 
+TEST_F(Generations, OneWithoutItsMarkIsNotBuiltOn) {
+    const fs::path first = build("one");
+    const fs::path second = build("two");
+    fs::remove(first / ".podctl-environment");
+    EXPECT_NE(next_generation(place), first);
+    EXPECT_EQ(current_generation(place), second);
+}
+
 TEST_F(Generations, OneThatDoesNotWorkGivesWayToTheOneBefore) {
     const fs::path first = build("one");
     accept_generation(place, {});

@@ -1,5 +1,6 @@
 #include "podctl/run/journal.hpp"
 
+#include "podctl/base/error.hpp"
 #include "podctl/base/file.hpp"
 
 #include "support/temp_dir.hpp"
@@ -34,6 +35,15 @@ TEST(Journal, WithoutAFileItIsEmptyAndWritesNone) {
     const Journal journal{dir / "j"};
     EXPECT_EQ(journal.find("a"), std::nullopt);
     EXPECT_FALSE(file_stamp(dir / "j"));
+}
+
+TEST(Journal, WritesNothingToWhereALinkLeads) {
+    const test::TempDir dir;
+    write_file_atomically(dir / "theirs", "theirs\n");
+    std::filesystem::create_symlink("theirs", dir / "j");
+    Journal journal{dir / "j"};
+    EXPECT_THROW(journal.put("a", record("1")), Error);
+    EXPECT_EQ(read_file(dir / "theirs"), "theirs\n");
 }
 
 // A crash may cut the last write at any byte: the old record or the new one, never another.

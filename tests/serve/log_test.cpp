@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 #include <gmock/gmock.h>
+#include <sys/stat.h>
 
 #include <fstream>
 
@@ -50,6 +51,21 @@ TEST_F(Logs, OfAllServicesComeInTheOrderOfTheirTimes) {
     write("app", 2, "b");
     write("app", 3, "c");
     EXPECT_THAT(all(), ElementsAre("web:a", "app:b", "app:c", "web:d"));
+}
+
+TEST_F(Logs, AreNotWrittenToWhereALinkOrAPipeLeads) {
+    append("theirs", "theirs");
+    std::filesystem::create_symlink("theirs", dir_ / "link.log");
+    ASSERT_EQ(::mkfifo((dir_ / "pipe.log").c_str(), 0600), 0);
+    std::vector<std::string> problems;
+    for (const auto* name : {"link.log", "pipe.log"}) {
+        ServiceLog log{dir_ / name, [&](const std::string& told) { problems.push_back(told); }};
+        log.open();
+        log.write("line");
+        log.flush();
+    }
+    EXPECT_THAT(problems, SizeIs(2));
+    EXPECT_EQ(read_file(dir_ / "theirs"), "theirs");
 }
 
 TEST_F(Logs, BeginWithTheOldestFile) {

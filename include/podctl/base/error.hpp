@@ -55,4 +55,8 @@ private:
 // the errno has a known remedy (ENOSPC, EROFS, EACCES).
 Error system_error(const std::string& what, int error_number);
 
+// What a boundary that catches everything tells: an Error as it is, what std::filesystem throws as
+// Error{io} with its path, all else as a fault of podctl.
+Error as_error(const std::exception& caught);
+
 }  // namespace podctl

@@ -25,7 +25,8 @@ std::optional<FileStamp> file_stamp(const std::filesystem::path& path);
 
 // The whole file. Throws Error{io}; Error{not_found} when it does not exist.
 std::string read_file(const std::filesystem::path& path);
-// As read_file, nullopt when it does not exist.
+// As read_file, nullopt when it does not exist. A pipe there is an error: nobody may ever write
+// into it.
 std::optional<std::string> read_file_if_exists(const std::filesystem::path& path);
 
 // A half-written file is worse than none, so the destructor discards; call commit().
@@ -50,6 +51,10 @@ private:
     Fd fd_;
     bool committed_ = false;
 };
+
+// Removes what AtomicFiles left in `folder` whose process was killed: of the file `name`, or of
+// any. To be called where nobody else writes there. No folder there is fine; throws Error{io}.
+void remove_abandoned(const std::filesystem::path& folder, const std::string& name = {});
 
 void write_file_atomically(const std::filesystem::path& path, std::string_view content);
 

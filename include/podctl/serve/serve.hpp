@@ -96,10 +96,14 @@ struct RunningPod {
 // count). Throws Error{io}.
 std::optional<RunningPod> find_running_pod(const std::filesystem::path& pids);
 
-// Ends what a podctl that was killed has left running (TERM to each group, grace, KILL), so that
-// its ports are free again. To be called by the holder of the root's lock. Returns the names of
-// what was ended.
-std::vector<std::string> end_left_behind(const std::filesystem::path& pids,
+enum class LeftBehind { all, all_but_services };
+
+// Ends what a podctl that was killed has left running (TERM to each group, grace, KILL): services,
+// so that their ports are free again, and installers and scripts, which would go on writing where
+// the next run writes. To be called by the holder of the root's lock. Returns the names of what was
+// ended.
+std::vector<std::string> end_left_behind(const std::filesystem::path& state,
+                                         const std::filesystem::path& pids, LeftBehind which,
                                          std::chrono::milliseconds grace);
 
 }  // namespace podctl::serve

@@ -77,7 +77,8 @@ private:
     // Throws Error{locked} while a podctl runs.
     int end_what_is_left(bool asked) {
         const run::RootLock lock{places_.lock};
-        const auto left = serve::end_left_behind(places_.pids, serve::PodOptions{}.grace);
+        const auto left = serve::end_left_behind(places_.state, places_.pids,
+                                                 serve::LeftBehind::all, serve::PodOptions{}.grace);
         if (!left.empty())
             return tell(fmt::format("ended {}, which a podctl that was killed had left running",
                                     fmt::join(left, ", ")),

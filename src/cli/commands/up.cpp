@@ -106,7 +106,7 @@ private:
                                           [] { ::kill(::getpid(), SIGTERM); }};
         auto options = arguments_.provision.options;
         options.will_launch = launches();
-        if (launches()) end_left_behind(places);
+        end_left_behind(places);
         run::Provisioner provisioner{pod_, root_, secrets_, options, events_};
         auto plan = provisioner.make_plan(signals_.token());
         if (!arguments_.provision.only.empty()) plan = plan::only(plan, arguments_.provision.only);
@@ -121,9 +121,12 @@ private:
     }
 
     void end_left_behind(const plan::Places& places) {
-        for (const auto& name : serve::end_left_behind(places.pids, serve::PodOptions{}.grace)) {
-            events_.emit(event::Notice{
-                "launch", name + " was left running by a podctl that was killed: ended"});
+        const auto which =
+            launches() ? serve::LeftBehind::all : serve::LeftBehind::all_but_services;
+        for (const auto& name :
+             serve::end_left_behind(places.state, places.pids, which, serve::PodOptions{}.grace)) {
+            events_.emit(
+                event::Notice{"", name + " was left running by a podctl that was killed: ended"});
         }
     }
 

@@ -8,6 +8,8 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <set>
 
 namespace podctl::run {
 namespace {
@@ -20,7 +22,11 @@ using Manifest = std::map<std::string, FileStamp>;
 // What stands there itself: a link is not followed.
 std::optional<FileStamp> stamp_of(const fs::path& path) {
     struct stat status {};
-    if (::lstat(path.c_str(), &status) != 0) return std::nullopt;
+    if (::lstat(path.c_str(), &status) != 0) {
+        // A file that cannot be looked at is not one that is not there.
+        if (errno == ENOENT || errno == ENOTDIR) return std::nullopt;
+        throw system_error("cannot look at " + path.string(), errno);
+    }
     if (!S_ISREG(status.st_mode) && !S_ISLNK(status.st_mode)) return std::nullopt;
     const auto mtime = std::int64_t{status.st_mtim.tv_sec} * 1'000'000'000 + status.st_mtim.tv_nsec;
     return FileStamp{static_cast<std::uint64_t>(status.st_size), mtime};
@@ -51,6 +57,13 @@ Manifest list_files(const fs::path& folder) {
     }
     if (failed) throw system_error("cannot read " + folder.string(), failed.value());
     return files;
+}
+
+std::set<fs::path> folders_of(const Manifest& files) {
+    std::set<fs::path> folders;
+    for (const auto& [name, stamp] : files)
+        folders.insert(fs::path{name}.parent_path());
+    return folders;
 }
 
 std::string to_fact(const Manifest& files) {
@@ -140,7 +153,10 @@ Look look(const plan::CopyNode& action, const Task& task) {
     for (const auto& [name, stamp] : copied) {
         if (!source.contains(name) && stamp_of(action.path / name)) ++different;
     }
-    if (different == 0) return {.change = Change::keep, .reason = "the same as its source"};
+    if (different == 0 && task.record)
+        return {.change = Change::keep, .reason = "the same as its source"};
+    // What podctl copied is known by the record alone, once the source changes.
+    if (different == 0) return {.change = Change::change, .reason = "the copy is not known yet"};
     const auto by_hand = find_changed_by_hand(action, source, copied);
     if (task.record && !by_hand.empty() && !task.context.options.force) {
         return {.change = Change::keep,
@@ -163,6 +179,8 @@ Outcome perform(const plan::CopyNode& action, const Task& task) {
                                 (action.path / by_hand.front()).string(), action.from.string()),
                     "move it away, or let --force move it to .podctl/replaced"};
     }
+    for (const auto& folder : folders_of(source))
+        remove_abandoned(action.path / folder);
     bool changed = false;
     std::uint64_t done = 0;
     for (const auto& [name, stamp] : source) {

@@ -3,6 +3,7 @@
 #include "podctl/base/file.hpp"
 #include "podctl/base/names.hpp"
 #include "podctl/base/process.hpp"
+#include "podctl/base/sync.hpp"
 #include "podctl/python/generations.hpp"
 
 #include "environment_base.hpp"
@@ -102,6 +103,7 @@ void install_environment(const EnvironmentSpec& spec, const Task& task) {
     if (!venv) return install_into(tools.base.path);
     const fs::path generation = fresh_generation(spec, tools, task);
     install_into(python::environment_python(generation));
+    sync_file_system(generation);
     python::mark_finished(generation, wanted);
     python::swap_in(spec.path, generation);
     check_torchaudio(spec, lock, tools.base, task);

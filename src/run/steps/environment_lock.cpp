@@ -104,6 +104,22 @@ fs::path kept_resolution(const EnvironmentSpec& spec, const Task& task) {
     return task.context.places.locks / "resolved" / (inputs_digest(spec, task) + ".lock");
 }
 
+constexpr std::string_view seal_mark = "# sha256:";
+
+// A kept resolution ends with its digest: what has lost lines would install as well as a whole one.
+std::string sealed(const std::string& text) {
+    return fmt::format("{}{}{}\n", text, seal_mark, sha256_hex(text));
+}
+
+// nullopt: none there, or not as it was written.
+std::optional<std::string> read_sealed(const fs::path& file) {
+    auto text = read_file_if_exists(file);
+    const auto seal = text ? text->rfind(seal_mark) : std::string::npos;
+    if (seal == std::string::npos) return std::nullopt;
+    const std::string content = text->substr(0, seal);
+    return sealed(content) == *text ? std::optional{content} : std::nullopt;
+}
+
 void forget_oldest(const fs::path& folder) {
     constexpr std::size_t most_kept = 16;
     std::vector<std::pair<fs::file_time_type, fs::path>> kept;
@@ -219,10 +235,10 @@ bool needs_resolution(const EnvironmentSpec& spec, const Task& task) {
 std::string resolve_environment(const EnvironmentSpec& spec, const Task& task) {
     require_files(requirement_sources(spec));
     const fs::path kept = kept_resolution(spec, task);
-    auto text = task.context.options.update ? std::nullopt : read_file_if_exists(kept);
+    auto text = task.context.options.update ? std::nullopt : read_sealed(kept);
     if (!text) {
         text = resolve_anew(spec, task).text();
-        write_file_atomically(kept, *text);
+        write_file_atomically(kept, sealed(*text));
         forget_oldest(kept.parent_path());
     }
     write_file_atomically(lock_file(spec, task), *text);

@@ -1,6 +1,7 @@
 #include "podctl/base/digest.hpp"
 #include "podctl/base/file.hpp"
 #include "podctl/base/process.hpp"
+#include "podctl/base/sync.hpp"
 #include "podctl/git/git.hpp"
 
 #include "environment_base.hpp"
@@ -94,7 +95,10 @@ Outcome perform(const InstallScript& action, const Task& task) {
                         log.add(line);
                         if (line.starts_with("Traceback (most recent call last)")) traceback = true;
                     }});
-    if (finished && status.signal == 0) python::mark_finished(action.spec.path, *finished);
+    if (finished && status.signal == 0) {
+        sync_file_system(action.spec.path);
+        python::mark_finished(action.spec.path, *finished);
+    }
     if (!status.ok()) {
         throw Error{
             ErrorKind::command_failed,

@@ -179,11 +179,17 @@ std::string kept_by_hand(const FetchModel& model) {
                        model.target.string());
 }
 
+// A copy of the volume may have other times, which make no other file.
+bool is_as_recorded(const fs::path& file, const Record& record, const std::string& sha256) {
+    return stamp_agrees(file, record) ||
+           (record.fact("path") == file.string() && record.fact("sha256") == sha256);
+}
+
 // A file that podctl did not write, or that was changed since, is the user's. nullopt: the place is
 // free.
 std::optional<Outcome> keep_or_clear(const FetchModel& model, const Task& task,
                                      const std::string& sha256) {
-    if (task.record && stamp_agrees(model.target, *task.record)) return std::nullopt;
+    if (task.record && is_as_recorded(model.target, *task.record, sha256)) return std::nullopt;
     if (task.context.options.force) {
         task.move_aside(model.target);
         return std::nullopt;
@@ -228,6 +234,7 @@ Outcome perform_file(const FetchModel& model, const Task& task) {
     std::string sha256;
     switch (examine(model, task, sha256)) {
         case Standing::wanted:
+            fetch::forget(partial_of(model, task));  // of a run that died once it was placed
             return {.changed = false, .facts = facts_of(model.target, sha256)};
         case Standing::unwanted:
             if (auto kept = keep_or_clear(model, task, sha256)) return *kept;

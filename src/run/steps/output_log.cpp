@@ -10,7 +10,9 @@ namespace podctl::run {
 OutputLog::OutputLog(std::filesystem::path path, Redactor redact)
     : path_(std::move(path)), redact_(std::move(redact)) {
     create_folders(path_.parent_path());
-    fd_ = Fd{::open(path_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644)};
+    // Neither what a link names elsewhere nor a pipe that nobody reads.
+    constexpr int flags = O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
+    fd_ = Fd{::open(path_.c_str(), flags, 0644)};
     if (!fd_) throw system_error("cannot open " + path_.string(), errno);
 }
 
