@@ -2,6 +2,7 @@
 // splitting it would let a second file know libcurl.
 #include "podctl/fetch/http.hpp"
 
+#include "podctl/base/certificates.hpp"
 #include "podctl/base/error.hpp"
 #include "podctl/base/fd.hpp"
 #include "podctl/base/names.hpp"
@@ -16,13 +17,11 @@
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <atomic>
 #include <condition_variable>
-#include <cstdlib>
 #include <exception>
 #include <map>
 #include <mutex>
@@ -85,18 +84,6 @@ struct Exchange {
     Clock::time_point last_byte = {};
     std::exception_ptr failure = {};
 };
-
-// A static build has no path of its own; SSL_CERT_FILE is what OpenSSL's own users set.
-std::string certificate_bundle() {
-    for (const char* name : {"SSL_CERT_FILE", "CURL_CA_BUNDLE"})
-        if (const char* file = std::getenv(name); file && *file) return file;
-    const auto* version = curl_version_info(CURLVERSION_NOW);
-    if (version->age >= CURLVERSION_TENTH && (version->cainfo || version->capath)) return {};
-    for (const char* file : {"/etc/ssl/certs/ca-certificates.crt",
-                             "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem"})
-        if (::access(file, R_OK) == 0) return file;
-    return {};
-}
 
 // Under a limit the kernel must not take in much more than was asked for: it is lost with the
 // process, and was paid for.
