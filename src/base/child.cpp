@@ -17,36 +17,52 @@ ExitStatus to_status(const siginfo_t& info) {
     return {.signal = info.si_status};
 }
 
+// Reaps it and takes it out of own_children() in one step: its number may soon be another child's.
+int reap_own(pid_t pid, int flags, siginfo_t& info) {
+    auto& own = own_children();
+    const std::scoped_lock lock{own.mutex};
+    int result = 0;
+    do {
+        result = ::waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED | flags);
+    } while (result != 0 && errno == EINTR);
+    if (result == 0 && info.si_pid != 0) own.pids.erase(pid);
+    return result;
+}
+
 }  // namespace
+
+OwnChildren& own_children() {
+    static OwnChildren children;
+    return children;
+}
 
 Child::State::State(pid_t child, Fd child_output, ExitNotice notice)
     : pid{child}, output{std::move(child_output)} {
     try {
         watch.emplace(pid, notice);
     } catch (...) {
-        signal_group(SIGKILL);
-        ::waitpid(pid, nullptr, 0);
+        end();
         throw;
     }
 }
 
 Child::State::~State() {
+    end();
+}
+
+void Child::State::end() {
     signal_group(SIGKILL);
+    if (status) return;
+    wait_for_end(pid);
     watch.reset();  // waits for its thread, which needs the child not to be reaped yet
     siginfo_t info{};
-    while (!status && ::waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED) != 0 &&
-           errno == EINTR) {
-    }
+    reap_own(pid, 0, info);
 }
 
 void Child::State::reap(int flags) {
     if (status) return;
     siginfo_t info{};
-    int result = 0;
-    do {
-        result = ::waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED | flags);
-    } while (result != 0 && errno == EINTR);
-    if (result != 0)
+    if (reap_own(pid, flags, info) != 0)
         throw system_error("the exit code of process " + std::to_string(pid) + " is lost", errno);
     if (info.si_pid == 0) return;  // WNOHANG: it still runs
     status = to_status(info);

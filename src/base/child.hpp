@@ -4,12 +4,23 @@
 
 #include "exit_watch.hpp"
 
+#include <mutex>
 #include <optional>
+#include <set>
 
 namespace podctl {
 
+// The children that somebody waits for, so that nobody else reaps them. Locked from before a child
+// is made until it is entered.
+struct OwnChildren {
+    std::mutex mutex;
+    std::set<pid_t> pids;
+};
+OwnChildren& own_children();
+
 struct Child::State {
-    // Takes the child over; one that cannot be watched is killed and reaped.
+    // Takes a child over that is entered in own_children(); one that cannot be watched is killed
+    // and reaped.
     State(pid_t pid, Fd output, ExitNotice notice);
     State(const State&) = delete;
     State& operator=(const State&) = delete;
@@ -23,6 +34,9 @@ struct Child::State {
     std::optional<ExitWatch> watch;
     std::optional<ExitStatus> status = {};
     bool group_is_gone = false;  // then its number may soon be another group's
+
+private:
+    void end();
 };
 
 }  // namespace podctl

@@ -35,14 +35,14 @@ private:
     sigset_t before_{};
 };
 
+}  // namespace
+
 void wait_for_end(pid_t pid) {
     siginfo_t info{};
     while (::waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED | WNOWAIT) != 0 &&
            errno == EINTR) {
     }
 }
-
-}  // namespace
 
 ExitWatch::ExitWatch(pid_t pid, ExitNotice notice) {
     if (notice == ExitNotice::pidfd) {

@@ -14,6 +14,9 @@ enum class ExitNotice {
     thread,  // a thread that waits
 };
 
+// Blocks until a child has ended, and leaves it to be reaped.
+void wait_for_end(pid_t pid);
+
 // Tells when a child has ended, without reaping it. Must not outlive the child's being waited for:
 // the destructor blocks until the child has ended.
 class ExitWatch {

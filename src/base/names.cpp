@@ -1,6 +1,6 @@
 #include "podctl/base/names.hpp"
 
-#include "utf8.hpp"
+#include "podctl/base/utf8.hpp"
 
 #include <algorithm>
 #include <array>
@@ -42,14 +42,6 @@ std::string_view strip_ends(std::string_view name) {
     return name.substr(first, name.find_last_not_of(". ") - first + 1);
 }
 
-// At most `size` bytes of it, whole UTF-8 sequences only.
-std::string_view cut(std::string_view text, std::size_t size) {
-    if (text.size() <= size) return text;
-    while (size > 0 && (static_cast<unsigned char>(text[size]) & 0xC0) == 0x80)
-        --size;
-    return text.substr(0, size);
-}
-
 // A volume can be shared with Windows, which opens a device by such a name, whatever extension
 // follows (https://learn.microsoft.com/windows/win32/fileio/naming-a-file).
 bool is_device(std::string_view name) {
@@ -68,9 +60,9 @@ std::string safe_file_name(std::string_view name) {
     if (safe.size() <= max_name_bytes) return std::string{safe};
     const auto dot = safe.rfind('.');
     if (dot == std::string_view::npos || safe.size() - dot > max_extension_bytes)
-        return std::string{strip_ends(cut(safe, max_name_bytes))};
+        return std::string{strip_ends(utf8::cut(safe, max_name_bytes))};
     const auto extension = safe.substr(dot);
-    std::string result{cut(safe.substr(0, dot), max_name_bytes - extension.size())};
+    std::string result{utf8::cut(safe.substr(0, dot), max_name_bytes - extension.size())};
     return result += extension;
 }
 

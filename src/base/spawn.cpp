@@ -184,9 +184,13 @@ Child Spawner::spawn(const Command& command, ExitNotice notice) {
     const FileActions actions{pipe.write.get(), command.working_directory};
     const Attributes attributes;
     pid_t pid = 0;
-    const int error = ::posix_spawn(&pid, program->c_str(), actions.get(), attributes.get(),
-                                    pointers(arguments).data(), pointers(environment).data());
-    if (error != 0) throw_spawn_error(program->string(), error);
+    {
+        const std::scoped_lock lock{own_children().mutex};
+        const int error = ::posix_spawn(&pid, program->c_str(), actions.get(), attributes.get(),
+                                        pointers(arguments).data(), pointers(environment).data());
+        if (error != 0) throw_spawn_error(program->string(), error);
+        own_children().pids.insert(pid);
+    }
     return Child{std::make_unique<Child::State>(pid, std::move(pipe.read), notice)};
 }
 

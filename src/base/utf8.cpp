@@ -1,4 +1,4 @@
-#include "utf8.hpp"
+#include "podctl/base/utf8.hpp"
 
 namespace podctl::utf8 {
 
@@ -18,6 +18,22 @@ Decoded decode(std::string_view text) {
     const bool surrogate = code_point >= 0xD800 && code_point <= 0xDFFF;
     if (overlong || surrogate || code_point > 0x10FFFF) return {};
     return {code_point, length, true};
+}
+
+bool is_valid(std::string_view text) {
+    while (!text.empty()) {
+        const auto [code_point, length, valid] = decode(text);
+        if (!valid) return false;
+        text.remove_prefix(length);
+    }
+    return true;
+}
+
+std::string_view cut(std::string_view text, std::size_t size) {
+    if (text.size() <= size) return text;
+    while (size > 0 && (static_cast<unsigned char>(text[size]) & 0xC0) == 0x80)
+        --size;
+    return text.substr(0, size);
 }
 
 }  // namespace podctl::utf8

@@ -10,8 +10,13 @@
 
 #include <algorithm>
 #include <iterator>
+#include <utility>
 
 namespace podctl::cli {
+
+void when_chosen(CLI::App& command, Chosen& chosen, Chosen run) {
+    command.callback([&chosen, run = std::move(run)] { chosen = run; });
+}
 
 CLI::Option* add_repeatable(CLI::App& command, const std::string& name,
                             std::vector<std::string>& values, const std::string& help) {
@@ -33,6 +38,22 @@ void add_template_arguments(CLI::App& command, TemplateArguments& arguments, Tem
                    "set one key: comfyui.port=9001; may be repeated")
         ->type_name("KEY=VALUE");
     add_mirror_flag(command, arguments.mirrors);
+}
+
+void add_duration_flag(CLI::App& command, const std::string& name,
+                       std::optional<std::chrono::milliseconds>& duration,
+                       const std::string& help) {
+    command
+        .add_option_function<std::string>(
+            name,
+            [&duration, name](const std::string& given) {
+                duration = parse_duration(given);
+                if (!duration)
+                    throw Error{ErrorKind::usage, fmt::format("{} {}: not a duration", name, given),
+                                "for instance 90s or 2m"};
+            },
+            help)
+        ->type_name("DURATION");
 }
 
 void add_mirror_flag(CLI::App& command, std::vector<std::string>& mirrors) {

@@ -5,9 +5,11 @@
 
 #include "output.hpp"
 
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -33,6 +35,8 @@ struct TemplateArguments {
 
 // What a command line asks for: set by the command that was chosen.
 using Chosen = std::function<int()>;
+// Makes `run` what is asked for, when `command` is the one.
+void when_chosen(CLI::App& command, Chosen& chosen, Chosen run);
 
 enum class TemplateIs { required, optional };
 void add_template_arguments(CLI::App& command, TemplateArguments& arguments,
@@ -40,6 +44,9 @@ void add_template_arguments(CLI::App& command, TemplateArguments& arguments,
 // An option with one value each time that it is given.
 CLI::Option* add_repeatable(CLI::App& command, const std::string& name,
                             std::vector<std::string>& values, const std::string& help);
+// An option with a duration: 90s, 2m.
+void add_duration_flag(CLI::App& command, const std::string& name,
+                       std::optional<std::chrono::milliseconds>& duration, const std::string& help);
 void add_mirror_flag(CLI::App& command, std::vector<std::string>& mirrors);
 // --connections and --limit-rate: what all downloads of the command share.
 void add_connection_flags(CLI::App& command, unsigned& connections, std::uint64_t& limit_rate);

@@ -103,7 +103,7 @@ Line line_of(const Event& event, Verbosity verbosity) {
                 return line_of(it, {.done = it.done, .total = it.total, .unit = it.unit});
             },
             [&](const event::StepSkipped& it) -> Line {
-                if (it.reason.starts_with("not run")) {
+                if (it.why == event::StepSkipped::Why::not_run) {
                     return {fmt::format("{}: {}", it.step, it.reason), Tone::warning};
                 }
                 if (verbosity != Verbosity::verbose) return {};

@@ -46,15 +46,6 @@ std::string letters(std::string_view text) {
     return kept;
 }
 
-// Folders of a pack whose requirements are for its developers, not for ComfyUI.
-bool is_for_developers(std::string_view folder) {
-    constexpr std::array<std::string_view, 10> names = {"ci",         "dev",      "doc",  "docs",
-                                                        "example",    "examples", "test", "tests",
-                                                        "tests-unit", "notebook"};
-    return folder.starts_with('.') || folder.ends_with(".disabled") ||
-           std::ranges::find(names, folder) != names.end();
-}
-
 }  // namespace
 
 std::optional<std::string> folder_of_type(std::string_view civitai_type) {
@@ -62,26 +53,6 @@ std::optional<std::string> folder_of_type(std::string_view civitai_type) {
     const auto found = std::ranges::find(type_folders, type, &TypeFolder::type);
     if (found == type_folders.end()) return std::nullopt;
     return std::string(found->folder);
-}
-
-std::vector<fs::path> requirement_files(const fs::path& pack) {
-    std::error_code error;
-    std::vector<fs::path> nested;
-    for (fs::directory_iterator entry{pack, error}, end; !error && entry != end;
-         entry.increment(error)) {
-        if (is_for_developers(entry->path().filename().string())) continue;
-        auto file = entry->path() / "requirements.txt";
-        std::error_code absent;
-        if (fs::is_regular_file(file, absent)) nested.push_back(std::move(file));
-    }
-    if (error && error != std::errc::no_such_file_or_directory &&
-        error != std::errc::not_a_directory)
-        throw system_error(pack.string(), error.value());
-    std::ranges::sort(nested);
-    std::error_code absent;
-    auto own = pack / "requirements.txt";
-    if (fs::is_regular_file(own, absent)) nested.insert(nested.begin(), std::move(own));
-    return nested;
 }
 
 }  // namespace podctl::comfy

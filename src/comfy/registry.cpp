@@ -1,13 +1,12 @@
 #include "podctl/base/error.hpp"
-#include "podctl/base/stop.hpp"
 #include "podctl/comfy/comfy.hpp"
+#include "podctl/fetch/retry.hpp"
+
+#include "json.hpp"
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include <algorithm>
-#include <functional>
-#include <random>
 
 // https://docs.comfy.org/api-reference/registry: GET /nodes/{id}, /nodes/{id}/versions and
 // /nodes/{id}/versions/{version}. GET /nodes/{id}/install counts an install, so it is not asked.
@@ -15,36 +14,8 @@ namespace podctl::comfy {
 
 namespace {
 
-using nlohmann::json;
-using std::chrono::milliseconds;
-
 constexpr std::string_view registry_url = "https://api.comfy.org";
 constexpr std::size_t versions_to_name = 12;
-
-bool can_pass(int status) {
-    return status == 408 || status == 429 || status >= 500;
-}
-
-// Retry-After in seconds (RFC 9110 §10.2.3); its other form, a date, is passed over.
-std::optional<milliseconds> retry_after(const fetch::HttpResponse& response) {
-    const auto value = response.header("retry-after");
-    if (!value || value->empty() || value->size() > 6 ||
-        value->find_first_not_of("0123456789") != value->npos)
-        return std::nullopt;
-    return std::chrono::seconds(std::stol(*value));
-}
-
-// Half of the wait is random, so that a hundred pods do not come back at the same instant.
-milliseconds with_jitter(milliseconds wait) {
-    thread_local std::minstd_rand random{std::random_device{}()};
-    const auto half = wait.count() / 2;
-    return milliseconds(half + std::uniform_int_distribution<milliseconds::rep>(0, half)(random));
-}
-
-void pause(milliseconds time, const std::stop_token& stop) {
-    if (!wait_for(time, stop))
-        throw Error{ErrorKind::interrupted, "stopped while waiting for the Comfy registry"};
-}
 
 struct Registry {
     fetch::HttpClient& http;
@@ -52,37 +23,16 @@ struct Registry {
     const fetch::RetryPolicy& retry;
     std::stop_token stop;
 
-    fetch::HttpResponse get(const std::string& path) const;
     // nullopt: 404.
     std::optional<json> get_json(const std::string& path) const;
 };
 
-fetch::HttpResponse Registry::get(const std::string& path) const {
-    const fetch::HttpRequest request{.url = mirrors.apply(std::string(registry_url) + path),
-                                     .headers = {{"Accept", "application/json"}}};
-    auto wait = retry.first_wait;
-    for (int attempt = 1;; ++attempt) {
-        const bool last = attempt >= retry.attempts;
-        std::string reason;
-        auto next_wait = with_jitter(wait);
-        try {
-            auto response = http.send(request, stop);
-            if (!can_pass(response.status) || last) return response;
-            reason = fmt::format("{} answered {}", request.url, response.status);
-            if (const auto told = retry_after(response)) next_wait = *told;
-        } catch (const Error& error) {
-            if (error.kind() != ErrorKind::network || last) throw;
-            reason = error.message();
-        }
-        next_wait = std::min(next_wait, retry.longest_wait);
-        if (retry.on_retry) retry.on_retry(attempt + 1, next_wait, reason);
-        pause(next_wait, stop);
-        wait = std::min(wait * 2, retry.longest_wait);
-    }
-}
-
 std::optional<json> Registry::get_json(const std::string& path) const {
-    const auto response = get(path);
+    const auto response =
+        fetch::send_with_retry(http,
+                               {.url = mirrors.apply(std::string(registry_url) + path),
+                                .headers = {{"Accept", "application/json"}}},
+                               retry, stop);
     if (response.status == 404) return std::nullopt;
     if (response.status < 200 || response.status > 299)
         throw Error{ErrorKind::network,
@@ -96,16 +46,9 @@ std::optional<json> Registry::get_json(const std::string& path) const {
     return body;
 }
 
-// A string member; empty when it is absent or something else.
-std::string text_of(const json& object, const char* key) {
-    if (!object.is_object()) return {};
-    const auto found = object.find(key);
-    return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
-}
-
 std::string status_of(const json& version) {
     constexpr std::string_view prefix = "NodeVersionStatus";
-    auto status = text_of(version, "status");
+    auto status = text_at(version, "status");
     return status.starts_with(prefix) ? status.substr(prefix.size()) : status;
 }
 
@@ -116,7 +59,7 @@ bool is_withdrawn(const json& version) {
 
 std::string note_of(const std::string& id, const json& version) {
     const auto status = status_of(version);
-    const auto name = fmt::format("{} {}", id, text_of(version, "version"));
+    const auto name = fmt::format("{} {}", id, text_at(version, "version"));
     if (status == "Flagged") return name + " is flagged by the registry's security scan";
     if (status == "Pending") return name + " has not passed the registry's security scan yet";
     const auto deprecated = version.find("deprecated");
@@ -127,11 +70,11 @@ std::string note_of(const std::string& id, const json& version) {
 
 RegistryVersion describe_version(const std::string& id, const json& version) {
     constexpr std::size_t length_of_day = 10;
-    RegistryVersion read{.version = text_of(version, "version"),
-                         .download_url = text_of(version, "downloadUrl"),
+    RegistryVersion read{.version = text_at(version, "version"),
+                         .download_url = text_at(version, "downloadUrl"),
                          .dependencies = {},
                          .note = note_of(id, version),
-                         .day = text_of(version, "createdAt").substr(0, length_of_day)};
+                         .day = text_at(version, "createdAt").substr(0, length_of_day)};
     if (const auto listed = version.find("dependencies");
         listed != version.end() && listed->is_array())
         for (const auto& dependency : *listed)
@@ -158,7 +101,7 @@ std::string name_versions(const json& versions) {
     std::vector<std::string> names;
     for (const auto& version : versions)
         if (version.is_object() && !is_withdrawn(version))
-            names.push_back(text_of(version, "version"));
+            names.push_back(text_at(version, "version"));
     if (names.empty()) return "none";
     const auto shown = std::min(names.size(), versions_to_name);
     std::string text = fmt::format(
@@ -190,12 +133,12 @@ RegistryVersion find_in_registry(const std::string& id, const std::string& versi
     const auto pack = registry.get_json(path);
     if (!pack || !pack->is_object()) throw no_such_pack(id);
     const auto latest = pack->find("latest_version");
-    const auto number = latest == pack->end() ? std::string() : text_of(*latest, "version");
+    const auto number = latest == pack->end() ? std::string() : text_at(*latest, "version");
     if (number.empty())
         throw Error{ErrorKind::not_found,
                     fmt::format("the Comfy registry has no version of {} to install", id),
                     "name a version, or take the pack by git"};
-    if (text_of(*latest, "downloadUrl").empty()) return find_version(registry, id, path, number);
+    if (text_at(*latest, "downloadUrl").empty()) return find_version(registry, id, path, number);
     return read_version(id, *latest);
 }
 

@@ -2,9 +2,9 @@
 
 #include "podctl/base/error.hpp"
 #include "podctl/base/url.hpp"
+#include "podctl/fetch/retry.hpp"
 
 #include "refusal.hpp"
-#include "retry.hpp"
 
 #include <fmt/core.h>
 

@@ -2,6 +2,7 @@
 
 #include "podctl/base/error.hpp"
 #include "podctl/base/names.hpp"
+#include "podctl/base/utf8.hpp"
 
 #include "civitdl_names.hpp"
 
@@ -142,7 +143,8 @@ std::string with_ids(const ResolvedFile& file, FileName name) {
     if (ids.size() + name.extension.size() >= max_name_bytes)
         name = {name.stem + name.extension, ""};
     const std::string tail = ids + name.extension;
-    const auto whole = fmt::format("{}{}", cut(name.stem, max_name_bytes - tail.size()), tail);
+    const auto whole =
+        fmt::format("{}{}", utf8::cut(name.stem, max_name_bytes - tail.size()), tail);
     return with_end_of(safe_file_name(whole), whole);
 }
 
@@ -150,10 +152,6 @@ std::string with_ids(const ResolvedFile& file, FileName name) {
 
 fs::path civitdl_path(const ResolvedFile& file, CivitdlSorter sorter) {
     return folders(file, sorter) / with_ids(file, split_extension(file.name));
-}
-
-fs::path civitdl_metadata_folder(const ResolvedFile& file, CivitdlSorter sorter) {
-    return folders(file, sorter) / civitdl_extra_name(file);
 }
 
 std::string civitdl_hashes_name(const ResolvedFile& file) {

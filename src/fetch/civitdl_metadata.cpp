@@ -4,12 +4,12 @@
 #include "podctl/base/names.hpp"
 #include "podctl/fetch/civitdl.hpp"
 #include "podctl/fetch/download.hpp"
+#include "podctl/fetch/retry.hpp"
 
 #include "civitai_api.hpp"
 #include "civitdl_names.hpp"
 #include "http_message.hpp"
 #include "http_rules.hpp"
-#include "retry.hpp"
 
 #include <fmt/core.h>
 

@@ -1,6 +1,7 @@
 #include "civitdl_names.hpp"
 
 #include "podctl/base/names.hpp"
+#include "podctl/base/utf8.hpp"
 
 #include <fmt/core.h>
 
@@ -24,8 +25,8 @@ ImageName split_image_name(const std::string& name) {
     const bool has_extension = dot != std::string::npos && name.size() - dot <= longest_extension;
     // The prompt of "x.json" would be "x.json" too.
     if (!has_extension || to_lower(name).ends_with(".json"))
-        return {std::string{cut(name, longest_stem)}, ""};
-    return {std::string{cut(std::string_view{name}.substr(0, dot), longest_stem)},
+        return {std::string{utf8::cut(name, longest_stem)}, ""};
+    return {std::string{utf8::cut(std::string_view{name}.substr(0, dot), longest_stem)},
             name.substr(dot)};
 }
 
@@ -37,13 +38,6 @@ std::string civitdl_extra_name(const ResolvedFile& file) {
 
 std::string civitdl_record_name(const ResolvedFile& file) {
     return fmt::format("model_dict-mid_{}-vid_{}.json", file.model_id, file.version_id);
-}
-
-std::string_view cut(std::string_view text, std::size_t size) {
-    if (text.size() <= size) return text;
-    while (size > 0 && (static_cast<unsigned char>(text[size]) & 0xC0) == 0x80)
-        --size;
-    return text.substr(0, size);
 }
 
 ImageNamer::ImageNamer(const std::string& taken) : taken_{to_lower(taken)} {}

@@ -17,9 +17,6 @@ std::string civitdl_extra_name(const ResolvedFile& file);
 // "model_dict-mid_<model>-vid_<version>.json".
 std::string civitdl_record_name(const ResolvedFile& file);
 
-// At most `size` bytes of it, whole UTF-8 sequences only.
-std::string_view cut(std::string_view text, std::size_t size);
-
 struct ImageNames {
     std::string image, prompt;
 };

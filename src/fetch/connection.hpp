@@ -1,9 +1,12 @@
 #pragma once
 
+#include "podctl/fetch/http.hpp"
+
 #include <chrono>
 #include <memory>
 #include <span>
 #include <stop_token>
+#include <string>
 #include <string_view>
 
 namespace podctl::fetch {
@@ -25,5 +28,12 @@ public:
 private:
     std::unique_ptr<State> state_;
 };
+
+// HttpClient::connect(); `options` must outlive it. `bundle`: the certificates to trust; empty:
+// libcurl's own.
+std::unique_ptr<Connection> open_connection(const Url& url, const HttpOptions& options,
+                                            const std::string& bundle,
+                                            std::chrono::milliseconds timeout,
+                                            const std::stop_token& stop);
 
 }  // namespace podctl::fetch

@@ -2,12 +2,12 @@
 #include "podctl/base/digest.hpp"
 #include "podctl/base/error.hpp"
 #include "podctl/base/names.hpp"
+#include "podctl/fetch/retry.hpp"
 
 #include "http_message.hpp"
 #include "http_rules.hpp"
 #include "hubs.hpp"
 #include "refusal.hpp"
-#include "retry.hpp"
 
 #include <fmt/core.h>
 

@@ -2,6 +2,7 @@
 
 #include "podctl/base/names.hpp"
 #include "podctl/base/url.hpp"
+#include "podctl/base/utf8.hpp"
 
 #include "http_message.hpp"
 #include "http_rules.hpp"
@@ -29,12 +30,7 @@ std::string text_at(const nlohmann::json& object, const char* key) {
 
 std::string one_line(std::string text) {
     constexpr std::size_t enough = 200;
-    if (text.size() > enough) {
-        std::size_t end = enough;
-        while (end > 0 && (text[end] & 0xC0) == 0x80)
-            --end;
-        text.resize(end);
-    }
+    text.resize(utf8::cut(text, enough).size());
     std::erase_if(text, [](char c) { return (c >= 0 && c < ' ') || c == 127; });
     return text;
 }

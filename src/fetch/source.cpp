@@ -4,6 +4,7 @@
 #include "podctl/base/event.hpp"
 #include "podctl/base/names.hpp"
 #include "podctl/base/url.hpp"
+#include "podctl/base/utf8.hpp"
 
 #include "source_forms.hpp"
 
@@ -18,11 +19,8 @@ namespace {
 // A line of a file that is no batch may be megabytes of anything.
 std::string excerpt(std::string_view text) {
     constexpr std::size_t enough = 200;
-    std::size_t end = std::min(enough, text.size());
-    while (end > 0 && end < text.size() && (text[end] & 0xC0) == 0x80)
-        --end;
-    std::string out{text.substr(0, end)};
-    if (end < text.size()) out += "…";
+    std::string out{utf8::cut(text, enough)};
+    if (out.size() < text.size()) out += "…";
     std::ranges::replace_if(
         out, [](char c) { return (c >= 0 && c < ' ') || c == 127; }, '?');
     return out;

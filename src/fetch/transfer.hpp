@@ -4,10 +4,10 @@
 #include "podctl/fetch/download.hpp"
 
 #include "answer.hpp"
+#include "backoff.hpp"
 #include "control_file.hpp"
 #include "pace.hpp"
 #include "partial_file.hpp"
-#include "retry.hpp"
 #include "segment.hpp"
 #include "transfer_share.hpp"
 

@@ -285,6 +285,24 @@ Lane lane_of(const Step& step) {
     return std::holds_alternative<FetchModel>(step.action) ? Lane::download : Lane::work;
 }
 
+const EnvironmentSpec* environment_of(const Step& step) {
+    if (const auto* create = std::get_if<CreateEnvironment>(&step.action)) return &create->spec;
+    const auto* resolved = resolved_by(step);
+    return resolved ? resolved : installed_by(step);
+}
+
+const EnvironmentSpec* resolved_by(const Step& step) {
+    if (const auto* resolve = std::get_if<ResolveEnvironment>(&step.action)) return &resolve->spec;
+    const auto* build = std::get_if<BuildEnvironment>(&step.action);
+    return build ? &build->spec : nullptr;
+}
+
+const EnvironmentSpec* installed_by(const Step& step) {
+    if (const auto* install = std::get_if<InstallEnvironment>(&step.action)) return &install->spec;
+    const auto* build = std::get_if<BuildEnvironment>(&step.action);
+    return build ? &build->spec : nullptr;
+}
+
 Plan build_plan(const tmpl::Template& pod, const fs::path& root, const Resolutions& resolutions) {
     return Builder{pod, root}.build(resolutions);
 }

@@ -1,5 +1,7 @@
 #include "decode.hpp"
 
+#include "podctl/base/utf8.hpp"
+
 #include <cstdint>
 
 namespace podctl::python {
@@ -63,25 +65,6 @@ std::optional<std::string> from_utf32(std::string_view bytes, ByteOrder order) {
     return out;
 }
 
-bool is_utf8(std::string_view bytes) {
-    std::size_t at = 0;
-    while (at < bytes.size()) {
-        const auto lead = static_cast<unsigned char>(bytes[at]);
-        const std::size_t length = lead < 0x80   ? 1
-                                   : lead < 0xC2 ? 0
-                                   : lead < 0xE0 ? 2
-                                   : lead < 0xF0 ? 3
-                                   : lead < 0xF5 ? 4
-                                                 : 0;
-        if (length == 0 || at + length > bytes.size()) return false;
-        for (std::size_t i = 1; i < length; ++i) {
-            if ((static_cast<unsigned char>(bytes[at + i]) & 0xC0) != 0x80) return false;
-        }
-        at += length;
-    }
-    return true;
-}
-
 std::string from_latin1(std::string_view bytes) {
     std::string out;
     for (const char byte : bytes)
@@ -97,7 +80,7 @@ std::optional<std::string> decode_marked(std::string_view bytes) {
     if (bytes.starts_with("\xFF\xFE"sv)) return from_utf16(bytes.substr(2), ByteOrder::little);
     if (bytes.starts_with("\xFE\xFF"sv)) return from_utf16(bytes.substr(2), ByteOrder::big);
     if (bytes.starts_with("\xEF\xBB\xBF"sv)) bytes.remove_prefix(3);
-    return is_utf8(bytes) ? std::string{bytes} : from_latin1(bytes);
+    return utf8::is_valid(bytes) ? std::string{bytes} : from_latin1(bytes);
 }
 
 }  // namespace

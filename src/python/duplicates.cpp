@@ -19,8 +19,8 @@ constexpr std::array opencv_variants = {"opencv-contrib-python-headless", "openc
 
 }  // namespace
 
-std::vector<std::string> duplicates_to_exclude(const std::vector<RequirementLine>& lines,
-                                               bool has_gpu) {
+std::vector<std::string> duplicates_to_exclude(const std::vector<RequirementLine>& lines, Gpu gpu) {
+    const bool has_gpu = gpu == Gpu::present;
     std::set<std::string> asked;
     for (const RequirementLine& line : lines) {
         if (!line.constraint && marker_may_hold(marker_of(line.text))) asked.insert(line.name);

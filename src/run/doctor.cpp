@@ -6,16 +6,6 @@
 #include <algorithm>
 
 namespace podctl::run {
-namespace {
-
-const plan::EnvironmentSpec* environment_of(const plan::Step& step) {
-    if (const auto* resolve = std::get_if<plan::ResolveEnvironment>(&step.action))
-        return &resolve->spec;
-    if (const auto* build = std::get_if<plan::BuildEnvironment>(&step.action)) return &build->spec;
-    return nullptr;
-}
-
-}  // namespace
 
 Findings Provisioner::examine(const plan::Plan& plan,
                               const std::vector<plan::Assessment>& assessments,
@@ -29,12 +19,12 @@ Findings Provisioner::examine(const plan::Plan& plan,
     check_ports(found);
     check_packages(found, context.pod.system_packages);
     for (const auto& step : plan.steps) {
-        if (const auto* spec = environment_of(step)) check_python(found, *spec);
+        if (const auto* spec = plan::resolved_by(step)) check_python(found, *spec);
     }
     check_build_tools(found);
     // One index serves all environments.
     for (const auto& step : plan.steps) {
-        const auto* spec = environment_of(step);
+        const auto* spec = plan::resolved_by(step);
         if (spec == nullptr) continue;
         check_index(found, *spec);
         break;

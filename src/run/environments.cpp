@@ -8,17 +8,11 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 // What Provisioner does with the environments of a plan after its steps.
 namespace podctl::run {
 namespace {
-
-// The environment that a step installs; nullptr: it installs none.
-const plan::EnvironmentSpec* installed_by(const plan::Step& step) {
-    if (const auto* install = std::get_if<plan::InstallEnvironment>(&step.action))
-        return &install->spec;
-    if (const auto* build = std::get_if<plan::BuildEnvironment>(&step.action)) return &build->spec;
-    return nullptr;
-}
 
 bool has_generations(const plan::EnvironmentSpec* spec) {
     return spec != nullptr && spec->settings.environment == tmpl::EnvironmentKind::venv;
@@ -28,7 +22,7 @@ bool has_generations(const plan::EnvironmentSpec* spec) {
 
 void Provisioner::accept_environments(const plan::Plan& plan, std::stop_token stop) {
     for (const auto& step : plan.steps) {
-        const auto* spec = installed_by(step);
+        const auto* spec = plan::installed_by(step);
         if (!has_generations(spec)) continue;
         try {
             python::accept_generation(spec->path, stop);
@@ -42,7 +36,7 @@ void Provisioner::accept_environments(const plan::Plan& plan, std::stop_token st
 bool Provisioner::swap_back_environments(const plan::Plan& plan) {
     bool any = false;
     for (const auto& step : plan.steps) {
-        const auto* spec = installed_by(step);
+        const auto* spec = plan::installed_by(step);
         if (!has_generations(spec) || !python::swap_back(spec->path)) continue;
         any = true;
         state_->context.notice(
@@ -56,13 +50,13 @@ std::map<std::string, python::Lock> Provisioner::locks(const plan::Plan& plan) {
     auto& context = state_->context;
     std::map<std::string, python::Lock> locks;
     for (const auto& step : plan.steps) {
-        const auto* spec = installed_by(step);
+        const auto* spec = plan::installed_by(step);
         if (spec == nullptr) continue;
-        // A service's environment is resolved and installed by one step.
-        const auto* resolved = plan.find("python.resolve");
-        const bool is_service = std::holds_alternative<plan::BuildEnvironment>(step.action);
-        const plan::Step* resolver = is_service ? &step : resolved;
-        if (resolver == nullptr) continue;
+        const auto resolver = std::ranges::find_if(plan.steps, [&](const auto& other) {
+            const auto* resolved = plan::resolved_by(other);
+            return resolved != nullptr && resolved->name == spec->name;
+        });
+        if (resolver == plan.steps.end()) continue;
         const Task task{*resolver, context.journal.find(resolver->id), context, {}};
         if (look_at_lock(*spec, task).change == plan::Change::keep)
             locks.emplace(step.id, python::parse_lock(read_file(lock_file(*spec, task))));

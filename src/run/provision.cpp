@@ -13,8 +13,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <exception>
+#include <map>
 
 namespace podctl::run {
 namespace {
@@ -36,19 +38,22 @@ Error as_error(const std::exception& caught) {
 // Looks, does, records and tells: what every step has in common.
 class Runner : public StepRunner {
 public:
-    explicit Runner(Context& context) : context_(context) {}
+    // `ahead`: what look_ahead() found.
+    Runner(Context& context, std::map<std::string, Look> ahead)
+        : context_(context), ahead_(std::move(ahead)) {}
 
     StepEnd run(const plan::Step& step, const WaitFor& wait_for, std::stop_token stop) override {
         const auto started = std::chrono::steady_clock::now();
         try {
             const Task task{step, context_.journal.find(step.id), context_, stop, wait_for};
             const bool always = std::holds_alternative<plan::Preflight>(step.action);
-            const Look found = look_at(task);
+            const Look found = find(task);
             if (!found.notice.empty()) task.notice(found.notice);
             if (found.change == plan::Change::keep && !always) {
                 context_.events.emit(event::StepSkipped{step.id, found.reason});
                 return {};
             }
+            if (!always) anything_done_ = true;
             context_.events.emit(event::StepStarted{step.id});
             const Outcome outcome = perform_step(task);
             const Record record{.fingerprint = step.fingerprint, .facts = outcome.facts};
@@ -67,12 +72,21 @@ public:
     }
 
     void not_run(const plan::Step& step, const std::string& because_of) override {
-        context_.events.emit(
-            event::StepSkipped{step.id, fmt::format("not run: {} failed", because_of)});
+        context_.events.emit(event::StepSkipped{step.id,
+                                                fmt::format("not run: {} failed", because_of),
+                                                event::StepSkipped::Why::not_run});
     }
 
 private:
+    // What was found before the first step holds until a step does something.
+    Look find(const Task& task) const {
+        const auto found = ahead_.find(task.step.id);
+        return anything_done_ || found == ahead_.end() ? look_at(task) : found->second;
+    }
+
     Context& context_;
+    const std::map<std::string, Look> ahead_;
+    std::atomic<bool> anything_done_ = false;
 };
 
 // A server that does not answer now makes the bill vague, no more.
@@ -86,37 +100,28 @@ std::optional<std::uint64_t> ask_size(const std::string& url, Context& context,
     }
 }
 
-// The environment that a step works on; nullptr: on none, or it only runs in one.
-const plan::EnvironmentSpec* environment_of(const plan::Step& step) {
-    return std::visit(
-        overloaded{[](const plan::CreateEnvironment& it) { return &it.spec; },
-                   [](const plan::ResolveEnvironment& it) { return &it.spec; },
-                   [](const plan::InstallEnvironment& it) { return &it.spec; },
-                   [](const plan::BuildEnvironment& it) { return &it.spec; },
-                   [](const auto&) -> const plan::EnvironmentSpec* { return nullptr; }},
-        step.action);
-}
-
-// What the plan's steps are going to need of the machine.
-void look_ahead(const plan::Plan& plan, Context& context, const std::stop_token& stop) {
+// What the plan's models and environments are going to need of the machine. Returns what was found
+// of each.
+std::map<std::string, Look> look_ahead(const plan::Plan& plan, Context& context,
+                                       const std::stop_token& stop) {
+    std::map<std::string, Look> ahead;
     for (const auto& step : plan.steps) {
         const Task task{step, context.journal.find(step.id), context, stop};
-        const bool resolve = std::holds_alternative<plan::ResolveEnvironment>(step.action);
-        const bool build = std::holds_alternative<plan::BuildEnvironment>(step.action);
         const bool is_model = std::holds_alternative<plan::FetchModel>(step.action);
-        if (!is_model && !environment_of(step)) continue;
-        const Look found = look_at(task);
+        const plan::EnvironmentSpec* spec = plan::environment_of(step);
+        if (!is_model && !spec) continue;
+        const Look& found = ahead[step.id] = look_at(task);
         if (found.change == plan::Change::keep) continue;
         if (is_model) context.due.disk = context.due.disk + found.disk;
-        const plan::EnvironmentSpec* spec = environment_of(step);
         if (!spec) continue;
         auto& environments = context.due.environments;
         const bool is_new = std::ranges::none_of(
             environments, [&](const auto& other) { return other.name == spec->name; });
         if (is_new) environments.push_back(*spec);
-        if ((resolve || build) && needs_resolution(*spec, task))
+        if (plan::resolved_by(step) && needs_resolution(*spec, task))
             context.due.resolutions.push_back(*spec);
     }
+    return ahead;
 }
 
 }  // namespace
@@ -196,8 +201,7 @@ std::vector<plan::Assessment> Provisioner::assess(const plan::Plan& plan, Sizes 
 
 Provisioned Provisioner::provision(const plan::Plan& plan, std::stop_token stop) {
     auto& context = state_->context;
-    look_ahead(plan, context, stop);
-    Runner runner{context};
+    Runner runner{context, look_ahead(plan, context, stop)};
     const auto ends = execute(plan, runner, context.options.jobs, stop);
 
     Provisioned result{.failure = {}, .failed = {}, .downloaded_bytes = context.downloaded_bytes};

@@ -3,7 +3,6 @@
 #include "podctl/serve/control.hpp"
 #include "podctl/serve/serve.hpp"
 
-#include "orphans.hpp"
 #include "pod_record.hpp"
 #include "service.hpp"
 
@@ -87,7 +86,7 @@ public:
             }
             tell();
             announce_ready();
-            if (adopts_orphans_) reap();
+            if (adopts_orphans_) reap_orphans();
             // A service that could not be started ends the pod: there is nothing to wait for.
             if (!end_ && find_failed() != nullptr) continue;
             if (all_ended()) return end_.value_or(PodEnd{});
@@ -185,13 +184,6 @@ private:
             if (!record_failed_) events_.emit(event::Notice{"", error.message()});
             record_failed_ = true;
         }
-    }
-
-    void reap() {
-        std::vector<pid_t> own;
-        for (const auto& service : services_)
-            own.push_back(service.child_pid());
-        reap_orphans(own);
     }
 
     int milliseconds_to_wait() const {

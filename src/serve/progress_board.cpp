@@ -1,6 +1,7 @@
 #include "progress_board.hpp"
 
 #include "podctl/base/units.hpp"
+#include "podctl/base/utf8.hpp"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -18,7 +19,7 @@ constexpr std::size_t most_notices = 20;
 constexpr std::size_t longest_text = 8'000;
 
 std::string clipped(const std::string& text) {
-    return text.size() <= longest_text ? text : text.substr(0, longest_text) + " …";
+    return text.size() <= longest_text ? text : std::string{utf8::cut(text, longest_text)} + " …";
 }
 
 double seconds(std::chrono::duration<double> time) {
@@ -50,6 +51,8 @@ std::string_view ProgressBoard::Step::state_name() const {
             return "done";
         case State::skipped:
             return "skipped";
+        case State::not_run:
+            return "not_run";
         case State::failed:
             return "failed";
     }
@@ -102,7 +105,8 @@ void ProgressBoard::observe(const Event& event, Clock::time_point now) {
                           },
                           [&](const event::StepSkipped& it) {
                               Step& skipped = step(it.step);
-                              skipped.state = Step::State::skipped;
+                              const bool is_kept = it.why == event::StepSkipped::Why::kept;
+                              skipped.state = is_kept ? Step::State::skipped : Step::State::not_run;
                               skipped.message = clipped(it.reason);
                           },
                           [&](const event::StepFailed& it) { fail(it); },

@@ -26,13 +26,21 @@ public:
     // {"podctl": version, "pod": …, "seconds": …,
     //  "steps": [{"id", "state", "seconds"?, "progress"?, "message"?, "hint"?, "optional"?}, …],
     //  "downloads": {"done", "total", "unit", "rate", "eta"}, "notices": [{"step", "message"}, …]}
-    // `state` is waiting, running, done, skipped or failed; `message` is why, or what it waits for.
+    // `state` is waiting, running, done, skipped, not_run or failed; `message` is why, or what it
+    // waits for.
     std::string json(Clock::time_point now) const;
 
 private:
     struct Step {
         std::string id;
-        enum class State { waiting, running, done, skipped, failed } state = State::waiting;
+        enum class State {
+            waiting,
+            running,
+            done,
+            skipped,
+            not_run,
+            failed
+        } state = State::waiting;
         Clock::time_point started = {};
         std::chrono::milliseconds took{0};  // once it is done
         std::string message = {}, hint = {};

@@ -2,6 +2,7 @@
 
 #include "podctl/base/names.hpp"
 #include "podctl/base/redact.hpp"
+#include "podctl/base/utf8.hpp"
 
 #include "leaks.hpp"
 
@@ -25,14 +26,6 @@ std::string joined(const std::vector<Diagnostic>& diagnostics) {
     return text;
 }
 
-// Cuts at the start of a UTF-8 sequence.
-std::string_view cut(std::string_view text, std::size_t size) {
-    if (text.size() <= size) return text;
-    while (size > 0 && (static_cast<unsigned char>(text[size]) & 0xC0) == 0x80)
-        --size;
-    return text.substr(0, size);
-}
-
 std::string escaped(std::string_view text) {
     std::string result;
     for (const char c : text) {
@@ -54,7 +47,7 @@ std::string escaped(std::string_view text) {
 std::string presentable(std::string_view text) {
     // Hiding comes before cutting, or half a secret would pass for none.
     const std::string safe = Redactor{}(conceal(text));
-    std::string result = escaped(cut(safe, longest_quote));
+    std::string result = escaped(utf8::cut(safe, longest_quote));
     if (safe.size() > longest_quote) result += "…";
     return result;
 }

@@ -1,6 +1,6 @@
 #include "document.hpp"
 
-#include "utf8.hpp"
+#include "text_fault.hpp"
 
 #include <fmt/format.h>
 #include <yaml-cpp/eventhandler.h>

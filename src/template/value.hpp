@@ -52,8 +52,7 @@ struct Entry {
     Value value;
 };
 
-// Plain scalars as YAML 1.2's core schema resolves them.
+// A plain scalar that YAML 1.2's core schema resolves as one.
 bool is_boolean_word(std::string_view text);
-bool is_number_word(std::string_view text);
 
 }  // namespace podctl::tmpl

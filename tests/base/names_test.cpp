@@ -110,6 +110,13 @@ TEST(Nearest, CountsASwapOfNeighboursOnce) {
     EXPECT_EQ(nearest("rfe", keys), "ref");
 }
 
+TEST(Names, KnowsPicklesByTheirExtension) {
+    for (const char* name : {"a.ckpt", "a.PT", "a.pth", "a.bin", "a.pkl"})
+        EXPECT_TRUE(is_pickle_name(name)) << name;
+    for (const char* name : {"a.safetensors", "ckpt", "a.bin.gguf", ""})
+        EXPECT_FALSE(is_pickle_name(name)) << name;
+}
+
 TEST(Text, SplitKeepsEmptyParts) {
     EXPECT_THAT(split("a,,b,", ','), ElementsAre("a", "", "b", ""));
     EXPECT_THAT(split("", ','), ElementsAre(""));

@@ -70,6 +70,14 @@ TEST(TextOutput, WhatNeededNothingIsToldOnlyWhenAsked) {
     EXPECT_EQ(line_of(skipped, Verbosity::verbose).text, "node:a: nothing to do (at 123)");
 }
 
+TEST(TextOutput, WhatCouldNotBeRunIsAWarning) {
+    const auto line = line_of(
+        event::StepSkipped{"node:a", "comfyui.clone failed", event::StepSkipped::Why::not_run},
+        Verbosity::normal);
+    EXPECT_EQ(line.text, "node:a: comfyui.clone failed");
+    EXPECT_EQ(line.tone, Line::Tone::warning);
+}
+
 TEST(TextOutput, UrlsAndWhatServicesPrintAreData) {
     EXPECT_TRUE(
         line_of(event::ServiceReady{"comfyui", "http://127.0.0.1:9000", {}}, Verbosity::normal)

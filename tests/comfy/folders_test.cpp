@@ -53,5 +53,18 @@ TEST(RequirementFiles, OfAPackThatIsASingleFileAreNone) {
     EXPECT_THAT(requirement_files(dir / "absent"), IsEmpty());
 }
 
+// app/frontend_management.py of v0.3.64, whose requirements.txt has no line for it.
+TEST(UnlistedRequirements, AreWhatComfyUiImportsWithoutListingIt) {
+    test::TempDir comfyui;
+    EXPECT_THAT(unlisted_requirements(comfyui.path()), IsEmpty());
+    write_file_atomically(comfyui / "app/frontend_management.py",
+                          "import zipfile\nimport requests\n");
+    EXPECT_THAT(unlisted_requirements(comfyui.path()), ElementsAre("requests"));
+    write_file_atomically(comfyui / "requirements.txt", "torch\nrequests-toolbelt>=1\n");
+    EXPECT_THAT(unlisted_requirements(comfyui.path()), ElementsAre("requests"));
+    write_file_atomically(comfyui / "requirements.txt", "torch\nrequests>=2\n");
+    EXPECT_THAT(unlisted_requirements(comfyui.path()), IsEmpty());
+}
+
 }  // namespace
 }  // namespace podctl::comfy

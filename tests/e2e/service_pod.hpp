@@ -7,6 +7,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <sstream>
+
 // The built binary with pods of stand-in services alone (tests/support/programs/service.cpp).
 namespace podctl::e2e {
 
@@ -69,6 +71,33 @@ protected:
     std::string root() const { return (dir / "root").string(); }
 
     test::TempDir dir;
+};
+
+// podctl as the first process of a PID namespace, as in a container.
+class Pid1Test : public ServicePodTest {
+protected:
+    void SetUp() override {
+        if (!find_program("unshare") || !run_captured(in_namespace({"true"}), {}).status.ok())
+            GTEST_SKIP() << "no PID namespaces here";
+    }
+    Command in_namespace(std::vector<std::string> argv) const {
+        argv.insert(argv.begin(), {"unshare", "--pid", "--fork", "--mount-proc"});
+        return {.argv = std::move(argv), .working_directory = dir.path()};
+    }
+    Running start_as_pid_1(const std::vector<std::string>& more = {}) const {
+        return Running{in_namespace(command(up(more)).argv)};
+    }
+    // Seen from this namespace.
+    static std::vector<pid_t> children_of(pid_t parent) {
+        std::vector<pid_t> found;
+        const auto tasks = "/proc/" + std::to_string(parent) + "/task";
+        for (const auto& task : std::filesystem::directory_iterator{tasks}) {
+            std::istringstream children{read_file(task.path() / "children")};
+            for (pid_t pid = 0; children >> pid;)
+                found.push_back(pid);
+        }
+        return found;
+    }
 };
 
 }  // namespace podctl::e2e

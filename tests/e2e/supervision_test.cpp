@@ -4,8 +4,6 @@
 
 #include <unistd.h>
 
-#include <sstream>
-
 namespace podctl::e2e {
 namespace {
 
@@ -75,32 +73,7 @@ TEST_F(Supervision, TheNextUpEndsWhatAKilledPodctlHasLeft) {
     EXPECT_EQ(next.finish().status.code, 128 + SIGTERM);
 }
 
-// podctl as the first process of a PID namespace, as in a container.
-class AsPid1 : public ServicePodTest {
-protected:
-    void SetUp() override {
-        if (!find_program("unshare") || !run_captured(in_namespace({"true"}), {}).status.ok())
-            GTEST_SKIP() << "no PID namespaces here";
-    }
-    Command in_namespace(std::vector<std::string> argv) const {
-        argv.insert(argv.begin(), {"unshare", "--pid", "--fork", "--mount-proc"});
-        return {.argv = std::move(argv), .working_directory = dir.path()};
-    }
-    Running start_as_pid_1(const std::vector<std::string>& more = {}) const {
-        return Running{in_namespace(command(up(more)).argv)};
-    }
-    // Seen from this namespace.
-    static std::vector<pid_t> children_of(pid_t parent) {
-        std::vector<pid_t> found;
-        const auto tasks = "/proc/" + std::to_string(parent) + "/task";
-        for (const auto& task : std::filesystem::directory_iterator{tasks}) {
-            std::istringstream children{read_file(task.path() / "children")};
-            for (pid_t pid = 0; children >> pid;)
-                found.push_back(pid);
-        }
-        return found;
-    }
-};
+class AsPid1 : public Pid1Test {};
 
 TEST_F(AsPid1, ReapsOrphansAndIsEndedFromOutside) {
     write_template(listener("web", {"--orphan", (dir / "orphan").string()}));

@@ -52,7 +52,6 @@ TEST(CivitdlPath, IsWhereTheBasicSorterPutsAFile) {
                             .version_id = 610541};
     EXPECT_EQ(civitdl_path(file),
               "Halcyon SDXL - Photorealism/halcyonSDXL_v17-mid_299933-vid_610541.safetensors");
-    EXPECT_EQ(civitdl_metadata_folder(file), "Halcyon SDXL - Photorealism/extra_data-vid_610541");
 }
 
 TEST(CivitdlPath, HasTheTagsSortersFolders) {
@@ -67,8 +66,6 @@ TEST(CivitdlPath, HasTheTagsSortersFolders) {
     // Of several, the first in civitdl's list, whatever their order.
     EXPECT_EQ(sorted({"concept", "others", "poses"}), "SDXL_1.0/others/poses/M");
     EXPECT_EQ(sorted({"Anime", "styles"}), "SDXL_1.0/others/others/M");
-    EXPECT_EQ(civitdl_metadata_folder(file, CivitdlSorter::tags),
-              "SDXL_1.0/others/others/M/extra_data-vid_2");
     file.base_model = "";
     EXPECT_EQ(sorted({"anime"}), "anime/others/M");
     file.base_model = "../..";

@@ -1,6 +1,5 @@
 #include "podctl/base/error.hpp"
 #include "podctl/base/file.hpp"
-#include "podctl/base/names.hpp"
 #include "podctl/fetch/download.hpp"
 
 #include "support/hub.hpp"
@@ -129,13 +128,6 @@ TEST(ModelFormat, WantsTheMarkOfAZipAndNoneOfAPickle) {
     EXPECT_FALSE(is_accepted("", "m.zip"));
     for (const char* start : {"PK\3\4", "\x80\x02}q", "\x80\x05\x95", "(dp0\n", "archive/data.pkl"})
         EXPECT_TRUE(is_accepted(start, "m.pt")) << start;
-}
-
-TEST(ModelFormat, KnowsPicklesByTheirExtension) {
-    for (const char* name : {"a.ckpt", "a.PT", "a.pth", "a.bin", "a.pkl"})
-        EXPECT_TRUE(is_pickle_name(name)) << name;
-    for (const char* name : {"a.safetensors", "ckpt", "a.bin.gguf", ""})
-        EXPECT_FALSE(is_pickle_name(name)) << name;
 }
 
 }  // namespace

@@ -200,11 +200,14 @@ TEST_F(Resolve, TriesAgainWhenCivitaiIsBusyAndWaitsAsLongAsItSays) {
         if (++answers == 1) response = {.status = 429, .headers = {{"Retry-After", "1"}}};
         if (answers == 2) response = {.status = 522};
     });
+    std::vector<int> attempts;
     std::vector<std::chrono::milliseconds> waits;
-    retry.on_retry = [&](int, std::chrono::milliseconds wait, const std::string&) {
+    retry.on_retry = [&](int attempt, std::chrono::milliseconds wait, const std::string&) {
+        attempts.push_back(attempt);
         waits.push_back(wait);
     };
     EXPECT_EQ(ask("299933").version_id, 610541);
+    EXPECT_EQ(attempts, (std::vector{2, 3}));
     ASSERT_EQ(waits.size(), 2u);
     EXPECT_GE(waits[0], 1s);
     EXPECT_LT(waits[1], 1s);

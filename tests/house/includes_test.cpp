@@ -79,6 +79,26 @@ TEST(House, PublicHeadersShowNoThirdPartyType) {
     }
 }
 
+// Who else would need it calls the room's functions, so that a library can be replaced in one
+// place.
+TEST(House, EachLibraryIsKnownToItsRoomAlone) {
+    const std::map<std::string, std::string> rooms = {
+        {"<curl/", "fetch"},        {"<archive", "fetch"}, {"<git2", "git"},
+        {"<yaml-cpp/", "template"}, {"<openssl/", "base"}, {"<CLI/", "cli"},
+        {"<microhttpd", "serve"},   {"<spdlog/", "serve"},
+    };
+    std::set<std::string> seen;
+    for (const auto& include : includes_below(source / "src")) {
+        for (const auto& [library, room] : rooms) {
+            if (!include.text.starts_with(library)) continue;
+            seen.insert(library);
+            EXPECT_EQ(*include.file.lexically_relative(source / "src").begin(), room)
+                << include.file << " includes " << include.text;
+        }
+    }
+    EXPECT_EQ(seen.size(), rooms.size());
+}
+
 TEST(House, NoRoomReachesIntoAnothersInside) {
     for (const auto& [room, below] : allowed) {
         for (const auto& include : includes_below(source / "src" / room)) {

@@ -128,42 +128,43 @@ TEST(Markers, OfThisMachineHoldAndOthersDoNot) {
     EXPECT_TRUE(marker_may_hold("((( not a marker"));
 }
 
-std::vector<std::string> excluded(const std::vector<std::string>& asked, bool has_gpu) {
+std::vector<std::string> excluded(const std::vector<std::string>& asked, Gpu gpu) {
     std::vector<RequirementLine> lines;
     for (const auto& text : asked) {
         const auto end = text.find_first_of(" ;=");
         lines.push_back({.file = {}, .line = 1, .name = text.substr(0, end), .text = text});
     }
-    return duplicates_to_exclude(lines, has_gpu);
+    return duplicates_to_exclude(lines, gpu);
 }
 
 TEST(Duplicates, KeepTheBestOpencvThatIsAskedFor) {
     EXPECT_THAT(
-        excluded({"opencv-python", "opencv-python-headless"}, true),
+        excluded({"opencv-python", "opencv-python-headless"}, Gpu::present),
         ElementsAre("opencv-contrib-python-headless", "opencv-contrib-python", "opencv-python"));
     EXPECT_THAT(
-        excluded({"opencv-contrib-python", "opencv-python-headless"}, true),
+        excluded({"opencv-contrib-python", "opencv-python-headless"}, Gpu::present),
         ElementsAre("opencv-contrib-python-headless", "opencv-python-headless", "opencv-python"));
-    EXPECT_THAT(excluded({"numpy"}, true), IsEmpty());
+    EXPECT_THAT(excluded({"numpy"}, Gpu::present), IsEmpty());
 }
 
 TEST(Duplicates, KeepTheOnnxruntimeThatFitsTheMachine) {
-    EXPECT_THAT(excluded({"onnxruntime", "onnxruntime-gpu"}, true), ElementsAre("onnxruntime"));
-    EXPECT_THAT(excluded({"onnxruntime", "onnxruntime-gpu"}, false),
+    EXPECT_THAT(excluded({"onnxruntime", "onnxruntime-gpu"}, Gpu::present),
+                ElementsAre("onnxruntime"));
+    EXPECT_THAT(excluded({"onnxruntime", "onnxruntime-gpu"}, Gpu::none),
                 ElementsAre("onnxruntime-gpu"));
-    EXPECT_THAT(excluded({"onnxruntime-gpu"}, false), ElementsAre("onnxruntime"));
-    EXPECT_THAT(excluded({"onnxruntime"}, true), IsEmpty());
+    EXPECT_THAT(excluded({"onnxruntime-gpu"}, Gpu::none), ElementsAre("onnxruntime"));
+    EXPECT_THAT(excluded({"onnxruntime"}, Gpu::present), IsEmpty());
 }
 
 TEST(Duplicates, CountOnlyLinesWhoseMarkerHolds) {
     EXPECT_THAT(excluded({"onnxruntime; sys_platform == 'darwin'",
                           "onnxruntime-gpu; sys_platform != 'darwin'"},
-                         false),
+                         Gpu::none),
                 ElementsAre("onnxruntime"));
 }
 
 TEST(Duplicates, LeaveOutTheUnrelatedComfy) {
-    EXPECT_THAT(excluded({"comfy"}, false), ElementsAre("comfy"));
+    EXPECT_THAT(excluded({"comfy"}, Gpu::none), ElementsAre("comfy"));
 }
 
 }  // namespace

@@ -181,6 +181,18 @@ TEST_F(ProgressPageTest, TellsWhereEachStepStands) {
     EXPECT_FALSE(state()["steps"][1].contains("message"));
 }
 
+TEST_F(ProgressPageTest, TellsStepsThatAreNotRunFromThoseThatAreThere) {
+    open();
+    page->emit(event::StepSkipped{"node:x", "at 123"});
+    page->emit(
+        event::StepSkipped{"node:y", "comfyui.clone failed", event::StepSkipped::Why::not_run});
+    const auto steps = state()["steps"];
+    ASSERT_THAT(steps, SizeIs(5));
+    EXPECT_EQ(steps[3]["state"], "skipped");
+    EXPECT_EQ(steps[4]["state"], "not_run");
+    EXPECT_EQ(steps[4]["message"], "comfyui.clone failed");
+}
+
 TEST_F(ProgressPageTest, TakesWhatIsNoUtf8AndWhatIsLong) {
     open();
     page->emit(

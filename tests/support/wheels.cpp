@@ -96,8 +96,8 @@ void write_page(const std::filesystem::path& project, const Attributes& attribut
         if (!file.ends_with(".whl") && !file.ends_with(".tar.gz")) continue;
         const auto more = attributes.find(file);
         page += fmt::format("<a href=\"{}#sha256={}\"{}>{}</a>\n", percent_encode(file),
-                            sha256_file(entry.path()),
-                            more == attributes.end() ? "" : more->second, file);
+                            sha256_file(entry.path()), more == attributes.end() ? "" : more->second,
+                            file);
     }
     write_file_atomically(project / "index.html", page + "</body></html>\n");
 }

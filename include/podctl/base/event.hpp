@@ -27,6 +27,8 @@ struct StepProgress {
 };
 struct StepSkipped {
     std::string step, reason;
+    // kept: nothing is to be done; not_run: a step that it needs has failed.
+    enum class Why { kept, not_run } why = Why::kept;
 };
 struct StepFinished {
     std::string step;

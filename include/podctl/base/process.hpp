@@ -70,6 +70,13 @@ private:
 // Throws Error{not_found} when the program does not exist, Error{io} otherwise.
 Child spawn(const Command& command);
 
+// True for PID 1 and for a subreaper: processes whose parent is gone become its children.
+bool adopts_orphans();
+
+// Reaps the adopted processes that have ended, never one that a Child stands for. Whoever else in
+// this process makes children and waits for them must not do so meanwhile.
+void reap_orphans();
+
 struct RunOptions {
     std::function<void(std::string_view line)> on_line =
         {};                                   // each line of output, without its end

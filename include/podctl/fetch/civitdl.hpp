@@ -28,10 +28,6 @@ enum class CivitdlSorter {
 std::filesystem::path civitdl_path(const ResolvedFile& file,
                                    CivitdlSorter sorter = CivitdlSorter::basic);
 
-// The folder of metadata and images, relative as above: "<folders>/extra_data-vid_<version>".
-std::filesystem::path civitdl_metadata_folder(const ResolvedFile& file,
-                                              CivitdlSorter sorter = CivitdlSorter::basic);
-
 // Fills file.tags, with one request to the API, unless resolve() had to ask for the model already;
 // a file that is not Civitai's has none. Throws as resolve() does.
 void ask_civitai_tags(ResolvedFile& file, HttpClient& http, const Mirrors& mirrors,

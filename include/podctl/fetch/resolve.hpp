@@ -2,11 +2,10 @@
 
 #include "podctl/base/url.hpp"
 #include "podctl/fetch/http.hpp"
+#include "podctl/fetch/retry.hpp"
 #include "podctl/fetch/source.hpp"
 
-#include <chrono>
 #include <cstdint>
-#include <functional>
 #include <optional>
 #include <stop_token>
 #include <string>
@@ -34,15 +33,6 @@ struct ResolvedFile {
     // What the user should know: how the source was taken (Source::note is in it), a failed virus
     // scan.
     std::string note = {};
-};
-
-struct RetryPolicy {
-    int attempts = 5;
-    std::chrono::milliseconds first_wait{1'000};  // doubled each time, with jitter
-    std::chrono::milliseconds longest_wait{60'000};
-    // Called before each wait.
-    std::function<void(int attempt, std::chrono::milliseconds wait, const std::string& reason)>
-        on_retry = {};
 };
 
 // What a plain URL says by itself: its name is the last part of its path.

@@ -128,6 +128,13 @@ struct Step {
 
 Lane lane_of(const Step& step);
 
+// The environment that a step makes, resolves or installs; nullptr: none, or it only runs in one.
+const EnvironmentSpec* environment_of(const Step& step);
+// The same of the one step of each environment that resolves it, and of the one that installs it:
+// they are the same step for a service's own environment.
+const EnvironmentSpec* resolved_by(const Step& step);
+const EnvironmentSpec* installed_by(const Step& step);
+
 struct Plan {
     Places places;
     std::vector<Step> steps;  // each behind all that it needs

@@ -219,7 +219,7 @@ std::string normalise_name(std::string_view name);  // PEP 503
 // Of packages that overwrite each other's files, the names to leave out (as ComfyUI-Manager keeps
 // one opencv): opencv variants beside a better one, onnxruntime beside -gpu, PyPI's unrelated
 // `comfy`. Lines whose marker does not hold on this machine ask for nothing.
-std::vector<std::string> duplicates_to_exclude(const std::vector<RequirementLine>& lines,
-                                               bool has_gpu);
+enum class Gpu { none, present };
+std::vector<std::string> duplicates_to_exclude(const std::vector<RequirementLine>& lines, Gpu gpu);
 
 }  // namespace podctl::python

@@ -134,7 +134,7 @@ std::optional<std::vector<RunningService>> restart_services(
     const std::filesystem::path& state, const std::string& service,
     std::optional<std::chrono::milliseconds> timeout, const std::stop_token& stop);
 
-// Asks podctl to end the pod; `again`: at once, as a second SIGTERM would.
+// Asks podctl to end the pod, as SIGTERM would; at once, as a second SIGTERM would.
 enum class Urgency { graceful, at_once };
 bool ask_to_end(const std::filesystem::path& state, Urgency urgency, const std::stop_token& stop);
 

@@ -24,14 +24,12 @@ void add_completion(CLI::App& app, Chosen& chosen) {
         ->required()
         ->check(CLI::IsMember({"bash", "zsh", "fish"}))
         ->type_name("");
-    command->callback([&app, &chosen, shell] {
-        chosen = [&app, shell] {
-            const auto tree = describe(app);
-            std::cout << (*shell == "bash"  ? bash_completion(tree)
-                          : *shell == "zsh" ? zsh_completion(tree)
-                                            : fish_completion(tree));
-            return 0;
-        };
+    when_chosen(*command, chosen, [&app, shell] {
+        const auto tree = describe(app);
+        std::cout << (*shell == "bash"  ? bash_completion(tree)
+                      : *shell == "zsh" ? zsh_completion(tree)
+                                        : fish_completion(tree));
+        return 0;
     });
 }
 
@@ -40,11 +38,9 @@ void add_man(CLI::App& app, Chosen& chosen) {
     command->footer("Example:\n  podctl man > /usr/local/share/man/man1/podctl.1");
     // For those who make packages; hidden, as in other tools.
     command->group("");
-    command->callback([&app, &chosen] {
-        chosen = [&app] {
-            std::cout << man_page(describe(app), PODCTL_VERSION);
-            return 0;
-        };
+    when_chosen(*command, chosen, [&app] {
+        std::cout << man_page(describe(app), PODCTL_VERSION);
+        return 0;
     });
 }
 

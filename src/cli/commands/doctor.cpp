@@ -114,9 +114,7 @@ void add_doctor(CLI::App& app, Common& common, Chosen& chosen) {
     auto arguments = std::make_shared<TemplateArguments>();
     add_template_arguments(*command, *arguments, TemplateIs::optional);
     add_common_flags(*command, common);
-    command->callback([&common, &chosen, arguments] {
-        chosen = [&common, arguments] { return examine(*arguments, common); };
-    });
+    when_chosen(*command, chosen, [&common, arguments] { return examine(*arguments, common); });
 }
 
 }  // namespace podctl::cli

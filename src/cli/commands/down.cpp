@@ -5,7 +5,6 @@
 #include "../command.hpp"
 #include "../pod_place.hpp"
 #include "../signals.hpp"
-#include "../timeout.hpp"
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -119,12 +118,10 @@ void add_down(CLI::App& app, Common& common, Chosen& chosen) {
         "  podctl down pod.yaml --timeout 30s");
     auto arguments = std::make_shared<DownArguments>();
     add_pod_argument(*command, arguments->pod);
-    add_timeout_flag(*command, arguments->timeout,
-                     "what is left by then is killed; absent: each service has its own grace");
+    add_duration_flag(*command, "--timeout", arguments->timeout,
+                      "what is left by then is killed; absent: each service has its own grace");
     add_common_flags(*command, common);
-    command->callback([&common, &chosen, arguments] {
-        chosen = [&common, arguments] { return Down{*arguments, common}.run(); };
-    });
+    when_chosen(*command, chosen, [&common, arguments] { return Down{*arguments, common}.run(); });
 }
 
 }  // namespace podctl::cli

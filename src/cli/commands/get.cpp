@@ -3,7 +3,6 @@
 #include "podctl/base/digest.hpp"
 #include "podctl/base/names.hpp"
 #include "podctl/base/stop.hpp"
-#include "podctl/base/units.hpp"
 #include "podctl/fetch/batch.hpp"
 #include "podctl/run/secrets.hpp"
 
@@ -33,7 +32,7 @@ constexpr std::size_t most_at_once = 64;
 struct Arguments {
     std::vector<std::string> sources;  // the last one is the folder
     std::vector<std::string> batches, mirrors;
-    std::chrono::milliseconds pause{0};
+    std::optional<std::chrono::milliseconds> pause;
     int retries = 5;
     fetch::GetRequest request;
     fetch::HttpOptions http;
@@ -150,7 +149,8 @@ private:
 
     // --pause: a hub that counts questions is not asked all of them at once.
     bool wait_for_turn(std::size_t index) {
-        const auto turn = started_ + arguments_.pause * static_cast<long>(index);
+        const auto turn = started_ + arguments_.pause.value_or(std::chrono::milliseconds{0}) *
+                                         static_cast<long>(index);
         return wait_for(turn - Clock::now(), signals_.token());
     }
 
@@ -299,18 +299,8 @@ void add_transfer_flags(CLI::App& command, Arguments& arguments) {
         ->check(CLI::Range(1, 100).description("1-100"))
         ->capture_default_str()
         ->type_name("N");
-    command
-        .add_option_function<std::string>(
-            "--pause",
-            [&arguments](const std::string& given) {
-                const auto pause = parse_duration(given);
-                if (!pause)
-                    throw Error{ErrorKind::usage, fmt::format("--pause {}: not a duration", given),
-                                "for instance 3s"};
-                arguments.pause = *pause;
-            },
-            "between the beginnings of two files: 3s")
-        ->type_name("TIME");
+    add_duration_flag(command, "--pause", arguments.pause,
+                      "between the beginnings of two files: 3s");
     command.add_flag_callback(
         "--insecure-http",
         [&arguments] { arguments.http.insecure_http = fetch::HttpOptions::InsecureHttp::allow; },
@@ -341,9 +331,7 @@ void add_get(CLI::App& app, Common& common, Chosen& chosen) {
     add_civitdl_flags(*command, *arguments);
     add_mirror_flag(*command, arguments->mirrors);
     add_output_flags(*command, common);
-    command->callback([&common, &chosen, arguments] {
-        chosen = [&common, arguments] { return Get{*arguments, common}.run(); };
-    });
+    when_chosen(*command, chosen, [&common, arguments] { return Get{*arguments, common}.run(); });
 }
 
 }  // namespace podctl::cli

@@ -150,9 +150,7 @@ void add_logs(CLI::App& app, Common& common, Chosen& chosen) {
         ->type_name("N");
     command->add_flag("-t,--timestamps", arguments->timestamps, "with the time of each line");
     add_common_flags(*command, common);
-    command->callback([&common, &chosen, arguments] {
-        chosen = [&common, arguments] { return Logs{*arguments, common}.run(); };
-    });
+    when_chosen(*command, chosen, [&common, arguments] { return Logs{*arguments, common}.run(); });
 }
 
 }  // namespace podctl::cli

@@ -219,9 +219,7 @@ void add_models(CLI::App& app, Common& common, Chosen& chosen) {
         ->type_name("MODEL")
         ->excludes(word);
     add_output_flags(*command, common);
-    command->callback([&common, &chosen, arguments] {
-        chosen = [&common, arguments] { return show_models(*arguments, common); };
-    });
+    when_chosen(*command, chosen, [&common, arguments] { return show_models(*arguments, common); });
 }
 
 }  // namespace podctl::cli

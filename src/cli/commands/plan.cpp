@@ -184,10 +184,8 @@ void add_plan(CLI::App& app, Common& common, Chosen& chosen) {
     add_template_arguments(*command, arguments->template_);
     add_common_flags(*command, common);
     add_provision_flags(*command, arguments->provision);
-    command->callback([&common, &chosen, arguments] {
-        chosen = [&common, arguments] {
-            return show_plan(arguments->template_, arguments->provision, common);
-        };
+    when_chosen(*command, chosen, [&common, arguments] {
+        return show_plan(arguments->template_, arguments->provision, common);
     });
 }
 

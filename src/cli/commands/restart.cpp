@@ -1,10 +1,8 @@
-#include "podctl/base/units.hpp"
 #include "podctl/serve/control.hpp"
 
 #include "../command.hpp"
 #include "../pod_place.hpp"
 #include "../signals.hpp"
-#include "../timeout.hpp"
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -62,13 +60,12 @@ void add_restart(CLI::App& app, Common& common, Chosen& chosen) {
         "  podctl restart pod.yaml app --timeout 2m");
     auto arguments = std::make_shared<RestartArguments>();
     add_pod_and_service_arguments(*command, arguments->pod);
-    add_timeout_flag(*command, arguments->timeout, "how long to wait; absent: until it is ready");
+    add_duration_flag(*command, "--timeout", arguments->timeout,
+                      "how long to wait; absent: until it is ready");
     add_common_flags(*command, common);
-    command->callback([&common, &chosen, arguments] {
-        chosen = [&common, arguments] {
-            const StopSignals signals;
-            return exit_code_of([&] { return restart(*arguments, common, signals); }, signals);
-        };
+    when_chosen(*command, chosen, [&common, arguments] {
+        const StopSignals signals;
+        return exit_code_of([&] { return restart(*arguments, common, signals); }, signals);
     });
 }
 

@@ -1,7 +1,6 @@
 #include "podctl/comfy/smoke.hpp"
 
 #include "podctl/base/file.hpp"
-#include "podctl/base/units.hpp"
 #include "podctl/comfy/comfy.hpp"
 #include "podctl/plan/plan.hpp"
 #include "podctl/run/secrets.hpp"
@@ -202,23 +201,11 @@ void add_smoke(CLI::App& app, Common& common, Chosen& chosen) {
         ->type_name("URL");
     command->add_option("--workflow", arguments->workflow, "the workflow to run")
         ->type_name("FILE");
-    command
-        ->add_option_function<std::string>(
-            "--timeout",
-            [arguments](const std::string& given) {
-                arguments->timeout = parse_duration(given);
-                if (!arguments->timeout)
-                    throw Error{ErrorKind::usage,
-                                fmt::format("--timeout {}: not a duration", given),
-                                "for instance 10m"};
-            },
-            "for all of it: 10m; 120s, or the template's smoke.timeout, unless told")
-        ->type_name("TIME");
+    add_duration_flag(*command, "--timeout", arguments->timeout,
+                      "for all of it: 10m; 120s, or the template's smoke.timeout, unless told");
     command->add_option("--junit", arguments->junit, "write the result as JUnit's XML, too")
         ->type_name("FILE");
-    command->callback([&common, &chosen, arguments] {
-        chosen = [&common, arguments] { return Smoke{*arguments, common}.run(); };
-    });
+    when_chosen(*command, chosen, [&common, arguments] { return Smoke{*arguments, common}.run(); });
 }
 
 }  // namespace podctl::cli

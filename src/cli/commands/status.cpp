@@ -156,11 +156,9 @@ void add_status(CLI::App& app, Common& common, Chosen& chosen) {
     auto arguments = std::make_shared<PodArguments>();
     add_pod_argument(*command, *arguments);
     add_common_flags(*command, common);
-    command->callback([&common, &chosen, arguments] {
-        chosen = [&common, arguments] {
-            const StopSignals signals;
-            return exit_code_of([&] { return show_status(*arguments, common, signals); }, signals);
-        };
+    when_chosen(*command, chosen, [&common, arguments] {
+        const StopSignals signals;
+        return exit_code_of([&] { return show_status(*arguments, common, signals); }, signals);
     });
 }
 

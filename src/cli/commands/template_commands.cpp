@@ -79,18 +79,16 @@ void add_validate(CLI::App& app, Common& common, Chosen& chosen) {
     auto arguments = std::make_shared<TemplateArguments>();
     add_template_arguments(*command, *arguments);
     add_common_flags(*command, common);
-    command->callback([&common, &chosen, arguments] {
-        chosen = [&common, arguments] {
-            const auto pod = load(*arguments);
-            // The steps find what only the whole template shows: folders that wait for each other,
-            // say.
-            plan::build_plan(pod, root_of(pod, common), {});
-            if (common.output.verbosity == Verbosity::quiet) return 0;
-            for (const auto& hint : tmpl::missing_packs(pod))
-                std::cerr << hint.to_string() << '\n';
-            std::cerr << arguments->path << ": valid\n";
-            return 0;
-        };
+    when_chosen(*command, chosen, [&common, arguments] {
+        const auto pod = load(*arguments);
+        // The steps find what only the whole template shows: folders that wait for each other,
+        // say.
+        plan::build_plan(pod, root_of(pod, common), {});
+        if (common.output.verbosity == Verbosity::quiet) return 0;
+        for (const auto& hint : tmpl::missing_packs(pod))
+            std::cerr << hint.to_string() << '\n';
+        std::cerr << arguments->path << ": valid\n";
+        return 0;
     });
 }
 
@@ -100,14 +98,12 @@ void add_config(CLI::App& app, Common& common, Chosen& chosen) {
     auto arguments = std::make_shared<TemplateArguments>();
     add_template_arguments(*command, *arguments);
     add_common_flags(*command, common);
-    command->callback([&chosen, arguments] {
-        chosen = [arguments] {
-            tmpl::LoadOptions options;
-            options.overlays.assign(arguments->overlays.begin(), arguments->overlays.end());
-            options.set = arguments->set;
-            std::cout << tmpl::effective_yaml(arguments->path, options);
-            return 0;
-        };
+    when_chosen(*command, chosen, [arguments] {
+        tmpl::LoadOptions options;
+        options.overlays.assign(arguments->overlays.begin(), arguments->overlays.end());
+        options.set = arguments->set;
+        std::cout << tmpl::effective_yaml(arguments->path, options);
+        return 0;
     });
 }
 
@@ -115,11 +111,9 @@ void add_schema(CLI::App& app, Chosen& chosen) {
     auto* command =
         app.add_subcommand("schema", "print the JSON Schema of a template, for editors");
     command->footer("Example:\n  podctl schema > podctl.schema.json");
-    command->callback([&chosen] {
-        chosen = [] {
-            std::cout << tmpl::json_schema();
-            return 0;
-        };
+    when_chosen(*command, chosen, [] {
+        std::cout << tmpl::json_schema();
+        return 0;
     });
 }
 
@@ -127,11 +121,9 @@ void add_templates(CLI::App& app, Common& common, Chosen& chosen) {
     auto* command = app.add_subcommand("templates", "list the gallery of templates");
     command->footer("Example:\n  podctl templates");
     add_common_flags(*command, common);
-    command->callback([&common, &chosen] {
-        chosen = [&common] {
-            print_templates(common);
-            return 0;
-        };
+    when_chosen(*command, chosen, [&common] {
+        print_templates(common);
+        return 0;
     });
 }
 
@@ -147,12 +139,10 @@ void add_init(CLI::App& app, Chosen& chosen) {
         ->type_name(fmt::format("{{{}}}", fmt::join(gallery_names(), ",")));
     command->add_option("-o,--to", arguments->file, "where to write it (NAME.yaml); - is stdout")
         ->type_name("FILE");
-    command->callback([&chosen, arguments] {
-        chosen = [arguments] {
-            const auto& entry = find_in_gallery(arguments->name);
-            write_template(entry, arguments->file.empty() ? entry.name + ".yaml" : arguments->file);
-            return 0;
-        };
+    when_chosen(*command, chosen, [arguments] {
+        const auto& entry = find_in_gallery(arguments->name);
+        write_template(entry, arguments->file.empty() ? entry.name + ".yaml" : arguments->file);
+        return 0;
     });
 }
 

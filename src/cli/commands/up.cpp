@@ -1,5 +1,6 @@
 #include "podctl/run/lock.hpp"
 #include "podctl/serve/control.hpp"
+#include "podctl/serve/image_start.hpp"
 #include "podctl/serve/progress_page.hpp"
 #include "podctl/serve/serve.hpp"
 #include "podctl/serve/services.hpp"
@@ -14,7 +15,10 @@
 #include <chrono>
 #include <csignal>
 #include <memory>
+#include <optional>
+#include <string>
 #include <thread>
+#include <utility>
 
 namespace podctl::cli {
 namespace {
@@ -25,6 +29,7 @@ struct Arguments {
     TemplateArguments template_;
     ProvisionArguments provision;
     bool no_launch = false, dry_run = false, detach = false;
+    std::string image_start;  // a path; empty: none
 };
 
 std::chrono::milliseconds since(Clock::time_point start) {
@@ -42,6 +47,15 @@ int exit_code_of(const run::Provisioned& result, int signal) {
         default:
             return exit_code(ErrorKind::io);
     }
+}
+
+// A container that ended here would be started again and again, and nobody could look into it.
+void stay_for(serve::ImageStart& image, EventSink& events, const std::stop_token& stop) {
+    if (!image.runs() || stop.stop_requested()) return;
+    events.emit(event::Notice{"",
+                              "the pod has failed; the container stays, so that it can be looked "
+                              "into: `podctl up` in it is another try"});
+    image.wait(stop);
 }
 
 class Up {
@@ -64,6 +78,8 @@ public:
     int run() {
         const auto places = plan::places_of(pod_, root_);
         events_.emit(event::RunStarted{arguments_.template_.path, root_.string(), PODCTL_VERSION});
+        std::optional<serve::ImageStart> image;
+        if (!arguments_.image_start.empty()) image.emplace(arguments_.image_start, events_);
         int code = 0;
         std::uint64_t downloaded = 0;
         try {
@@ -74,6 +90,7 @@ public:
             if (!stopped) print_error(error, common_.output, redact_);
         }
         events_.emit(event::RunFinished{code == 0, code, since(started_), downloaded});
+        if (code != 0 && image) stay_for(*image, events_, signals_.token());
         return code;
     }
 
@@ -168,6 +185,23 @@ private:
     RedactingSink events_;
 };
 
+int run_up(const Arguments& arguments, const Common& common, Fd report) {
+    std::optional<Up> up;
+    try {
+        up.emplace(arguments, common, std::move(report));
+    } catch (const Error& error) {
+        // What is wrong with a template must not keep people from reaching it.
+        if (arguments.image_start.empty()) throw;
+        print_error(error, common.output, {});
+        const StopSignals signals;
+        const auto events = make_sink(common.output);
+        serve::ImageStart image{arguments.image_start, *events};
+        stay_for(image, *events, signals.token());
+        return exit_code(error.kind());
+    }
+    return up->run();
+}
+
 }  // namespace
 
 void add_up(CLI::App& app, Common& common, Chosen& chosen) {
@@ -178,7 +212,8 @@ void add_up(CLI::App& app, Common& common, Chosen& chosen) {
         "  podctl up pod.yaml\n"
         "  podctl up pod.yaml --set comfyui.port=9001 --root /tmp/pod\n"
         "  podctl up pod.yaml --no-launch --output json\n"
-        "  podctl up pod.yaml --detach && podctl logs -f");
+        "  podctl up pod.yaml --detach && podctl logs -f\n"
+        "  podctl up /pod.yaml --image-start /start.sh   (a container's entrypoint)");
     auto arguments = std::make_shared<Arguments>();
     add_template_arguments(*command, arguments->template_);
     add_common_flags(*command, common);
@@ -189,18 +224,23 @@ void add_up(CLI::App& app, Common& common, Chosen& chosen) {
         ->add_flag("--detach", arguments->detach,
                    "return when the pod is ready; it goes on in the background")
         ->excludes("--no-launch");
-    command->callback([&common, &chosen, arguments] {
-        chosen = [&common, arguments] {
-            if (arguments->dry_run)
-                return show_plan(arguments->template_, arguments->provision, common);
-            Fd report;
-            if (arguments->detach) {
-                auto side = detach();
-                if (const int* code = std::get_if<int>(&side)) return *code;
-                report = std::move(std::get<Fd>(side));
-            }
-            return Up{*arguments, common, std::move(report)}.run();
-        };
+    command
+        ->add_option("--image-start", arguments->image_start,
+                     "the image's own start script (SSH, Jupyter), run beside the pod; a pod that "
+                     "fails then leaves the container running")
+        ->type_name("FILE")
+        ->excludes("--no-launch")
+        ->excludes("--detach");
+    when_chosen(*command, chosen, [&common, arguments] {
+        if (arguments->dry_run)
+            return show_plan(arguments->template_, arguments->provision, common);
+        Fd report;
+        if (arguments->detach) {
+            auto side = detach();
+            if (const int* code = std::get_if<int>(&side)) return *code;
+            report = std::move(std::get<Fd>(side));
+        }
+        return run_up(*arguments, common, std::move(report));
     });
 }
 

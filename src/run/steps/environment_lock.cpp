@@ -53,8 +53,9 @@ python::ResolveRequest request_of(const EnvironmentSpec& spec, const python::Int
     request.inherited = inherited(spec, base);
     request.hold = held(spec, base);
     if (!spec.comfyui.empty()) {
-        const bool has_gpu = !task.context.gpus().devices.empty();
-        request.exclude = python::duplicates_to_exclude(lines_in(request.requirements), has_gpu);
+        const auto gpu =
+            task.context.gpus().devices.empty() ? python::Gpu::none : python::Gpu::present;
+        request.exclude = python::duplicates_to_exclude(lines_in(request.requirements), gpu);
     }
     request.scratch = task.context.places.staging / lock_file(spec, task).stem();
     return request;
@@ -127,8 +128,12 @@ std::set<std::string> names_in(const python::Lock& lock) {
 
 std::vector<python::RequirementSource> requirement_sources(const EnvironmentSpec& spec) {
     std::vector<python::RequirementSource> sources;
-    if (!spec.comfyui.empty())
+    if (!spec.comfyui.empty()) {
         sources.push_back({.file = spec.comfyui / "requirements.txt", .label = "ComfyUI"});
+        auto unlisted = comfy::unlisted_requirements(spec.comfyui);
+        if (!unlisted.empty())
+            sources.push_back({.file = {}, .lines = std::move(unlisted), .label = "ComfyUI"});
+    }
     for (const auto& file : spec.requirement_files)
         sources.push_back({.file = file, .label = "the template"});
     if (!spec.requirement_lines.empty()) {
@@ -163,6 +168,8 @@ std::string inputs_digest(const EnvironmentSpec& spec, const Task& task) {
     };
     for (const auto& source : requirement_sources(spec)) {
         if (!source.file.empty()) add_file(source.file);
+        for (const auto& line : source.lines)
+            digest.update(line);
     }
     for (const auto& file : spec.constraint_files)
         add_file(file);

@@ -1,7 +1,6 @@
 #pragma once
 
-#include "podctl/fetch/http.hpp"
-#include "podctl/fetch/resolve.hpp"
+#include "podctl/fetch/retry.hpp"
 
 #include <chrono>
 #include <optional>
@@ -35,10 +34,5 @@ private:
 
 // A status that can be another one when asked again later: 408, 425, 429 and 5xx.
 bool can_pass(int status);
-
-// Sends until the answer is none that can pass, or the attempts are used up; then what came last,
-// be it an answer or Error{network}.
-HttpResponse send_with_retry(HttpClient& http, const HttpRequest& request,
-                             const RetryPolicy& policy, std::stop_token stop);
 
 }  // namespace podctl::fetch

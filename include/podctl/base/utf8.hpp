@@ -15,4 +15,9 @@ struct Decoded {
 // or beyond U+10FFFF is not valid and takes one byte.
 Decoded decode(std::string_view text);
 
+bool is_valid(std::string_view text);
+
+// At most `size` bytes of it, without a sequence that is cut in two.
+std::string_view cut(std::string_view text, std::size_t size);
+
 }  // namespace podctl::utf8

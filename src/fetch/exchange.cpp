@@ -1,0 +1,214 @@
+#include "exchange.hpp"
+
+#include "podctl/base/names.hpp"
+
+#include <fmt/core.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <new>
+#include <utility>
+
+namespace podctl::fetch {
+namespace {
+
+constexpr std::size_t max_redirect_body = 64 << 10;
+// curl's own 16 KiB costs throughput. All of them together are bounded.
+constexpr long largest_receive_buffer = 512 << 10;
+constexpr long all_receive_buffers = 4 << 20;
+constexpr long message_receive_buffer = 64 << 10;
+
+// Under a limit the kernel must not take in much more than was asked for: it is lost with the
+// process, and was paid for.
+curl_socket_t open_socket(void* user, curlsocktype, curl_sockaddr* address) {
+    const int fd = ::socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+    const auto& options = *static_cast<const HttpOptions*>(user);
+    if (fd >= 0 && options.limit_rate > 0) {
+        const int buffer =
+            static_cast<int>(std::clamp<std::uint64_t>(options.limit_rate / 8, 64 << 10, 4 << 20));
+        ::setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &buffer, sizeof buffer);
+    }
+    return fd;
+}
+
+long receive_buffer(const Exchange& exchange, const HttpOptions& options) {
+    if (!exchange.sink) return message_receive_buffer;
+    return std::clamp(all_receive_buffers / static_cast<long>(options.connections),
+                      message_receive_buffer, largest_receive_buffer);
+}
+
+void headers_complete(Exchange& exchange, const HttpOptions& options) {
+    exchange.headers_done = true;
+    exchange.response.url = exchange.url.to_string();
+    if (exchange.request.redirects == HttpRequest::Redirects::follow)
+        exchange.redirect = redirect_of(exchange.response, exchange.url, exchange.method, options);
+    if (exchange.redirect || !exchange.sink) return;
+    exchange.deadline.reset();
+    exchange.declined = !exchange.sink->on_headers(exchange.response);
+}
+
+void header_line(Exchange& exchange, std::string_view line, const HttpOptions& options) {
+    if (exchange.headers_done) return;  // a trailer
+    line = trim(line);
+    if (line.starts_with("HTTP/")) {
+        exchange.response.headers.clear();
+        return;
+    }
+    if (line.empty()) {
+        long status = 0;
+        curl_easy_getinfo(exchange.handle.get(), CURLINFO_RESPONSE_CODE, &status);
+        exchange.response.status = static_cast<int>(status);
+        if (status >= 200) headers_complete(exchange, options);
+        return;
+    }
+    const auto colon = line.find(':');
+    if (colon == line.npos) return;
+    exchange.response.headers.emplace_back(to_lower(trim(line.substr(0, colon))),
+                                           std::string(trim(line.substr(colon + 1))));
+}
+
+void body_bytes(Exchange& exchange, const char* data, std::size_t size) {
+    if (exchange.sink) return exchange.sink->on_body(data, size);
+    if (exchange.response.body.size() + size > exchange.request.max_body)
+        throw network_error(
+            exchange, fmt::format("the answer is larger than {} bytes", exchange.request.max_body));
+    exchange.response.body.append(data, size);
+}
+
+std::size_t on_header(char* data, std::size_t, std::size_t size, void* user) {
+    const auto& context = *static_cast<ExchangeContext*>(user);
+    Exchange& exchange = *context.exchange;
+    exchange.last_byte = Exchange::Clock::now();
+    const bool ok = guarded(exchange, [&] {
+        header_line(exchange, {data, size}, *context.options);
+    });
+    return ok && !exchange.declined ? size : 0;
+}
+
+std::size_t on_body(char* data, std::size_t, std::size_t size, void* user) {
+    const auto& context = *static_cast<ExchangeContext*>(user);
+    Exchange& exchange = *context.exchange;
+    exchange.last_byte = Exchange::Clock::now();
+    if (exchange.redirect) {
+        exchange.skipped += size;
+        return exchange.skipped > max_redirect_body ? 0 : size;
+    }
+    bool has_room = true;
+    const bool ok = guarded(exchange, [&] {
+        has_room = takes_body(exchange, *context.limit);
+        if (!has_room) return;
+        body_bytes(exchange, data, size);
+        if (exchange.sink) context.limit->took(size);
+    });
+    exchange.paused = ok && !has_room;
+    if (exchange.paused) return CURL_WRITEFUNC_PAUSE;
+    return ok ? size : 0;
+}
+
+void set_headers(Exchange& exchange, const HttpOptions& options) {
+    Authorization authorization;
+    if (exchange.origin == Origin::same &&
+        exchange.request.authorization == HttpRequest::Authorization::by_prefix)
+        authorization = authorization_for(exchange.url, options);
+    exchange.response.token_withheld = authorization.withheld;
+    const auto lines = header_lines(exchange.request, exchange.origin, authorization);
+    curl_slist* list = nullptr;
+    for (const auto& line : lines)
+        list = curl_slist_append(list, line.c_str());
+    exchange.header_list.reset(list);
+    curl_easy_setopt(exchange.handle.get(), CURLOPT_HTTPHEADER, list);
+}
+
+void set_method(Exchange& exchange) {
+    CURL* handle = exchange.handle.get();
+    const std::string& method = exchange.method;
+    if (method == "HEAD") {
+        curl_easy_setopt(handle, CURLOPT_NOBODY, 1L);
+        return;
+    }
+    const bool has_body = method != "GET" && (method == "POST" || !exchange.request.body.empty());
+    if (has_body) {
+        curl_easy_setopt(handle, CURLOPT_POSTFIELDSIZE_LARGE,
+                         static_cast<curl_off_t>(exchange.request.body.size()));
+        curl_easy_setopt(handle, CURLOPT_POSTFIELDS, exchange.request.body.c_str());
+    }
+    if (method != "GET") curl_easy_setopt(handle, CURLOPT_CUSTOMREQUEST, method.c_str());
+}
+
+}  // namespace
+
+Error network_error(const Exchange& exchange, const std::string& what, std::string hint) {
+    return Error{ErrorKind::network, fmt::format("{}: {}", shown(exchange.url.to_string()), what),
+                 std::move(hint)};
+}
+
+Error curl_error(const Exchange& exchange, CURLcode code) {
+    const std::string what =
+        exchange.error_text[0] ? exchange.error_text.data() : curl_easy_strerror(code);
+    switch (code) {
+        case CURLE_COULDNT_RESOLVE_HOST:
+        case CURLE_COULDNT_CONNECT:
+            return network_error(exchange, what,
+                                 "check the network, the proxy variables and mirrors");
+        case CURLE_PEER_FAILED_VERIFICATION:
+        case CURLE_SSL_CACERT_BADFILE:
+            return network_error(
+                exchange, what,
+                "check the clock and the certificates; SSL_CERT_FILE names a bundle");
+        case CURLE_OUT_OF_MEMORY:
+            throw std::bad_alloc{};
+        default:
+            return network_error(exchange, what);
+    }
+}
+
+bool takes_body(const Exchange& exchange, const RateLimit& limit) {
+    if (!exchange.sink) return true;
+    return limit.allows() && (!exchange.sink->has_room || exchange.sink->has_room());
+}
+
+void set_connection(Exchange& exchange, const HttpOptions& options, const std::string& bundle) {
+    CURL* handle = exchange.handle.get();
+    curl_easy_setopt(handle, CURLOPT_URL, exchange.url.to_string().c_str());
+    curl_easy_setopt(handle, CURLOPT_PROTOCOLS_STR, "http,https");
+    curl_easy_setopt(handle, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(handle, CURLOPT_QUICK_EXIT, 1L);  // a stop must not wait for DNS
+    curl_easy_setopt(handle, CURLOPT_OPENSOCKETFUNCTION, open_socket);
+    curl_easy_setopt(handle, CURLOPT_OPENSOCKETDATA, &options);
+    curl_easy_setopt(handle, CURLOPT_TCP_KEEPALIVE, 1L);
+    curl_easy_setopt(handle, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+    curl_easy_setopt(handle, CURLOPT_USERAGENT, "podctl/" PODCTL_VERSION);
+    curl_easy_setopt(handle, CURLOPT_BUFFERSIZE, receive_buffer(exchange, options));
+    curl_easy_setopt(handle, CURLOPT_CONNECTTIMEOUT_MS,
+                     static_cast<long>(options.connect_timeout.count()));
+    // HTTP/2 would put the bodies of one host on one TCP connection, at one connection's speed.
+    const long version = exchange.sink ? CURL_HTTP_VERSION_1_1 : CURL_HTTP_VERSION_2TLS;
+    curl_easy_setopt(handle, CURLOPT_HTTP_VERSION, version);
+    if (!bundle.empty()) curl_easy_setopt(handle, CURLOPT_CAINFO, bundle.c_str());
+    // The pod's own services are not behind the proxy, whatever NO_PROXY forgets.
+    if (is_loopback(exchange.url)) curl_easy_setopt(handle, CURLOPT_PROXY, "");
+}
+
+void prepare(ExchangeContext& context, const std::string& bundle) {
+    Exchange& exchange = *context.exchange;
+    CURL* handle = exchange.handle.get();
+    if (!handle) throw std::bad_alloc{};
+    curl_easy_reset(handle);
+    exchange.response = {};
+    exchange.redirect.reset();
+    exchange.headers_done = false;
+    exchange.skipped = 0;
+    exchange.error_text[0] = '\0';
+    exchange.last_byte = Exchange::Clock::now();
+    set_connection(exchange, *context.options, bundle);
+    set_method(exchange);
+    set_headers(exchange, *context.options);
+    curl_easy_setopt(handle, CURLOPT_ERRORBUFFER, exchange.error_text.data());
+    curl_easy_setopt(handle, CURLOPT_PRIVATE, &exchange);
+    curl_easy_setopt(handle, CURLOPT_HEADERFUNCTION, on_header);
+    curl_easy_setopt(handle, CURLOPT_HEADERDATA, &context);
+    curl_easy_setopt(handle, CURLOPT_WRITEFUNCTION, on_body);
+    curl_easy_setopt(handle, CURLOPT_WRITEDATA, &context);
+}
+
+}  // namespace podctl::fetch

@@ -1,0 +1,53 @@
+#include "podctl/serve/image_start.hpp"
+
+#include "podctl/base/error.hpp"
+#include "podctl/base/process.hpp"
+
+#include <fmt/format.h>
+
+#include <chrono>
+#include <string>
+#include <utility>
+
+namespace podctl::serve {
+
+ImageStart::ImageStart(std::filesystem::path script, EventSink& events)
+    : script_{std::move(script)}, events_{events}, thread_{[this](const std::stop_token& stop) {
+          run(stop);
+      }} {}
+
+void ImageStart::tell(std::string text) {
+    events_.emit(event::Notice{std::string{image_start_name}, std::move(text)});
+}
+
+void ImageStart::run(const std::stop_token& stop) {
+    const auto take_line = [this](std::string_view line) {
+        events_.emit(event::ServiceOutput{std::string{image_start_name}, std::string{line}});
+    };
+    try {
+        const auto status = run_command({.argv = {script_.string()}}, stop, {.on_line = take_line});
+        tell(fmt::format("{} ended: {}", script_.string(), status.describe()));
+    } catch (const Error& error) {
+        if (error.kind() != ErrorKind::interrupted) tell(error.message());
+    }
+    const std::scoped_lock lock{mutex_};
+    ended_ = true;
+    changed_.notify_all();
+}
+
+bool ImageStart::runs() const {
+    const std::scoped_lock lock{mutex_};
+    return !ended_;
+}
+
+void ImageStart::wait(const std::stop_token& stop) {
+    // Nothing tells of an orphan's end, so they are looked for.
+    constexpr std::chrono::seconds orphan_interval{1};
+    std::unique_lock lock{mutex_};
+    while (!ended_ && !stop.stop_requested()) {
+        changed_.wait_for(lock, stop, orphan_interval, [this] { return ended_; });
+        if (adopts_orphans()) reap_orphans();
+    }
+}
+
+}  // namespace podctl::serve
