@@ -7,8 +7,9 @@ find_package(fmt REQUIRED)
 find_package(spdlog REQUIRED)
 find_package(yaml-cpp REQUIRED)
 find_package(CURL REQUIRED)
-find_package(LibArchive REQUIRED)
 find_package(OpenSSL REQUIRED)
+# By pkg-config, which knows what a static one needs besides.
+pkg_check_modules(libarchive REQUIRED IMPORTED_TARGET libarchive)
 # Callbacks return MHD_Result since 0.9.71.
 pkg_check_modules(libmicrohttpd REQUIRED IMPORTED_TARGET libmicrohttpd>=0.9.71)
 # Shallow fetch came with libgit2 1.7.

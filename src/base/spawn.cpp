@@ -5,6 +5,7 @@
 
 #include "child.hpp"
 
+#include <dlfcn.h>
 #include <fcntl.h>
 #include <fmt/core.h>
 #include <spawn.h>
@@ -121,6 +122,14 @@ private:
     posix_spawnattr_t value_{};
 };
 
+// Looked up, not linked: a podctl that also runs on glibc 2.28 (RHEL 8) cannot name it.
+using AddChdir = int (*)(posix_spawn_file_actions_t*, const char*);
+AddChdir add_chdir() {
+    static const auto found =
+        reinterpret_cast<AddChdir>(::dlsym(RTLD_DEFAULT, "posix_spawn_file_actions_addchdir_np"));
+    return found;
+}
+
 class FileActions {
 public:
     FileActions(int output, const fs::path& working_directory) {
@@ -128,8 +137,7 @@ public:
         check(::posix_spawn_file_actions_adddup2(&value_, output, STDOUT_FILENO));
         check(::posix_spawn_file_actions_adddup2(&value_, output, STDERR_FILENO));
         check(::posix_spawn_file_actions_addopen(&value_, STDIN_FILENO, "/dev/null", O_RDONLY, 0));
-        if (!working_directory.empty())
-            check(::posix_spawn_file_actions_addchdir_np(&value_, working_directory.c_str()));
+        if (!working_directory.empty()) check(add_chdir()(&value_, working_directory.c_str()));
     }
     FileActions(const FileActions&) = delete;
     FileActions& operator=(const FileActions&) = delete;
@@ -149,6 +157,24 @@ private:
     throw system_error("cannot start " + program, error_number);
 }
 
+struct Start {
+    fs::path program;
+    std::vector<std::string> arguments;
+    fs::path working_directory;
+};
+
+// env goes to the folder and becomes the program, whose path is meant for that folder.
+Start started_by_env(const Start& start, std::string_view search_path) {
+    const auto env = look_up("env", search_path, {});
+    if (!env) throw_not_found("env", {});
+    Start result{.program = *env,
+                 .arguments = {"env", "-C", start.working_directory, start.program},
+                 .working_directory = {}};
+    result.arguments.insert(result.arguments.end(), start.arguments.begin() + 1,
+                            start.arguments.end());
+    return result;
+}
+
 struct Pipe {
     Fd read, write;
 };
@@ -164,30 +190,37 @@ Pipe output_pipe() {
 
 }  // namespace
 
-Child Spawner::spawn(const Command& command, ExitNotice notice) {
+FolderChange folder_change() {
+    return add_chdir() == nullptr ? FolderChange::by_env : FolderChange::by_spawn;
+}
+
+Child Spawner::spawn(const Command& command, ExitNotice notice, FolderChange change) {
     if (command.argv.empty()) throw Error{ErrorKind::internal, "a command without a program"};
     check_folder(command.working_directory);
     want_exit_codes();
     const auto variables = child_environment(command);
     const auto path = variables.find("PATH");
-    const auto program =
-        look_up(command.argv.front(), path == variables.end() ? default_path : path->second,
-                command.working_directory);
+    const std::string_view search_path =
+        path == variables.end() ? default_path : std::string_view{path->second};
+    const auto program = look_up(command.argv.front(), search_path, command.working_directory);
     if (!program) throw_not_found(command.argv.front(), command.working_directory);
 
-    std::vector<std::string> arguments = command.argv;
+    Start start{*program, command.argv, command.working_directory};
+    if (!start.working_directory.empty() && change == FolderChange::by_env)
+        start = started_by_env(start, search_path);
     std::vector<std::string> environment;
     for (const auto& [name, value] : variables)
         environment.push_back(fmt::format("{}={}", name, value));
     Pipe pipe = output_pipe();
-    const FileActions actions{pipe.write.get(), command.working_directory};
+    const FileActions actions{pipe.write.get(), start.working_directory};
     const Attributes attributes;
     pid_t pid = 0;
     {
         const std::scoped_lock lock{own_children().mutex};
-        const int error = ::posix_spawn(&pid, program->c_str(), actions.get(), attributes.get(),
-                                        pointers(arguments).data(), pointers(environment).data());
-        if (error != 0) throw_spawn_error(program->string(), error);
+        const int error =
+            ::posix_spawn(&pid, start.program.c_str(), actions.get(), attributes.get(),
+                          pointers(start.arguments).data(), pointers(environment).data());
+        if (error != 0) throw_spawn_error(start.program.string(), error);
         own_children().pids.insert(pid);
     }
     return Child{std::make_unique<Child::State>(pid, std::move(pipe.read), notice)};

@@ -35,7 +35,7 @@ std::vector<std::string> choices_of(const std::string& placeholder) {
 Argument::Kind kind_of(const std::string& placeholder) {
     if (placeholder == "TEMPLATE" || placeholder == "OVERLAY") return Argument::Kind::template_file;
     if (placeholder == "DIR") return Argument::Kind::folder;
-    if (placeholder == "FILE" || placeholder == "SOURCE... DIR") return Argument::Kind::file;
+    if (placeholder == "FILE" || placeholder == "SOURCE...DIR") return Argument::Kind::file;
     return Argument::Kind::text;
 }
 

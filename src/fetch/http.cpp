@@ -1,6 +1,7 @@
 // What drives libcurl: one thread and one multi handle.
 #include "podctl/fetch/http.hpp"
 
+#include "podctl/base/certificates.hpp"
 #include "podctl/base/error.hpp"
 
 #include "connection.hpp"
@@ -8,11 +9,9 @@
 #include "transfer_share.hpp"
 
 #include <fmt/core.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <condition_variable>
-#include <cstdlib>
 #include <map>
 #include <mutex>
 #include <thread>
@@ -29,18 +28,6 @@ constexpr std::chrono::milliseconds pause_check{10};
 struct MultiDeleter {
     void operator()(CURLM* handle) const { curl_multi_cleanup(handle); }
 };
-
-// A static build has no path of its own; SSL_CERT_FILE is what OpenSSL's own users set.
-std::string certificate_bundle() {
-    for (const char* name : {"SSL_CERT_FILE", "CURL_CA_BUNDLE"})
-        if (const char* file = std::getenv(name); file && *file) return file;
-    const auto* version = curl_version_info(CURLVERSION_NOW);
-    if (version->age >= CURLVERSION_TENTH && (version->cainfo || version->capath)) return {};
-    for (const char* file : {"/etc/ssl/certs/ca-certificates.crt",
-                             "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem"})
-        if (::access(file, R_OK) == 0) return file;
-    return {};
-}
 
 }  // namespace
 

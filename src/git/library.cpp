@@ -1,37 +1,23 @@
 #include "library.hpp"
 
+#include "podctl/base/certificates.hpp"
+
 #include "interruptible_stream.hpp"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
-#include <array>
 #include <charconv>
-#include <cstdlib>
 #include <mutex>
 #include <optional>
 
 namespace podctl::git {
 namespace {
 
-// Distributions keep the bundle at different places, and a statically linked TLS library knows
-// none.
 void trust_certificates() {
-    constexpr std::array bundles{
-        "/etc/ssl/certs/ca-certificates.crt",
-        "/etc/pki/tls/certs/ca-bundle.crt",
-        "/etc/ssl/cert.pem",
-    };
-    const char* chosen = std::getenv("SSL_CERT_FILE");
-    if (chosen != nullptr && *chosen != '\0') {
-        check(git_libgit2_opts(GIT_OPT_SET_SSL_CERT_LOCATIONS, chosen, nullptr),
-              fmt::format("SSL_CERT_FILE={}", chosen));
-        return;
-    }
-    for (const char* bundle : bundles) {
-        if (::access(bundle, R_OK) != 0) continue;
-        if (git_libgit2_opts(GIT_OPT_SET_SSL_CERT_LOCATIONS, bundle, nullptr) == 0) return;
-    }
+    const std::string bundle = certificate_bundle();
+    if (bundle.empty()) return;  // https then fails, and says so
+    check(git_libgit2_opts(GIT_OPT_SET_SSL_CERT_LOCATIONS, bundle.c_str(), nullptr),
+          fmt::format("reading the certificates in {}", bundle));
 }
 
 // libgit2 reports a status only in words.

@@ -118,6 +118,16 @@ TEST(Run, FindsARelativeProgramFromTheWorkingDirectory) {
     EXPECT_EQ(output_of({.argv = {"./tool"}, .working_directory = dir.path()}), "here\n");
 }
 
+// As on glibc 2.28, whose posix_spawn cannot change the folder.
+TEST(Run, StartsInTheWorkingDirectoryByEnvToo) {
+    const test::TempDir dir;
+    write_script(dir / "tool", "#!/bin/sh\necho \"$(pwd) $*\" >said\n");
+    Child child = Spawner::spawn({.argv = {"./tool", "a b", "-C"}, .working_directory = dir.path()},
+                                 ExitNotice::pidfd, FolderChange::by_env);
+    EXPECT_EQ(child.wait().code, 0);
+    EXPECT_EQ(read_file(dir / "said"), fs::canonical(dir.path()).string() + " a b -C\n");
+}
+
 TEST(Run, FindsTheProgramInThePathOfTheChild) {
     const test::TempDir dir;
     write_script(dir / "podctl-test-tool", "#!/bin/sh\necho found \"$1\"\n");

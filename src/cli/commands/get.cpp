@@ -321,7 +321,7 @@ void add_get(CLI::App& app, Common& common, Chosen& chosen) {
         "  podctl get hf:stabilityai/sdxl-vae/sdxl_vae.safetensors models/vae --limit-rate 50MB\n"
         "  podctl get -i models.txt models/loras --layout civitdl");
     auto arguments = std::make_shared<Arguments>();
-    command->add_option("SOURCE... DIR", arguments->sources, "what to fetch, and into which folder")
+    command->add_option("SOURCE...DIR", arguments->sources, "what to fetch, and into which folder")
         ->type_name("");
     add_repeatable(*command, "-i,--input", arguments->batches,
                    "a file with a source a line; # begins a comment; - is stdin; may be repeated")
