@@ -111,6 +111,8 @@ std::vector<MarkedProcess> find_marked(const fs::path& folder) {
         const auto process = read_process(pid);
         // A podctl that was itself started by one of them is not among them.
         if (!process || process->group == ::getpgrp()) return false;
+        // 0: its group is of an outer PID namespace, and to signal that would be to signal our own.
+        if (process->group <= 1) return false;
         const auto mark = std::string{mark_name} + "=" + mark_value(process->session, folder);
         if (!has_mark(pid, mark) || !sees_the_same_files(pid)) return false;
         const auto name = read_of(pid, "comm").value_or("");
