@@ -5,6 +5,10 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL GNU AND CMAKE_CXX_COMPILER_VERSION VERSION_LES
   # Warns of std::string's own operator+ (https://gcc.gnu.org/bugzilla/show_bug.cgi?id=105651).
   target_compile_options(podctl_options INTERFACE -Wno-restrict)
 endif()
+if(CMAKE_CXX_COMPILER_ID MATCHES Clang)
+  # Warns of the initialisers that libgit2's own macros give.
+  target_compile_options(podctl_options INTERFACE -Wno-missing-field-initializers)
+endif()
 target_compile_definitions(podctl_options INTERFACE PODCTL_VERSION="${PROJECT_VERSION}")
 target_link_libraries(podctl_options INTERFACE Threads::Threads)
 if(PODCTL_SANITIZE)
