@@ -40,7 +40,7 @@ std::string read_all(int fd, const fs::path& path) {
     std::string content;
     // /proc says size 0 for files that are not empty, so the size is a hint only.
     if (S_ISREG(status.st_mode)) content.reserve(static_cast<std::size_t>(status.st_size));
-    std::array<char, 64 * 1024> block;
+    std::array<char, 64u << 10> block;
     for (;;) {
         const ssize_t size = ::read(fd, block.data(), block.size());
         if (size < 0 && errno == EINTR) continue;

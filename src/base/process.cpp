@@ -20,7 +20,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr std::size_t max_line_bytes = 64 * 1024;
+constexpr std::size_t max_line_bytes = 64u << 10;
 constexpr std::size_t max_captured_bytes = 16 * 1024 * 1024;
 
 std::string signal_name(int signal) {
@@ -188,7 +188,7 @@ private:
     std::optional<Clock::time_point> deadline_ = {};  // of the timeout, then of the grace
     Why why_ = Why::running;
     bool output_ended_ = false;
-    std::array<char, 64 * 1024> block_;
+    std::array<char, 64u << 10> block_;
 };
 
 }  // namespace

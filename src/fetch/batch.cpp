@@ -36,7 +36,7 @@ struct Wrong {
 // Reads to the end, and one byte beyond the limit shows a file that is too large.
 std::string read_limited(int fd) {
     std::string text;
-    std::array<char, 64 * 1024> block;
+    std::array<char, 64u << 10> block;
     while (text.size() <= max_batch_size) {
         const auto size = ::read(fd, block.data(), block.size());
         if (size < 0 && errno == EINTR) continue;

@@ -133,9 +133,10 @@ void remove_generation(const fs::path& generation, const std::stop_token& stop) 
         if (at->is_directory(failed) && !at->is_symlink(failed)) folders.push_back(at->path());
     }
     // The deepest first; the mark's own folder is the last.
-    for (auto folder = folders.rbegin(); folder != folders.rend(); ++folder) {
+    std::ranges::reverse(folders);
+    for (const auto& folder : folders) {
         if (stop.stop_requested()) return;
-        remove_tree(*folder);
+        remove_tree(folder);
     }
 }
 

@@ -129,8 +129,8 @@ void remove_what_was_cut_short(const plan::Places& places) {
 
 }  // namespace
 
-Provisioner::Provisioner(const tmpl::Template& pod, std::filesystem::path root, Secrets secrets,
-                         Options options, EventSink& events) {
+Provisioner::Provisioner(const tmpl::Template& pod, const std::filesystem::path& root,
+                         Secrets secrets, Options options, EventSink& events) {
     auto places = plan::places_of(pod, root);
     state_.reset(new State{.context = {.pod = pod,
                                        .places = places,

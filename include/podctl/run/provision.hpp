@@ -43,7 +43,7 @@ struct Provisioned {
 // secrets: `events` takes them out.
 class Provisioner {
 public:
-    Provisioner(const tmpl::Template& pod, std::filesystem::path root, Secrets secrets,
+    Provisioner(const tmpl::Template& pod, const std::filesystem::path& root, Secrets secrets,
                 Options options, EventSink& events);
     ~Provisioner();
     Provisioner(const Provisioner&) = delete;
