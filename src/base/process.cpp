@@ -21,7 +21,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr std::size_t max_line_bytes = 64u << 10;
-constexpr std::size_t max_captured_bytes = 16 * 1024 * 1024;
+constexpr std::size_t max_captured_bytes = 16u << 20;
 
 std::string signal_name(int signal) {
     switch (signal) {

@@ -145,6 +145,12 @@ public:
         return true;
     }
 
+    // What the kernel has taken counts as sent, so a slow server must not hand it megabytes.
+    void keep_little_on_its_way() {
+        const int size = 64 << 10;
+        ::setsockopt(socket_.get(), SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
+    }
+
     // Until the server stops or the client goes away.
     void wait_for_end() {
         std::string ignored;
@@ -353,6 +359,7 @@ bool HttpServer::State::send_body(Connection& connection, const Response& respon
     const std::size_t block = response.bytes_per_second
                                   ? std::max<std::size_t>(*response.bytes_per_second / 50, 1)
                                   : std::size_t{256} << 10;
+    if (response.bytes_per_second) connection.keep_little_on_its_way();
     while (!rest.empty()) {
         const auto part = rest.substr(0, block);
         if (!connection.send(part)) return false;
