@@ -17,10 +17,11 @@ struct Mark {
 std::optional<Mark> read_mark(const std::filesystem::path& environment);
 void write_mark(const std::filesystem::path& environment, const Mark& mark);
 
-// Removes everything in an environment but the note, so that what a kill leaves is still podctl's.
-// A kill while the first mark was written leaves a folder that looks like somebody else's.
+// Removes what a kill left of a mark that was being written: beside it alone, the folder would look
+// like somebody else's.
 void remove_abandoned_mark(const std::filesystem::path& environment);
 
+// Removes everything in an environment but the note, so that what a kill leaves is still podctl's.
 void empty_environment(const std::filesystem::path& environment);
 
 }  // namespace podctl::python
