@@ -21,8 +21,9 @@ protected:
             {{"pypng", "0.20220715.0", {}, {{"png.py", ""}}},  // stand-ins, but for their names
              {"humanize", "4.9.0"},
              {"more", "1.0", {}, many_files()},
-             // Ends every Python that starts with it.
-             {"breaker", "1.0", {}, {{"sitecustomize.py", "import os\nos._exit(3)\n"}}}});
+             // Ends every Python that starts with it. A sitecustomize.py would not: distributions
+             // have one of their own, which is found first.
+             {"breaker", "1.0", {}, {{"breaker.pth", "import os; os._exit(3)\n"}}}});
         environment = {{"PIP_CONFIG_FILE", "/dev/null"}};  // the machine's has further indexes
         ask_for("");
     }

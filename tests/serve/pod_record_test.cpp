@@ -6,6 +6,7 @@
 #include "pod_fixture.hpp"
 
 #include <nlohmann/json.hpp>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -87,6 +88,7 @@ TEST_F(PodJson, ThatCannotBeWrittenDoesNotEndThePod) {
 TEST(ProcessGroup, RunsUntilOnlyZombiesAreLeft) {
     const pid_t child = ::fork();
     if (child == 0) {
+        ::prctl(PR_SET_PDEATHSIG, SIGKILL);  // a check below may end this test
         ::setpgid(0, 0);
         ::raise(SIGSTOP);
         ::_exit(0);
