@@ -55,13 +55,24 @@ void inherit(const fs::path& environment, const Interpreter& base) {
     write_file_atomically(folder / "_inherit.pth", text);
 }
 
+// What a shell shows of it when it is activated. A generation's own name is a number
+// (generations.hpp), which tells a person nothing, and would make each differ from the one before.
+std::string prompt_of(const fs::path& environment) {
+    const std::string above = environment.parent_path().filename();
+    const std::string_view end = ".podctl";
+    if (!above.starts_with('.') || !above.ends_with(end) || above.size() <= end.size() + 1)
+        return environment.filename();
+    return above.substr(1, above.size() - 1 - end.size());
+}
+
 Command venv_command(const fs::path& path, const Interpreter& base, const Installer& installer,
                      const Settings& settings) {
+    const std::string prompt = "--prompt=" + prompt_of(path);
     if (installer.kind == InstallerKind::uv) {
         Command command = call_of(installer, settings, path);
         for (const std::string& word :
              {std::string{"venv"}, std::string{"--quiet"}, std::string{"--allow-existing"},
-              std::string{"--python"}, base.path.string(), path.string()}) {
+              std::string{"--python"}, base.path.string(), prompt, path.string()}) {
             command.argv.push_back(word);
         }
         return command;
@@ -70,8 +81,9 @@ Command venv_command(const fs::path& path, const Interpreter& base, const Instal
         throw Error{ErrorKind::python, fmt::format("{} has no venv module", base.path.string()),
                     "install it (apt-get install python3-venv), or use uv (python.installer: uv)"};
     }
-    return {.argv = {base.path.string(), "-I", "-m", "venv", "--without-pip", path.string()},
-            .environment = settings.environment};
+    return {
+        .argv = {base.path.string(), "-I", "-m", "venv", "--without-pip", prompt, path.string()},
+        .environment = settings.environment};
 }
 
 }  // namespace

@@ -34,6 +34,26 @@ TEST_P(Environment, SeesNothingOfTheBaseWhenItIsNotToInherit) {
     EXPECT_THAT(says(python, "import torch"), HasSubstr("No module named 'torch'"));
 }
 
+TEST_P(Environment, IsTheSameInEveryGenerationButForItsFolder) {
+    const auto text_of = [&](const std::string& number) {
+        const fs::path folder = dir / ".venv.podctl" / number;
+        create_environment({.path = folder}, host_python(), installer, settings, {});
+        std::string text;
+        for (const auto* name : {"bin/activate", "bin/activate.csh", "bin/activate.fish"})
+            text += read_file(folder / name);
+        text += read_file(folder / "pyvenv.cfg");
+        for (auto at = text.find(folder.string()); at != text.npos; at = text.find(folder.string()))
+            text.replace(at, folder.string().size(), "FOLDER");
+        return text;
+    };
+    const auto first = text_of("1");
+    const auto activate = ". '" + (dir / ".venv.podctl/1/bin/activate").string() + "'";
+    const auto shown =
+        run_captured({.argv = {"sh", "-c", activate + "; echo $VIRTUAL_ENV_PROMPT"}}, {});
+    EXPECT_THAT(shown.output, HasSubstr("venv"));
+    EXPECT_EQ(text_of("2"), first);
+}
+
 TEST_P(Environment, ThatIsUnfinishedIsWipedAndAFinishedOneIsKept) {
     const EnvironmentRequest request{.path = dir / "venv"};
     create_environment(request, host_python(), installer, settings, {});
