@@ -2,6 +2,7 @@
 
 usage: check_quickstart.py PODCTL [OPTION...]      with QUICKSTART_ROOT in the environment
 """
+import contextlib
 import json
 import os
 import signal
@@ -59,8 +60,8 @@ def run_workflow(url, root):
 
 
 def processes_of(root):
-    """Command lines of processes that were started from the root."""
-    found = []
+    """Processes that were started from the root: their command lines, by pid."""
+    found = {}
     for pid in filter(str.isdigit, os.listdir("/proc")):
         try:
             with open(f"/proc/{pid}/cmdline", "rb") as file:
@@ -69,7 +70,7 @@ def processes_of(root):
         except OSError:
             continue
         if int(pid) != os.getpid() and (root in line or where.startswith(root)):
-            found.append(line.strip())
+            found[int(pid)] = line.strip()
     return found
 
 
@@ -101,9 +102,23 @@ def plan(podctl, root, options):
     return subprocess.run(command, stdout=subprocess.DEVNULL, check=False).returncode
 
 
+def end_all(root):
+    """A podctl that had to be killed leaves its services."""
+    for pid in processes_of(root):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
 def main():
     podctl, options = sys.argv[1], sys.argv[2:]
     root = os.environ["QUICKSTART_ROOT"]
+    try:
+        try_root(podctl, root, options)
+    finally:
+        end_all(root)
+
+
+def try_root(podctl, root, options):
     expect(plan(podctl, root, options) == 10, "plan says that there is something to do")
     process = subprocess.Popen([podctl, "up", TEMPLATE, "--root", root, "--output", "json", *options],
                                stdout=subprocess.PIPE, text=True)
