@@ -16,6 +16,15 @@ if(PODCTL_SANITIZE)
                                                   -fno-sanitize-recover=undefined)
   target_link_options(podctl_options INTERFACE -fsanitize=${PODCTL_SANITIZE})
 endif()
+if(PODCTL_HARDEN)
+  include(cmake/hardening.cmake)
+  set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+  target_compile_options(podctl_options INTERFACE ${HARDENING_COMPILE} $<$<COMPILE_LANGUAGE:CXX>:${HARDENING_COMPILE_CXX}>)
+  target_link_options(podctl_options INTERFACE ${HARDENING_LINK})
+  # For scripts/check_hardening.
+  add_executable(hardening_sample EXCLUDE_FROM_ALL cmake/hardening_sample.cpp)
+  target_link_libraries(hardening_sample PRIVATE podctl_options)
+endif()
 
 # podctl_room(NAME USES room... PRIVATE library...)
 # One static library per room: its inside is src/NAME/*.cpp, what it shows is include/podctl/NAME/.
