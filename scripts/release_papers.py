@@ -61,6 +61,29 @@ def where_from(pin):
     return pin.get("upstream") or "pool/main/" + pin["debian"]
 
 
+def debian_version(pin):
+    """Debian's name of the source, and the version that is linked in, with the revision whose patches are applied."""
+    archive = pin.get("patches", pin)["debian"]
+    version = archive.rpartition("_")[2]
+    for end in (".orig.tar", ".debian.tar"):
+        version = version.partition(end)[0]
+    return archive.split("/")[1], version
+
+
+def properties(pin):
+    """What scripts/check_advisories asks the SBOM."""
+    source, version = debian_version(pin)
+    waived = {f"not-affected:{name}": why for name, why in pin.get("not_affected", {}).items()}
+    return [{"name": name, "value": value} for name, value in
+            {"debian:source": source, "debian:version": version, **waived}.items()]
+
+
+def pedigree(pin):
+    patches = pin["patches"]
+    names = [{"type": "backport", "diff": {"url": name}} for name in patches["apply"]]
+    return {"patches": names, "notes": f"pool/main/{patches['debian']}, SHA-256 {patches['sha256']}"}
+
+
 def component(pin):
     purl = f"pkg:{'pypi' if 'from' in pin else 'generic'}/{pin['name']}@{pin['version']}"
     entry = {
@@ -78,6 +101,10 @@ def component(pin):
     }
     if "cpe" in pin:  # what vulnerability databases know it by
         entry["cpe"] = f"cpe:2.3:a:{pin['cpe']}:{pin['version']}:*:*:*:*:*:*:*"
+    if "debian" in pin:
+        entry["properties"] = properties(pin)
+    if "patches" in pin:
+        entry["pedigree"] = pedigree(pin)
     if "note" in pin:
         entry["description"] = pin["note"]
     return entry
@@ -130,4 +157,5 @@ def main():
     print(commands[sys.argv[1]](*sys.argv[2:]), end="")
 
 
-main()
+if __name__ == "__main__":
+    main()
