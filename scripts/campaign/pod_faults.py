@@ -271,7 +271,8 @@ class Place:
         (self.folder / "v2.yaml").write_text(world.second_edition())
         self.outside = self.folder / "outside.txt"
         self.environment = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
-        self.environment |= {MARK: self.mark, "NO_COLOR": "1", "ASAN_OPTIONS": "verify_asan_link_order=0:detect_leaks=0"}
+        # The pods have an index of their own; the machine's further ones and its constraints are nothing of theirs.
+        self.environment |= {MARK: self.mark, "PIP_CONFIG_FILE": os.devnull, "NO_COLOR": "1", "ASAN_OPTIONS": "verify_asan_link_order=0:detect_leaks=0"}
         if options.uv:
             self.environment["PATH"] = f"{options.uv.parent}:{self.environment['PATH']}"
         self.references, self.seconds, self.growth, self.own = {}, {}, {}, {}
@@ -1022,9 +1023,13 @@ def main():
         subprocess.run(["cc", "-O1", "-shared", "-fPIC", "-o", shim, HERE / "fault_shim.c", "-ldl"], check=True)
         world = pod_world.World(folder)
         places = [Place(world, number, options, str(shim)) for number in range(options.jobs)]
-        for place in places:
-            place.prepare()
-        outcomes = run_all(places, all_cases(options))
+        try:
+            for place in places:
+                place.prepare()
+            outcomes = run_all(places, all_cases(options))
+        finally:
+            for place in places:
+                place.end_all()
     text = table(outcomes)
     print(text)
     if options.write:
