@@ -202,15 +202,6 @@ void rename_durably(const fs::path& from, const fs::path& to) {
     sync_folder(to.parent_path());
 }
 
-void remove_tree(const fs::path& path) {
-    try {
-        fs::remove_all(path);
-    } catch (const fs::filesystem_error& error) {
-        const fs::path& where = error.path1().empty() ? path : error.path1();
-        throw system_error("cannot remove " + where.string(), error.code().value());
-    }
-}
-
 std::uint64_t free_space(const fs::path& path) {
     const fs::path existing = nearest_existing(path);
     struct statvfs status {};

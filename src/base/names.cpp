@@ -3,7 +3,6 @@
 #include "podctl/base/utf8.hpp"
 
 #include <algorithm>
-#include <array>
 
 namespace podctl {
 
@@ -103,12 +102,6 @@ std::optional<std::string> nearest(std::string_view word, std::span<const std::s
         best_distance = distance;
     }
     return best;
-}
-
-bool is_pickle_name(std::string_view name) {
-    const std::string lower = to_lower(name);
-    return std::ranges::any_of(std::array{".ckpt", ".pt", ".pth", ".bin", ".pkl"},
-                               [&](const char* ending) { return lower.ends_with(ending); });
 }
 
 std::string to_lower(std::string_view text) {

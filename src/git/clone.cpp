@@ -1,4 +1,5 @@
 #include "podctl/base/file.hpp"
+#include "podctl/base/remove_tree.hpp"
 #include "podctl/base/sync.hpp"
 #include "podctl/git/git.hpp"
 
@@ -27,8 +28,7 @@ public:
     Staging(const Staging&) = delete;
     Staging& operator=(const Staging&) = delete;
     ~Staging() {
-        std::error_code ignored;
-        if (!committed_) fs::remove_all(path_, ignored);
+        if (!committed_) remove_tree_quietly(path_);
     }
 
     void commit(const fs::path& destination) {

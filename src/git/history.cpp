@@ -1,4 +1,5 @@
 #include "podctl/base/file.hpp"
+#include "podctl/base/remove_tree.hpp"
 #include "podctl/git/git.hpp"
 
 #include "origin.hpp"
@@ -25,10 +26,7 @@ public:
     }
     ScratchFolder(const ScratchFolder&) = delete;
     ScratchFolder& operator=(const ScratchFolder&) = delete;
-    ~ScratchFolder() {
-        std::error_code ignored;
-        fs::remove_all(path_, ignored);
-    }
+    ~ScratchFolder() { remove_tree_quietly(path_); }
 
 private:
     fs::path path_;

@@ -1,6 +1,7 @@
 #include "podctl/base/file.hpp"
 
 #include "podctl/base/error.hpp"
+#include "podctl/base/shorten.hpp"
 
 #include "support/error_of.hpp"
 #include "support/temp_dir.hpp"
@@ -8,6 +9,7 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -215,6 +217,47 @@ TEST(RemoveTree, TakesALinkAndLeavesItsTarget) {
 TEST(RemoveTree, IsContentWithNothing) {
     const test::TempDir dir;
     EXPECT_NO_THROW(remove_tree(dir / "no"));
+}
+
+// 1,200 folders in one another: more than this process may have files open, and a path that no
+// system call takes.
+TEST(RemoveTree, TakesATreeThatIsDeeperThanFilesMayBeOpen) {
+    const test::TempDir dir;
+    create_folders(dir / "tree");
+    Fd at{::open((dir / "tree").c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+    for (int depth = 0; depth < 1200; ++depth) {
+        ASSERT_EQ(::mkdirat(at.get(), "folder", 0755), 0);
+        at = Fd{::openat(at.get(), "folder", O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+        ASSERT_TRUE(at);
+        const Fd file{::openat(at.get(), "file", O_WRONLY | O_CREAT | O_CLOEXEC, 0644)};
+    }
+    at.close();
+    rlimit before{};
+    ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+    const rlimit few{std::min<rlim_t>(64, before.rlim_cur), before.rlim_max};
+    ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &few), 0);
+    EXPECT_NO_THROW(remove_tree(dir / "tree"));
+    ::setrlimit(RLIMIT_NOFILE, &before);
+    EXPECT_FALSE(fs::exists(dir / "tree"));
+}
+
+TEST(RemoveTree, TellsAPathInAFewWords) {
+    if (::geteuid() == 0) GTEST_SKIP() << "root may remove everything";
+    const test::TempDir dir;
+    const auto deep = dir / std::string(200, 'a') / std::string(200, 'b');
+    create_folders(deep / "c");
+    fs::permissions(deep, fs::perms::owner_read | fs::perms::owner_exec);
+    const auto error = error_of([&] { remove_tree(dir / std::string(200, 'a')); });
+    fs::permissions(deep, fs::perms::owner_all);
+    EXPECT_LT(error.message().size(), 250u);
+    EXPECT_THAT(error.message(), HasSubstr("bbb/c: Permission denied"));
+}
+
+TEST(ShortenMiddle, KeepsStartAndEnd) {
+    EXPECT_EQ(shorten_middle("short", 10), "short");
+    EXPECT_EQ(shorten_middle("0123456789abcdef", 11), "0123\u2026cdef");
+    EXPECT_EQ(shorten_middle("ääääääää", 10), "ä\u2026ää");
+    EXPECT_EQ(shorten_middle(std::string(50'000, 'x')).size(), 160u);
 }
 
 TEST(RenameDurably, ReplacesAFile) {

@@ -1,5 +1,7 @@
 #include "podctl/base/names.hpp"
 
+#include "podctl/base/inert_name.hpp"
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -111,10 +113,27 @@ TEST(Nearest, CountsASwapOfNeighboursOnce) {
 }
 
 TEST(Names, KnowsPicklesByTheirExtension) {
-    for (const char* name : {"a.ckpt", "a.PT", "a.pth", "a.bin", "a.pkl"})
+    for (const char* name : {"a.ckpt", "a.PT", "a.pth", "a.bin", "a.pkl", "a.pt2", "a.pickle",
+                             "a.joblib", "a.dill", "a.p", "a.pth.tar", "a.nemo", ".ckpt"})
         EXPECT_TRUE(is_pickle_name(name)) << name;
-    for (const char* name : {"a.safetensors", "ckpt", "a.bin.gguf", ""})
+    for (const char* name : {"a.safetensors", "ckpt", "a.bin.gguf", "", "a.onnx", "a.npy", "p"})
         EXPECT_FALSE(is_pickle_name(name)) << name;
+}
+
+TEST(Names, AreSeenThroughWhatHidesAnExtension) {
+    for (const char* name : {"a.ckpt.", "a.ckpt ", "a.ckpt . .", "a.ckpt\u200B", "a.pth\u202E",
+                             "a.c\u212Apt", "a.P\u212AL", "a.safetensors.pt", "a.pt~"})
+        EXPECT_TRUE(is_pickle_name(name)) << name;
+}
+
+TEST(Names, TellWhatIsKnownNotToBeInert) {
+    EXPECT_EQ(why_name_is_not_inert("a.pt2"), "a pickle");
+    EXPECT_EQ(why_name_is_not_inert("__init__.py"), "a program");
+    EXPECT_EQ(why_name_is_not_inert("libx.so.1.2"), "a program");
+    EXPECT_EQ(why_name_is_not_inert("model.H5"), "a format that can carry code");
+    for (const char* name : {"a.safetensors", "a.gguf", "a.onnx", "a.json", "LICENSE", "a.so.txt",
+                             "a.sofa", "tokenizer.model", ""})
+        EXPECT_EQ(why_name_is_not_inert(name), "") << name;
 }
 
 TEST(Text, SplitKeepsEmptyParts) {

@@ -1,0 +1,20 @@
+#include "podctl/base/shorten.hpp"
+
+#include "podctl/base/utf8.hpp"
+
+namespace podctl {
+
+std::string shorten_middle(std::string_view text, std::size_t most) {
+    constexpr std::string_view mark = "\u2026";
+    if (text.size() <= most) return std::string{text};
+    const std::size_t room = most > mark.size() ? most - mark.size() : 0;
+    const auto front = utf8::cut(text, room / 2);
+    auto back = text.substr(text.size() - (room - room / 2));
+    while (!back.empty() && (back.front() & 0xC0) == 0x80)
+        back.remove_prefix(1);
+    std::string shortened{front};
+    shortened += mark;
+    return shortened += back;
+}
+
+}  // namespace podctl
