@@ -3,72 +3,91 @@
 #include "podctl/base/error.hpp"
 #include "podctl/base/fd.hpp"
 #include "podctl/base/file.hpp"
-#include "podctl/base/names.hpp"
+#include "podctl/base/remove_tree.hpp"
+#include "podctl/base/shorten.hpp"
 #include "podctl/base/units.hpp"
 
+#include "archive_reader.hpp"
+#include "file_bytes.hpp"
 #include "unpack_folder.hpp"
+#include "zip_directory.hpp"
 
 #include <archive.h>
 #include <archive_entry.h>
 #include <fcntl.h>
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <cerrno>
-#include <memory>
 
 namespace podctl::fetch {
 namespace {
 
-constexpr std::size_t read_block = 1 << 20;
-constexpr std::size_t max_entries = 200'000;
-
-struct ArchiveDeleter {
-    void operator()(archive* handle) const { archive_read_free(handle); }
-};
+// A stranger's archive may fill a volume with what fits into an e-mail. Deflate packs zeros 1:1000;
+// models hardly at all, text 1:10 to 1:50.
+constexpr std::uint64_t max_ratio = 200;
+constexpr std::uint64_t always_allowed = 64u << 20;
 
 class Unpacking {
 public:
     Unpacking(const std::filesystem::path& path, const std::filesystem::path& folder,
               std::stop_token stop)
-        : path_(path),
-          place_(folder),
-          folder_(folder),
-          stop_(std::move(stop)),
-          room_(free_space(folder)) {
-        open();
+        : path_(path), place_(folder), folder_(folder), stop_(std::move(stop)), bytes_(path) {
+        // The reader has a descriptor of its own, since it moves the place that it reads at.
+        room_ = free_space(folder);
+        allowed_ = std::max(always_allowed, max_ratio * std::min(bytes_.size(), room_));
     }
 
     std::vector<UnpackedFile> run() {
+        open();
         archive_entry* entry = nullptr;
         while (next(entry)) {
-            if (++entries_ > max_entries) refuse(fmt::format("more than {} entries", max_entries));
+            if (++entries_ > max_archive_entries)
+                refuse(fmt::format("more than {} entries", max_archive_entries));
+            if (entries_ == 1) check_directory();
             unpack_entry(entry);
         }
         folder_.sync();
-        return std::move(files_);
+        return folder_.files();
     }
 
 private:
     [[noreturn]] void refuse(const std::string& what) const {
-        throw Error{ErrorKind::integrity, fmt::format("{}: {}", path_.string(), what),
+        throw Error{ErrorKind::integrity, fmt::format("{}: {}", shown_path(), what),
                     "nothing of it is used; check where the archive comes from"};
     }
 
+    std::string shown_path() const { return shorten_middle(path_.string()); }
+
+    // What a zip's directory tells before anything is unpacked.
+    void check_directory() const {
+        const int format = archive_format(archive_.get()) & ARCHIVE_FORMAT_BASE_MASK;
+        if (format != ARCHIVE_FORMAT_ZIP) return;
+        const auto directory = read_zip_directory(bytes_, max_archive_entries + 1);
+        if (!directory) refuse("damaged, or cut off: a zip archive without its directory");
+        if (directory->count > max_archive_entries)
+            refuse(fmt::format("more than {} entries", max_archive_entries));
+        std::uint64_t total = 0;
+        for (const auto& member : directory->members) {
+            if (member.encrypted)
+                refuse(fmt::format("{} is encrypted", shorten_middle(member.name)));
+            if (__builtin_add_overflow(total, member.size, &total)) refuse("impossible sizes");
+            check_room(total);
+        }
+        if (has_overlaps(*directory)) refuse("its members overlap");
+    }
+
     void open() {
+        std::string why;
         file_ = Fd{::open(path_.c_str(), O_RDONLY | O_CLOEXEC)};
-        if (!file_) throw system_error(fmt::format("opening {}", path_.string()), errno);
-        archive_.reset(archive_read_new());
-        if (!archive_) throw std::bad_alloc{};
-        archive_read_support_filter_all(archive_.get());
-        archive_read_support_format_tar(archive_.get());
-        archive_read_support_format_zip(archive_.get());
-        if (archive_read_open_fd(archive_.get(), file_.get(), read_block) != ARCHIVE_OK)
-            refuse(fmt::format("no zip or tar archive ({})", said()));
+        if (!file_) throw system_error(fmt::format("opening {}", shown_path()), errno);
+        archive_ = open_archive(file_.get(), ArchiveKind::zip_or_tar, why);
+        if (!archive_) refuse(fmt::format("no zip or tar archive ({})", why));
     }
 
     std::string said() const {
         const char* text = archive_error_string(archive_.get());
-        return text ? text : "unknown";
+        return shorten_middle(text ? text : "unknown");
     }
 
     bool next(archive_entry*& entry) {
@@ -94,7 +113,8 @@ private:
             name_of(archive_entry_pathname_utf8(entry), archive_entry_pathname(entry));
         const auto parts = folder_.checked_parts(name);
         if (parts.empty()) return;  // "./"
-        if (archive_entry_is_encrypted(entry)) refuse(fmt::format("{} is encrypted", name));
+        if (archive_entry_is_encrypted(entry))
+            refuse(fmt::format("{} is encrypted", shorten_middle(name)));
         if (const auto link =
                 name_of(archive_entry_hardlink_utf8(entry), archive_entry_hardlink(entry));
             !link.empty()) {
@@ -113,7 +133,7 @@ private:
                                                    archive_entry_symlink(entry)));
                 return;
             default:
-                refuse(fmt::format("{} is a device, a socket or a FIFO", name));
+                refuse(fmt::format("{} is a device, a socket or a FIFO", shorten_middle(name)));
         }
     }
 
@@ -130,7 +150,8 @@ private:
             la_int64_t offset = 0;
             const int result = archive_read_data_block(archive_.get(), &data, &length, &offset);
             if (result == ARCHIVE_EOF) break;
-            if (result != ARCHIVE_OK) refuse(fmt::format("{}: {}", join(parts), said()));
+            if (result != ARCHIVE_OK)
+                refuse(fmt::format("{}: {}", shorten_middle(join(parts)), said()));
             const auto end = static_cast<std::uint64_t>(offset) + length;
             check_room(end);
             write_block(file, static_cast<const char*>(data), length, offset, parts);
@@ -144,20 +165,24 @@ private:
                 throw system_error("writing " + place_of(parts), errno);
         }
         written_ += size;
-        files_.push_back({.path = join(parts), .size = size});
+        folder_.set_size(parts, size);
     }
 
     std::string place_of(const std::vector<std::string>& parts) const {
-        return (place_ / join(parts)).string();
+        return shorten_middle((place_ / join(parts)).string());
     }
 
     // What an archive claims, and what it really inflates to, both count.
     void check_room(std::uint64_t size) const {
-        if (size <= room_ && written_ <= room_ - size) return;
-        throw Error{ErrorKind::io,
-                    fmt::format("{}: unpacks to more than the {} that are free", path_.string(),
-                                format_bytes({room_})),
-                    "free space on the volume, or check where the archive comes from"};
+        const bool fits = size <= room_ && written_ <= room_ - size;
+        if (!fits)
+            throw Error{ErrorKind::io,
+                        fmt::format("{}: unpacks to more than the {} that are free", shown_path(),
+                                    format_bytes({room_})),
+                        "free space on the volume, or check where the archive comes from"};
+        if (size <= allowed_ && written_ <= allowed_ - size) return;
+        refuse(fmt::format("unpacks to more than {} times its size, {}", max_ratio,
+                           format_bytes({bytes_.size()})));
     }
 
     void write_block(const Fd& file, const char* data, std::size_t length, la_int64_t offset,
@@ -176,12 +201,13 @@ private:
     const std::filesystem::path& place_;
     UnpackFolder folder_;
     std::stop_token stop_;
-    std::uint64_t room_;
+    FileBytes bytes_;
+    std::uint64_t room_ = 0;     // free on the file system
+    std::uint64_t allowed_ = 0;  // by the archive's own size
     std::uint64_t written_ = 0;
     std::size_t entries_ = 0;
     Fd file_;
-    std::unique_ptr<archive, ArchiveDeleter> archive_;
-    std::vector<UnpackedFile> files_;
+    ArchiveHandle archive_;
 };
 
 }  // namespace
@@ -189,7 +215,13 @@ private:
 std::vector<UnpackedFile> unpack(const std::filesystem::path& archive,
                                  const std::filesystem::path& folder, std::stop_token stop) {
     create_folders(folder);
-    return Unpacking(archive, folder, std::move(stop)).run();
+    try {
+        return Unpacking(archive, folder, std::move(stop)).run();
+    } catch (...) {
+        // A refused archive keeps no byte, nor does one that a full disk or a signal stopped.
+        remove_tree_quietly(folder);
+        throw;
+    }
 }
 
 }  // namespace podctl::fetch

@@ -2,6 +2,7 @@
 
 #include "podctl/base/error.hpp"
 #include "podctl/base/names.hpp"
+#include "podctl/base/shorten.hpp"
 
 #include <fcntl.h>
 #include <fmt/core.h>
@@ -15,9 +16,16 @@ namespace podctl::fetch {
 namespace {
 
 [[noreturn]] void refuse(const std::string& name, const std::string& what) {
-    throw Error{ErrorKind::integrity, fmt::format("archive entry \"{}\": {}", name, what),
+    throw Error{ErrorKind::integrity,
+                fmt::format("archive entry \"{}\": {}", shorten_middle(name), what),
                 "nothing of the archive is used; check where it comes from"};
 }
+
+// A path of the target and one of these together stay below PATH_MAX (4,096), for every tool that
+// comes after.
+constexpr std::size_t max_path = 1024;
+constexpr std::size_t max_depth = 64;
+constexpr std::size_t max_name = 255;  // NAME_MAX of every file system that matters
 
 bool has_control_characters(const std::string& name) {
     return std::ranges::any_of(name, [](char c) { return (c >= 0 && c < ' ') || c == 127; });
@@ -43,27 +51,44 @@ UnpackFolder::UnpackFolder(const std::filesystem::path& path)
 
 std::vector<std::string> UnpackFolder::checked_parts(const std::string& name) const {
     if (has_control_characters(name)) refuse("(not printable)", "control characters in its name");
+    if (name.size() > max_path) refuse(name, fmt::format("longer than {} bytes", max_path));
     if (name.empty() || name.front() == '/') refuse(name, "an absolute name");
     if (name.find('\\') != std::string::npos) refuse(name, "a backslash in its name");
     std::vector<std::string> parts;
     for (auto& part : split(name, '/')) {
         if (part == "..") refuse(name, "leaves the folder");
+        if (part.size() > max_name) refuse(part, fmt::format("longer than {} bytes", max_name));
         if (!part.empty() && part != ".") parts.push_back(std::move(part));
     }
+    if (parts.size() > max_depth) refuse(name, fmt::format("more than {} folders deep", max_depth));
     return parts;
 }
 
+std::string UnpackFolder::place_of(const std::vector<std::string>& parts) const {
+    return shorten_middle((path_ / join(parts)).string());
+}
+
+// A name makes every folder on its way: few entries could make millions.
+void UnpackFolder::count_made() {
+    if (++made_ <= max_archive_entries) return;
+    throw Error{ErrorKind::integrity,
+                fmt::format("{}: more than {} files and folders", shorten_middle(path_.string()),
+                            max_archive_entries),
+                "nothing of the archive is used; check where it comes from"};
+}
+
 // Makes the folders on the way. O_NOFOLLOW: a link that the archive brought before is no folder.
-Fd UnpackFolder::open_parent(const std::vector<std::string>& parts) const {
+Fd UnpackFolder::open_parent(const std::vector<std::string>& parts) {
     Fd folder{::fcntl(root_.get(), F_DUPFD_CLOEXEC, 0)};
     for (std::size_t i = 0; i + 1 < parts.size(); ++i) {
-        if (::mkdirat(folder.get(), parts[i].c_str(), 0755) != 0 && errno != EEXIST)
-            throw system_error(fmt::format("creating {}", (path_ / join(parts)).string()), errno);
+        if (::mkdirat(folder.get(), parts[i].c_str(), 0755) == 0)
+            count_made();
+        else if (errno != EEXIST)
+            throw system_error("creating " + place_of(parts), errno);
         Fd next = open_folder(folder.get(), parts[i]);
         if (!next && (errno == ELOOP || errno == ENOTDIR))
             refuse(join(parts), "goes through a link or a file");
-        if (!next)
-            throw system_error(fmt::format("opening {}", (path_ / join(parts)).string()), errno);
+        if (!next) throw system_error("opening " + place_of(parts), errno);
         folder = std::move(next);
     }
     return folder;
@@ -75,15 +100,13 @@ void UnpackFolder::clear_place(int parent, const std::vector<std::string>& parts
         return;
     }
     if (errno == EISDIR) refuse(join(parts), "a file in place of a folder");
-    if (errno != ENOENT)
-        throw system_error(fmt::format("replacing {}", (path_ / join(parts)).string()), errno);
+    if (errno != ENOENT) throw system_error("replacing " + place_of(parts), errno);
 }
 
 void UnpackFolder::add_folder(const std::vector<std::string>& parts) {
     const Fd parent = open_parent(parts);
-    if (::mkdirat(parent.get(), parts.back().c_str(), 0755) == 0) return;
-    if (errno != EEXIST)
-        throw system_error(fmt::format("creating {}", (path_ / join(parts)).string()), errno);
+    if (::mkdirat(parent.get(), parts.back().c_str(), 0755) == 0) return count_made();
+    if (errno != EEXIST) throw system_error("creating " + place_of(parts), errno);
     if (!open_folder(parent.get(), parts.back()))
         refuse(join(parts), "a folder in place of a file");
 }
@@ -93,9 +116,9 @@ Fd UnpackFolder::create_file(const std::vector<std::string>& parts, unsigned mod
     clear_place(parent.get(), parts);
     Fd file{::openat(parent.get(), parts.back().c_str(),
                      O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode)};
-    if (!file)
-        throw system_error(fmt::format("creating {}", (path_ / join(parts)).string()), errno);
-    files_.insert(join(parts));
+    if (!file) throw system_error("creating " + place_of(parts), errno);
+    count_made();
+    files_[join(parts)] = 0;
     return file;
 }
 
@@ -115,20 +138,33 @@ void UnpackFolder::add_symlink(const std::vector<std::string>& parts, const std:
     const Fd parent = open_parent(parts);
     clear_place(parent.get(), parts);
     if (::symlinkat(target.c_str(), parent.get(), parts.back().c_str()) != 0)
-        throw system_error(fmt::format("linking {}", (path_ / join(parts)).string()), errno);
+        throw system_error("linking " + place_of(parts), errno);
 }
 
 void UnpackFolder::add_hard_link(const std::vector<std::string>& parts,
                                  const std::vector<std::string>& target) {
-    if (!files_.contains(join(target)))
-        refuse(join(parts), "a hard link to no file of the archive");
+    const auto known = files_.find(join(target));
+    if (known == files_.end()) refuse(join(parts), "a hard link to no file of the archive");
     if (parts == target) return;
+    const auto size = known->second;
     const Fd from = open_parent(target);
     const Fd to = open_parent(parts);
     clear_place(to.get(), parts);
     if (::linkat(from.get(), target.back().c_str(), to.get(), parts.back().c_str(), 0) != 0)
-        throw system_error(fmt::format("linking {}", (path_ / join(parts)).string()), errno);
-    files_.insert(join(parts));
+        throw system_error("linking " + place_of(parts), errno);
+    count_made();
+    files_[join(parts)] = size;
+}
+
+void UnpackFolder::set_size(const std::vector<std::string>& parts, std::uint64_t size) {
+    files_[join(parts)] = size;
+}
+
+std::vector<UnpackedFile> UnpackFolder::files() const {
+    std::vector<UnpackedFile> list;
+    for (const auto& [path, size] : files_)
+        list.push_back({.path = path, .size = size});
+    return list;
 }
 
 void UnpackFolder::sync() {

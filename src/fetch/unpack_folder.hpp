@@ -1,13 +1,18 @@
 #pragma once
 
 #include "podctl/base/fd.hpp"
+#include "podctl/fetch/archive.hpp"
 
+#include <cstdint>
 #include <filesystem>
-#include <set>
+#include <map>
 #include <string>
 #include <vector>
 
 namespace podctl::fetch {
+
+// Of what an archive lists, and of files and folders that it makes.
+inline constexpr std::size_t max_archive_entries = 200'000;
 
 std::string join(const std::vector<std::string>& parts);
 
@@ -17,8 +22,8 @@ class UnpackFolder {
 public:
     explicit UnpackFolder(const std::filesystem::path& path);
 
-    // The parts of a name, . left out. Throws Error{integrity} for an absolute one, .. and control
-    // characters.
+    // The parts of a name, . left out. Throws Error{integrity} for an absolute one, .., control
+    // characters, and one that is longer or deeper than files are named (1,024 bytes, 64 folders).
     std::vector<std::string> checked_parts(const std::string& name) const;
 
     void add_folder(const std::vector<std::string>& parts);
@@ -30,15 +35,23 @@ public:
     void add_hard_link(const std::vector<std::string>& parts,
                        const std::vector<std::string>& target);
 
+    // Of a file that was written.
+    void set_size(const std::vector<std::string>& parts, std::uint64_t size);
+
     void sync();
+    // The regular files that stand there now, in the order of their names.
+    std::vector<UnpackedFile> files() const;
 
 private:
-    Fd open_parent(const std::vector<std::string>& parts) const;
+    void count_made();
+    Fd open_parent(const std::vector<std::string>& parts);
     void clear_place(int parent, const std::vector<std::string>& parts);
+    std::string place_of(const std::vector<std::string>& parts) const;
 
     std::filesystem::path path_;
     Fd root_;
-    std::set<std::string> files_;  // the regular ones
+    std::map<std::string, std::uint64_t> files_;  // the regular ones, with their sizes
+    std::size_t made_ = 0;
 };
 
 }  // namespace podctl::fetch

@@ -3,6 +3,7 @@
 #include "podctl/base/error.hpp"
 #include "podctl/base/file.hpp"
 
+#include "support/error_of.hpp"
 #include "support/temp_dir.hpp"
 
 #include <archive.h>
@@ -69,7 +70,7 @@ protected:
             EXPECT_EQ(error.kind(), ErrorKind::integrity) << error.message();
             EXPECT_FALSE(error.hint().empty());
         }
-        remove_tree(dir / "out");
+        EXPECT_FALSE(std::filesystem::exists(dir / "out"));
     }
 
     test::TempDir dir;
@@ -177,6 +178,105 @@ TEST_F(Unpack, RefusesAnArchiveThatClaimsMoreThanTheDiskHolds) {
         ADD_FAILURE() << "it was unpacked";
     } catch (const Error& error) {
         EXPECT_EQ(error.kind(), ErrorKind::io) << error.message();
+    }
+}
+
+TEST_F(Unpack, TakesTheLastOfTwoThatHaveOneName) {
+    for (const auto format : {Format::zip, Format::tar_gz}) {
+        const auto files = unpack_entries({{.name = "A.json", .data = "1"},
+                                           {.name = "b.json", .data = "b"},
+                                           {.name = "./A.json", .data = "22"}},
+                                          format);
+        ASSERT_EQ(files.size(), 2u);
+        EXPECT_EQ(files[0].path, "A.json");
+        EXPECT_EQ(files[0].size, 2u);
+        EXPECT_EQ(read_file(dir / "out/A.json"), "22");
+        remove_tree(dir / "out");
+    }
+}
+
+TEST_F(Unpack, ListsHardLinksAndNoFileThatALinkReplaced) {
+    const auto files = unpack_entries({{.name = "a", .data = "aaa"},
+                                       {.name = "b", .hard_link = "a"},
+                                       {.name = "c", .data = "c"},
+                                       {.name = "c", .type = AE_IFLNK, .link = "a"}});
+    ASSERT_EQ(files.size(), 2u);
+    EXPECT_EQ(files[1].path, "b");
+    EXPECT_EQ(files[1].size, 3u);
+}
+
+std::string folders(int depth) {
+    std::string path;
+    for (int i = 0; i < depth; ++i)
+        path += "d/";
+    return path;
+}
+
+TEST_F(Unpack, RefusesNamesThatAreTooDeepOrTooLongInFewWords) {
+    EXPECT_EQ(unpack_entries({{.name = folders(60) + "f", .data = "x"}}).size(), 1u);
+    for (const auto& name :
+         {folders(70) + "f", folders(10'000) + "f", std::string(300, 'n'),
+          std::string(200, 'a') + "/" + std::string(200, 'b') + "/" + std::string(200, 'c') + "/" +
+              std::string(200, 'd') + "/" + std::string(250, 'e')}) {
+        try {
+            unpack_entries({{.name = "before", .data = "x"}, {.name = name, .data = "x"}});
+            ADD_FAILURE() << "unpacked";
+        } catch (const Error& error) {
+            EXPECT_EQ(error.kind(), ErrorKind::integrity);
+            EXPECT_LT(error.message().size(), 400u);
+        }
+        EXPECT_FALSE(std::filesystem::exists(dir / "out"));
+    }
+}
+
+// 1,000 bytes of nothing in each of a few kilobytes: refused by what the directory claims, before
+// anything is written.
+TEST_F(Unpack, RefusesABombOfZeros) {
+    std::vector<Entry> entries;
+    for (int i = 0; i < 8; ++i)
+        entries.push_back(
+            {.name = fmt::format("f{}.json", i), .data = std::string(10 << 20, '\0')});
+    for (const auto format : {Format::zip, Format::tar_gz}) {
+        const auto error = test::error_of([&] { unpack_entries(entries, format); });
+        EXPECT_THAT(error.message(), testing::HasSubstr("200 times"));
+        EXPECT_FALSE(std::filesystem::exists(dir / "out"));
+    }
+}
+
+// One stored member that two entries of the directory name.
+std::string zip_of_overlapping_members() {
+    const auto number = [](std::uint64_t value, int size) {
+        std::string bytes;
+        for (int i = 0; i < size; ++i)
+            bytes += static_cast<char>(value >> (8 * i) & 0xFF);
+        return bytes;
+    };
+    const std::string data(5, 'x');
+    // The fields from the method to the name's length, alike in a local header and the directory.
+    const auto fields =
+        number(0, 2) + number(0, 4) + number(0x5B8B0B4F, 4) + number(5, 4) + number(5, 4);
+    const auto local =
+        "PK\3\4" + number(20, 2) + number(0, 2) + fields + number(1, 2) + number(0, 2) + "a" + data;
+    std::string directory;
+    for (const char* name : {"a", "b"})
+        directory += "PK\1\2" + number(20, 2) + number(20, 2) + number(0, 2) + fields +
+                     number(1, 2) + number(0, 8) + number(0100644u << 16, 4) + number(0, 4) + name;
+    return local + directory + "PK\5\6" + number(0, 4) + number(2, 2) + number(2, 2) +
+           number(directory.size(), 4) + number(local.size(), 4) + number(0, 2);
+}
+
+TEST_F(Unpack, RefusesMembersThatOverlap) {
+    write_file_atomically(dir / "a", zip_of_overlapping_members());
+    const auto error = test::error_of([&] { unpack(dir / "a", dir / "out", {}); });
+    EXPECT_THAT(error.message(), testing::HasSubstr("overlap"));
+    EXPECT_FALSE(std::filesystem::exists(dir / "out"));
+}
+
+TEST_F(Unpack, LeavesNothingOfWhatItRefuses) {
+    for (const auto format : {Format::zip, Format::tar_gz}) {
+        expect_refused({{.name = "good.json", .data = "{}"}, {.name = "../bad", .data = "x"}},
+                       format);
+        EXPECT_FALSE(std::filesystem::exists(dir / "out"));
     }
 }
 

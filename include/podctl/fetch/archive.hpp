@@ -13,10 +13,14 @@ struct UnpackedFile {
     std::uint64_t size = 0;
 };
 
-// Unpacks a zip or tar archive (any compression libarchive knows) into `folder`, which is created.
-// Refuses absolute names, .., links that leave the folder, devices, more than 200,000 entries, and
-// more bytes than the file system has free. Throws Error{integrity | io | interrupted}; the caller
-// gives a fresh folder and renames what came.
+// Unpacks a zip or tar archive (packed with gzip, bzip2, xz, lzma, zstd, lz4 or compress) into
+// `folder`, which is created. Returns the regular files, hard links among them, by name; a name
+// that comes twice is the last one's, as tar and unzip have it. Refuses absolute names, .., names
+// of more than 1,024 bytes or 64 folders, links that leave the folder, devices, encrypted and
+// overlapping members, more than 200,000 entries, files and folders, more than 200 times the
+// archive's size (64 MiB always) and more bytes than the file system has free; of a zip before a
+// byte is written. Whatever it throws, `folder` is gone then: Error{integrity | io | interrupted}.
+// The caller gives a fresh folder and renames what came.
 std::vector<UnpackedFile> unpack(const std::filesystem::path& archive,
                                  const std::filesystem::path& folder, std::stop_token stop);
 
