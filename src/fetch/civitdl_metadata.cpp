@@ -1,9 +1,11 @@
 // What civitdl/batch/_metadata.py and _model.py of civitdl save beside a model.
 #include "podctl/base/error.hpp"
 #include "podctl/base/file.hpp"
+#include "podctl/base/inert_name.hpp"
 #include "podctl/base/names.hpp"
 #include "podctl/fetch/civitdl.hpp"
 #include "podctl/fetch/download.hpp"
+#include "podctl/fetch/inert.hpp"
 #include "podctl/fetch/retry.hpp"
 
 #include "civitai_api.hpp"
@@ -63,8 +65,8 @@ bool may_be_shown(double level, const json& model_level, NsfwImages nsfw) {
 bool is_named_like_a_model(const std::string& name) {
     const auto lower = to_lower(name);
     const auto is_end = [&](const char* end) { return lower.ends_with(end); };
-    return is_pickle_name(name) ||
-           std::ranges::any_of(std::array{".safetensors", ".sft", ".gguf", ".pt2"}, is_end);
+    return !why_name_is_not_inert(name).empty() ||
+           std::ranges::any_of(std::array{".safetensors", ".sft", ".gguf"}, is_end);
 }
 
 // A page of a proxy or a login is no image, whatever its status says.
@@ -154,6 +156,9 @@ private:
             if (error.kind() != ErrorKind::network) throw;
             return warn(fmt::format("sample image {}", error.message()));
         }
+        const auto verdict = judge_bytes(bytes, names.image, asking_.stop);
+        if (verdict.kind == Verdict::Kind::pickle)
+            return warn(fmt::format("sample image {}: {}, left out", names.image, verdict.what));
         write(extra_ / names.image, bytes);
         if (options_.prompts == ImagePrompts::save) write(extra_ / names.prompt, printed(image));
     }

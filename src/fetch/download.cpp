@@ -105,4 +105,9 @@ void forget(const std::filesystem::path& partial) {
     if (!file_stamp(partial)) ControlFile::remove(partial);
 }
 
+void discard(const std::filesystem::path& partial) {
+    remove_tree(partial);
+    ControlFile::remove(partial);
+}
+
 }  // namespace podctl::fetch

@@ -4,6 +4,7 @@
 #include "podctl/base/error.hpp"
 #include "podctl/base/file.hpp"
 #include "podctl/base/names.hpp"
+#include "podctl/fetch/inert.hpp"
 
 #include <fmt/core.h>
 
@@ -40,13 +41,13 @@ fs::path place_of(const GetRequest& request, const ResolvedFile& file,
     return given.empty() ? safe_file_name(file.name) : given;
 }
 
-void refuse_pickle(const GetRequest& request, const fs::path& target) {
-    if (request.pickle == GetRequest::Pickle::allow || !is_pickle_name(target.filename().string()))
-        return;
-    throw Error{ErrorKind::template_,
-                fmt::format("{}: {} is a pickle: loading it runs code that it carries",
-                            request.source.text, target.filename().string()),
-                "look for a .safetensors of it, or say --allow-pickle"};
+constexpr std::string_view the_word = "--allow-pickle";
+
+// By the name alone, before a byte is asked for.
+void refuse_by_name(const GetRequest& request, const fs::path& target) {
+    if (request.pickle == GetRequest::Pickle::allow) return;
+    const auto name = target.filename().string();
+    require_inert(judge_name(name), request.source.text, name, the_word);
 }
 
 // Whether to fetch it, with an eye on what stands at its place. Without a digest to compare with,
@@ -76,6 +77,21 @@ bool is_wanted(Getter::Job& job) {
 fs::path partial_of(const Getter::Job& job) {
     return job.request.folder /
            fmt::format(".{}.podctl-part", sha256_hex(job.resolved.url).substr(0, 16));
+}
+
+// By what came, under the name that it is going to have: the URL's may have told less of its format
+// than the server's does. What is refused leaves nothing.
+void refuse_by_content(const Getter::Job& job) {
+    const auto part = partial_of(job);
+    const auto name = job.target.filename().string();
+    try {
+        check_model_format(part, name);
+        if (job.request.pickle == GetRequest::Pickle::allow) return;
+        require_inert(judge(part, name, job.stop), job.request.source.text, name, the_word);
+    } catch (const Error& error) {
+        if (error.kind() != ErrorKind::interrupted) discard(part);
+        throw;
+    }
 }
 
 void place(const Getter::Job& job) {
@@ -111,7 +127,7 @@ void Getter::choose_place(Job& job, const std::string& server_name) {
             fmt::format("{}: neither its URL nor its server says a name", job.request.source.text),
             "give it one with --name"};
     const auto target = job.request.folder / place;
-    refuse_pickle(job.request, target);
+    refuse_by_name(job.request, target);
     const std::scoped_lock lock(mutex_);
     const auto [found, is_new] = claimed_.emplace(target, job.request.source.text);
     if (!is_new && found->second != job.request.source.text)
@@ -141,8 +157,7 @@ Downloaded Getter::fetch(Job& job) {
     const auto done = download(request, http_, mirrors_, monitor, job.stop);
     job.result.received += done.received;
     if (done.declined) return done;
-    // The URL's name may have told less of its format than the server's does.
-    if (!is_named) check_model_format(request.partial, job.target.filename().string());
+    refuse_by_content(job);
     job.result.sha256 = done.sha256;
     job.result.size = done.size;
     place(job);

@@ -1,6 +1,7 @@
 #include "podctl/run/provision.hpp"
 
 #include "podctl/base/file.hpp"
+#include "podctl/base/remove_tree.hpp"
 #include "podctl/git/git.hpp"
 
 #include "context.hpp"
@@ -17,6 +18,7 @@
 #include <chrono>
 #include <exception>
 #include <map>
+#include <set>
 
 namespace podctl::run {
 namespace {
@@ -118,13 +120,35 @@ std::map<std::string, Look> look_ahead(const plan::Plan& plan, Context& context,
     return ahead;
 }
 
-// The root's lock is held: nobody else writes here.
-void remove_what_was_cut_short(const plan::Places& places) {
+// Bytes of a model that no step wants any more: its line may come back, or belong to another
+// template of this root, but not for ever.
+void remove_forgotten_parts(const plan::Plan& plan) {
+    constexpr std::chrono::hours patience{7 * 24};
+    std::set<std::string> wanted;
+    for (const auto& step : plan.steps)
+        if (const auto* model = std::get_if<plan::FetchModel>(&step.action))
+            wanted.insert(partial_name(*model));
+    const auto too_old = std::filesystem::file_time_type::clock::now() - patience;
+    std::error_code none;
+    for (const auto& entry : std::filesystem::directory_iterator{plan.places.partial, none}) {
+        const auto name = entry.path().filename().string();
+        const auto changed = entry.last_write_time(none);
+        const bool is_wanted = std::ranges::any_of(
+            wanted, [&](const std::string& part) { return name.starts_with(part); });
+        if (!none && !is_wanted && changed < too_old) remove_tree_quietly(entry.path());
+    }
+}
+
+// The root's lock is held: nobody else writes here, and no step goes on with what another run has
+// staged.
+void remove_what_was_cut_short(const plan::Plan& plan) {
+    const auto& places = plan.places;
     for (const auto& folder : {places.state, places.locks, places.locks / "resolved"})
         remove_abandoned(folder);
     std::error_code none;
     for (const auto& entry : std::filesystem::directory_iterator{places.staging, none})
-        remove_abandoned(entry.path());
+        remove_tree(entry.path());
+    remove_forgotten_parts(plan);
 }
 
 }  // namespace
@@ -204,7 +228,7 @@ std::vector<plan::Assessment> Provisioner::assess(const plan::Plan& plan, Sizes 
 
 Provisioned Provisioner::provision(const plan::Plan& plan, std::stop_token stop) {
     auto& context = state_->context;
-    remove_what_was_cut_short(context.places);
+    remove_what_was_cut_short(plan);
     Runner runner{context, look_ahead(plan, context, stop)};
     const auto ends = execute(plan, runner, context.options.jobs, stop);
 

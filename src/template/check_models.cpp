@@ -1,4 +1,6 @@
+#include "podctl/base/inert_name.hpp"
 #include "podctl/base/names.hpp"
+#include "podctl/base/url.hpp"
 #include "podctl/template/template.hpp"
 
 #include "catalog_data.hpp"
@@ -23,22 +25,26 @@ bool is_true(const Value& item, std::string_view key) {
     return text && read_boolean(*text).value_or(false);
 }
 
-// Loading a pickle runs code that its maker wrote.
-void check_pickle(const Checking& checking, Value& item, const std::string& path) {
+// What the name alone tells: the content is judged when it is there.
+void check_inert(const Checking& checking, Value& item, const std::string& path) {
     const Value* source = field_or_short_form(item, "source");
     const Value* pickle = item.find("pickle");
     const bool unpack = is_true(item, "unpack");
     if (!source || unpack || (pickle && !pickle->is_null())) return;
     const std::string* name = text_of(item, "name");
-    const bool by_name = name && is_pickle_name(*name);
-    if (!by_name && !is_pickle_name(source_file(source->text))) return;
+    auto why = name ? why_name_is_not_inert(*name) : std::string{};
+    const bool by_name = !why.empty();
+    // Another name hides no pickle; a program may well be what sends the file (download.php?id=1).
+    const auto sent = percent_decode(source_file(source->text));
+    if (why.empty() && (!name || is_pickle_name(sent))) why = why_name_is_not_inert(sent);
+    if (why.empty()) return;
     const Value* found = by_name ? item.find("name") : source;
     checking.diagnostics.add(
         found->place, path,
-        fmt::format("found {}, a pickle: loading it runs the code in it; allowed: a "
+        fmt::format("found {}, {}: loading it can run the code in it; allowed: a "
                     ".safetensors or .gguf file, or `pickle: allow` for a maker whom "
                     "you trust",
-                    shown(*found)));
+                    shown(*found), why));
 }
 
 // Where `to` leads; empty: only the source's own type tells.
@@ -123,7 +129,7 @@ void check_models(const Checking& checking) {
     for (auto& line : model_lines(*models)) {
         Value& item = line.value;
         if (item.faulty || (!item.is_scalar() && !item.is_mapping()) || is_lost(line)) continue;
-        check_pickle(checking, item, line.key);
+        check_inert(checking, item, line.key);
         if (!comfyui && line.catalog.empty()) check_without_comfyui(checking, item, line.key);
         check_place(checking, item, line.key, claims);
     }

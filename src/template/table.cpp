@@ -191,7 +191,8 @@ const Shape& model_shape() {
                  "\"flat\""},
                 {"unpack", boolean(), "A zip or tar archive, unpacked into `to`.", "false"},
                 {"pickle", choice({"allow"}),
-                 ".ckpt .pt .pth .bin .pkl run code when loaded: allow them."},
+                 "What is not known to be inert (.ckpt .pt .bin .pkl …) can run code when loaded: "
+                 "take it."},
                 {"optional", boolean(), "A failure is a warning.", "false"},
             },
         .short_form = "source",

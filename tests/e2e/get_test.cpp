@@ -1,5 +1,4 @@
 #include "pod.hpp"
-#include "support/random_bytes.hpp"
 
 #include <atomic>
 
@@ -7,7 +6,6 @@ namespace podctl::e2e {
 namespace {
 
 namespace fs = std::filesystem;
-using test::random_bytes;
 using test::Request;
 using test::Response;
 using ::testing::HasSubstr;
@@ -98,11 +96,11 @@ protected:
 
     test::TempDir dir;
     const std::string model_bytes = test::safetensors_bytes(300'000);
-    std::map<std::string, std::string> files{{"/a.dat", random_bytes(200'000, 1)},
-                                             {"/b.dat", random_bytes(100'000, 2)},
-                                             {"/m.ckpt", random_bytes(50'000, 3)},
-                                             {"/traversal", random_bytes(1'000, 4)},
-                                             {"/large.dat", random_bytes(8'000'000, 5)}};
+    std::map<std::string, std::string> files{{"/a.dat", test::safetensors_bytes(200'000, 1)},
+                                             {"/b.dat", test::safetensors_bytes(100'000, 2)},
+                                             {"/m.ckpt", test::safetensors_bytes(50'000, 3)},
+                                             {"/traversal", test::safetensors_bytes(1'000, 4)},
+                                             {"/large.dat", test::safetensors_bytes(8'000'000, 5)}};
     std::map<std::string, std::string> environment{{"CIVITAI_API_KEY", test::Hub::civitai_key}};
     std::atomic<bool> slow = false;
     test::Hub hub;

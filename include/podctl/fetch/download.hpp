@@ -57,6 +57,9 @@ Downloaded download(const DownloadRequest& request, HttpClient& http, const Mirr
 // Removes what is remembered of a partial file that is not there any more.
 void forget(const std::filesystem::path& partial);
 
+// Removes a partial file that is whole but not wanted, and what is remembered of it.
+void discard(const std::filesystem::path& partial);
+
 // Checks the header of a .safetensors (https://github.com/huggingface/safetensors, format) or .gguf
 // file by its name's extension, and that no other model file is an HTML page or a Git LFS pointer.
 // Throws Error{integrity}.

@@ -54,8 +54,8 @@ class Getter {
 public:
     Getter(HttpClient& http, Mirrors mirrors) : http_(http), mirrors_(std::move(mirrors)) {}
 
-    // Throws what resolve() and download() throw; Error{template_} for a pickle that is not
-    // allowed; Error{conflict} when another file stands at the place.
+    // Throws what resolve() and download() throw; Error{template_} for what is not known to be
+    // inert (inert.hpp) and not allowed; Error{conflict} when another file stands at the place.
     Got get(const GetRequest& request, const GetMonitor& monitor, std::stop_token stop);
 
     struct Job;  // inside

@@ -221,7 +221,7 @@ void add_naming_flags(CLI::App& command, Arguments& arguments) {
         ->type_name("HEX");
     command.add_flag_callback(
         "--allow-pickle", [&request] { request.pickle = fetch::GetRequest::Pickle::allow; },
-        "take .ckpt .pt .pth .bin .pkl, which can run code");
+        "take what is not known to be inert: .ckpt, .pt, .bin, … can run code when loaded");
     command.add_flag_callback(
         "--force", [&request] { request.existing = fetch::GetRequest::Existing::replace; },
         "replace another file that stands at the place");

@@ -1,8 +1,10 @@
 #include "podctl/base/digest.hpp"
 #include "podctl/base/file.hpp"
-#include "podctl/base/names.hpp"
+#include "podctl/base/remove_tree.hpp"
+#include "podctl/base/shorten.hpp"
 #include "podctl/fetch/archive.hpp"
 #include "podctl/fetch/download.hpp"
+#include "podctl/fetch/inert.hpp"
 
 #include "../resolution.hpp"
 #include "steps.hpp"
@@ -12,6 +14,8 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <functional>
+#include <string_view>
 
 namespace podctl::run {
 namespace {
@@ -21,8 +25,7 @@ using plan::Change;
 using plan::FetchModel;
 
 fs::path partial_of(const FetchModel& model, const Task& task) {
-    const std::string url = model.resolved ? model.resolved->url : model.source.text;
-    return task.context.places.partial / (sha256_hex(url).substr(0, 32) + ".part");
+    return task.context.places.partial / partial_name(model);
 }
 
 std::string expected_sha256(const FetchModel& model) {
@@ -30,12 +33,15 @@ std::string expected_sha256(const FetchModel& model) {
     return model.resolved ? model.resolved->sha256 : std::string{};
 }
 
-Facts facts_of(const fs::path& file, const std::string& sha256) {
-    const auto stamp = file_stamp(file).value_or(FileStamp{});
-    return {{"path", file.string()},
-            {"size", std::to_string(stamp.size)},
-            {"mtime_ns", std::to_string(stamp.mtime_ns)},
-            {"sha256", sha256}};
+Facts facts_of(const FetchModel& model, const std::string& sha256) {
+    const auto stamp = file_stamp(model.target).value_or(FileStamp{});
+    Facts facts{{"path", model.target.string()},
+                {"size", std::to_string(stamp.size)},
+                {"mtime_ns", std::to_string(stamp.mtime_ns)},
+                {"sha256", sha256}};
+    // What was brought with the word is looked at again when the word is gone.
+    if (model.allow_pickle) facts["pickle"] = "allowed";
+    return facts;
 }
 
 bool stamp_agrees(const fs::path& file, const Record& record) {
@@ -104,14 +110,40 @@ FetchModel resolved(const FetchModel& action, const Task& task) {
     return model;
 }
 
-void refuse_pickle(const FetchModel& model) {
+constexpr std::string_view the_word = "`pickle: allow`";
+
+// By the name alone, before a byte is asked for.
+void refuse_by_name(const FetchModel& model) {
     if (model.allow_pickle || model.unpack) return;
     const std::string name = model.target.filename().string();
-    if (!is_pickle_name(name)) return;
-    throw Error{ErrorKind::template_,
-                fmt::format("{}: {} is a pickle: loading it runs code that it carries",
-                            model.source.text, name),
-                "look for a .safetensors of it, or say `pickle: allow`"};
+    fetch::require_inert(fetch::judge_name(name), model.source.text, name, the_word);
+}
+
+// By what `file` holds, which is going to have the target's name or has it.
+void refuse_by_content(const FetchModel& model, const fs::path& file, const Task& task) {
+    if (model.allow_pickle) return;
+    const std::string name = model.target.filename().string();
+    fetch::require_inert(fetch::judge(file, name, task.stop), model.source.text, name, the_word);
+}
+
+// A file that stands there is somebody's, so it stays where it is when it is refused; but what is
+// refused when it comes is no model of the pod's because it stands there already.
+void refuse_standing(const FetchModel& model, const Task& task) {
+    refuse_by_content(model, model.target, task);
+}
+
+// What is refused leaves no byte; what was stopped may go on.
+void take_or_discard(const FetchModel& model, const Task& task, const std::function<void()>& look) {
+    try {
+        look();
+    } catch (const Error& error) {
+        if (error.kind() != ErrorKind::interrupted) fetch::discard(partial_of(model, task));
+        throw;
+    }
+}
+
+bool has_lost_its_word(const FetchModel& model, const Task& task) {
+    return !model.allow_pickle && task.record && task.record->fact("pickle") == "allowed";
 }
 
 fetch::Downloaded fetch_bytes(const FetchModel& model, const Task& task) {
@@ -205,7 +237,7 @@ std::optional<Outcome> keep_or_clear(const FetchModel& model, const Task& task,
         task.notice(fmt::format(
             "{} is there already and is kept as it is: nothing is known to compare it with",
             model.target.string()));
-        return Outcome{.changed = false, .facts = facts_of(model.target, sha256)};
+        return Outcome{.changed = false, .facts = facts_of(model, sha256)};
     }
     throw Error{ErrorKind::conflict,
                 size_fits
@@ -229,28 +261,36 @@ void clear_what_is_no_file(const FetchModel& model, const Task& task) {
 }
 
 Outcome perform_file(const FetchModel& model, const Task& task) {
-    refuse_pickle(model);
+    refuse_by_name(model);
     clear_what_is_no_file(model, task);
     std::string sha256;
     switch (examine(model, task, sha256)) {
         case Standing::wanted:
+            refuse_standing(model, task);
             fetch::forget(partial_of(model, task));  // of a run that died once it was placed
-            return {.changed = false, .facts = facts_of(model.target, sha256)};
+            return {.changed = false, .facts = facts_of(model, sha256)};
         case Standing::unwanted:
-            if (auto kept = keep_or_clear(model, task, sha256)) return *kept;
+            if (auto kept = keep_or_clear(model, task, sha256)) {
+                refuse_standing(model, task);
+                return *kept;
+            }
             break;
         case Standing::nothing:
             break;
     }
     const auto downloaded = fetch_bytes(model, task);
+    take_or_discard(model, task, [&] { refuse_by_content(model, partial_of(model, task), task); });
     wait_for_place(task);
     // The checkout may have brought a file of that name.
     if (file_stamp(model.target) && examine(model, task, sha256) == Standing::unwanted) {
-        if (auto kept = keep_or_clear(model, task, sha256)) return *kept;
+        if (auto kept = keep_or_clear(model, task, sha256)) {
+            refuse_standing(model, task);
+            return *kept;
+        }
     }
     move_into_place(partial_of(model, task), model.target);
     fetch::forget(partial_of(model, task));
-    return {.changed = true, .facts = facts_of(model.target, downloaded.sha256)};
+    return {.changed = true, .facts = facts_of(model, downloaded.sha256)};
 }
 
 // An archive's files go one by one into a folder that may hold others; a file that differs is the
@@ -272,45 +312,57 @@ void place_unpacked(const fs::path& staging, const fetch::UnpackedFile& file,
     move_into_place(source, target);
 }
 
+// Each file of an archive is a file by itself, whatever the archive is called.
+void refuse_members(const FetchModel& model, const fs::path& staging,
+                    const std::vector<fetch::UnpackedFile>& files, const Task& task) {
+    if (model.allow_pickle) return;
+    for (const auto& file : files) {
+        const std::string name = fs::path{file.path}.filename().string();
+        const auto verdict = fetch::judge(staging / file.path, name, task.stop);
+        fetch::require_inert(verdict, model.source.text + " holds " + shorten_middle(file.path),
+                             name, the_word);
+    }
+}
+
 Outcome perform_archive(const FetchModel& model, const Task& task) {
     const auto downloaded = fetch_bytes(model, task);
     const fs::path archive = partial_of(model, task);
     const fs::path staging = task.context.places.staging / archive.stem();
     remove_tree(staging);
-    const auto files = fetch::unpack(archive, staging, task.stop);
-    for (const auto& file : files) {
-        const fs::path name = fs::path{file.path}.filename();
-        if (is_pickle_name(name.string()) && !model.allow_pickle) {
-            throw Error{
-                ErrorKind::template_,
-                fmt::format(
-                    "{}: the archive holds {}, a pickle: loading it runs code that it carries",
-                    model.source.text, file.path),
-                "say `pickle: allow` if you trust it"};
-        }
-    }
+    const Discarded staged{staging};
+    std::vector<fetch::UnpackedFile> files;
+    take_or_discard(model, task, [&] {
+        files = fetch::unpack(archive, staging, task.stop);
+        refuse_members(model, staging, files, task);
+    });
     wait_for_place(task);
     auto sizes = nlohmann::json::object();
     for (const auto& file : files) {
         place_unpacked(staging, file, model, task);
         sizes[file.path] = file.size;
     }
-    remove_tree(staging);
-    remove_tree(archive);
-    fetch::forget(archive);
-    return {
-        .changed = true,
-        .facts = {{"path", model.target.string()},
-                  {"sha256", downloaded.sha256},
-                  {"files", sizes.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)}}};
+    fetch::discard(archive);
+    auto facts = facts_of(model, downloaded.sha256);
+    facts["files"] = sizes.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+    return {.changed = true, .facts = std::move(facts)};
 }
 
 }  // namespace
+
+std::string partial_name(const FetchModel& model) {
+    const std::string url = model.resolved ? model.resolved->url : model.source.text;
+    return sha256_hex(url).substr(0, 32) + ".part";
+}
 
 Look look(const FetchModel& model, const Task& task) {
     Look missing{.change = Change::create, .reason = model.source.text};
     bill(model, task, missing);
     if (model.target.empty()) return missing;
+    if (has_lost_its_word(model, task)) {
+        missing.change = Change::change;
+        missing.reason = "to be looked at without the word that it was brought with";
+        return missing;
+    }
     if (model.unpack) {
         const bool there = task.same_fingerprint() && unpacked_agrees(model, *task.record);
         return there ? Look{.change = Change::keep, .reason = "unpacked"} : missing;

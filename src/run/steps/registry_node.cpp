@@ -1,6 +1,7 @@
 #include "podctl/base/digest.hpp"
 #include "podctl/base/file.hpp"
 #include "podctl/base/names.hpp"
+#include "podctl/base/remove_tree.hpp"
 #include "podctl/comfy/comfy.hpp"
 #include "podctl/fetch/archive.hpp"
 #include "podctl/fetch/download.hpp"
@@ -44,6 +45,22 @@ void clear_place(const plan::RegistryNode& action, const Task& task) {
             "move it away, or let --force move it to .podctl/replaced"};
     }
     task.move_aside(action.path);
+}
+
+// Returns what `.tracking` is to hold. The zip is gone afterwards, unless a stop was asked for: one
+// that is damaged or hostile would be so the next time.
+std::string unpack_pack(const fs::path& archive, const fs::path& staging, const Task& task) {
+    std::string tracking;
+    try {
+        for (const auto& file : fetch::unpack(archive, staging, task.stop))
+            tracking += file.path + "\n";
+    } catch (const Error& error) {
+        if (error.kind() != ErrorKind::interrupted) fetch::discard(archive);
+        throw;
+    }
+    write_file_atomically(tracking_of(staging), tracking);
+    fetch::discard(archive);
+    return tracking;
 }
 
 }  // namespace
@@ -94,16 +111,11 @@ Outcome perform(const plan::RegistryNode& action, const Task& task) {
     context.downloaded_bytes += downloaded.received;
     const fs::path staging = context.places.staging / key;
     remove_tree(staging);
-    std::string tracking;
-    for (const auto& file : fetch::unpack(archive, staging, task.stop))
-        tracking += file.path + "\n";
-    write_file_atomically(tracking_of(staging), tracking);
-    remove_tree(archive);
-    fetch::forget(archive);
+    const Discarded staged{staging};
+    const std::string tracking = unpack_pack(archive, staging, task);
 
     const Facts facts{{"version", found.version}, {"tracking", sha256_hex(tracking)}};
     if (holds_all_of(staging, tracking, action.path)) {
-        remove_tree(staging);
         return {.changed = false, .facts = facts};
     }
     clear_place(action, task);

@@ -25,6 +25,9 @@ Outcome perform(const plan::CopyNode& action, const Task& task);
 Look look(const plan::FetchModel& action, const Task& task);
 Outcome perform(const plan::FetchModel& action, const Task& task);
 
+// The name in Places::partial under which a model's bytes gather; files beside it begin with it.
+std::string partial_name(const plan::FetchModel& model);
+
 Look look(const plan::CreateEnvironment& action, const Task& task);
 Outcome perform(const plan::CreateEnvironment& action, const Task& task);
 

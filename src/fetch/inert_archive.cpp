@@ -1,0 +1,168 @@
+#include "inert_archive.hpp"
+
+#include "podctl/base/error.hpp"
+#include "podctl/base/file.hpp"
+#include "podctl/base/shorten.hpp"
+
+#include "archive_reader.hpp"
+#include "unpack_folder.hpp"
+#include "zip_directory.hpp"
+
+#include <archive_entry.h>
+#include <fcntl.h>
+#include <fmt/core.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <initializer_list>
+
+namespace podctl::fetch {
+namespace {
+
+using Kind = Verdict::Kind;
+
+constexpr int max_depth = 3;
+constexpr std::uint64_t max_ratio = 200;
+constexpr std::uint64_t always_allowed = 64u << 20;
+
+Verdict unknown(const std::string& what) {
+    return {.kind = Kind::unknown, .what = what};
+}
+
+// A file without a name, on the file system of the archive: it is gone with its descriptor.
+Fd nameless_file(const std::filesystem::path& folder) {
+    Fd file{::open(folder.empty() ? "." : folder.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600)};
+    if (file) return file;
+    // Network file systems may have no such files.
+    std::string name = (folder / ".podctl-look-XXXXXX").string();
+    file = Fd{::mkostemp(name.data(), O_CLOEXEC)};
+    if (!file) throw system_error(fmt::format("creating a file in {}", folder.string()), errno);
+    ::unlink(name.c_str());
+    return file;
+}
+
+// "x.pkl" of x.pkl.gz; a .tgz has no name in it.
+std::string without_last_extension(std::string_view name) {
+    const auto dot = name.rfind('.');
+    return std::string{name.substr(0, dot == 0 ? name.npos : dot)};
+}
+
+std::string file_name(std::string_view path) {
+    return std::string{path.substr(path.rfind('/') + 1)};
+}
+
+class Members {
+public:
+    Members(const FileBytes& file, std::string_view name, const Judging& judging)
+        : file_(file), name_(name), judging_(judging) {
+        room_ = free_space(judging.folder);
+        allowed_ = std::max(always_allowed, max_ratio * std::min(file.size(), room_));
+    }
+
+    Verdict run() {
+        Fd fd{::fcntl(file_.fd(), F_DUPFD_CLOEXEC, 0)};
+        if (!fd || ::lseek(fd.get(), 0, SEEK_SET) < 0)
+            throw system_error(fmt::format("reading {}", file_.path().string()), errno);
+        std::string why;
+        archive_ = open_archive(fd.get(), ArchiveKind::any_stream, why);
+        if (!archive_) return unknown("a damaged archive");
+        for (std::size_t count = 0;; ++count) {
+            if (judging_.stop.stop_requested()) throw Error{ErrorKind::interrupted, "stopped"};
+            archive_entry* entry = nullptr;
+            const int result = archive_read_next_header(archive_.get(), &entry);
+            if (result == ARCHIVE_EOF) return {.kind = Kind::inert, .what = "an archive"};
+            if (result != ARCHIVE_OK && result != ARCHIVE_WARN) return unknown("a damaged archive");
+            if (count >= max_archive_entries) return unknown("an archive of too many members");
+            if (const auto verdict = member(entry); verdict.kind != Kind::inert) return verdict;
+        }
+    }
+
+private:
+    std::string name_of(archive_entry* entry) const {
+        const int format = archive_format(archive_.get()) & ARCHIVE_FORMAT_BASE_MASK;
+        if (format == ARCHIVE_FORMAT_RAW) return without_last_extension(name_);
+        const char* utf8 = archive_entry_pathname_utf8(entry);
+        const char* raw = archive_entry_pathname(entry);
+        return utf8 ? utf8 : raw ? raw : "";
+    }
+
+    Verdict holds(const std::string& member, Verdict verdict) const {
+        verdict.what =
+            fmt::format("an archive that holds {}, {}", shorten_middle(member, 80), verdict.what);
+        return verdict;
+    }
+
+    Verdict member(archive_entry* entry) {
+        const auto name = name_of(entry);
+        if (archive_entry_filetype(entry) != AE_IFREG) return {.kind = Kind::inert};
+        if (archive_entry_is_encrypted(entry)) return holds(name, unknown("encrypted"));
+        const auto by_name = judge_name(file_name(name));
+        if (by_name.kind == Kind::pickle) return holds(name, by_name);
+        const FileBytes copy{nameless_file(judging_.folder), name};
+        if (!write(copy.fd())) return holds(name, unknown("damaged or too large to look into"));
+        const FileBytes whole{Fd{::fcntl(copy.fd(), F_DUPFD_CLOEXEC, 0)}, name};
+        const auto verdict = judge_content(
+            whole, file_name(name),
+            {.folder = judging_.folder, .stop = judging_.stop, .depth = judging_.depth + 1});
+        return verdict.kind == Kind::inert ? verdict : holds(name, verdict);
+    }
+
+    // False: damaged, or more than an archive of this size may hold.
+    bool write(int fd) {
+        while (true) {
+            if (judging_.stop.stop_requested()) throw Error{ErrorKind::interrupted, "stopped"};
+            const void* data = nullptr;
+            std::size_t size = 0;
+            la_int64_t offset = 0;
+            const int result = archive_read_data_block(archive_.get(), &data, &size, &offset);
+            if (result == ARCHIVE_EOF) return true;
+            if (result != ARCHIVE_OK || offset < 0) return false;
+            written_ += size;
+            const auto end = static_cast<std::uint64_t>(offset) + size;
+            if (std::max(written_, end) > std::min(allowed_, room_)) return false;
+            if (::lseek(fd, static_cast<off_t>(offset), SEEK_SET) < 0)
+                throw system_error("looking into an archive", errno);
+            write_all(fd, {static_cast<const char*>(data), size}, file_.path());
+        }
+    }
+
+    const FileBytes& file_;
+    const std::string name_;
+    const Judging& judging_;
+    ArchiveHandle archive_;
+    std::uint64_t room_ = 0, allowed_ = 0, written_ = 0;
+};
+
+// What a zip's directory says before any member is unpacked. Inert: nothing against it.
+Verdict judge_directory(const FileBytes& file) {
+    const auto directory = read_zip_directory(file, max_archive_entries);
+    if (!directory) return unknown("a damaged zip archive");
+    if (directory->count > max_archive_entries) return unknown("a zip archive of too many members");
+    if (has_overlaps(*directory)) return unknown("a zip archive whose members overlap");
+    return {.kind = Kind::inert};
+}
+
+}  // namespace
+
+bool looks_like_archive(const FileBytes& file) {
+    constexpr std::string_view lzma{"\x5D\0\0", 3};
+    for (const std::string_view mark :
+         {std::string_view{"PK\3\4"}, std::string_view{"PK\5\6"}, std::string_view{"PK00"},
+          std::string_view{"\x1F\x8B"}, std::string_view{"\x1F\x9D"}, std::string_view{"BZh"},
+          std::string_view{"\xFD"
+                           "7zXZ"},
+          std::string_view{"\x28\xB5\x2F\xFD"}, std::string_view{"\x04\x22\x4D\x18"}, lzma})
+        if (file.part(0, mark.size()) == mark) return true;
+    return file.part(257, 5) == "ustar";
+}
+
+Verdict judge_archive(const FileBytes& file, std::string_view name, const Judging& judging) {
+    if (judging.depth >= max_depth) return unknown("an archive in too many others");
+    // At the end of a file that begins as another one there can only be a zip.
+    if (file.part(0, 2) == "PK" || !looks_like_archive(file))
+        if (const auto verdict = judge_directory(file); verdict.kind != Kind::inert) return verdict;
+    return Members{file, name, judging}.run();
+}
+
+}  // namespace podctl::fetch
