@@ -1,6 +1,7 @@
 #include "exit_watch.hpp"
 
 #include "podctl/base/error.hpp"
+#include "podctl/base/thread.hpp"
 
 #include <sys/eventfd.h>
 #include <sys/syscall.h>
@@ -53,13 +54,15 @@ ExitWatch::ExitWatch(pid_t pid, ExitNotice notice) {
     fd_ = Fd{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
     if (!fd_) throw system_error("cannot watch a child process", errno);
     const SignalsBlocked blocked;
-    thread_ = std::thread{[this, pid, fd = fd_.get()] {
-        wait_for_end(pid);
-        ended_ = true;
-        const std::uint64_t one = 1;
-        // Cannot fail: the counter of an eventfd that is written once does not overflow.
-        static_cast<void>(!::write(fd, &one, sizeof one));
-    }};
+    thread_ = start_thread(
+        [this, pid, fd = fd_.get()](const std::stop_token&) {
+            wait_for_end(pid);
+            ended_ = true;
+            const std::uint64_t one = 1;
+            // Cannot fail: the counter of an eventfd that is written once does not overflow.
+            static_cast<void>(!::write(fd, &one, sizeof one));
+        },
+        [](const std::exception_ptr&) {});
 }
 
 ExitWatch::~ExitWatch() {

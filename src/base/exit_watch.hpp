@@ -35,7 +35,7 @@ public:
 private:
     Fd fd_;
     std::atomic<bool> ended_{false};
-    std::thread thread_;
+    std::jthread thread_;
 };
 
 }  // namespace podctl

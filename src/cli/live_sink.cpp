@@ -1,6 +1,7 @@
 #include "live_sink.hpp"
 
 #include "podctl/base/stop.hpp"
+#include "podctl/base/thread.hpp"
 
 #include "live_view.hpp"
 #include "paced_output.hpp"
@@ -17,7 +18,9 @@ LiveSink::LiveSink(const OutputOptions& options)
     : verbosity_(options.verbosity),
       color_out_(wants_color(options.color, STDOUT_FILENO)),
       color_err_(wants_color(options.color, STDERR_FILENO)) {
-    painter_ = std::jthread{[this](const std::stop_token& stop) { paint(stop); }};
+    // Without its live lines a run is still told of by its events.
+    painter_ = start_thread([this](const std::stop_token& stop) { paint(stop); },
+                            [](const std::exception_ptr&) {});
 }
 
 LiveSink::~LiveSink() {

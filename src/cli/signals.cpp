@@ -1,6 +1,7 @@
 #include "signals.hpp"
 
 #include "podctl/base/error.hpp"
+#include "podctl/base/thread.hpp"
 
 #include <fmt/format.h>
 #include <poll.h>
@@ -28,8 +29,10 @@ sigset_t stop_signals() {
 // made them (proc(5), /proc/pid/task/tid/children).
 void kill_children() {
     std::error_code failed;
-    for (const auto& task : std::filesystem::directory_iterator{"/proc/self/task", failed}) {
-        std::ifstream children{task.path() / "children"};
+    std::filesystem::directory_iterator task{"/proc/self/task", failed};
+    for (const std::filesystem::directory_iterator end; !failed && task != end;
+         task.increment(failed)) {
+        std::ifstream children{task->path() / "children"};
         for (pid_t pid = 0; children >> pid;)
             ::kill(-pid, SIGKILL);
     }
@@ -45,7 +48,10 @@ StopSignals::StopSignals() {
     signals_ = Fd{::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK)};
     wake_ = Fd{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
     if (!signals_ || !wake_) throw system_error("cannot wait for signals", errno);
-    thread_ = std::jthread{[this](const std::stop_token& end) { listen(end); }};
+    thread_ = start_thread([this](const std::stop_token& end) { listen(end); },
+                           // Without memory no signal can be told apart any more; that a stop was
+                           // meant is sure enough.
+                           [this](const std::exception_ptr&) { stop_.request_stop(); });
 }
 
 StopSignals::~StopSignals() {

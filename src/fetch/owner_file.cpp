@@ -6,6 +6,7 @@
 #include "podctl/base/names.hpp"
 #include "podctl/base/process_stat.hpp"
 #include "podctl/base/stop.hpp"
+#include "podctl/base/thread.hpp"
 
 #include <fcntl.h>
 #include <fmt/core.h>
@@ -63,14 +64,15 @@ Sight look(const std::filesystem::path& path) {
 
 }  // namespace
 
-OwnerFile::OwnerFile(std::filesystem::path path, Timing timing)
+OwnerFile::OwnerFile(std::filesystem::path path, Timing timing, const std::stop_token& stop)
     : path_(std::move(path)), timing_(timing), id_(own_id()) {
     while (!create()) {
-        wait_until_abandoned();
+        wait_until_abandoned(stop);
         if (::unlink(path_.c_str()) != 0 && errno != ENOENT)
             throw system_error("removing " + path_.string(), errno);
     }
-    keeper_ = std::jthread([this](const std::stop_token& stop) { keep(stop); });
+    keeper_ = start_thread([this](const std::stop_token& stop) { keep(stop); },
+                           [](const std::exception_ptr&) {});
 }
 
 OwnerFile::~OwnerFile() {
@@ -87,7 +89,7 @@ bool OwnerFile::create() {
     return true;
 }
 
-void OwnerFile::wait_until_abandoned() const {
+void OwnerFile::wait_until_abandoned(const std::stop_token& stop) const {
     const Sight first = look(path_);
     const auto until = Clock::now() + timing_.patience;
     while (Clock::now() < until && !is_gone(first.id)) {
@@ -96,17 +98,22 @@ void OwnerFile::wait_until_abandoned() const {
                         fmt::format("{}: another podctl is at work there", path_.string()),
                         "wait for it, or stop it"};
         if (!file_stamp(path_)) return;
-        std::this_thread::sleep_for(std::min(timing_.touch / 4, timing_.patience / 4));
+        if (!wait_for(std::min(timing_.touch / 4, timing_.patience / 4), stop))
+            throw Error{ErrorKind::interrupted, "stopped"};
     }
 }
 
 void OwnerFile::keep(const std::stop_token& stop) {
     while (wait_for(timing_.touch, stop)) {
-        // A volume that is away for a moment says nothing of who owns the file.
-        const auto id = look(path_).id;
-        if (!id.empty() && id != id_) {
-            lost_ = true;
-            return;
+        try {
+            // A volume that is away for a moment says nothing of who owns the file.
+            const auto id = look(path_).id;
+            if (!id.empty() && id != id_) {
+                lost_ = true;
+                return;
+            }
+        } catch (const std::exception&) {
+            continue;  // nor does one that answers with an error
         }
         ::utimensat(AT_FDCWD, path_.c_str(), nullptr, AT_SYMLINK_NOFOLLOW);
     }

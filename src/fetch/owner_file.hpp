@@ -3,6 +3,7 @@
 #include <atomic>
 #include <chrono>
 #include <filesystem>
+#include <stop_token>
 #include <string>
 #include <thread>
 
@@ -19,9 +20,11 @@ public:
         std::chrono::milliseconds patience{15'000};
     };
 
-    // Waits up to Timing::patience when somebody else's is there. Throws Error{locked}, Error{io}.
-    explicit OwnerFile(std::filesystem::path path) : OwnerFile(std::move(path), Timing{}) {}
-    OwnerFile(std::filesystem::path path, Timing timing);
+    // Waits up to Timing::patience when somebody else's is there. Throws Error{locked}, Error{io},
+    // Error{interrupted} once a stop is requested meanwhile.
+    explicit OwnerFile(std::filesystem::path path, const std::stop_token& stop = {})
+        : OwnerFile(std::move(path), Timing{}, stop) {}
+    OwnerFile(std::filesystem::path path, Timing timing, const std::stop_token& stop = {});
     // Removes it.
     ~OwnerFile();
     OwnerFile(const OwnerFile&) = delete;
@@ -32,7 +35,7 @@ public:
 
 private:
     bool create();
-    void wait_until_abandoned() const;
+    void wait_until_abandoned(const std::stop_token& stop) const;
     void keep(const std::stop_token& stop);
 
     const std::filesystem::path path_;

@@ -2,6 +2,7 @@
 
 #include "podctl/base/error.hpp"
 #include "podctl/base/file.hpp"
+#include "podctl/base/thread.hpp"
 #include "podctl/base/units.hpp"
 
 #include <fcntl.h>
@@ -74,10 +75,10 @@ bool may_be_shared(int fd) {
     return !is_quick_past_the_cache(fd) && type != tmpfs && type != btrfs && type != zfs;
 }
 
-std::unique_ptr<OwnerFile> own(int fd, std::filesystem::path path) {
+std::unique_ptr<OwnerFile> own(int fd, std::filesystem::path path, const std::stop_token& stop) {
     if (!may_be_shared(fd)) return nullptr;
     path += ".owner";
-    return std::make_unique<OwnerFile>(std::move(path));
+    return std::make_unique<OwnerFile>(std::move(path), stop);
 }
 
 std::uint64_t aligned_up(std::uint64_t offset) {
@@ -86,17 +87,18 @@ std::uint64_t aligned_up(std::uint64_t offset) {
 
 }  // namespace
 
-PartialFile::PartialFile(std::filesystem::path path, BlockPool& pool)
+PartialFile::PartialFile(std::filesystem::path path, BlockPool& pool, const std::stop_token& stop)
     : path_(std::move(path)),
       fd_(open_partial(path_)),
-      owner_(own(fd_.get(), path_)),
+      owner_(own(fd_.get(), path_, stop)),
       read_fd_(::open(path_.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW)),
       found_size_(size_of(fd_.get())),
       direct_pays_(pool.block_size() % alignment == 0 && is_quick_past_the_cache(fd_.get())),
       control_(path_) {
     if (!read_fd_) throw system_error(fmt::format("opening {}", path_.string()), errno);
-    writer_ = std::jthread([this](const std::stop_token& stop) { write_blocks(stop); });
-    hasher_ = std::jthread([this](const std::stop_token& stop) { hash_front(stop); });
+    const auto on_failure = [this](std::exception_ptr failure) { fail(std::move(failure)); };
+    writer_ = start_thread([this](const std::stop_token& end) { write_blocks(end); }, on_failure);
+    hasher_ = start_thread([this](const std::stop_token& end) { hash_front(end); }, on_failure);
 }
 
 PartialFile::~PartialFile() {
@@ -231,14 +233,10 @@ PartialFile::Run PartialFile::next_run() {
 }
 
 void PartialFile::write_blocks(const std::stop_token& stop) {
-    try {
-        while (wait_for_work(stop)) {
-            if (!writing_.empty()) write_run(writing_);
-            record();
-            sync_now_and_then();
-        }
-    } catch (...) {
-        fail(std::current_exception());
+    while (wait_for_work(stop)) {
+        if (!writing_.empty()) write_run(writing_);
+        record();
+        sync_now_and_then();
     }
 }
 

@@ -25,32 +25,28 @@ std::shared_ptr<PartialFile::Filled> PartialFile::block_at_front() {
 
 void PartialFile::hash_front(const std::stop_token& stop) {
     std::vector<char> buffer;
-    try {
-        std::unique_lock lock(mutex_);
-        while (true) {
-            std::shared_ptr<Filled> block;
-            std::uint64_t end = 0;
-            changed_.wait(lock, stop, [&] {
-                block = block_at_front();
-                end = written_.end_of_run(hashed_);
-                return block || end > hashed_;
-            });
-            if (stop.stop_requested() || failure_) return;
-            hashing_until_ = block ? block->end() : std::min(end, hashed_ + hash_chunk);
-            end = hashing_until_;
-            lock.unlock();
-            if (block)
-                digest_.update(block->block.data(), block->size);
-            else
-                hash_from_file(end, buffer);
-            lock.lock();
-            unhashed_.erase(hashed_);
-            block.reset();
-            hashed_ = end;
-            changed_.notify_all();
-        }
-    } catch (...) {
-        fail(std::current_exception());
+    std::unique_lock lock(mutex_);
+    while (true) {
+        std::shared_ptr<Filled> block;
+        std::uint64_t end = 0;
+        changed_.wait(lock, stop, [&] {
+            block = block_at_front();
+            end = written_.end_of_run(hashed_);
+            return block || end > hashed_;
+        });
+        if (stop.stop_requested() || failure_) return;
+        hashing_until_ = block ? block->end() : std::min(end, hashed_ + hash_chunk);
+        end = hashing_until_;
+        lock.unlock();
+        if (block)
+            digest_.update(block->block.data(), block->size);
+        else
+            hash_from_file(end, buffer);
+        lock.lock();
+        unhashed_.erase(hashed_);
+        block.reset();
+        hashed_ = end;
+        changed_.notify_all();
     }
 }
 

@@ -1,5 +1,7 @@
 #include "executor.hpp"
 
+#include "podctl/base/thread.hpp"
+
 #include <algorithm>
 #include <condition_variable>
 #include <mutex>
@@ -95,18 +97,26 @@ private:
         ++running_;
         ++lanes_[plan::lane_of(step)];
         if (!step.exclusive.empty()) exclusive_.insert(step.exclusive);
-        threads_.emplace_back([this, &step] {
-            const StepEnd end = runner_.run(
-                step, [this](const std::string& id) { return wait_for(id); }, stop_);
-            const std::scoped_lock lock{mutex_};
-            states_[step.id] = State::ended;
-            ends_[step.id] = end;
-            --running_;
-            --lanes_[plan::lane_of(step)];
-            exclusive_.erase(step.exclusive);
-            news_ = true;
-            changed_.notify_all();
-        });
+        threads_.push_back(start_thread(
+            [this, &step](const std::stop_token&) {
+                note_end(step,
+                         runner_.run(
+                             step, [this](const std::string& id) { return wait_for(id); }, stop_));
+            },
+            [this, &step](const std::exception_ptr& failure) {
+                note_end(step, {StepEnd::State::failed, as_error(failure).kind()});
+            }));
+    }
+
+    void note_end(const plan::Step& step, const StepEnd& end) {
+        const std::scoped_lock lock{mutex_};
+        ends_[step.id] = end;
+        states_[step.id] = State::ended;
+        --running_;
+        --lanes_[plan::lane_of(step)];
+        exclusive_.erase(step.exclusive);
+        news_ = true;
+        changed_.notify_all();
     }
 
     bool wait_for(const std::string& id) {

@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <future>
+#include <semaphore>
 #include <variant>
 
 namespace podctl::run {
@@ -18,6 +19,21 @@ long long number(const std::string& text) {
 const fetch::UrlSource* plain_url(const fetch::Source& source) {
     return std::get_if<fetch::UrlSource>(&source.location);
 }
+
+// Each answer may take as much memory as its limits allow (podctl/base/json.hpp).
+constexpr std::ptrdiff_t most_at_once = 16;
+
+class Turn {
+public:
+    using Turns = std::counting_semaphore<most_at_once>;
+    explicit Turn(Turns& turns) : turns_{turns} { turns_.acquire(); }
+    ~Turn() { turns_.release(); }
+    Turn(const Turn&) = delete;
+    Turn& operator=(const Turn&) = delete;
+
+private:
+    Turns& turns_;
+};
 
 // A URL such as …/download?id=7 says nothing of the file's name; its server may.
 bool says_a_name(const fetch::UrlSource& url) {
@@ -82,6 +98,7 @@ void keep_resolution(const fetch::Source& source, const fetch::ResolvedFile& fil
 
 plan::Resolutions resolve_models(Context& context, std::stop_token stop) {
     plan::Resolutions known;
+    Turn::Turns turns{most_at_once};
     std::map<std::string, std::future<std::optional<fetch::ResolvedFile>>> asked;
     for (const auto& model : context.pod.models) {
         const auto source = fetch::parse_source(model.source);
@@ -95,10 +112,11 @@ plan::Resolutions resolve_models(Context& context, std::stop_token stop) {
             }
         }
         if (context.options.offline) continue;
-        asked.emplace(source.text, std::async(std::launch::async, [&context, source, stop] {
+        asked.emplace(source.text, std::async(std::launch::async, [&context, &turns, source, stop] {
+                          const Turn turn{turns};
                           try {
                               return std::optional{ask(source, context, stop)};
-                          } catch (const Error&) {
+                          } catch (const std::exception&) {
                               // Told by the step, which tries with patience.
                               return std::optional<fetch::ResolvedFile>{};
                           }

@@ -1,3 +1,4 @@
+#include "podctl/base/thread.hpp"
 #include "podctl/serve/control.hpp"
 
 #include "control_listener.hpp"
@@ -83,7 +84,12 @@ public:
           end_pod_{std::move(end_pod)},
           wake_{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)} {
         if (!wake_) throw system_error("cannot serve the control socket", errno);
-        thread_ = std::jthread{[this](const std::stop_token& stop) { run(stop); }};
+        thread_ = start_thread(
+            [this](const std::stop_token& stop) {
+                while (!stop.stop_requested())
+                    turn();
+            },
+            [](const std::exception_ptr&) {});
     }
 
     ~Server() {
@@ -95,20 +101,31 @@ public:
     }
 
 private:
-    void run(const std::stop_token& stop) {
-        while (!stop.stop_requested()) {
+    // Where something lacks (memory) the clients of the moment are let go of; the pod stays within
+    // reach.
+    void turn() {
+        try {
             wait();
             eventfd_t ignored = 0;
             ::eventfd_read(control_.changes_fd(), &ignored);
-            for (auto client = clients_.begin(); client != clients_.end();) {
-                if (serve(*client)) {
-                    ++client;
-                } else {
-                    control_.forget(client->restart);
-                    client = clients_.erase(client);
-                }
-            }
+            serve_all();
             accept();
+        } catch (const std::exception&) {
+            for (const auto& client : clients_)
+                control_.forget(client.restart);
+            clients_.clear();
+            accept_at_ = Clock::now() + accept_interval;
+        }
+    }
+
+    void serve_all() {
+        for (auto client = clients_.begin(); client != clients_.end();) {
+            if (serve(*client)) {
+                ++client;
+            } else {
+                control_.forget(client->restart);
+                client = clients_.erase(client);
+            }
         }
     }
 
@@ -189,8 +206,8 @@ private:
                 case Command::watch:
                     return client.answer(protocol::done(), stays);
             }
-        } catch (const Error& error) {
-            client.answer(protocol::failed(error), is_answered);
+        } catch (const std::exception& caught) {
+            client.answer(protocol::failed(as_error(caught)), is_answered);
         }
     }
 

@@ -2,6 +2,7 @@
 
 #include "podctl/base/error.hpp"
 #include "podctl/base/process.hpp"
+#include "podctl/base/thread.hpp"
 
 #include <fmt/format.h>
 
@@ -12,9 +13,18 @@
 namespace podctl::serve {
 
 ImageStart::ImageStart(std::filesystem::path script, EventSink& events)
-    : script_{std::move(script)}, events_{events}, thread_{[this](const std::stop_token& stop) {
-          run(stop);
-      }} {}
+    : script_{std::move(script)},
+      events_{events},
+      thread_{start_thread(
+          [this](const std::stop_token& stop) {
+              run(stop);
+              note_end();
+          },
+          [this](const std::exception_ptr& failure) {
+              note_end();
+              const Error error = as_error(failure);
+              if (error.kind() != ErrorKind::interrupted) tell(error.message());
+          })} {}
 
 void ImageStart::tell(std::string text) {
     events_.emit(event::Notice{std::string{image_start_name}, std::move(text)});
@@ -24,12 +34,11 @@ void ImageStart::run(const std::stop_token& stop) {
     const auto take_line = [this](std::string_view line) {
         events_.emit(event::ServiceOutput{std::string{image_start_name}, std::string{line}});
     };
-    try {
-        const auto status = run_command({.argv = {script_.string()}}, stop, {.on_line = take_line});
-        tell(fmt::format("{} ended: {}", script_.string(), status.describe()));
-    } catch (const Error& error) {
-        if (error.kind() != ErrorKind::interrupted) tell(error.message());
-    }
+    const auto status = run_command({.argv = {script_.string()}}, stop, {.on_line = take_line});
+    tell(fmt::format("{} ended: {}", script_.string(), status.describe()));
+}
+
+void ImageStart::note_end() {
     const std::scoped_lock lock{mutex_};
     ended_ = true;
     changed_.notify_all();

@@ -3,6 +3,7 @@
 #include "podctl/base/error.hpp"
 #include "podctl/base/fd.hpp"
 #include "podctl/base/stop.hpp"
+#include "podctl/base/thread.hpp"
 
 #include <fmt/format.h>
 #include <netdb.h>
@@ -61,7 +62,10 @@ ReadinessProbe::ReadinessProbe(Readiness wanted, fetch::HttpClient& http, int wa
                     : fmt::format("http://{}{}{}", place,
                                   wanted_.http_path.starts_with('/') ? "" : "/", wanted_.http_path);
     last_answer_ = endpoint_ + " did not answer";
-    thread_ = std::jthread([this, wake](const std::stop_token& stop) { run(stop, wake); });
+    thread_ = start_thread([this, wake](const std::stop_token& stop) { run(stop, wake); },
+                           [this](const std::exception_ptr& failure) {
+                               note(fmt::format("{}: {}", endpoint_, as_error(failure).message()));
+                           });
 }
 
 std::string ReadinessProbe::last_answer() const {
@@ -88,12 +92,17 @@ void ReadinessProbe::run(const std::stop_token& stop, int wake) {
 }
 
 bool ReadinessProbe::answers(const std::stop_token& stop) {
+    // Whatever a service answers, and whatever lacks here (memory, also for the note), it is asked
+    // again, and the pod's other services go on.
     try {
-        return wanted_.http_path.empty() ? accepts_connection() : answers_http(stop);
-    } catch (const Error& error) {
-        note(fmt::format("{}: {}", endpoint_, error.message()));
-        return false;
+        try {
+            return wanted_.http_path.empty() ? accepts_connection() : answers_http(stop);
+        } catch (const std::exception& caught) {
+            note(fmt::format("{}: {}", endpoint_, as_error(caught).message()));
+        }
+    } catch (const std::exception&) {
     }
+    return false;
 }
 
 // The status decides, so the body, which may be a stream without an end, is not waited for.
@@ -110,7 +119,7 @@ bool ReadinessProbe::answers_http(const std::stop_token& stop) {
                                        .on_body = [](const char*, std::size_t) {}};
     try {
         http_.stream(request, sink, stop);
-    } catch (const Error&) {
+    } catch (const std::exception&) {
         if (status == 0) throw;
     }
     note(fmt::format("GET {} answered {}", endpoint_, status));

@@ -144,7 +144,11 @@ private:
             ::shutdown(open.front(), SHUT_RDWR);
             open.pop_front();
         }
-        open.push_back(info->connect_fd);
+        try {
+            open.push_back(info->connect_fd);
+        } catch (const std::exception&) {
+            // It stands outside the queue of those that make room; its patience still ends it.
+        }
     }
 
     Answers& answers_;

@@ -55,6 +55,15 @@ TEST_F(Owner, TakesOverAtOnceFromAProcessOfThisMachineThatIsGone) {
     EXPECT_TRUE(taken.is_ours());
 }
 
+TEST_F(Owner, WaitsNoLongerThanUntilAStop) {
+    write_file_atomically(path, "another-boot pid:[1] 1 1\n");
+    std::stop_source stop;
+    stop.request_stop();
+    const auto error =
+        test::error_of([&] { OwnerFile(path, {.touch = 1h, .patience = 1h}, stop.get_token()); });
+    EXPECT_EQ(error.kind(), ErrorKind::interrupted);
+}
+
 TEST_F(Owner, NoticesThatItWasTakenOver) {
     const OwnerFile owner(path, quick);
     write_file_atomically(path, "another-boot pid:[1] 1 1\n");

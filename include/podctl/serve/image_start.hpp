@@ -32,6 +32,7 @@ public:
 
 private:
     void run(const std::stop_token& stop);
+    void note_end();
     void tell(std::string text);
 
     const std::filesystem::path script_;

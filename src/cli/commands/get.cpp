@@ -3,6 +3,7 @@
 #include "podctl/base/digest.hpp"
 #include "podctl/base/names.hpp"
 #include "podctl/base/stop.hpp"
+#include "podctl/base/thread.hpp"
 #include "podctl/fetch/batch.hpp"
 #include "podctl/run/secrets.hpp"
 
@@ -82,7 +83,9 @@ public:
             fetch::Getter getter{http, mirrors()};
             std::vector<std::jthread> workers;
             for (std::size_t i = 0; i < std::min(entries_.size(), most_at_once); ++i)
-                workers.emplace_back([&] { work(getter); });
+                workers.push_back(start_thread(
+                    [&](const std::stop_token&) { work(getter); },
+                    [&](const std::exception_ptr&) { note_failure(ErrorKind::internal); }));
             workers.clear();
         }
         if (failure_) code = exit_code(*failure_);
@@ -168,12 +171,17 @@ private:
             events_.emit(event::StepFinished{step, took, got.changed});
             if (request.content == fetch::GetRequest::Content::file_and_metadata)
                 events_.emit(event::FileReady{step, got.path.string(), got.sha256, got.size});
-        } catch (const Error& error) {
-            const std::scoped_lock lock{mutex_};
-            if (!failure_) failure_ = error.kind();
+        } catch (const std::exception& caught) {
+            const Error error = as_error(caught);
+            note_failure(error.kind());
             events_.emit(
                 event::StepFailed{step, error.kind(), error.message(), error.hint(), false});
         }
+    }
+
+    void note_failure(ErrorKind kind) {
+        const std::scoped_lock lock{mutex_};
+        if (!failure_) failure_ = kind;
     }
 
     fetch::GetMonitor monitor_of(const std::string& step) {

@@ -1,3 +1,4 @@
+#include "podctl/base/thread.hpp"
 #include "podctl/run/lock.hpp"
 #include "podctl/serve/control.hpp"
 #include "podctl/serve/image_start.hpp"
@@ -149,10 +150,15 @@ private:
             [&] {
                 events_.emit(event::StepFinished{"launch", since(started), true});
                 was_ready = true;
-                reporter = std::jthread{[&](const std::stop_token& stop) {
-                    provisioner.report_changes(plan, stop);
-                    provisioner.accept_environments(plan, stop);
-                }};
+                reporter = start_thread(
+                    [&](const std::stop_token& stop) {
+                        provisioner.report_changes(plan, stop);
+                        provisioner.accept_environments(plan, stop);
+                    },
+                    // The pod runs, whatever cannot be told of it.
+                    [&](const std::exception_ptr& failure) {
+                        events_.emit(event::Notice{"launch", as_error(failure).message()});
+                    });
             },
             signals_.token());
         switch (end.cause) {

@@ -2,6 +2,7 @@
 
 #include "podctl/base/file.hpp"
 #include "podctl/base/stop.hpp"
+#include "podctl/base/thread.hpp"
 #include "podctl/comfy/comfy.hpp"
 #include "podctl/git/git.hpp"
 
@@ -31,9 +32,11 @@ constexpr std::size_t versions_to_try = 8;
 class TimeLimit {
 public:
     TimeLimit(std::chrono::seconds limit, std::stop_token outer)
-        : timer_([this, limit](std::stop_token over) {
-              if (wait_for(limit, over)) source_.request_stop();
-          }),
+        : timer_(start_thread(
+              [this, limit](const std::stop_token& over) {
+                  if (wait_for(limit, over)) source_.request_stop();
+              },
+              [this](const std::exception_ptr&) { source_.request_stop(); })),
           outer_(std::move(outer), [this] { source_.request_stop(); }) {}
 
     std::stop_token token() const { return source_.get_token(); }

@@ -1,0 +1,35 @@
+#pragma once
+
+#include "podctl/base/error.hpp"
+
+#include <exception>
+#include <stop_token>
+#include <thread>
+#include <utility>
+
+namespace podctl {
+
+// The only way in which the house starts a thread: an exception that left its function would end
+// the process, and with it a whole pod. `work(stop_token)` runs on the new thread; what it throws,
+// whatever it is, goes to `on_failure(exception_ptr)` there, which hands it on to whoever waits.
+// What that throws in turn is dropped. Both must be callable until the thread has ended. Throws
+// std::system_error where no thread can be had. tests/house/threads_test.cpp holds the house to it.
+template <class Work, class OnFailure>
+std::jthread start_thread(Work work, OnFailure on_failure) {
+    return std::jthread{[work = std::move(work), on_failure = std::move(on_failure)](
+                            const std::stop_token& stop) mutable noexcept {
+        try {
+            work(stop);
+        } catch (...) {
+            try {
+                on_failure(std::current_exception());
+            } catch (...) {
+            }
+        }
+    }};
+}
+
+// What an exception that was caught elsewhere tells: as_error(), for a thread's failure.
+Error as_error(const std::exception_ptr& caught);
+
+}  // namespace podctl
