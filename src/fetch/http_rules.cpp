@@ -1,6 +1,7 @@
 #include "http_rules.hpp"
 
 #include "podctl/base/error.hpp"
+#include "podctl/base/host.hpp"
 #include "podctl/base/names.hpp"
 
 #include <fmt/core.h>
@@ -9,18 +10,6 @@
 
 namespace podctl::fetch {
 namespace {
-
-bool is_host_character(char c) {
-    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_';
-}
-
-bool is_plain_host(std::string_view host) {
-    if (host.starts_with('[') && host.ends_with(']'))
-        return std::all_of(host.begin() + 1, host.end() - 1, [](char c) {
-            return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || c == ':' || c == '.';
-        });
-    return !host.empty() && std::ranges::all_of(host, is_host_character);
-}
 
 // Servers send Location headers with raw spaces and UTF-8. Nothing else is touched: a presigned URL
 // is not valid otherwise.
@@ -49,6 +38,8 @@ bool is_secret(const std::string& header) {
     return name == "authorization" || name == "cookie" || name == "proxy-authorization";
 }
 
+}  // namespace
+
 bool covers(const std::string& prefix_text, const Url& url) {
     const auto prefix = parse_url(prefix_text);
     if (!prefix || prefix->origin() != url.origin() || has_dot_segments(url.path)) return false;
@@ -58,8 +49,6 @@ bool covers(const std::string& prefix_text, const Url& url) {
     // A prefix without a slash at its end must not cover /mirror-of-somebody-else.
     return wanted.ends_with('/') || path.size() == wanted.size() || path[wanted.size()] == '/';
 }
-
-}  // namespace
 
 std::string shown(std::string_view url) {
     const auto parsed = parse_url(url);
@@ -74,9 +63,9 @@ std::string shown(std::string_view url) {
 Url checked_url(const std::string& text) {
     auto url = parse_url(text);
     const bool is_http = url && (url->scheme == "http" || url->scheme == "https");
-    if (!is_http || !is_plain_host(url->host))
-        throw Error{ErrorKind::network, fmt::format("{}: not an http or https URL", shown(text)),
-                    "check the URL"};
+    const auto fault = is_http ? host_fault(*url) : "it is no http or https URL";
+    if (!fault.empty())
+        throw Error{ErrorKind::network, fmt::format("{}: {}", shown(text), fault), "check the URL"};
     url->path = with_spaces_encoded(url->path);
     url->query = with_spaces_encoded(url->query);
     return *url;

@@ -2,6 +2,7 @@
 
 #include "podctl/base/error.hpp"
 #include "podctl/base/event.hpp"
+#include "podctl/base/host.hpp"
 #include "podctl/base/names.hpp"
 #include "podctl/base/url.hpp"
 #include "podctl/base/utf8.hpp"
@@ -55,6 +56,8 @@ void check_plain_url(const Url& url, std::string_view text) {
     if (url.scheme == "file" &&
         (url.path.size() < 2 || !(url.host.empty() || url.host == "localhost")))
         refuse_source(text, "a file URL wants an absolute path", "file:///path/to/file");
+    if (url.scheme == "file") return;
+    if (const auto fault = host_fault(url); !fault.empty()) refuse_source(text, fault);
 }
 
 Source parse_url_source(std::string_view text, Url url) {

@@ -1,5 +1,6 @@
 #include "formats.hpp"
 
+#include "podctl/base/host.hpp"
 #include "podctl/base/names.hpp"
 #include "podctl/base/url.hpp"
 
@@ -30,6 +31,12 @@ bool only(std::string_view text, std::string_view others) {
 
 Fault not_that(bool fine) {
     return fine ? std::nullopt : Fault{""};
+}
+
+// What nobody could ask would be found out only when the pod is brought up.
+Fault unaskable(const Url& url) {
+    auto fault = host_fault(url);
+    return fault.empty() ? std::nullopt : Fault{std::move(fault)};
 }
 
 Fault optional_line_fault(std::string_view text, const PathContext&) {
@@ -92,7 +99,7 @@ Fault git_scheme_fault(std::string_view text) {
     if (url->scheme != "https" && url->scheme != "http" && url->scheme != "ssh") {
         return "git is not reached that way here";
     }
-    if (url->host.empty()) return "it names no host";
+    if (auto fault = unaskable(*url)) return fault;
     return url->path.size() > 1 ? std::nullopt : Fault{"it names no repository"};
 }
 
@@ -106,7 +113,11 @@ Fault git_url_fault(std::string_view text, const PathContext& context) {
     if (auto fault = word_fault(text, context)) return fault;
     if (text.find("://") != std::string_view::npos) return git_scheme_fault(text);
     if (is_scp_like(text)) {
-        return text.back() == ':' ? Fault{"it names no repository"} : std::nullopt;
+        if (text.back() == ':') return "it names no repository";
+        const auto at = text.find('@');
+        const auto begin = at < text.find(':') ? at + 1 : 0;
+        return unaskable(
+            {.scheme = "ssh", .host = to_lower(text.substr(begin, text.find(':') - begin))});
     }
     if (text.front() == '/') return std::nullopt;
     if (text.front() == '.') return path_fault(text, context);
@@ -130,10 +141,10 @@ Fault torch_fault(std::string_view text, const PathContext&) {
 Fault index_url_fault(std::string_view text, const PathContext&) {
     if (text.empty()) return std::nullopt;
     const auto url = parse_url(text);
-    const bool fine = url && text.find(' ') == std::string_view::npos &&
-                      (url->scheme == "file" ||
-                       ((url->scheme == "https" || url->scheme == "http") && !url->host.empty()));
-    return not_that(fine);
+    if (!url || text.find(' ') != std::string_view::npos) return "";
+    if (url->scheme == "file") return std::nullopt;
+    if (url->scheme != "https" && url->scheme != "http") return "";
+    return unaskable(*url);
 }
 
 Fault mount_fault(std::string_view text, const PathContext&) {
@@ -172,8 +183,18 @@ Fault version_fault(std::string_view text, const PathContext&) {
     return not_that(text.empty() || (is_alnum(text[0]) && only(text, "._+-")));
 }
 
+// One or more, as ComfyUI's --listen takes them.
 Fault listen_fault(std::string_view text, const PathContext&) {
-    return not_that(!text.empty() && text[0] != '-' && only(text, ".:,%_-[]"));
+    if (text.empty() || text[0] == '-' || !only(text, ".:,%_-[]")) return "";
+    for (const auto& address : split(text, ',')) {
+        const bool is_ipv6 = address.find(':') != std::string::npos;
+        const auto host = is_ipv6 && !address.starts_with('[') ? "[" + address + "]" : address;
+        const auto url = parse_url("http://" + host + "/");
+        if (!url) return "";
+        // It is asked there whether it is ready.
+        if (auto fault = unaskable(*url)) return fault;
+    }
+    return std::nullopt;
 }
 
 Fault http_path_fault(std::string_view text, const PathContext& context) {
@@ -184,7 +205,8 @@ Fault http_path_fault(std::string_view text, const PathContext& context) {
 Fault url_prefix_fault(std::string_view text, const PathContext& context) {
     if (auto fault = word_fault(text, context)) return fault;
     const auto url = parse_url(text);
-    return not_that(url && (url->scheme == "file" || !url->host.empty()));
+    if (!url) return "";
+    return url->scheme == "file" ? std::nullopt : unaskable(*url);
 }
 
 // Of a mirror: a URL, git@host: or an absolute path.

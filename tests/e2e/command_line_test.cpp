@@ -4,6 +4,7 @@
 #include "support/temp_dir.hpp"
 
 #include <gmock/gmock.h>
+#include <sys/stat.h>
 
 namespace podctl::e2e {
 namespace {
@@ -82,6 +83,32 @@ TEST(CommandLine, ASourceThatIsNoneIsToldWithItsPlace) {
     const auto checked = podctl({"validate", (dir / "pod.yaml").string()});
     EXPECT_EQ(checked.status.code, 2);
     EXPECT_THAT(checked.output, HasSubstr("pod.yaml:5:14: models[0].source"));
+}
+
+TEST(CommandLine, AHostThatNobodyCanAskIsToldWithItsPlace) {
+    const test::TempDir dir;
+    write_file_atomically(dir / "pod.yaml",
+                          "apiVersion: podctl/v1\nname: pod\ncomfyui: {}\nmodels:\n"
+                          "  - {source: \"http://a~b/x.safetensors\", to: vae}\n"
+                          "  - {source: \"https://exam%70le.com/y.safetensors\", to: vae}\n");
+    const auto checked = podctl({"validate", (dir / "pod.yaml").string()});
+    EXPECT_EQ(checked.status.code, 2);
+    EXPECT_THAT(checked.output, HasSubstr("pod.yaml:5:14: models[0].source"));
+    EXPECT_THAT(checked.output, HasSubstr("pod.yaml:6:14: models[1].source"));
+    const auto got = podctl({"get", "http://a~b/x.safetensors", dir.path().string()});
+    EXPECT_EQ(got.status.code, 2) << got.output;
+}
+
+TEST(CommandLine, ATemplateWithoutAnEndIsToldSo) {
+    const test::TempDir dir;
+    ASSERT_EQ(::mkfifo((dir / "pipe").c_str(), 0600), 0);
+    for (const std::string file : {std::string{"/dev/zero"}, (dir / "pipe").string()}) {
+        const auto checked = podctl({"validate", file});
+        EXPECT_EQ(checked.status.code, 2) << checked.output;
+        EXPECT_THAT(checked.output, HasSubstr(file));
+    }
+    EXPECT_NE(podctl({"get", "-i", "/dev/zero", dir.path().string()}).status.code, 0);
+    EXPECT_NE(podctl({"get", "-i", (dir / "pipe").string(), dir.path().string()}).status.code, 0);
 }
 
 // An option that may be repeated takes one value, not all that follow.

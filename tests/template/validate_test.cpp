@@ -146,6 +146,31 @@ TEST(Validation, KnowsTheWaysToReachARepository) {
     }
 }
 
+// What nobody can ask would otherwise be found out when the pod is brought up.
+TEST(Validation, KnowsHostsThatNobodyCanAsk) {
+    for (const std::string host : {"a~b", "exam%70le.com", "b\xC3\xBC\x63her.de", "a+b", "a..b",
+                                   "[fe80::1%25eth0]", "us er@h"}) {
+        for (const std::string line :
+             {"comfyui: {source: 'https://" + host + "/x/y.git'}\n",
+              "repositories: [{git: 'ssh://" + host + "/x/y.git'}]\n",
+              "comfyui: {}\ncustom_nodes: ['https://" + host + "/x/y']\n",
+              "python: {index_url: 'https://" + host + "/simple'}\n",
+              "python: {extra_index_urls: ['http://" + host + "/simple']}\n",
+              "mirrors: {'https://h.example/': 'http://" + host + "/'}\n",
+              "mirrors: {'https://" + host + "/': 'http://h.example/'}\n"}) {
+            const auto found = faults(line);
+            ASSERT_EQ(found.size(), 1u) << line;
+            EXPECT_THAT(found[0], testing::StartsWith("pod.yaml:")) << line;
+        }
+    }
+    EXPECT_EQ(faults("repositories: [{git: 'git@a~b:x/y.git'}]\n").size(), 1u);
+    EXPECT_EQ(faults("comfyui: {listen: 'a..b'}\n").size(), 1u);
+    EXPECT_EQ(faults("comfyui: {listen: '0.0.0.0,fe80::1%eth0'}\n").size(), 1u);
+    EXPECT_THAT(faults("comfyui: {listen: '0.0.0.0,::'}\nrepositories: [{git: "
+                       "'git@github.com:x/y.git'}, {git: 'ssh://git@h.example:22/z'}]\n"),
+                testing::IsEmpty());
+}
+
 TEST(Validation, HoldsTextToItsFormat) {
     EXPECT_THAT(faults("secrets: [1A, a-b, OK_1]\n"), SizeIs(2));
     EXPECT_THAT(faults("system_packages: ['-y', 'a b', libgl1, 'x=1.2', g++]\n"), SizeIs(2));
