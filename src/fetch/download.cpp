@@ -62,7 +62,7 @@ Downloaded copy_local(const DownloadRequest& request, const std::filesystem::pat
                       const std::stop_token& stop) {
     const auto from = open_local(path);
     if (monitor.is_wanted && !monitor.is_wanted({.size = from.size})) return {.declined = true};
-    PartialFile to(request.partial, pool);
+    PartialFile to(request.partial, pool, stop);
     if (to.is_same_file(from.fd.get()))
         throw Error{ErrorKind::conflict, fmt::format("{}: is its own copy", path.string()),
                     "name another file"};

@@ -1,6 +1,9 @@
 #include "exchange.hpp"
 
+#include "podctl/base/host.hpp"
 #include "podctl/base/names.hpp"
+
+#include "reach.hpp"
 
 #include <fmt/core.h>
 #include <sys/socket.h>
@@ -13,6 +16,10 @@ namespace podctl::fetch {
 namespace {
 
 constexpr std::size_t max_redirect_body = 64 << 10;
+// Of one hop, interim answers and trailers with it. libcurl's own bounds are near (a line of 100
+// KiB, 300 KiB together), but differ from one version to the next, and trailers have none.
+constexpr std::size_t max_header_bytes = 256 << 10;
+constexpr std::size_t max_header_lines = 2'000;
 // curl's own 16 KiB costs throughput. All of them together are bounded.
 constexpr long largest_receive_buffer = 512 << 10;
 constexpr long all_receive_buffers = 4 << 20;
@@ -21,14 +28,27 @@ constexpr long message_receive_buffer = 64 << 10;
 // Under a limit the kernel must not take in much more than was asked for: it is lost with the
 // process, and was paid for.
 curl_socket_t open_socket(void* user, curlsocktype, curl_sockaddr* address) {
+    auto& exchange = *static_cast<Exchange*>(user);
+    // Here rather than by a look-up of ours: a name may resolve to another address each time.
+    if (exchange.judges_address && is_internal_address(address->addr)) {
+        exchange.is_out_of_reach = true;
+        return CURL_SOCKET_BAD;
+    }
     const int fd = ::socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
-    const auto& options = *static_cast<const HttpOptions*>(user);
-    if (fd >= 0 && options.limit_rate > 0) {
+    if (fd >= 0 && exchange.limit_rate > 0) {
         const int buffer =
-            static_cast<int>(std::clamp<std::uint64_t>(options.limit_rate / 8, 64 << 10, 4 << 20));
+            static_cast<int>(std::clamp<std::uint64_t>(exchange.limit_rate / 8, 64 << 10, 4 << 20));
         ::setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &buffer, sizeof buffer);
     }
     return fd;
+}
+
+// A connection that was opened for somebody else's request may be used again.
+int before_request(void* user, char* address, char*, int, int) {
+    auto& exchange = *static_cast<Exchange*>(user);
+    if (!exchange.judges_address || !is_internal_address(address)) return CURL_PREREQFUNC_OK;
+    exchange.is_out_of_reach = true;
+    return CURL_PREREQFUNC_ABORT;
 }
 
 long receive_buffer(const Exchange& exchange, const HttpOptions& options) {
@@ -37,9 +57,17 @@ long receive_buffer(const Exchange& exchange, const HttpOptions& options) {
                       message_receive_buffer, largest_receive_buffer);
 }
 
+Error headers_too_large(const Exchange& exchange) {
+    return network_error(exchange, "the headers of the answer are too large",
+                         "what answers there is no working web server, or a proxy adds to it");
+}
+
 void headers_complete(Exchange& exchange, const HttpOptions& options) {
     exchange.headers_done = true;
     exchange.response.url = exchange.url.to_string();
+    const char* address = nullptr;
+    curl_easy_getinfo(exchange.handle.get(), CURLINFO_PRIMARY_IP, &address);
+    exchange.keeps_to_internet |= is_on_internet(exchange.url, address ? address : "");
     if (exchange.request.redirects == HttpRequest::Redirects::follow)
         exchange.redirect = redirect_of(exchange.response, exchange.url, exchange.method, options);
     if (exchange.redirect || !exchange.sink) return;
@@ -48,6 +76,9 @@ void headers_complete(Exchange& exchange, const HttpOptions& options) {
 }
 
 void header_line(Exchange& exchange, std::string_view line, const HttpOptions& options) {
+    exchange.header_bytes += line.size();
+    if (exchange.header_bytes > max_header_bytes || ++exchange.header_lines > max_header_lines)
+        throw headers_too_large(exchange);
     if (exchange.headers_done) return;  // a trailer
     line = trim(line);
     if (line.starts_with("HTTP/")) {
@@ -143,6 +174,7 @@ Error network_error(const Exchange& exchange, const std::string& what, std::stri
 }
 
 Error curl_error(const Exchange& exchange, CURLcode code) {
+    if (exchange.is_out_of_reach) return out_of_reach(exchange.url);
     const std::string what =
         exchange.error_text[0] ? exchange.error_text.data() : curl_easy_strerror(code);
     switch (code) {
@@ -156,7 +188,12 @@ Error curl_error(const Exchange& exchange, CURLcode code) {
                 exchange, what,
                 "check the clock and the certificates; SSL_CERT_FILE names a bundle");
         case CURLE_OUT_OF_MEMORY:
-            throw std::bad_alloc{};
+#if LIBCURL_VERSION_NUM >= 0x080600
+        case CURLE_TOO_LARGE:
+#endif
+            // libcurl before 8.6 says of a line beyond its bound that there was no memory for it.
+            // Which of the two it was nobody can tell, and no answer may end the process.
+            return headers_too_large(exchange);
         default:
             return network_error(exchange, what);
     }
@@ -173,8 +210,11 @@ void set_connection(Exchange& exchange, const HttpOptions& options, const std::s
     curl_easy_setopt(handle, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(handle, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(handle, CURLOPT_QUICK_EXIT, 1L);  // a stop must not wait for DNS
+    exchange.limit_rate = options.limit_rate;
     curl_easy_setopt(handle, CURLOPT_OPENSOCKETFUNCTION, open_socket);
-    curl_easy_setopt(handle, CURLOPT_OPENSOCKETDATA, &options);
+    curl_easy_setopt(handle, CURLOPT_OPENSOCKETDATA, &exchange);
+    curl_easy_setopt(handle, CURLOPT_PREREQFUNCTION, before_request);
+    curl_easy_setopt(handle, CURLOPT_PREREQDATA, &exchange);
     curl_easy_setopt(handle, CURLOPT_TCP_KEEPALIVE, 1L);
     curl_easy_setopt(handle, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
     curl_easy_setopt(handle, CURLOPT_USERAGENT, "podctl/" PODCTL_VERSION);
@@ -197,8 +237,11 @@ void prepare(ExchangeContext& context, const std::string& bundle) {
     exchange.response = {};
     exchange.redirect.reset();
     exchange.headers_done = false;
-    exchange.skipped = 0;
+    exchange.skipped = exchange.header_bytes = exchange.header_lines = 0;
     exchange.error_text[0] = '\0';
+    exchange.is_out_of_reach = false;
+    if (exchange.keeps_to_internet) check_reach(exchange.url);
+    exchange.judges_address = exchange.keeps_to_internet && !goes_through_proxy(exchange.url);
     exchange.last_byte = Exchange::Clock::now();
     set_connection(exchange, *context.options, bundle);
     set_method(exchange);

@@ -53,12 +53,18 @@ struct Exchange {
     std::unique_ptr<curl_slist, ListDeleter> header_list = {};
     std::array<char, CURL_ERROR_SIZE> error_text = {};
 
+    // What is asked next was named by the internet; whether its addresses are judged, and whether
+    // one of them was refused.
+    bool keeps_to_internet = false, judges_address = false, is_out_of_reach = false;
+    std::uint64_t limit_rate = 0;
+
     HttpResponse response = {};
     std::optional<Redirect> redirect = {};  // of the answer whose headers have come
     bool headers_done = false;
-    bool paused = false;    // the sink has no room
-    bool declined = false;  // the sink does not want the body
-    std::size_t skipped = 0;
+    bool paused = false;                             // the sink has no room
+    bool declined = false;                           // the sink does not want the body
+    std::size_t skipped = 0;                         // of a redirect's body
+    std::size_t header_bytes = 0, header_lines = 0;  // of this hop
     std::optional<Clock::time_point> deadline = {};
     Clock::time_point last_byte = {};
     std::exception_ptr failure = {};
@@ -77,11 +83,10 @@ bool takes_body(const Exchange& exchange, const RateLimit& limit);
 // (empty: libcurl's own).
 void set_connection(Exchange& exchange, const HttpOptions& options, const std::string& bundle);
 // The handle made ready for the exchange's next hop; `context` has to outlive it. Throws
-// std::bad_alloc.
+// std::bad_alloc, and Error{not_found} for a place that the internet must not name.
 void prepare(ExchangeContext& context, const std::string& bundle);
 
 Error network_error(const Exchange& exchange, const std::string& what, std::string hint = {});
-// Throws std::bad_alloc when libcurl had no memory.
 Error curl_error(const Exchange& exchange, CURLcode code);
 
 // What `step` throws is kept for the caller's thread: no exception may cross curl's frames.

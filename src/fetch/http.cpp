@@ -3,6 +3,7 @@
 
 #include "podctl/base/certificates.hpp"
 #include "podctl/base/error.hpp"
+#include "podctl/base/thread.hpp"
 
 #include "connection.hpp"
 #include "exchange.hpp"
@@ -50,6 +51,8 @@ private:
     };
 
     void run();
+    void turn(std::vector<std::shared_ptr<Exchange>>& fresh);
+    void fail_all(std::vector<std::shared_ptr<Exchange>>& fresh, std::exception_ptr failure);
     void begin(std::shared_ptr<Exchange> exchange);
     void add_handle(Running& running);
     void resume_paused();
@@ -81,7 +84,8 @@ HttpClient::State::State(HttpOptions given)
     if (initialised != CURLE_OK) throw Error{ErrorKind::internal, "libcurl does not start"};
     multi_.reset(curl_multi_init());
     if (!multi_) throw std::bad_alloc{};
-    thread_ = std::jthread([this] { run(); });
+    thread_ =
+        start_thread([this](const std::stop_token&) { run(); }, [](const std::exception_ptr&) {});
 }
 
 HttpClient::State::~State() {
@@ -140,6 +144,8 @@ HttpResponse HttpClient::State::perform(std::shared_ptr<Exchange> exchange, std:
     return answer;
 }
 
+// What goes wrong in a turn itself (no memory, say) ends the exchanges, whose callers wait for
+// their ends, and not the process.
 void HttpClient::State::run() {
     while (true) {
         std::vector<std::shared_ptr<Exchange>> fresh;
@@ -148,30 +154,56 @@ void HttpClient::State::run() {
             if (ending_) break;
             fresh.swap(arriving_);
         }
-        for (auto& exchange : fresh)
-            begin(std::move(exchange));
-        limit_.refill();
-        resume_paused();
-        int active = 0;
-        const auto before = Clock::now();
-        curl_multi_perform(multi_.get(), &active);
-        // Time that a callback took for one transfer is not held against the others.
-        for (auto& running : running_)
-            running.exchange->last_byte += Clock::now() - before;
-        finish_transfers();
-        drop_overdue();
-        curl_multi_poll(multi_.get(), nullptr, 0, milliseconds_to_next_check(), nullptr);
+        try {
+            turn(fresh);
+        } catch (...) {
+            fail_all(fresh, std::current_exception());
+        }
+    }
+}
+
+void HttpClient::State::turn(std::vector<std::shared_ptr<Exchange>>& fresh) {
+    for (auto& exchange : fresh)
+        begin(std::exchange(exchange, nullptr));
+    limit_.refill();
+    resume_paused();
+    int active = 0;
+    const auto before = Clock::now();
+    curl_multi_perform(multi_.get(), &active);
+    // Time that a callback took for one transfer is not held against the others.
+    for (auto& running : running_)
+        running.exchange->last_byte += Clock::now() - before;
+    finish_transfers();
+    drop_overdue();
+    curl_multi_poll(multi_.get(), nullptr, 0, milliseconds_to_next_check(), nullptr);
+}
+
+void HttpClient::State::fail_all(std::vector<std::shared_ptr<Exchange>>& fresh,
+                                 std::exception_ptr failure) {
+    for (auto& exchange : fresh) {
+        if (!exchange) continue;  // it runs, or has ended
+        exchange->failure = failure;
+        complete(*exchange);
+    }
+    while (!running_.empty()) {
+        const auto exchange = running_.back().exchange;
+        curl_multi_remove_handle(multi_.get(), exchange->handle.get());
+        running_.pop_back();
+        exchange->failure = failure;
+        complete(*exchange);
     }
 }
 
 void HttpClient::State::begin(std::shared_ptr<Exchange> exchange) {
-    Running running{exchange, std::make_unique<ExchangeContext>(
-                                  ExchangeContext{exchange.get(), &options, &limit_})};
-    exchange->handle.reset(curl_easy_init());
-    if (guarded(*exchange, [&] { add_handle(running); }))
+    const bool begun = guarded(*exchange, [&] {
+        Running running{exchange, std::make_unique<ExchangeContext>(
+                                      ExchangeContext{exchange.get(), &options, &limit_})};
+        running_.reserve(running_.size() + 1);
+        exchange->handle.reset(curl_easy_init());
+        add_handle(running);
         running_.push_back(std::move(running));
-    else
-        complete(*exchange);
+    });
+    if (!begun) complete(*exchange);
 }
 
 void HttpClient::State::add_handle(Running& running) {
@@ -265,8 +297,12 @@ void HttpClient::State::complete(Exchange& exchange) {
         const std::scoped_lock lock(mutex_);
         live_.erase(exchange.id);
     }
-    // Nothing of the failure stays with this thread.
-    exchange.on_end(std::move(exchange.response), std::exchange(exchange.failure, nullptr));
+    // Nothing of the failure stays with this thread. The caller waits for the call, so whatever it
+    // throws is a fault of the callee's that nobody is left to be told of.
+    try {
+        exchange.on_end(std::move(exchange.response), std::exchange(exchange.failure, nullptr));
+    } catch (...) {
+    }
 }
 
 int HttpClient::State::milliseconds_to_next_check() const {

@@ -48,7 +48,7 @@ Transfer::Transfer(const DownloadRequest& request, HttpClient& http, std::string
       monitor_(monitor),
       stop_(stop),
       seat_(http.share().connections, [this] { tell(); }),
-      file_(request.partial, http.share().blocks),
+      file_(request.partial, http.share().blocks, stop),
       pace_(http.options().connections, enough(http.options())),
       backoff_(monitor.retry, stop),
       stall_patience_(first_stall_patience) {}
@@ -67,12 +67,20 @@ Downloaded Transfer::run() {
             if (auto done = verified()) return *done;
         }
     } catch (const Error& error) {
-        end_all(lock);
-        // Also before a removal: a write on its way would bring the record back.
-        keep_what_came();
+        wind_up(lock);
         if (error.kind() == ErrorKind::integrity) discard();
         throw;
+    } catch (...) {
+        // No memory, say. Streams that went on would deliver to a transfer that is gone.
+        wind_up(lock);
+        throw;
     }
+}
+
+void Transfer::wind_up(std::unique_lock<std::mutex>& lock) {
+    end_all(lock);
+    // Also before a removal: a write on its way would bring the record back.
+    keep_what_came();
 }
 
 // Takes over what an earlier call left, when it is surely of the same file.
@@ -177,7 +185,7 @@ void Transfer::keep_what_came() {
         file_.flush();
         // Without a byte there is nothing to go on from.
         if (file_.have().empty()) discard();
-    } catch (const Error&) {
+    } catch (const std::exception&) {
         // A disk that fails: the error that is on its way says so already.
     }
 }

@@ -60,6 +60,7 @@ private:
     std::optional<Work> part_of_busiest();
     std::uint64_t piece_size() const;
     void ask(const Work& work);
+    void begin(Segment& segment, const Work& work);
     bool is_to_the_end(const Segment& segment) const;
     HttpRequest request_for(const Segment& segment) const;
     bool take_over_part(Segment& segment);
@@ -88,6 +89,7 @@ private:
     void wait_or_give_up(const Error& error);
     void start_over();
     void end_all(std::unique_lock<std::mutex>& lock);
+    void wind_up(std::unique_lock<std::mutex>& lock);
 
     std::optional<Downloaded> verified();
     void keep_what_came();

@@ -344,9 +344,13 @@ void Transfer::end_all(std::unique_lock<std::mutex>& lock) {
     const auto all_ended = [&] { return std::ranges::all_of(segments_, &Segment::ended); };
     while (!all_ended())
         news_.wait(lock, all_ended);
-    for (auto& segment : segments_) {
-        segment.from = nullptr;
-        put_back(segment);
+    try {
+        for (auto& segment : segments_) {
+            segment.from = nullptr;
+            put_back(segment);
+        }
+    } catch (const std::exception&) {
+        // What came last is lost, and asked for again: nothing of it is on record.
     }
     segments_.clear();
 }

@@ -92,6 +92,16 @@ std::uint64_t Transfer::piece_size() const {
 
 void Transfer::ask(const Work& work) {
     auto& segment = segments_.emplace_back();
+    try {
+        begin(segment, work);
+    } catch (...) {
+        // A URL that cannot be asked, no memory: no stream will ever tell of this segment's end.
+        segment.ended = true;
+        throw;
+    }
+}
+
+void Transfer::begin(Segment& segment, const Work& work) {
     segment.begin = segment.at = segment.measured_at = work.span.begin;
     segment.end = work.span.end;
     segment.from = work.from;

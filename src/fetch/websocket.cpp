@@ -161,7 +161,7 @@ WebSocket::WebSocket(HttpClient& http, const std::string& url, milliseconds time
 WebSocket::~WebSocket() {
     try {
         state_->send(Opcode::close, normal_closure, goodbye_timeout);
-    } catch (const Error&) {
+    } catch (const std::exception&) {
         // The other side has gone first.
     }
 }

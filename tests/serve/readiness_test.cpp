@@ -1,4 +1,5 @@
 #include "pod_fixture.hpp"
+#include "support/http_server.hpp"
 
 #include <atomic>
 
@@ -25,6 +26,23 @@ TEST_F(PodReadiness, ComesWithAGoodHttpAnswerOnly) {
     web.ready.http_path = "/system_stats";
     start({web});
     events_.wait_for<event::ServiceReady>();
+    EXPECT_EQ(stop().cause, PodEnd::Cause::stopped);
+}
+
+// A service that answers so took podctl down, and left every other service without it.
+TEST_F(PodReadiness, OutlivesAnAnswerWithHeadersBeyondAllLimits) {
+    std::promise<void> asked_again;
+    std::atomic<int> asked = 0;
+    test::HttpServer server([&](const test::Request&) {
+        if (++asked == 3) asked_again.set_value();
+        return test::Response{.headers = {{"X-Long", std::string(110'000, 'c')}}};
+    });
+    auto web = stand_in("web");
+    web.ready.port = server.port();
+    web.ready.http_path = "/";
+    start({web, stand_in("innocent")});
+    asked_again.get_future().wait();
+    EXPECT_EQ(exited().size(), 0u);
     EXPECT_EQ(stop().cause, PodEnd::Cause::stopped);
 }
 

@@ -1,0 +1,27 @@
+#pragma once
+
+#include "podctl/base/error.hpp"
+#include "podctl/base/url.hpp"
+
+#include <string_view>
+
+// Where a request may end up. A hub that is asked on the internet has no business with the networks
+// around this machine: what it names, by a redirect or in an answer, must not be there.
+namespace podctl::fetch {
+
+// Whether libcurl asks a proxy for this URL, by the variables that it reads: the proxy resolves the
+// host's name then, and the address that is connected to is the proxy's own.
+// (https://curl.se/libcurl/c/libcurl-env.html)
+bool goes_through_proxy(const Url& url);
+
+// Whether the host that answered is none of the networks around this machine. `address` is what was
+// connected to.
+bool is_on_internet(const Url& url, std::string_view address);
+
+// Of a URL that the internet has named: Error{not_found} when its host says that it is in the
+// networks around this machine.
+void check_reach(const Url& url);
+// What check_reach() throws, for an address that was found later.
+Error out_of_reach(const Url& url);
+
+}  // namespace podctl::fetch

@@ -1,0 +1,86 @@
+#include "reach.hpp"
+
+#include "podctl/base/host.hpp"
+
+#include "support/error_of.hpp"
+#include "support/http_server.hpp"
+#include "support/set_env.hpp"
+
+#include <gmock/gmock.h>
+#include <netdb.h>
+#include <netinet/in.h>
+
+#include <atomic>
+
+namespace podctl::fetch {
+namespace {
+
+using test::error_of;
+using test::HttpServer;
+using test::Request;
+using test::Response;
+using testing::HasSubstr;
+
+Url url_of(const std::string& text) {
+    return parse_url(text).value();
+}
+
+// Names of the internet are asked of a proxy here: the only place where a test can have some.
+class Reach : public testing::Test {
+protected:
+    HttpResponse send(const HttpRequest& request) { return HttpClient{options}.send(request); }
+    Error failure(const HttpRequest& request) {
+        return error_of([&] { send(request); });
+    }
+
+    HttpServer inside{[](const Request&) { return Response{.body = "metadata"}; }};
+    std::string target = inside.url("/latest");  // where the internet leads
+    HttpServer proxy{[this](const Request&) {
+        return Response{.status = 302, .headers = {{"Location", target}}};
+    }};
+    const std::string proxy_url = proxy.url();
+    test::SetEnv http_proxy{"http_proxy", proxy_url.c_str()};
+    test::SetEnv no_proxy{"no_proxy", ""};
+    test::SetEnv no_proxy_in_capitals{"NO_PROXY", ""};
+    HttpOptions options;
+};
+
+TEST_F(Reach, OfARedirectFromTheInternetEndsBeforeThisMachinesNetworks) {
+    const auto port = url_of(inside.url()).port.value();
+    for (const std::string host :
+         {"127.0.0.1", "localhost", "127.1", "0x7f000001", "2130706433", "[::ffff:127.0.0.1]",
+          "169.254.169.254", "10.0.0.1", "192.168.1.1", "[fd00::1]", "0.0.0.0"}) {
+        target = "http://" + host + ":" + std::to_string(port) + "/latest";
+        const auto error = failure({.url = "http://hub.example/x"});
+        EXPECT_EQ(error.kind(), ErrorKind::not_found) << host << error.message();
+        EXPECT_THAT(error.message(), HasSubstr("networks around this machine"));
+        EXPECT_THAT(error.hint(), HasSubstr("--mirror"));
+    }
+    EXPECT_TRUE(inside.requests().empty());
+}
+
+TEST_F(Reach, IsEverywhereForWhatStartsInside) {
+    HttpServer mirror([&](const Request&) {
+        return Response{.status = 302, .headers = {{"Location", inside.url("/")}}};
+    });
+    const auto response = send({.url = mirror.url("/")});
+    EXPECT_EQ(response.body, "metadata");
+}
+
+TEST(GoesThroughProxy, AsLibcurlReadsTheVariables) {
+    const test::SetEnv http{"http_proxy", "http://p:1"}, https{"https_proxy", ""},
+        https_in_capitals{"HTTPS_PROXY", ""}, all{"all_proxy", ""},
+        all_in_capitals{"ALL_PROXY", ""}, none{"no_proxy", "a.example, .b.example,10.0.0.1"},
+        none_in_capitals{"NO_PROXY", ""};
+    EXPECT_TRUE(goes_through_proxy(url_of("http://c.example/")));
+    EXPECT_FALSE(goes_through_proxy(url_of("https://c.example/")));
+    for (const char* excepted : {"http://a.example/", "http://x.a.example/", "http://b.example/",
+                                 "http://x.b.example./", "http://10.0.0.1/", "http://localhost/"})
+        EXPECT_FALSE(goes_through_proxy(url_of(excepted))) << excepted;
+    EXPECT_TRUE(goes_through_proxy(url_of("http://xa.example/")));
+    const test::SetEnv everything{"no_proxy", "*"};
+    EXPECT_FALSE(goes_through_proxy(url_of("http://c.example/")));
+}
+
+}  // namespace
+}  // namespace podctl::fetch
