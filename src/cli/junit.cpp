@@ -1,5 +1,7 @@
 #include "junit.hpp"
 
+#include "podctl/base/json.hpp"
+
 #include "output.hpp"
 
 #include <fmt/format.h>
@@ -14,8 +16,8 @@ namespace {
 // XML 1.0 §2.2 has no control characters but these, and nothing that is no UTF-8.
 std::string valid_utf8(const std::string& text) {
     using nlohmann::json;
-    return json::parse(json(text).dump(-1, ' ', false, json::error_handler_t::replace))
-        .get<std::string>();
+    const auto quoted = json(text).dump(-1, ' ', false, json::error_handler_t::replace);
+    return parse_json(quoted, {.bytes = quoted.size()})->get<std::string>();
 }
 
 std::string escaped(const std::string& text) {

@@ -1,6 +1,7 @@
 #include "client.hpp"
 
 #include "podctl/base/error.hpp"
+#include "podctl/base/json.hpp"
 #include "podctl/base/names.hpp"
 #include "podctl/base/url.hpp"
 #include "podctl/comfy/comfy.hpp"
@@ -14,6 +15,8 @@ namespace {
 
 using std::chrono::milliseconds;
 
+// Histories hold whole workflows, /object_info and /models all names of models.
+constexpr JsonLimits limits{.bytes = 64u << 20, .members = 100'000};
 constexpr milliseconds cancel_timeout{3'000};
 // Answers that a proxy gives in the place of ComfyUI may be pages.
 constexpr std::size_t excerpt_size = 160;
@@ -45,7 +48,7 @@ milliseconds Client::left() const {
 }
 
 fetch::HttpResponse Client::get(const std::string& path) const {
-    return http_.send({.url = url(path), .timeout = left()}, stop_);
+    return http_.send({.url = url(path), .timeout = left(), .max_body = limits.bytes}, stop_);
 }
 
 json Client::get_json(const std::string& path) const {
@@ -53,13 +56,13 @@ json Client::get_json(const std::string& path) const {
     if (response.status != 200)
         throw Error{ErrorKind::smoke, fmt::format("{}{} answered {}: {}", shown_url_, path,
                                                   response.status, excerpt(response.body))};
-    auto body = json::parse(response.body, nullptr, false);
-    if (body.is_discarded())
+    auto body = parse_json(response.body, limits);
+    if (!body)
         throw Error{ErrorKind::smoke,
-                    fmt::format("{}{} answered something that is not JSON: {}", shown_url_, path,
-                                excerpt(response.body)),
+                    fmt::format("the answer of {}{} is {}: {}", shown_url_, path,
+                                json_fault(response.body, limits), excerpt(response.body)),
                     "another program, or a proxy's page, may answer there"};
-    return body;
+    return *std::move(body);
 }
 
 void Client::expect_comfyui() const {
@@ -138,9 +141,10 @@ void Client::cancel(const std::string& prompt_id) const noexcept {
     };
     try {
         post("/queue", {{"delete", json::array({prompt_id})}});
-        const auto queue = json::parse(
-            http_.send({.url = url("/queue"), .timeout = cancel_timeout}).body, nullptr, false);
-        for (const auto& entry : list_at(queue, "queue_running"))
+        const auto queue =
+            parse_json(http_.send({.url = url("/queue"), .timeout = cancel_timeout}).body);
+        if (!queue) return;
+        for (const auto& entry : list_at(*queue, "queue_running"))
             if (entry.is_array() && entry.size() > 1 && id_text(entry[1]) == prompt_id)
                 post("/interrupt", {{"prompt_id", prompt_id}});
     } catch (const std::exception&) {

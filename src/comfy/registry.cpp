@@ -1,4 +1,6 @@
 #include "podctl/base/error.hpp"
+#include "podctl/base/host.hpp"
+#include "podctl/base/json.hpp"
 #include "podctl/comfy/comfy.hpp"
 #include "podctl/fetch/retry.hpp"
 
@@ -38,10 +40,10 @@ std::optional<json> Registry::get_json(const std::string& path) const {
         throw Error{ErrorKind::network,
                     fmt::format("the Comfy registry answered {} for {}", response.status, path),
                     "try again later, or take the pack by git"};
-    auto body = json::parse(response.body, nullptr, false);
-    if (body.is_discarded())
+    auto body = parse_json(response.body);
+    if (!body)
         throw Error{ErrorKind::network,
-                    fmt::format("{} answered something that is not JSON", response.url),
+                    fmt::format("the answer of {} is {}", response.url, json_fault(response.body)),
                     "check a proxy, or the mirror of https://api.comfy.org"};
     return body;
 }
@@ -82,9 +84,15 @@ RegistryVersion describe_version(const std::string& id, const json& version) {
     return read;
 }
 
+// Of the web alone: an answer from afar must not name a file of this machine.
+bool can_be_downloaded(const std::string& text) {
+    const auto url = parse_url(text);
+    return url && (url->scheme == "https" || url->scheme == "http") && host_fault(*url).empty();
+}
+
 RegistryVersion read_version(const std::string& id, const json& version) {
     RegistryVersion read = describe_version(id, version);
-    if (read.version.empty() || !parse_url(read.download_url))
+    if (read.version.empty() || !can_be_downloaded(read.download_url))
         throw Error{ErrorKind::not_found,
                     fmt::format("the Comfy registry gives no download for {} {}", id, read.version),
                     "choose another version, or take the pack by git"};

@@ -1,6 +1,7 @@
 #include "podctl/comfy/smoke.hpp"
 
 #include "podctl/base/error.hpp"
+#include "podctl/base/json.hpp"
 #include "podctl/base/names.hpp"
 
 #include "client.hpp"
@@ -101,7 +102,7 @@ private:
     // False: ComfyUI found fault with it. What it would run of a workflow in part is no test of it.
     bool queue(const json& prompt, const std::string& client_id) {
         const auto response = client_.queue(prompt, report_.prompt_id, client_id);
-        const auto answer = json::parse(response.body, nullptr, false);
+        const auto answer = parse_json(response.body).value_or(json());
         // An older one chooses the id by itself.
         if (const auto id = id_at(answer, "prompt_id"); !id.empty()) report_.prompt_id = id;
         add(refused_nodes(known(), prompt, answer));

@@ -1,6 +1,7 @@
 #include "watch.hpp"
 
 #include "podctl/base/error.hpp"
+#include "podctl/base/json.hpp"
 #include "podctl/base/stop.hpp"
 #include "podctl/base/units.hpp"
 #include "podctl/base/url.hpp"
@@ -86,9 +87,10 @@ void Watch::listen(Clock::time_point until) {
 
 // What ComfyUI sends: comfy_execution/progress.py and execution.py (add_message).
 void Watch::read(const std::string& message) {
-    const auto parsed = json::parse(message, nullptr, false);
-    const auto type = text_at(parsed, "type");
-    const auto& data = object_at(parsed, "data");
+    const auto parsed = parse_json(message);
+    if (!parsed) return;
+    const auto type = text_at(*parsed, "type");
+    const auto& data = object_at(*parsed, "data");
     if (const auto id = id_at(data, "prompt_id"); !id.empty() && id != prompt_id_) return;
     if (type == "execution_cached") {
         for (const auto& node : list_at(data, "nodes"))

@@ -1,6 +1,7 @@
 #include "workflow.hpp"
 
 #include "podctl/base/error.hpp"
+#include "podctl/base/json.hpp"
 #include "podctl/base/names.hpp"
 
 #include "ui_graph.hpp"
@@ -13,41 +14,17 @@ namespace podctl::comfy {
 namespace {
 
 // A graph is flat. What is nested deeper would overrun the stack of who prints it.
-constexpr int max_depth = 100;
+// A workflow of a thousand nodes has some hundred thousand values.
+constexpr JsonLimits limits{.bytes = 64u << 20, .values = 1'000'000, .members = 100'000};
 
 Error no_workflow(const std::string& name, const std::string& why) {
     return Error{ErrorKind::usage, fmt::format("{}: not a workflow: {}", name, why),
                  "save it in ComfyUI with Save or with Export (API)"};
 }
 
-// Brackets outside of strings. (The parser's own callback takes time that is quadratic in the
-// size.)
-bool is_too_deep(std::string_view text) {
-    int depth = 0;
-    bool in_string = false;
-    for (std::size_t i = 0; i < text.size() && depth <= max_depth; ++i) {
-        const char c = text[i];
-        if (in_string && c == '\\')
-            ++i;
-        else if (c == '"')
-            in_string = !in_string;
-        else if (!in_string && (c == '[' || c == '{'))
-            ++depth;
-        else if (!in_string && (c == ']' || c == '}'))
-            --depth;
-    }
-    return depth > max_depth;
-}
-
 json parse(std::string_view text, const std::string& name) {
-    if (is_too_deep(text)) throw no_workflow(name, "nested too deeply");
-    try {
-        return json::parse(text);
-    } catch (const json::exception& error) {
-        // "[json.exception.parse_error.101] parse error at line 1, column 6: …"
-        const std::string_view what = error.what();
-        throw no_workflow(name, fmt::format("not JSON: {}", trim(what.substr(what.find(']') + 1))));
-    }
+    if (auto parsed = parse_json(text, limits)) return *std::move(parsed);
+    throw no_workflow(name, json_fault(text, limits));
 }
 
 bool is_api_graph(const json& value) {

@@ -1,6 +1,7 @@
 #include "civitai_api.hpp"
 
 #include "podctl/base/error.hpp"
+#include "podctl/base/json.hpp"
 #include "podctl/base/url.hpp"
 #include "podctl/fetch/retry.hpp"
 
@@ -11,29 +12,26 @@
 namespace podctl::fetch::civitai_api {
 namespace {
 
-// To copy, to print and to free a value takes a call for each level of it.
-constexpr int deepest = 64;
-
-json parse(std::string_view text) {
-    const auto is_shallow = [](int depth, json::parse_event_t, json&) { return depth <= deepest; };
-    return json::parse(text, is_shallow, false);
-}
+// A model of a hundred versions, each with its sample images and what they were made with, is some
+// MiB.
+constexpr JsonLimits limits{.bytes = 16u << 20};
 
 }  // namespace
 
 HttpResponse send_to_civitai(const std::string& origin, const std::string& path,
                              const Asking& asking) {
     const HttpRequest request{.url = asking.mirrors.apply(origin + path),
-                              .headers = {{"Accept", "application/json"}}};
+                              .headers = {{"Accept", "application/json"}},
+                              .max_body = limits.bytes};
     return send_with_retry(asking.http, request, asking.retry, asking.stop);
 }
 
 json parse_answer(std::string_view body, const std::string& what) {
-    auto answer = parse(body);
-    if (!answer.is_object())
-        throw Error{ErrorKind::network, fmt::format("{}: Civitai's answer is no JSON", what),
-                    "something between here and Civitai (a proxy, a mirror) answers in its place"};
-    return answer;
+    auto answer = parse_ordered_json(body, limits);
+    if (answer && answer->is_object()) return *std::move(answer);
+    const auto fault = answer ? "no JSON object" : json_fault(body, limits);
+    throw Error{ErrorKind::network, fmt::format("{}: Civitai's answer is {}", what, fault),
+                "something between here and Civitai (a proxy, a mirror) answers in its place"};
 }
 
 json ask_civitai(const std::string& origin, const std::string& path, const std::string& what,

@@ -17,8 +17,8 @@ using json = nlohmann::ordered_json;
 HttpResponse send_to_civitai(const std::string& origin, const std::string& path,
                              const Asking& asking);
 
-// The object in an answer; what is nested deeper than 64 levels is left out of it. Throws
-// Error{network} when there is none.
+// The object in an answer. Throws Error{network} when there is none, or one beyond the limits
+// (podctl/base/json.hpp).
 json parse_answer(std::string_view body, const std::string& what);
 
 // Both. `what` names what is asked for in messages. Throws refusal() for every status but 200.

@@ -2,6 +2,7 @@
 
 #include "podctl/base/error.hpp"
 #include "podctl/base/file.hpp"
+#include "podctl/base/json.hpp"
 #include "podctl/base/names.hpp"
 #include "podctl/base/process_stat.hpp"
 
@@ -34,9 +35,10 @@ struct Header {
 };
 
 std::optional<Header> parse_header(const std::string& line) {
-    const auto object = json::parse(line, nullptr, false);
-    if (!object.is_object() || object.value("version", json()) != json(version))
-        return std::nullopt;
+    const auto parsed = parse_json(line);
+    if (!parsed || !parsed->is_object()) return std::nullopt;
+    const json& object = *parsed;
+    if (object.value("version", json()) != json(version)) return std::nullopt;
     const auto text_at = [&](const char* key) {
         const auto found = object.find(key);
         return found != object.end() && found->is_string() ? found->get<std::string>()

@@ -1,5 +1,6 @@
 #include "refusal.hpp"
 
+#include "podctl/base/json.hpp"
 #include "podctl/base/names.hpp"
 #include "podctl/base/url.hpp"
 #include "podctl/base/utf8.hpp"
@@ -35,9 +36,13 @@ std::string one_line(std::string text) {
     return text;
 }
 
+// A sentence or two; what is larger says nothing that a person would read.
+constexpr JsonLimits complaint_limits{.bytes = 256u << 10, .values = 10'000};
+
 Complaint complaint_of(const HttpResponse& response) {
-    const auto json = nlohmann::json::parse(response.body, nullptr, false);
-    if (!json.is_object()) return {};
+    const auto answer = parse_json(response.body, complaint_limits);
+    if (!answer || !answer->is_object()) return {};
+    const auto& json = *answer;
     const auto nested = json.find("error");
     const bool is_nested = nested != json.end() && nested->is_object();
     const std::string error = is_nested ? text_at(*nested, "message") : text_at(json, "error");

@@ -2,6 +2,7 @@
 #include "safetensors_header.hpp"
 
 #include "podctl/base/error.hpp"
+#include "podctl/base/json.hpp"
 
 #include <fmt/core.h>
 #include <nlohmann/json.hpp>
@@ -9,7 +10,6 @@
 #include <algorithm>
 #include <map>
 #include <optional>
-#include <set>
 #include <vector>
 
 namespace podctl::fetch {
@@ -74,20 +74,20 @@ void check_metadata(const std::string& name, const json& metadata) {
     if (!fits) refuse_model(name, "its __metadata__ is no map of strings");
 }
 
+// A model of a hundred thousand tensors; the format's own bound is the text of 100 MB alone. A
+// tensor is an object of three members.
+constexpr JsonLimits limits{
+    .bytes = 100'000'000, .depth = 8, .values = 1'000'000, .members = 200'000};
+
 json parse_header(const std::string& name, const std::string& text) {
     if (text.empty() || text.front() != '{')
         refuse_model(name, "its safetensors header is no JSON object");
-    std::set<std::string> keys;
-    bool duplicate = false;
-    const auto watch = [&](int depth, json::parse_event_t event, json& value) {
-        if (depth == 1 && event == json::parse_event_t::key)
-            duplicate |= !keys.insert(value.get<std::string>()).second;
-        return true;
-    };
-    auto header = json::parse(text, watch, false);
-    if (!header.is_object()) refuse_model(name, "its safetensors header is no JSON object");
-    if (duplicate) refuse_model(name, "a tensor is named twice in its safetensors header");
-    return header;
+    auto header = parse_json(text, limits);
+    if (!header) refuse_model(name, "its safetensors header is " + json_fault(text, limits));
+    if (!header->is_object()) refuse_model(name, "its safetensors header is no JSON object");
+    if (repeated_member(text))
+        refuse_model(name, "a tensor is named twice in its safetensors header");
+    return *std::move(header);
 }
 
 }  // namespace

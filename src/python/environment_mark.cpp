@@ -2,6 +2,7 @@
 
 #include "podctl/base/error.hpp"
 #include "podctl/base/file.hpp"
+#include "podctl/base/json.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -25,8 +26,9 @@ std::string text_in(const nlohmann::json& object, const char* key) {
 std::optional<Mark> read_mark(const fs::path& environment) {
     const auto text = read_file_if_exists(environment / mark_name);
     if (!text) return std::nullopt;
-    const auto content = nlohmann::json::parse(*text, nullptr, /*allow_exceptions=*/false);
-    if (!content.is_object()) return Mark{};
+    const auto parsed = parse_json(*text);
+    if (!parsed || !parsed->is_object()) return Mark{};
+    const auto& content = *parsed;
     Mark mark{.before = text_in(content, "before")};
     if (content.contains("fingerprint")) mark.fingerprint = text_in(content, "fingerprint");
     return mark;

@@ -1,4 +1,5 @@
 #include "podctl/base/error.hpp"
+#include "podctl/base/json.hpp"
 #include "podctl/base/names.hpp"
 #include "podctl/base/process.hpp"
 #include "podctl/python/python.hpp"
@@ -132,7 +133,10 @@ Interpreter probe(const fs::path& path, std::stop_token stop) {
     try {
         const auto text =
             std::string_view{captured.output}.substr(mark + std::string_view{probe_mark}.size());
-        return read_answer(path, nlohmann::json::parse(text.substr(0, text.find('\n'))));
+        const auto answer = text.substr(0, text.find('\n'));
+        if (const auto parsed = parse_json(answer)) return read_answer(path, *parsed);
+        throw Error{ErrorKind::python,
+                    fmt::format("the answer of {} is {}", path.string(), json_fault(answer))};
     } catch (const nlohmann::json::exception& error) {
         throw Error{ErrorKind::python, fmt::format("{} gave an answer that cannot be read: {}",
                                                    path.string(), error.what())};

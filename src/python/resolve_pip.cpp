@@ -1,5 +1,6 @@
 #include "podctl/base/error.hpp"
 #include "podctl/base/file.hpp"
+#include "podctl/base/json.hpp"
 
 #include "call.hpp"
 #include "complaint.hpp"
@@ -96,8 +97,15 @@ bool asks_for(const nlohmann::json& item, const std::string& name) {
 std::vector<Pin> read_report(const fs::path& report, const Demand& demand) {
     try {
         std::vector<Pin> pins;
-        const auto content = nlohmann::json::parse(read_file(report));
-        const auto& items = content.at("install");
+        // Each package's metadata are in it, with its whole README.
+        constexpr JsonLimits limits{.bytes = 64u << 20, .values = 1'000'000};
+        const auto text = read_file(report);
+        const auto content = parse_json(text, limits);
+        if (!content)
+            throw Error{ErrorKind::python,
+                        fmt::format("pip's report is {}", json_fault(text, limits)),
+                        "upgrade pip, or set python.installer: uv"};
+        const auto& items = content->at("install");
         for (const auto& item : items) {
             Pin pin{.requirement = line_of(item), .hashes = hashes_of(item)};
             const auto name = normalise_name(item.at("metadata").at("name").get<std::string>());

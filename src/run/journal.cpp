@@ -2,6 +2,7 @@
 
 #include "podctl/base/error.hpp"
 #include "podctl/base/file.hpp"
+#include "podctl/base/json.hpp"
 
 #include <fcntl.h>
 #include <nlohmann/json.hpp>
@@ -17,6 +18,9 @@ std::string line_of(const std::string& id, const Record& record) {
     // Paths need not be UTF-8.
     return line.dump(-1, ' ', false, json::error_handler_t::replace) + "\n";
 }
+
+// A pack's files with their times are one fact.
+constexpr JsonLimits limits{.bytes = 64u << 20};
 
 std::string erasure_of(const std::string& id) {
     return json{{"id", id}, {"erased", true}}.dump(-1, ' ', false, json::error_handler_t::replace) +
@@ -38,11 +42,11 @@ Journal::Journal(std::filesystem::path path) : path_(std::move(path)) {
         const std::size_t end = text->find('\n', start);
         // The write of the last line was cut short.
         if (end == std::string::npos) break;
-        const json line =
-            json::parse(text->begin() + static_cast<std::ptrdiff_t>(start),
-                        text->begin() + static_cast<std::ptrdiff_t>(end), nullptr, false);
+        const auto parsed = parse_json(std::string_view(*text).substr(start, end - start), limits);
         start = end + 1;
         ++lines_;
+        if (!parsed) continue;
+        const json& line = *parsed;
         if (!line.is_object() || !line.contains("id") || !line["id"].is_string()) continue;
         const std::string id = line["id"];
         records_.erase(id);

@@ -1,5 +1,7 @@
 #include "control_protocol.hpp"
 
+#include "podctl/base/json.hpp"
+
 #include "service_json.hpp"
 
 #include <algorithm>
@@ -60,14 +62,17 @@ Error no_answer() {
 }
 
 json good_answer(std::string_view line) {
-    json answer = json::parse(line, nullptr, false);
-    if (!answer.is_object() || !answer.contains("ok")) throw no_answer();
-    if (answer.at("ok") == true) return answer;
-    const json error = answer.value("error", json::object());
-    const auto kind = error.value("code", "") == to_string(ErrorKind::usage) ? ErrorKind::usage
-                                                                             : ErrorKind::launch;
-    throw Error{kind, error.value("message", "the running podctl refused"),
-                error.value("hint", "")};
+    auto answer = parse_json(line);
+    if (!answer || !answer->is_object() || !answer->contains("ok")) throw no_answer();
+    if (answer->at("ok") == true) return *std::move(answer);
+    try {
+        const json error = answer->value("error", json::object());
+        const bool usage = error.value("code", "") == to_string(ErrorKind::usage);
+        throw Error{usage ? ErrorKind::usage : ErrorKind::launch,
+                    error.value("message", "the running podctl refused"), error.value("hint", "")};
+    } catch (const json::exception&) {
+        throw no_answer();
+    }
 }
 
 PodStatus read_status(const json& entry) {
@@ -95,9 +100,10 @@ std::string text_of(const Request& request) {
 }
 
 Request request_of(std::string_view line) {
-    const json request = json::parse(line, nullptr, false);
+    const auto parsed = parse_json(line);
     const Error bad{ErrorKind::usage, "that is no request"};
-    if (!request.is_object()) throw bad;
+    if (!parsed || !parsed->is_object()) throw bad;
+    const json& request = *parsed;
     try {
         const auto command = std::ranges::find(commands, request.value("command", ""),
                                                &decltype(commands)::value_type::first);

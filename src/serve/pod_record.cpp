@@ -2,6 +2,7 @@
 
 #include "podctl/base/error.hpp"
 #include "podctl/base/file.hpp"
+#include "podctl/base/json.hpp"
 #include "podctl/base/process_stat.hpp"
 
 #include "service_json.hpp"
@@ -67,8 +68,9 @@ void PodRecord::update(const std::vector<RunningService>& services) {
 std::optional<RunningPod> find_running_pod(const std::filesystem::path& pids) {
     const auto text = read_file_if_exists(pids);
     if (!text) return std::nullopt;
+    const auto parsed = parse_json(*text);
     try {
-        auto pod = read(json::parse(*text));
+        auto pod = read(parsed.value_or(json()));
         const bool runs =
             pod.pid != 0 ||
             std::ranges::any_of(pod.services, [](const auto& service) { return service.pid != 0; });

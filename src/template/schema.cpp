@@ -1,3 +1,4 @@
+#include "podctl/base/json.hpp"
 #include "podctl/template/load.hpp"
 
 #include "table.hpp"
@@ -67,7 +68,7 @@ Json or_null(Json schema, const Field& field) {
 
 Json field_schema(const Field& field) {
     Json schema{{"description", field.description}};
-    if (!field.fallback.empty()) schema["default"] = Json::parse(field.fallback);
+    if (!field.fallback.empty()) schema["default"] = *parse_ordered_json(field.fallback);
     schema.update(or_null(schema_of(field.type), field));
     return schema;
 }

@@ -100,13 +100,23 @@ TEST_F(Resolve, SaysTheBaseModelAndTheTagsWhereTheyAreTold) {
     EXPECT_EQ(ask(sha256_hex("pruned")).base_model, "Illustrious");
 }
 
-TEST_F(Resolve, LeavesOutWhatIsNestedBeyondAllUse) {
+TEST_F(Resolve, RefusesWhatIsNestedBeyondAllUse) {
     const std::string deep = std::string(100'000, '[') + std::string(100'000, ']');
     hub.alter_civitai([&](const Request&, Response& response) {
         response = {.body = R"({"x":)" + deep + R"(,"id":5,"modelId":1,"model":{"name":"m"},)" +
                             R"("files":[{"id":7,"name":"m.safetensors","primary":true}]})"};
     });
-    EXPECT_EQ(ask("civitai:1@5").name, "m.safetensors");
+    EXPECT_THAT(failure("civitai:1@5").message(), HasSubstr("nested too deeply"));
+}
+
+TEST_F(Resolve, RefusesAnAnswerOfMoreValuesThanAnyHubGives) {
+    std::string many = "[0";
+    for (int i = 0; i < 600'000; ++i)
+        many += ",[]";
+    hub.alter_civitai([&](const Request&, Response& response) {
+        response = {.body = R"({"id":5,"x":)" + many + "]}"};
+    });
+    EXPECT_THAT(failure("civitai:1@5").message(), HasSubstr("more than 500000 values"));
 }
 
 TEST_F(Resolve, ChoosesAFileByFilterIdAndHash) {

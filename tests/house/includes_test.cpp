@@ -75,7 +75,11 @@ TEST(House, PublicHeadersShowNoThirdPartyType) {
         const bool own = include.text.starts_with("\"podctl/");
         const bool standard = include.text.find('/') == std::string::npos &&
                               !include.text.ends_with(".h>") && !include.text.ends_with(".hpp>");
-        EXPECT_TRUE(own || standard || include.text == "<sys/types.h>")
+        // Every room that reads JSON has the library already; its values go in and out of the one
+        // parser (podctl/base/json.hpp).
+        const bool json_names = include.text == "<nlohmann/json_fwd.hpp>" &&
+                                include.file == source / "include/podctl/base/json.hpp";
+        EXPECT_TRUE(own || standard || json_names || include.text == "<sys/types.h>")
             << include.file << " includes " << include.text;
     }
 }

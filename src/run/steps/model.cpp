@@ -1,5 +1,6 @@
 #include "podctl/base/digest.hpp"
 #include "podctl/base/file.hpp"
+#include "podctl/base/json.hpp"
 #include "podctl/base/remove_tree.hpp"
 #include "podctl/base/shorten.hpp"
 #include "podctl/fetch/archive.hpp"
@@ -53,9 +54,9 @@ bool stamp_agrees(const fs::path& file, const Record& record) {
 
 // The files of an unpacked archive are all there, by size.
 bool unpacked_agrees(const FetchModel& model, const Record& record) {
-    const auto files = nlohmann::json::parse(record.fact("files"), nullptr, false);
-    if (!files.is_object() || files.empty()) return false;
-    for (const auto& [name, size] : files.items()) {
+    const auto files = parse_json(record.fact("files"), {.bytes = 64u << 20, .members = 1'000'000});
+    if (!files || !files->is_object() || files->empty()) return false;
+    for (const auto& [name, size] : files->items()) {
         const auto stamp = file_stamp(model.target / name);
         if (!stamp || !size.is_number_unsigned() || stamp->size != size.get<std::uint64_t>())
             return false;
