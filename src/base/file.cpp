@@ -3,6 +3,7 @@
 #include "podctl/base/error.hpp"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -10,6 +11,8 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <chrono>
+#include <span>
 
 namespace podctl {
 
@@ -34,20 +37,80 @@ bool cannot_sync(int error_number) {
     return error_number == EINVAL || error_number == ENOSYS || error_number == EOPNOTSUPP;
 }
 
+// Nothing that is read as a whole is as large: a hole of a terabyte in a file that somebody has put
+// there must cost no memory, and what has no end has to end.
+constexpr std::size_t most_of_a_file = 256u << 20, most_of_a_stream = 64u << 20;
+// For somebody who opens the other end of a pipe, and for bytes from one who has.
+constexpr std::chrono::milliseconds writer_patience{1'000}, byte_patience{60'000};
+
+// Reads what has no size from an open descriptor that does not block: a pipe, a terminal, a device.
+class Stream {
+public:
+    Stream(int fd, const fs::path& path, bool is_pipe)
+        : fd_{fd}, path_{path}, waits_for_writer_{is_pipe} {}
+
+    // How many bytes came; 0: the end.
+    std::size_t read(std::span<char> block) {
+        while (true) {
+            const ssize_t size = ::read(fd_, block.data(), block.size());
+            if (size < 0 && errno == EINTR) continue;
+            if (size < 0 && errno != EAGAIN)
+                throw system_error("cannot read " + path_.string(), errno);
+            // As long as nobody has opened the other end, it reads as if it had ended.
+            if (size >= 0 && !(size == 0 && waits_for_writer_)) {
+                waits_for_writer_ = false;
+                last_byte_ = Clock::now();
+                return static_cast<std::size_t>(size);
+            }
+            wait(size == 0);
+        }
+    }
+
+private:
+    using Clock = std::chrono::steady_clock;
+
+    void wait(bool without_writer) {
+        if (Clock::now() - last_byte_ > (without_writer ? writer_patience : byte_patience))
+            throw Error{ErrorKind::io,
+                        path_.string() + (without_writer ? " is a pipe that nobody writes into"
+                                                         : ": no byte came for a minute"),
+                        "name a file"};
+        pollfd ready{.fd = fd_, .events = POLLIN, .revents = 0};
+        // Bytes, or POLLHUP: there was a writer, who has gone.
+        if (::poll(&ready, 1, without_writer ? 10 : 1'000) > 0) waits_for_writer_ = false;
+    }
+
+    const int fd_;
+    const fs::path& path_;
+    bool waits_for_writer_;
+    Clock::time_point last_byte_ = Clock::now();
+};
+
+// `fd` is open without blocking.
 std::string read_all(int fd, const fs::path& path) {
     struct stat status {};
     if (::fstat(fd, &status) != 0) throw system_error("cannot read " + path.string(), errno);
+    const bool is_file = S_ISREG(status.st_mode);
+    const std::size_t most = is_file ? most_of_a_file : most_of_a_stream;
+    const auto too_large = [&] {
+        return Error{ErrorKind::io,
+                     path.string() + (is_file ? " is larger than 256 MiB"
+                                              : " gives more than 64 MiB, if it ends at all"),
+                     "is it the right file?"};
+    };
     std::string content;
     // /proc says size 0 for files that are not empty, so the size is a hint only.
-    if (S_ISREG(status.st_mode)) content.reserve(static_cast<std::size_t>(status.st_size));
-    std::array<char, 64u << 10> block;
-    for (;;) {
-        const ssize_t size = ::read(fd, block.data(), block.size());
-        if (size < 0 && errno == EINTR) continue;
-        if (size < 0) throw system_error("cannot read " + path.string(), errno);
-        if (size == 0) return content;
-        content.append(block.data(), static_cast<std::size_t>(size));
+    if (is_file) {
+        if (static_cast<std::uint64_t>(status.st_size) > most) throw too_large();
+        content.reserve(static_cast<std::size_t>(status.st_size));
     }
+    Stream stream{fd, path, S_ISFIFO(status.st_mode)};
+    std::array<char, 64u << 10> block;
+    while (const std::size_t size = stream.read(block)) {
+        content.append(block.data(), size);
+        if (content.size() > most) throw too_large();
+    }
+    return content;
 }
 
 fs::path nearest_existing(fs::path path) {
@@ -84,13 +147,17 @@ std::optional<std::string> read_file_if_exists(const fs::path& path) {
     if (!fd && is_absence(errno)) return std::nullopt;
     if (!fd) throw system_error("cannot open " + path.string(), errno);
     struct stat status {};
-    if (::fstat(fd.get(), &status) == 0 && S_ISFIFO(status.st_mode))
-        throw Error{ErrorKind::io, path.string() + " is a pipe, no file", "remove it"};
+    if (::fstat(fd.get(), &status) == 0 && (S_ISFIFO(status.st_mode) || S_ISBLK(status.st_mode)))
+        throw Error{ErrorKind::io,
+                    path.string() + (S_ISFIFO(status.st_mode) ? " is a pipe, no file"
+                                                              : " is a device, no file"),
+                    "remove it"};
     return read_all(fd.get(), path);
 }
 
 std::string read_file(const fs::path& path) {
-    const Fd fd{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
+    // A pipe may be meant (a shell's <(command)), but nobody is waited for who never comes.
+    const Fd fd{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
     if (!fd && is_absence(errno))
         throw Error{ErrorKind::not_found, path.string() + " does not exist"};
     if (!fd) throw system_error("cannot open " + path.string(), errno);

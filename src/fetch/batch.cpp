@@ -1,13 +1,12 @@
 #include "podctl/fetch/batch.hpp"
 
 #include "podctl/base/error.hpp"
-#include "podctl/base/fd.hpp"
+#include "podctl/base/file.hpp"
 #include "podctl/base/names.hpp"
 
 #include "batch_text.hpp"
 #include "source_forms.hpp"
 
-#include <fcntl.h>
 #include <fmt/core.h>
 #include <unistd.h>
 
@@ -33,6 +32,15 @@ struct Wrong {
     std::string message, hint;
 };
 
+std::string checked(std::string text) {
+    if (text.size() > max_batch_size)
+        throw Wrong{"more than 16 MiB are no batch file",
+                    "name a text file of sources; split a longer one"};
+    if (text.find('\0') != text.npos)
+        throw Wrong{"no text, but something binary", "name a UTF-8 text file of sources"};
+    return text;
+}
+
 // Reads to the end, and one byte beyond the limit shows a file that is too large.
 std::string read_limited(int fd) {
     std::string text;
@@ -44,19 +52,18 @@ std::string read_limited(int fd) {
         if (size == 0) break;
         text.append(block.data(), static_cast<std::size_t>(size));
     }
-    if (text.size() > max_batch_size)
-        throw Wrong{"more than 16 MiB are no batch file",
-                    "name a text file of sources; split a longer one"};
-    if (text.find('\0') != text.npos)
-        throw Wrong{"no text, but something binary", "name a UTF-8 text file of sources"};
-    return text;
+    return checked(std::move(text));
 }
 
 std::string read_batch(const fs::path& path) {
     if (path == "-") return read_limited(STDIN_FILENO);
-    const Fd fd{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
-    if (!fd) throw Wrong{std::strerror(errno), "name a batch file that can be read"};
-    return read_limited(fd.get());
+    try {
+        return checked(read_file(path));
+    } catch (const Error& error) {
+        const bool is_absent = error.kind() == ErrorKind::not_found;
+        throw Wrong{is_absent ? "No such file" : error.message(),
+                    "name a batch file that can be read"};
+    }
 }
 
 bool is_there(const fs::path& path) {

@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <thread>
 
 namespace podctl {
@@ -79,6 +80,44 @@ TEST(ReadFileIfExists, DoesNotWaitForTheWriterOfAPipe) {
     ASSERT_EQ(::mkfifo((dir / "pipe").c_str(), 0600), 0);
     const auto error = error_of([&] { read_file_if_exists(dir / "pipe"); });
     EXPECT_THAT(error.message(), HasSubstr("is a pipe"));
+}
+
+TEST(ReadFile, EndsWhereThereIsNoEnd) {
+    const test::TempDir dir;
+    EXPECT_THAT(error_of([] { read_file("/dev/zero"); }).message(), HasSubstr("64 MiB"));
+    EXPECT_THAT(error_of([] { read_file_if_exists("/dev/zero"); }).message(), HasSubstr("64 MiB"));
+    EXPECT_EQ(read_file("/dev/null"), "");
+    // A hole costs nobody anything but who reads it.
+    write_file_atomically(dir / "hole", "");
+    fs::resize_file(dir / "hole", std::uintmax_t{1} << 40);
+    EXPECT_THAT(error_of([&] { read_file(dir / "hole"); }).message(), HasSubstr("256 MiB"));
+    EXPECT_THAT(error_of([&] { read_file_if_exists(dir / "hole"); }).message(),
+                HasSubstr("256 MiB"));
+}
+
+TEST(ReadFile, WaitsForNobodyWhoNeverOpensThePipe) {
+    const test::TempDir dir;
+    ASSERT_EQ(::mkfifo((dir / "pipe").c_str(), 0600), 0);
+    const auto before = std::chrono::steady_clock::now();
+    EXPECT_THAT(error_of([&] { read_file(dir / "pipe"); }).message(),
+                HasSubstr("nobody writes into"));
+    EXPECT_LT(std::chrono::steady_clock::now() - before, std::chrono::seconds(5));
+}
+
+// A shell's <(command).
+TEST(ReadFile, TakesWhatComesThroughAPipe) {
+    int ends[2];
+    ASSERT_EQ(::pipe2(ends, O_CLOEXEC), 0);
+    const Fd read_end{ends[0]};
+    Fd write_end{ends[1]};
+    const std::string content(1 << 20, 'x');  // more than a pipe holds
+    std::jthread writer([&] {
+        write_all(write_end.get(), content, "pipe");
+        write_end.close();
+    });
+    EXPECT_EQ(read_file("/proc/self/fd/" + std::to_string(read_end.get())), content);
+    writer.join();
+    EXPECT_EQ(read_file("/proc/self/fd/" + std::to_string(read_end.get())), "");
 }
 
 TEST_F(AtomicFileTest, LeavesTheOldContentWithoutCommit) {

@@ -1,4 +1,7 @@
+#include "podctl/base/digest.hpp"
+#include "podctl/base/error.hpp"
 #include "podctl/base/file.hpp"
+#include "podctl/base/json.hpp"
 
 #include "steps.hpp"
 
@@ -9,6 +12,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <fstream>
 #include <set>
 
 namespace podctl::run {
@@ -75,9 +79,10 @@ std::string to_fact(const Manifest& files) {
 
 Manifest from_fact(const std::string& text) {
     Manifest files;
-    const auto parsed = nlohmann::json::parse(text, nullptr, false);
-    if (!parsed.is_object()) return files;
-    for (const auto& [name, stamp] : parsed.items()) {
+    const auto parsed =
+        parse_json(text, {.bytes = 64u << 20, .values = 3'000'000, .members = 1'000'000});
+    if (!parsed || !parsed->is_object()) return files;
+    for (const auto& [name, stamp] : parsed->items()) {
         if (stamp.is_array() && stamp.size() == 2 && stamp[0].is_number() && stamp[1].is_number()) {
             files[name] = {stamp[0], stamp[1]};
         }
@@ -90,7 +95,7 @@ bool same_content(const fs::path& target, const FileStamp& stamp, const fs::path
     if (!origin || fs::is_symlink(source) != fs::is_symlink(target)) return false;
     if (fs::is_symlink(source)) return fs::read_symlink(source) == fs::read_symlink(target);
     if (origin->size != stamp.size) return false;
-    return origin->mtime_ns == stamp.mtime_ns || read_file(target) == read_file(source);
+    return origin->mtime_ns == stamp.mtime_ns || sha256_file(target) == sha256_file(source);
 }
 
 // Files of the target that are neither the source's nor what was copied last time.
@@ -121,7 +126,12 @@ void copy_with_times(const fs::path& from, const fs::path& to) {
         if (failed) throw system_error("cannot create " + to.string(), failed.value());
     } else {
         AtomicFile copy{to};
-        copy.write(read_file(from));
+        std::ifstream input{from, std::ios::binary};
+        std::string block(1u << 20, '\0');
+        while (input.read(block.data(), static_cast<std::streamsize>(block.size())) ||
+               input.gcount() > 0)
+            copy.write({block.data(), static_cast<std::size_t>(input.gcount())});
+        if (!input.eof()) throw Error{ErrorKind::io, "cannot read " + from.string()};
         copy.set_mode(source.st_mode & 0777u);
         copy.commit();
     }
