@@ -110,6 +110,16 @@ TEST_F(FindInRegistry, RefusesABannedVersion) {
     EXPECT_THAT(error_of("1.0").message(), HasSubstr("withdrawn"));
 }
 
+TEST_F(FindInRegistry, TakesNoDownloadButFromTheWeb) {
+    for (const char* url : {"file:///etc/passwd", "ssh://h/x.zip", "http://a~b/x.zip",
+                            "ftp://h/x.zip", "https:///x.zip", "/x.zip"}) {
+        auto version = version_json("1.0");
+        version["downloadUrl"] = url;
+        page("/nodes/pack/versions/1.0", version);
+        EXPECT_THAT(error_of("1.0").message(), HasSubstr("no download")) << url;
+    }
+}
+
 TEST_F(FindInRegistry, WarnsOfAFlaggedOrDeprecatedVersion) {
     page("/nodes/pack/versions/1.0", version_json("1.0", "NodeVersionStatusFlagged"));
     EXPECT_THAT(find("1.0").note, HasSubstr("flagged"));

@@ -187,6 +187,26 @@ TEST_F(RegistryPack, IsToldWithTheVersionThatFits) {
                           "\"1.0\""));
 }
 
+TEST_F(RegistryPack, WhoseArchiveIsAnotherUnderTheSameVersionIsRefused) {
+    by_registry.insert(by_registry.end(), {"--only", "node:clash"});
+    ASSERT_TRUE(provision(by_registry).status.ok());
+    const auto pack = root() / "ComfyUI/custom_nodes/clash";
+    ASSERT_TRUE(std::filesystem::is_directory(pack));
+    remove_tree(pack);
+    archive = test::write_wheel(dir / "zip2",
+                                {"clash", "4.0", {}, {{"requirements.txt", "something-else\n"}}});
+    const auto again = provision(by_registry);
+    EXPECT_EQ(again.status.code, 4) << again.output;
+    const auto failed = again.of("step.failed");
+    ASSERT_EQ(failed.size(), 1u) << again.output;
+    EXPECT_EQ(failed[0]["error"].value("code", ""), "integrity");
+    EXPECT_THAT(failed[0]["error"].value("message", ""), HasSubstr("not the one that it was"));
+    EXPECT_FALSE(std::filesystem::exists(pack));
+    by_registry.emplace_back("--force");
+    EXPECT_TRUE(provision(by_registry).status.ok());
+    EXPECT_EQ(read_file(pack / "requirements.txt"), "something-else\n");
+}
+
 TEST_F(RegistryPack, WhoseVersionsDoNotComeCanBeStopped) {
     versions.stall_after = 1;
     by_registry.emplace_back("--no-launch");

@@ -63,6 +63,53 @@ std::string unpack_pack(const fs::path& archive, const fs::path& staging, const 
     return tracking;
 }
 
+std::string archive_record(const plan::RegistryNode& action, const std::string& version) {
+    return fmt::format("archive:registry:{}@{}", action.id, version);
+}
+
+// A version's archive is what it was when it was first fetched: one that changed since is no update
+// but a replacement that nobody has announced.
+void compare_with_earlier(const plan::RegistryNode& action, const std::string& version,
+                          const std::string& sha256, const Task& task) {
+    const auto& options = task.context.options;
+    const auto earlier = task.context.journal.find(archive_record(action, version));
+    const std::string before = earlier ? earlier->fact("sha256") : std::string{};
+    if (before.empty() || before == sha256) return;
+    const auto what = fmt::format(
+        "{} {}: its archive is not the one that it was: sha256 is {}, "
+        "was {}",
+        action.id, version, sha256, before);
+    if (!options.force && !options.update) {
+        throw Error{ErrorKind::integrity, what,
+                    "the registry gives other files under the same version; --update or --force "
+                    "takes them"};
+    }
+    task.notice(what);
+}
+
+// The archive's bytes at `archive`, and their digest.
+std::string bring_archive(const plan::RegistryNode& action, const comfy::RegistryVersion& found,
+                          const fs::path& archive, const Task& task) {
+    auto& context = task.context;
+    create_folders(archive.parent_path());
+    const auto downloaded =
+        fetch::download({.url = found.download_url,
+                         .partial = archive,
+                         .sha256 = {},
+                         .size = {},
+                         .check_format = false,
+                         .name = action.id + ".zip"},
+                        context.http(), context.mirrors, {.retry = task.retry()}, task.stop);
+    context.downloaded_bytes += downloaded.received;
+    try {
+        compare_with_earlier(action, found.version, downloaded.sha256, task);
+    } catch (const Error&) {
+        fetch::discard(archive);
+        throw;
+    }
+    return downloaded.sha256;
+}
+
 }  // namespace
 
 Look look(const plan::RegistryNode& action, const Task& task) {
@@ -99,22 +146,16 @@ Outcome perform(const plan::RegistryNode& action, const Task& task) {
 
     const std::string key = sha256_hex(found.download_url).substr(0, 16);
     const fs::path archive = context.places.partial / (key + ".zip");
-    create_folders(archive.parent_path());
-    const auto downloaded =
-        fetch::download({.url = found.download_url,
-                         .partial = archive,
-                         .sha256 = {},
-                         .size = {},
-                         .check_format = false,
-                         .name = action.id + ".zip"},
-                        context.http(), context.mirrors, {.retry = task.retry()}, task.stop);
-    context.downloaded_bytes += downloaded.received;
+    const std::string sha256 = bring_archive(action, found, archive, task);
     const fs::path staging = context.places.staging / key;
     remove_tree(staging);
     const Discarded staged{staging};
     const std::string tracking = unpack_pack(archive, staging, task);
+    context.journal.put(archive_record(action, found.version),
+                        {.fingerprint = found.version, .facts = {{"sha256", sha256}}});
 
-    const Facts facts{{"version", found.version}, {"tracking", sha256_hex(tracking)}};
+    const Facts facts{
+        {"version", found.version}, {"tracking", sha256_hex(tracking)}, {"sha256", sha256}};
     if (holds_all_of(staging, tracking, action.path)) {
         return {.changed = false, .facts = facts};
     }
