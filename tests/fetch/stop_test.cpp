@@ -100,7 +100,7 @@ TEST_F(Stop, EndsTheBodyOfARefusal) {
 
 TEST_F(Stop, EndsAWaitForTheNextAttempt) {
     test::HttpServer server([](const test::Request&) {
-        return test::Response{.status = 503, .headers = {{"Retry-After", "3600"}}};
+        return test::Response{.status = 503, .headers = {{"Retry-After", "600"}}};
     });
     monitor.retry.on_retry = [&](int, auto, const std::string&) { is_there.set_value(); };
     HttpClient http;
