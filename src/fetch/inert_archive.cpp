@@ -52,6 +52,12 @@ std::string file_name(std::string_view path) {
     return std::string{path.substr(path.rfind('/') + 1)};
 }
 
+Verdict holds(const std::string& member, Verdict verdict) {
+    verdict.what =
+        fmt::format("an archive that holds {}, {}", shorten_middle(member, 80), verdict.what);
+    return verdict;
+}
+
 class Members {
 public:
     Members(const FileBytes& file, std::string_view name, const Judging& judging)
@@ -85,12 +91,6 @@ private:
         const char* utf8 = archive_entry_pathname_utf8(entry);
         const char* raw = archive_entry_pathname(entry);
         return utf8 ? utf8 : raw ? raw : "";
-    }
-
-    Verdict holds(const std::string& member, Verdict verdict) const {
-        verdict.what =
-            fmt::format("an archive that holds {}, {}", shorten_middle(member, 80), verdict.what);
-        return verdict;
     }
 
     Verdict member(archive_entry* entry) {
@@ -140,6 +140,13 @@ Verdict judge_directory(const FileBytes& file) {
     if (!directory) return unknown("a damaged zip archive");
     if (directory->count > max_archive_entries) return unknown("a zip archive of too many members");
     if (has_overlaps(*directory)) return unknown("a zip archive whose members overlap");
+    // A member has a name here and another one before its bytes; readers differ in which they take.
+    for (const auto& member : directory->members) {
+        auto verdict = judge_name(file_name(member.name));
+        if (verdict.kind == Kind::inert || (verdict.kind == Kind::unknown && member.size == 0))
+            continue;
+        return holds(member.name, std::move(verdict));
+    }
     return {.kind = Kind::inert};
 }
 

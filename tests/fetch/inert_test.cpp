@@ -268,6 +268,15 @@ TEST_F(Inert, SeesAnArchiveBehindAnotherFormat) {
     EXPECT_EQ(of(tflite, "m.tflite").kind, Kind::inert);
 }
 
+// The directory is what most readers believe.
+TEST_F(Inert, ReadsAMembersNameInTheDirectoryToo) {
+    test::write_archive(dir / "zip", ArchiveFormat::zip, {{"code.txt", "x = 1"}});
+    auto zip = read_file(dir / "zip");
+    EXPECT_EQ(of(zip, "m.zip").kind, Kind::inert);
+    zip.replace(zip.rfind("code.txt"), 8, "code1.py");
+    EXPECT_EQ(of(zip, "m.zip").kind, Kind::unknown);
+}
+
 TEST_F(Inert, RefusesABombInsteadOfLookingIntoIt) {
     EXPECT_EQ(
         of_archive(ArchiveFormat::zip, {{"z.txt", std::string(100 << 20, ' ')}}, "m.zip").kind,
