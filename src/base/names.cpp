@@ -1,5 +1,6 @@
 #include "podctl/base/names.hpp"
 
+#include "podctl/base/printable.hpp"
 #include "podctl/base/utf8.hpp"
 
 #include <algorithm>
@@ -10,15 +11,6 @@ namespace {
 
 constexpr std::size_t max_name_bytes = 255;  // NAME_MAX of every file system that matters
 constexpr std::size_t max_extension_bytes = 32;
-
-// What a terminal or a file manager would obey rather than show.
-bool is_invisible(char32_t c) {
-    return c < 0x20 || (c >= 0x7F && c <= 0x9F) ||  // C0, DEL, C1
-           c == 0x61C || c == 0x200E || c == 0x200F || (c >= 0x202A && c <= 0x202E) ||
-           (c >= 0x2066 && c <= 0x2069) ||               // bidi
-           c == 0x200B || c == 0x2060 || c == 0xFEFF ||  // zero width
-           c == 0x2028 || c == 0x2029;                   // line and paragraph separator
-}
 
 std::string cleaned(std::string_view name) {
     std::string out;
