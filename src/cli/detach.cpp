@@ -1,6 +1,7 @@
 #include "detach.hpp"
 
 #include "podctl/base/error.hpp"
+#include "podctl/base/printable.hpp"
 #include "podctl/serve/log.hpp"
 
 #include <fcntl.h>
@@ -13,8 +14,6 @@
 
 #include <array>
 #include <cerrno>
-#include <cstdio>
-#include <iostream>
 #include <mutex>
 #include <utility>
 #include <vector>
@@ -114,9 +113,9 @@ private:
         if (!is_logging_ && std::holds_alternative<event::RunFinished>(event)) return;
         if (!std::exchange(is_logging_, true)) {
             log_.open();
-            log_.write(run_started_);
+            log_.write(printable(run_started_));
         }
-        log_.write(text);
+        log_.write(printable(text));
         log_.flush();
     }
 
@@ -126,7 +125,6 @@ private:
                             "`podctl logs -f`; `podctl down` ends it",
                             ::getpid())});
         terminal_.reset();
-        std::cout.flush();
         // Errors, and what a fault of podctl itself would print.
         Fd log{::open(log_.file().c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644)};
         if (!log) log = Fd{::open("/dev/null", O_WRONLY | O_CLOEXEC)};

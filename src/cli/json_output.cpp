@@ -1,4 +1,5 @@
 #include "output.hpp"
+#include "put.hpp"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -45,7 +46,7 @@ ordered_json progress_fields(const event::StepProgress& progress, const Reading&
 std::string line_with_time(const ordered_json& fields) {
     ordered_json line{{"time", utc_now()}};
     line.update(fields);
-    return line.dump(-1, ' ', false, ordered_json::error_handler_t::replace);
+    return json_line(line);
 }
 
 ordered_json output_fields(const event::SmokeOutput& it) {

@@ -1,11 +1,10 @@
 #include "junit.hpp"
 
-#include "podctl/base/json.hpp"
+#include "podctl/base/printable.hpp"
 
 #include "output.hpp"
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <string_view>
@@ -13,16 +12,11 @@
 namespace podctl::cli {
 namespace {
 
-// XML 1.0 §2.2 has no control characters but these, and nothing that is no UTF-8.
-std::string valid_utf8(const std::string& text) {
-    using nlohmann::json;
-    const auto quoted = json(text).dump(-1, ' ', false, json::error_handler_t::replace);
-    return parse_json(quoted, {.bytes = quoted.size()})->get<std::string>();
-}
-
+// printable() leaves nothing that XML 1.0 (§2.2) forbids, and nothing that the terminal obeys in
+// which the file is looked at.
 std::string escaped(const std::string& text) {
     std::string out;
-    for (const char c : valid_utf8(text)) {
+    for (const char c : printable(text)) {
         switch (c) {
             case '&':
                 out += "&amp;";
@@ -43,7 +37,7 @@ std::string escaped(const std::string& text) {
                 out += "&#9;";
                 break;
             default:
-                out += static_cast<unsigned char>(c) < ' ' ? '?' : c;
+                out += c;
         }
     }
     return out;

@@ -1,10 +1,12 @@
 #include "live_sink.hpp"
 
+#include "podctl/base/printable.hpp"
 #include "podctl/base/stop.hpp"
 #include "podctl/base/thread.hpp"
 
 #include "live_view.hpp"
 #include "paced_output.hpp"
+#include "put.hpp"
 #include "terminal.hpp"
 
 #include <fmt/format.h>
@@ -27,7 +29,7 @@ LiveSink::~LiveSink() {
     painter_.request_stop();
     painter_.join();
     const std::scoped_lock lock{mutex_};
-    put(stderr, erasure());
+    put_composed(To::err, erasure());
 }
 
 void LiveSink::emit(const Event& event) {
@@ -40,9 +42,9 @@ void LiveSink::emit(const Event& event) {
     if (!is_shown(event, verbosity_)) return;
     const Line line = line_of(event, verbosity_);
     if (line.text.empty()) return;
-    put(stderr, erasure());
+    put_composed(To::err, erasure());
     drawn_.clear();
-    put(line.data ? stdout : stderr, painted(line, line.data ? color_out_ : color_err_));
+    put_composed(line.data ? To::out : To::err, painted(line, line.data ? color_out_ : color_err_));
     draw();
 }
 
@@ -70,7 +72,8 @@ void LiveSink::draw() {
     std::vector<LiveStep> steps;
     for (const auto& [id, since] : running_) {
         const auto running = std::chrono::duration_cast<std::chrono::seconds>(Clock::now() - since);
-        steps.push_back({.id = id, .running = running, .progress = meter_.of(id)});
+        steps.push_back(
+            {.id = printable(id, Lines::one), .running = running, .progress = meter_.of(id)});
     }
     std::string text = erasure();
     drawn_.clear();
@@ -78,7 +81,7 @@ void LiveSink::draw() {
         text += line + "\n";
         drawn_.push_back(text_width(line));
     }
-    if (!text.empty()) put(stderr, text);
+    if (!text.empty()) put_composed(To::err, text);
 }
 
 // A window that was made narrower has broken the lines into more.

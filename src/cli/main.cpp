@@ -1,13 +1,14 @@
 #include "podctl/cli/cli.hpp"
 
 #include "command.hpp"
+#include "put.hpp"
 
 #include <CLI/CLI.hpp>
 #include <fcntl.h>
 #include <unistd.h>
 
 #include <csignal>
-#include <iostream>
+#include <sstream>
 
 namespace podctl::cli {
 namespace {
@@ -33,12 +34,15 @@ int parse_and_run(CLI::App& app, Chosen& chosen, int argc, char** argv) {
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {
-        const bool asked_for_help = app.exit(error) == 0;
+        std::ostringstream out, err;
+        const bool asked_for_help = app.exit(error, out, err) == 0;
+        put(To::out, out.str());
+        put(To::err, err.str());
+        flush_out();
         return asked_for_help ? 0 : exit_code(ErrorKind::usage);
     }
     const int code = chosen ? chosen() : 0;
-    std::cout.flush();
-    if (!std::cout) throw Error{ErrorKind::io, "cannot write to stdout", "is the disk full?"};
+    flush_out();
     return code;
 }
 

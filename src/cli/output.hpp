@@ -53,10 +53,13 @@ std::string json_of(const Overall& all);
 std::string json_of(const Error& error);
 
 // What a person reads of an event, one or more lines without the last end of line; empty: nothing.
+// Names and texts of others are in it as they came: painted() makes them safe.
 struct Line {
     std::string text;
     enum class Tone { plain, good, warning, bad } tone = Tone::plain;
     bool data = false;  // for stdout
+    // What a program prints for people keeps its colours.
+    enum class From { podctl, program } from = From::podctl;
 };
 Line line_of(const Event& event, Verbosity verbosity);
 // "node 4 (CheckpointLoaderSimple), ckpt_name: the model x.safetensors is missing".
@@ -70,5 +73,8 @@ std::string format_rate(double bytes_per_second);
 
 // An error that ended a command before or beside any step.
 void print_error(const Error& error, const OutputOptions& options, const Redactor& redact = {});
+
+// Something to be said beside what a command prints, to stderr.
+void print_notice(const std::string& text);
 
 }  // namespace podctl::cli

@@ -1,6 +1,7 @@
 #include "live_sink.hpp"
 #include "output.hpp"
 #include "paced_output.hpp"
+#include "put.hpp"
 #include "terminal.hpp"
 
 #include <unistd.h>
@@ -17,7 +18,7 @@ public:
     void emit(const Event& event) override {
         const std::scoped_lock lock{mutex_};
         for (const auto& line : lines_.of(event, Meter::Clock::now()))
-            put(stdout, line + "\n");
+            put_composed(To::out, line + "\n");
     }
 
 private:
@@ -35,7 +36,8 @@ public:
     void emit(const Event& event) override {
         const std::scoped_lock lock{mutex_};
         for (const auto& line : lines_.of(event, Meter::Clock::now()))
-            put(line.data ? stdout : stderr, painted(line, line.data ? color_out_ : color_err_));
+            put_composed(line.data ? To::out : To::err,
+                         painted(line, line.data ? color_out_ : color_err_));
     }
 
 private:
@@ -85,10 +87,14 @@ Event redacted(Event event, const Redactor& redact) {
 
 void print_error(const Error& told, const OutputOptions& options, const Redactor& redact) {
     const Error error{told.kind(), redact(told.message()), redact(told.hint())};
-    if (options.format == Format::json) put(stdout, json_of(error) + "\n");
+    if (options.format == Format::json) put_composed(To::out, json_of(error) + "\n");
     std::string text = error.message();
     if (!error.hint().empty()) text += "\n  hint: " + error.hint();
-    put(stderr, "podctl: " + text + "\n");
+    put(To::err, "podctl: " + text + "\n");
+}
+
+void print_notice(const std::string& text) {
+    put(To::err, "podctl: " + text + "\n");
 }
 
 }  // namespace podctl::cli

@@ -1,16 +1,14 @@
 #include "terminal.hpp"
 
+#include "podctl/base/printable.hpp"
+
 #include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <cstdlib>
+#include <string_view>
 
 namespace podctl::cli {
-
-void put(FILE* stream, const std::string& text) {
-    std::fwrite(text.data(), 1, text.size(), stream);
-    std::fflush(stream);
-}
 
 bool wants_color(Color color, int fd) {
     switch (color) {
@@ -25,19 +23,34 @@ bool wants_color(Color color, int fd) {
     return (!no_color || !*no_color) && ::isatty(fd);
 }
 
-std::string painted(const Line& line, bool color) {
-    if (!color) return line.text + "\n";
-    switch (line.tone) {
+namespace {
+
+std::string_view color_of(Line::Tone tone) {
+    switch (tone) {
         case Line::Tone::plain:
-            return line.text + "\n";
+            return "";
         case Line::Tone::good:
-            return "\x1b[32m" + line.text + "\x1b[0m\n";
+            return "\x1b[32m";
         case Line::Tone::warning:
-            return "\x1b[33m" + line.text + "\x1b[0m\n";
+            return "\x1b[33m";
         case Line::Tone::bad:
-            return "\x1b[31m" + line.text + "\x1b[0m\n";
+            return "\x1b[31m";
     }
-    return line.text + "\n";
+    return "";
+}
+
+std::string shown(const Line& line, bool color) {
+    if (line.from == Line::From::podctl) return printable(line.text);
+    return color ? printable_with_colors(line.text) : printable_without_colors(line.text);
+}
+
+}  // namespace
+
+std::string painted(const Line& line, bool color) {
+    const auto text = shown(line, color);
+    const auto tone = color ? color_of(line.tone) : "";
+    if (tone.empty()) return text + "\n";
+    return std::string{tone} + text + "\x1b[0m\n";
 }
 
 ScreenSize screen_size() {

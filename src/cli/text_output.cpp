@@ -156,7 +156,8 @@ Line line_of(const Event& event, Verbosity verbosity) {
                         Tone::warning};
             },
             [](const event::ServiceOutput& it) -> Line {
-                return {fmt::format("{} | {}", it.service, it.line), Tone::plain, true};
+                return {fmt::format("{} | {}", it.service, it.line), Tone::plain, true,
+                        Line::From::program};
             },
             [](const event::NodeFailed& it) -> Line {
                 return {fmt::format("custom node {} could not be loaded: {}", it.node,

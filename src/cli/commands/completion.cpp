@@ -2,10 +2,10 @@
 
 #include "../command.hpp"
 #include "../man_page.hpp"
+#include "../put.hpp"
 
 #include <CLI/CLI.hpp>
 
-#include <iostream>
 #include <memory>
 
 namespace podctl::cli {
@@ -26,9 +26,9 @@ void add_completion(CLI::App& app, Chosen& chosen) {
         ->type_name("");
     when_chosen(*command, chosen, [&app, shell] {
         const auto tree = describe(app);
-        std::cout << (*shell == "bash"  ? bash_completion(tree)
-                      : *shell == "zsh" ? zsh_completion(tree)
-                                        : fish_completion(tree));
+        put(To::out, *shell == "bash"  ? bash_completion(tree)
+                     : *shell == "zsh" ? zsh_completion(tree)
+                                       : fish_completion(tree));
         return 0;
     });
 }
@@ -39,7 +39,7 @@ void add_man(CLI::App& app, Chosen& chosen) {
     // For those who make packages; hidden, as in other tools.
     command->group("");
     when_chosen(*command, chosen, [&app] {
-        std::cout << man_page(describe(app), PODCTL_VERSION);
+        put(To::out, man_page(describe(app), PODCTL_VERSION));
         return 0;
     });
 }

@@ -1,6 +1,7 @@
 #include "podctl/run/doctor.hpp"
 
 #include "../command.hpp"
+#include "../put.hpp"
 #include "../signals.hpp"
 
 #include <CLI/CLI.hpp>
@@ -8,7 +9,6 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
-#include <iostream>
 #include <memory>
 
 namespace podctl::cli {
@@ -36,21 +36,18 @@ void print_text(const Findings& findings, bool all) {
         width = std::max(width, std::min<std::size_t>(it.check.size(), 40));
     for (const auto& it : findings) {
         if (!all && it.grade == Finding::Grade::ok) continue;
-        std::cout << fmt::format("{:<4}  {:<{}}  {}\n", word_of(it.grade), it.check, width,
-                                 it.message);
+        put(To::out,
+            fmt::format("{:<4}  {:<{}}  {}\n", word_of(it.grade), it.check, width, it.message));
         if (!it.remedy.empty())
-            std::cout << fmt::format("{:<4}  {:<{}}  -> {}\n", "", "", width, it.remedy);
+            put(To::out, fmt::format("{:<4}  {:<{}}  -> {}\n", "", "", width, it.remedy));
     }
-    std::cout << fmt::format(
-        "\n{} ok, {} to look at, {} in the way\n", count(findings, Finding::Grade::ok),
-        count(findings, Finding::Grade::warn), count(findings, Finding::Grade::fail));
+    put(To::out,
+        fmt::format("\n{} ok, {} to look at, {} in the way\n", count(findings, Finding::Grade::ok),
+                    count(findings, Finding::Grade::warn), count(findings, Finding::Grade::fail)));
 }
 
 void print_json(const Findings& findings) {
     using nlohmann::ordered_json;
-    const auto print = [](const ordered_json& line) {
-        std::cout << line.dump(-1, ' ', false, ordered_json::error_handler_t::replace) << '\n';
-    };
     for (const auto& it : findings) {
         ordered_json line{{"time", utc_now()},
                           {"event", "doctor.finding"},
@@ -58,13 +55,13 @@ void print_json(const Findings& findings) {
                           {"grade", word_of(it.grade)},
                           {"message", it.message}};
         if (!it.remedy.empty()) line["remedy"] = it.remedy;
-        print(line);
+        put_json(line);
     }
-    print({{"time", utc_now()},
-           {"event", "doctor.finished"},
-           {"ok", count(findings, Finding::Grade::ok)},
-           {"warn", count(findings, Finding::Grade::warn)},
-           {"fail", count(findings, Finding::Grade::fail)}});
+    put_json({{"time", utc_now()},
+              {"event", "doctor.finished"},
+              {"ok", count(findings, Finding::Grade::ok)},
+              {"warn", count(findings, Finding::Grade::warn)},
+              {"fail", count(findings, Finding::Grade::fail)}});
 }
 
 int examine(const TemplateArguments& arguments, const Common& common) {

@@ -4,6 +4,7 @@
 
 #include "../command.hpp"
 #include "../pod_place.hpp"
+#include "../put.hpp"
 #include "../signals.hpp"
 
 #include <CLI/CLI.hpp>
@@ -11,7 +12,6 @@
 #include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
-#include <iostream>
 #include <memory>
 
 namespace podctl::cli {
@@ -77,8 +77,9 @@ private:
     // Throws Error{locked} while a podctl runs.
     int end_what_is_left(bool asked) {
         const run::RootLock lock{places_.lock};
-        const auto left = serve::end_left_behind(places_.state, places_.pids,
-                                                 serve::LeftBehind::all, serve::PodOptions{}.grace);
+        const auto left =
+            serve::end_left_behind(places_.state, places_.pids, serve::LeftBehind::all,
+                                   serve::PodOptions{}.grace);
         if (!left.empty())
             return tell(fmt::format("ended {}, which a podctl that was killed had left running",
                                     fmt::join(left, ", ")),
@@ -89,13 +90,12 @@ private:
     int tell(const std::string& ended, std::size_t count) {
         const bool nothing = count == 0;
         if (common_.output.format == Format::json) {
-            std::cout << nlohmann::ordered_json{{"time", utc_now()},
-                                                {"event", "down"},
-                                                {"root", places_.root.string()},
-                                                {"changed", !nothing}}
-                      << '\n';
+            put_json({{"time", utc_now()},
+                      {"event", "down"},
+                      {"root", places_.root.string()},
+                      {"changed", !nothing}});
         } else if (common_.output.verbosity != Verbosity::quiet) {
-            std::cout << (nothing ? "no pod runs in " + places_.root.string() : ended) << '\n';
+            put(To::out, (nothing ? "no pod runs in " + places_.root.string() : ended) + "\n");
         }
         return 0;
     }

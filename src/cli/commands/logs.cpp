@@ -1,9 +1,11 @@
 #include "podctl/base/names.hpp"
+#include "podctl/base/printable.hpp"
 #include "podctl/serve/control.hpp"
 #include "podctl/serve/log.hpp"
 
 #include "../command.hpp"
 #include "../pod_place.hpp"
+#include "../put.hpp"
 #include "../signals.hpp"
 #include "../terminal.hpp"
 
@@ -17,9 +19,9 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
-#include <cstdio>
 #include <map>
 #include <memory>
+#include <utility>
 
 namespace podctl::cli {
 namespace {
@@ -28,12 +30,13 @@ using namespace std::chrono_literals;
 
 struct LogsArguments {
     PodArguments pod;
-    bool follow = false, timestamps = false;
+    bool follow = false, timestamps = false, raw = false;
     std::optional<std::size_t> tail;
 };
 
 // Not inotify: a network file system tells nothing of its changes.
 constexpr std::chrono::milliseconds follow_interval = 200ms;
+constexpr std::size_t block_size = 64u << 10;
 
 class Logs {
 public:
@@ -83,26 +86,33 @@ private:
         while (!reader_gone_) {
             const auto line = reader.next();
             if (!line) break;
-            write(text_of(*line));
+            pending_ += text_of(*line);
+            if (pending_.size() >= block_size) write();
         }
-        if (std::fflush(stdout) != 0) cannot_write();
+        write();
     }
 
     std::string text_of(const serve::LogLine& line) {
         if (common_.output.format == Format::json) {
-            return nlohmann::ordered_json{{"time", line.time},
-                                          {"event", "log"},
-                                          {"service", line.service},
-                                          {"step", "service:" + line.service},
-                                          {"line", line.text}}
-                       .dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) +
+            return json_line({{"time", line.time},
+                              {"event", "log"},
+                              {"service", line.service},
+                              {"step", "service:" + line.service},
+                              {"line", line.text}}) +
                    "\n";
         }
-        std::string text = arguments_.timestamps ? line.time + " " + line.text : line.text;
+        std::string text = shown(line.text);
+        if (arguments_.timestamps) text = printable(line.time, Lines::one) + " " + text;
         if (!arguments_.pod.service.empty()) return text + "\n";
         width_ = std::max(width_, line.service.size());
-        return fmt::format("{}{:<{}} |{} {}\n", color_ ? color_of(line.service) : "", line.service,
-                           width_, color_ ? "\x1b[0m" : "", text);
+        return fmt::format("{}{:<{}} |{} {}\n", color_ ? color_of(line.service) : "",
+                           printable(line.service, Lines::one), width_, color_ ? "\x1b[0m" : "",
+                           text);
+    }
+
+    std::string shown(const std::string& text) const {
+        if (arguments_.raw) return text;
+        return color_ ? printable_with_colors(text) : printable_without_colors(text);
     }
 
     // As docker compose: one for each, and none of those that mean something else here.
@@ -113,13 +123,11 @@ private:
         return fmt::format("\x1b[{}m", found->second);
     }
 
-    void write(const std::string& text) {
-        if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size()) cannot_write();
-    }
-
-    void cannot_write() {
-        if (errno != EPIPE) throw system_error("cannot write to stdout", errno);
-        reader_gone_ = true;
+    void write() {
+        if (!try_composed(To::out, std::exchange(pending_, {}))) {
+            if (errno != EPIPE) throw system_error("cannot write to stdout", errno);
+            reader_gone_ = true;
+        }
     }
 
     const LogsArguments& arguments_;
@@ -129,6 +137,7 @@ private:
     const bool color_;
     std::size_t width_ = 0;
     std::map<std::string, int> colors_;
+    std::string pending_;  // what is not written yet
     bool reader_gone_ = false;
 };
 
@@ -149,6 +158,10 @@ void add_logs(CLI::App& app, Common& common, Chosen& chosen) {
     command->add_option("--tail", arguments->tail, "the last lines of each service only")
         ->type_name("N");
     command->add_flag("-t,--timestamps", arguments->timestamps, "with the time of each line");
+    command->add_flag(
+        "--raw", arguments->raw,
+        "as the services have written it, also what a terminal obeys: without it only "
+        "colours are kept, and all other control characters are shown as \\x1b");
     add_common_flags(*command, common);
     when_chosen(*command, chosen, [&common, arguments] { return Logs{*arguments, common}.run(); });
 }

@@ -3,6 +3,7 @@
 
 #include "../command.hpp"
 #include "../live_view.hpp"
+#include "../put.hpp"
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -11,7 +12,6 @@
 
 #include <algorithm>
 #include <array>
-#include <iostream>
 #include <memory>
 
 namespace podctl::cli {
@@ -101,30 +101,31 @@ void print_rows(const std::vector<Row>& rows) {
         std::string line = "  ";
         for (std::size_t i = 0; i + 1 < row.size(); ++i)
             line += row[i] + std::string(widths[i] + 2 - text_width(row[i]), ' ');
-        std::cout << line << row.back() << '\n';
+        put(To::out, line + row.back() + "\n");
     }
 }
 
 void print_overview() {
     for (const auto& task : tmpl::catalog().tasks) {
-        std::cout << task.name << ": " << task.summary << '\n';
+        put(To::out, task.name + ": " + task.summary + "\n");
         std::vector<Row> rows{{"NAME", "FILES", "GPU MEMORY", "MODEL"}};
         for (const auto& entry : tmpl::catalog().entries)
             if (entry.use_for(task.name))
                 rows.push_back({entry.name, size_of(entry), vram_of(entry), entry.title});
         print_rows(rows);
-        std::cout << '\n';
+        put(To::out, "\n");
     }
-    std::cout << "`podctl models TASK` or NAME tells more; `podctl models --yaml NAME` prints the "
-                 "lines for a\ntemplate, where `models: [{catalog: NAME}]` means the same.\n";
+    put(To::out,
+        "`podctl models TASK` or NAME tells more; `podctl models --yaml NAME` prints the "
+        "lines for a\ntemplate, where `models: [{catalog: NAME}]` means the same.\n");
 }
 
 void print_detail(const char* what, const std::string& text) {
-    if (!text.empty()) std::cout << fmt::format("  {:<12} {}\n", what, text);
+    if (!text.empty()) put(To::out, fmt::format("  {:<12} {}\n", what, text));
 }
 
 void print_text(const CatalogEntry& entry, const std::string& task) {
-    std::cout << entry.name << ": " << entry.title << '\n';
+    put(To::out, entry.name + ": " + entry.title + "\n");
     for (const auto& use : entry.uses)
         if (task.empty() || task == entry.name || task == use.task)
             print_detail((use.task + ":").c_str(), use.how);
@@ -136,10 +137,11 @@ void print_text(const CatalogEntry& entry, const std::string& task) {
     print_detail("note:", entry.note);
     print_detail("files:", entry.files.empty() ? "none" : size_of(entry));
     for (const auto& file : entry.files) {
-        std::cout << fmt::format(
-            "    models/{}\n      {}{}\n      {}\n", place_of(file), size_of(file),
-            file.allow_pickle ? ", a pickle: loading it runs its code" : "", file.source);
-        if (!file.sha256.empty()) std::cout << "      sha256 " << file.sha256 << '\n';
+        put(To::out,
+            fmt::format("    models/{}\n      {}{}\n      {}\n", place_of(file), size_of(file),
+                        file.allow_pickle ? ", a pickle: loading it runs its code" : "",
+                        file.source));
+        if (!file.sha256.empty()) put(To::out, "      sha256 " + file.sha256 + "\n");
     }
 }
 
@@ -181,18 +183,18 @@ ordered_json json_of(const CatalogEntry& entry) {
 
 int show_models(const ModelsArguments& arguments, const Common& common) {
     if (!arguments.yaml.empty()) {
-        std::cout << tmpl::template_lines(find_model(arguments.yaml));
+        put(To::out, tmpl::template_lines(find_model(arguments.yaml)));
         return 0;
     }
     const auto found = find_models(arguments.word);
     if (common.output.format == Format::json) {
         for (const auto* entry : found)
-            std::cout << json_of(*entry) << '\n';
+            put_json(json_of(*entry));
     } else if (arguments.word.empty()) {
         print_overview();
     } else {
         for (const auto* entry : found) {
-            if (entry != found.front()) std::cout << '\n';
+            if (entry != found.front()) put(To::out, "\n");
             print_text(*entry, arguments.word);
         }
     }

@@ -1,6 +1,7 @@
 #include "podctl/base/units.hpp"
 
 #include "../command.hpp"
+#include "../put.hpp"
 #include "../signals.hpp"
 
 #include <CLI/CLI.hpp>
@@ -8,7 +9,6 @@
 #include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
-#include <iostream>
 #include <memory>
 
 namespace podctl::cli {
@@ -28,11 +28,6 @@ const char* word_of(Change change) {
     return "";
 }
 
-void print_line(const nlohmann::ordered_json& line) {
-    using nlohmann::ordered_json;
-    std::cout << line.dump(-1, ' ', false, ordered_json::error_handler_t::replace) << '\n';
-}
-
 std::size_t count(const std::vector<plan::Assessment>& assessments, Change change) {
     return static_cast<std::size_t>(
         std::count_if(assessments.begin(), assessments.end(),
@@ -49,14 +44,14 @@ void print_text(const std::vector<plan::Assessment>& assessments, const plan::Bi
         if (it.download && it.download->count > 0)
             line += fmt::format(" ({})", format_bytes(*it.download));
         line.erase(line.find_last_not_of(' ') + 1);
-        std::cout << line << '\n';
+        put(To::out, line + "\n");
     }
-    std::cout << fmt::format(
-        "\n{} to create, {} to change, {} to keep. To download: {}{}. Disk: {} more.\n",
-        count(assessments, Change::create), count(assessments, Change::change),
-        count(assessments, Change::keep), format_bytes(bill.download),
-        bill.unknown ? fmt::format(" and {} of unknown size", bill.unknown) : "",
-        format_bytes(bill.disk));
+    put(To::out,
+        fmt::format("\n{} to create, {} to change, {} to keep. To download: {}{}. Disk: {} more.\n",
+                    count(assessments, Change::create), count(assessments, Change::change),
+                    count(assessments, Change::keep), format_bytes(bill.download),
+                    bill.unknown ? fmt::format(" and {} of unknown size", bill.unknown) : "",
+                    format_bytes(bill.disk)));
 }
 
 using Locks = std::map<std::string, python::Lock>;
@@ -78,12 +73,12 @@ std::string askers_of(const python::Pin& pin, const std::filesystem::path& root)
 
 void print_text(const Locks& locks, const std::filesystem::path& root) {
     for (const auto& [step, lock] : locks) {
-        std::cout << fmt::format("\n{}: {} packages beside what is inherited\n", step,
-                                 lock.pins.size());
+        put(To::out,
+            fmt::format("\n{}: {} packages beside what is inherited\n", step, lock.pins.size()));
         for (const auto& pin : lock.pins) {
             const char* hashes = pin.hashes.empty() ? ", without a hash" : "";
-            std::cout << fmt::format("  {:<34} for {}{}\n", name_and_version(pin),
-                                     askers_of(pin, root), hashes);
+            put(To::out, fmt::format("  {:<34} for {}{}\n", name_and_version(pin),
+                                     askers_of(pin, root), hashes));
         }
     }
 }
@@ -99,12 +94,12 @@ std::vector<std::string> digests_of(const python::Pin& pin) {
 void print_json(const Locks& locks) {
     for (const auto& [step, lock] : locks) {
         for (const auto& pin : lock.pins) {
-            print_line({{"time", utc_now()},
-                        {"event", "plan.package"},
-                        {"step", step},
-                        {"requirement", pin.requirement},
-                        {"asked_by", pin.asked_by},
-                        {"hashes", digests_of(pin)}});
+            put_json({{"time", utc_now()},
+                      {"event", "plan.package"},
+                      {"step", step},
+                      {"requirement", pin.requirement},
+                      {"asked_by", pin.asked_by},
+                      {"hashes", digests_of(pin)}});
         }
     }
 }
@@ -118,16 +113,16 @@ void print_json(const std::vector<plan::Assessment>& assessments, const plan::Bi
                           {"change", word_of(it.change)},
                           {"reason", it.reason}};
         if (it.download) line["download_bytes"] = it.download->count;
-        print_line(line);
+        put_json(line);
     }
-    print_line({{"time", utc_now()},
-                {"event", "plan.finished"},
-                {"create", count(assessments, Change::create)},
-                {"change", count(assessments, Change::change)},
-                {"keep", count(assessments, Change::keep)},
-                {"download_bytes", bill.download.count},
-                {"disk_bytes", bill.disk.count},
-                {"unknown_sizes", bill.unknown}});
+    put_json({{"time", utc_now()},
+              {"event", "plan.finished"},
+              {"create", count(assessments, Change::create)},
+              {"change", count(assessments, Change::change)},
+              {"keep", count(assessments, Change::keep)},
+              {"download_bytes", bill.download.count},
+              {"disk_bytes", bill.disk.count},
+              {"unknown_sizes", bill.unknown}});
 }
 
 }  // namespace

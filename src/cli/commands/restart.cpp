@@ -2,13 +2,13 @@
 
 #include "../command.hpp"
 #include "../pod_place.hpp"
+#include "../put.hpp"
 #include "../signals.hpp"
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include <iostream>
 #include <memory>
 
 namespace podctl::cli {
@@ -21,17 +21,16 @@ struct RestartArguments {
 
 void print(const serve::RunningService& service, const Common& common) {
     if (common.output.format == Format::json) {
-        std::cout << nlohmann::ordered_json{{"time", utc_now()},
-                                            {"event", "service.restarted"},
-                                            {"service", service.name},
-                                            {"step", "service:" + service.name},
-                                            {"pid", service.pid},
-                                            {"url", service.url}}
-                  << '\n';
+        put_json({{"time", utc_now()},
+                  {"event", "service.restarted"},
+                  {"service", service.name},
+                  {"step", "service:" + service.name},
+                  {"pid", service.pid},
+                  {"url", service.url}});
     } else {
-        std::cout << fmt::format("{} was restarted{}{}\n", service.name,
+        put(To::out, fmt::format("{} was restarted{}{}\n", service.name,
                                  service.state == "ready" ? " and is ready" : "",
-                                 service.url.empty() ? "" : " at " + service.url);
+                                 service.url.empty() ? "" : " at " + service.url));
     }
 }
 

@@ -3,6 +3,7 @@
 
 #include "../command.hpp"
 #include "../pod_place.hpp"
+#include "../put.hpp"
 #include "../signals.hpp"
 
 #include <CLI/CLI.hpp>
@@ -11,7 +12,6 @@
 
 #include <algorithm>
 #include <array>
-#include <iostream>
 #include <memory>
 
 namespace podctl::cli {
@@ -70,7 +70,7 @@ void print_json(const std::string& root, const std::optional<PodStatus>& status)
         for (const auto& service : status->services)
             line["services"].push_back(json_of(service));
     }
-    std::cout << line.dump(-1, ' ', false, ordered_json::error_handler_t::replace) << '\n';
+    put_json(line);
 }
 
 std::string text_of(const serve::RunningStep& step) {
@@ -107,33 +107,33 @@ void print_services(const std::vector<RunningService>& services) {
         for (std::size_t i = 0; i < row.size(); ++i)
             line += fmt::format("{:<{}}  ", row[i], widths[i]);
         line.erase(line.find_last_not_of(' ') + 1);
-        std::cout << "  " << line << '\n';
+        put(To::out, "  " + line + "\n");
     }
 }
 
 void print_text(const std::string& root, const std::optional<PodStatus>& status) {
     if (!status) {
-        std::cout << "no pod runs in " << root << '\n';
+        put(To::out, "no pod runs in " + root + "\n");
         return;
     }
     if (status->phase == PodStatus::Phase::left_behind) {
-        std::cout << "podctl was killed and has left services running in " << root
-                  << ": `podctl up` and `podctl down` end them\n";
+        put(To::out, "podctl was killed and has left services running in " + root +
+                         ": `podctl up` and `podctl down` end them\n");
     } else {
-        std::cout << fmt::format("pod in {}: {} (podctl {}, pid {}", root, to_string(status->phase),
-                                 status->version, status->pid);
-        if (!status->version.empty())
-            std::cout << ", up " << format_duration(since(status->started));
-        std::cout << ")\n";
+        const auto uptime =
+            status->version.empty() ? "" : ", up " + format_duration(since(status->started));
+        put(To::out, fmt::format("pod in {}: {} (podctl {}, pid {}{})\n", root,
+                                 to_string(status->phase), status->version, status->pid, uptime));
     }
     for (const auto& step : status->steps)
-        std::cout << "  " << text_of(step) << '\n';
+        put(To::out, "  " + text_of(step) + "\n");
     if (!status->services.empty()) print_services(status->services);
 }
 
 int show_status(const PodArguments& arguments, const Common& common, const StopSignals& signals) {
     const auto places = find_places(arguments, common);
-    const auto status = serve::find_pod_status(places.state, places.pids, signals.token());
+    const auto status =
+        serve::find_pod_status(places.state, places.pids, signals.token());
     if (common.output.format == Format::json)
         print_json(places.root.string(), status);
     else if (common.output.verbosity != Verbosity::quiet)

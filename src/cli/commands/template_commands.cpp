@@ -5,13 +5,13 @@
 
 #include "../command.hpp"
 #include "../gallery.hpp"
+#include "../put.hpp"
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
-#include <iostream>
 #include <memory>
 
 namespace podctl::cli {
@@ -42,22 +42,20 @@ const GalleryEntry& find_in_gallery(const std::string& name) {
 
 void write_template(const GalleryEntry& entry, const std::string& file) {
     if (file == "-") {
-        std::cout << entry.text;
+        put(To::out, entry.text);
         return;
     }
     if (std::filesystem::exists(std::filesystem::symlink_status(file))) {
         throw Error{ErrorKind::usage, file + " is there already", "name another file with -o"};
     }
     write_file_atomically(file, entry.text);
-    std::cerr << "wrote " << file << "; see what it would do with `podctl plan " << file << "`\n";
+    put(To::err, "wrote " + file + "; see what it would do with `podctl plan " + file + "`\n");
 }
 
 void print_templates(const Common& common) {
     if (common.output.format == Format::json) {
         for (const auto& entry : embedded_gallery()) {
-            std::cout << nlohmann::ordered_json{{"name", entry.name},
-                                                {"summary", summary_of(entry)}}
-                      << '\n';
+            put_json({{"name", entry.name}, {"summary", summary_of(entry)}});
         }
         return;
     }
@@ -65,8 +63,8 @@ void print_templates(const Common& common) {
     for (const auto& entry : embedded_gallery())
         width = std::max(width, entry.name.size());
     for (const auto& entry : embedded_gallery()) {
-        std::cout << entry.name << std::string(width + 2 - entry.name.size(), ' ')
-                  << summary_of(entry) << '\n';
+        put(To::out, entry.name + std::string(width + 2 - entry.name.size(), ' ') +
+                         std::string{summary_of(entry)} + "\n");
     }
 }
 
@@ -86,8 +84,8 @@ void add_validate(CLI::App& app, Common& common, Chosen& chosen) {
         plan::build_plan(pod, root_of(pod, common), {});
         if (common.output.verbosity == Verbosity::quiet) return 0;
         for (const auto& hint : tmpl::missing_packs(pod))
-            std::cerr << hint.to_string() << '\n';
-        std::cerr << arguments->path << ": valid\n";
+            put(To::err, hint.to_string() + "\n");
+        put(To::err, arguments->path + ": valid\n");
         return 0;
     });
 }
@@ -102,7 +100,7 @@ void add_config(CLI::App& app, Common& common, Chosen& chosen) {
         tmpl::LoadOptions options;
         options.overlays.assign(arguments->overlays.begin(), arguments->overlays.end());
         options.set = arguments->set;
-        std::cout << tmpl::effective_yaml(arguments->path, options);
+        put(To::out, tmpl::effective_yaml(arguments->path, options));
         return 0;
     });
 }
@@ -112,7 +110,7 @@ void add_schema(CLI::App& app, Chosen& chosen) {
         app.add_subcommand("schema", "print the JSON Schema of a template, for editors");
     command->footer("Example:\n  podctl schema > podctl.schema.json");
     when_chosen(*command, chosen, [] {
-        std::cout << tmpl::json_schema();
+        put(To::out, tmpl::json_schema());
         return 0;
     });
 }

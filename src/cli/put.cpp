@@ -1,0 +1,51 @@
+#include "put.hpp"
+
+#include "podctl/base/error.hpp"
+#include "podctl/base/printable.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <cstdio>
+
+namespace podctl::cli {
+
+namespace {
+
+std::FILE* stream_of(To to) {
+    return to == To::out ? stdout : stderr;
+}
+
+}  // namespace
+
+void put(To to, std::string_view text) {
+    const auto shown = printable(text);
+    std::fwrite(shown.data(), 1, shown.size(), stream_of(to));
+}
+
+std::string json_line(const nlohmann::ordered_json& line) {
+    using nlohmann::ordered_json;
+    return printable_json(line.dump(-1, ' ', false, ordered_json::error_handler_t::replace));
+}
+
+void put_json(const nlohmann::ordered_json& line) {
+    put(To::out, json_line(line) + "\n");
+}
+
+bool try_composed(To to, std::string_view text) {
+    auto* stream = stream_of(to);
+    return std::fwrite(text.data(), 1, text.size(), stream) == text.size() &&
+           std::fflush(stream) == 0;
+}
+
+void put_composed(To to, std::string_view text) {
+    auto* stream = stream_of(to);
+    const bool was_good = std::ferror(stream) == 0;
+    if (!try_composed(to, text) && was_good) std::clearerr(stream);
+}
+
+void flush_out() {
+    if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0)
+        throw Error{ErrorKind::io, "cannot write to stdout", "is the disk full?"};
+}
+
+}  // namespace podctl::cli
