@@ -17,16 +17,21 @@ ExitStatus to_status(const siginfo_t& info) {
     return {.signal = info.si_status};
 }
 
-// Reaps it and takes it out of own_children() in one step: its number may soon be another child's.
-int reap_own(pid_t pid, int flags, siginfo_t& info) {
-    auto& own = own_children();
-    const std::scoped_lock lock{own.mutex};
+int wait_for(pid_t pid, int flags, siginfo_t& info) {
     int result = 0;
     do {
         result = ::waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED | flags);
     } while (result != 0 && errno == EINTR);
-    if (result == 0 && info.si_pid != 0) own.pids.erase(pid);
     return result;
+}
+
+// Reaps it and takes it out of own_children() in one step: its number may soon be another child's.
+void reap_own(pid_t pid) {
+    auto& own = own_children();
+    const std::scoped_lock lock{own.mutex};
+    siginfo_t info{};
+    wait_for(pid, 0, info);
+    own.pids.erase(pid);
 }
 
 }  // namespace
@@ -52,28 +57,22 @@ Child::State::~State() {
 
 void Child::State::end() {
     signal_group(SIGKILL);
-    if (status) return;
     wait_for_end(pid);
     watch.reset();  // waits for its thread, which needs the child not to be reaped yet
-    siginfo_t info{};
-    reap_own(pid, 0, info);
+    reap_own(pid);
 }
 
-void Child::State::reap(int flags) {
+void Child::State::look(int flags) {
     if (status) return;
     siginfo_t info{};
-    if (reap_own(pid, flags, info) != 0)
+    if (wait_for(pid, flags | WNOWAIT, info) != 0)
         throw system_error("the exit code of process " + std::to_string(pid) + " is lost", errno);
     if (info.si_pid == 0) return;  // WNOHANG: it still runs
     status = to_status(info);
-    if (::kill(-pid, 0) != 0 && errno == ESRCH) group_is_gone = true;
 }
 
 void Child::State::signal_group(int signal) {
-    if (group_is_gone) return;
-    if (::kill(-pid, signal) == 0) return;
-    // Until the child is reaped its group exists, if only as a zombie.
-    if (errno == ESRCH) group_is_gone = status.has_value();
+    ::kill(-pid, signal);
 }
 
 Child::Child(std::unique_ptr<State> state) : state_{std::move(state)} {}
@@ -92,7 +91,7 @@ int Child::output_fd() const {
 }
 
 std::optional<ExitStatus> Child::poll() {
-    if (state_->watch->may_reap()) state_->reap(WNOHANG);
+    if (state_->watch->may_reap()) state_->look(WNOHANG);
     return state_->status;
 }
 
@@ -102,7 +101,7 @@ ExitStatus Child::wait() {
         if (::poll(&ended, 1, -1) < 0 && errno != EINTR)
             throw system_error("cannot wait for a child process", errno);
     }
-    state_->reap(0);
+    state_->look(0);
     return *state_->status;
 }
 

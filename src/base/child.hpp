@@ -26,14 +26,15 @@ struct Child::State {
     State& operator=(const State&) = delete;
     ~State();
 
-    void reap(int flags);  // waitid(2) flags besides WEXITED
+    // Takes its status over, and leaves it unreaped: as long as it is, no other process group can
+    // get its number, and what is left of its group can be signalled.
+    void look(int flags);  // waitid(2) flags besides WEXITED
     void signal_group(int signal);
 
     pid_t pid;
     Fd output;
     std::optional<ExitWatch> watch;
     std::optional<ExitStatus> status = {};
-    bool group_is_gone = false;  // then its number may soon be another group's
 
 private:
     void end();

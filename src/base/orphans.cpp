@@ -1,3 +1,4 @@
+#include "podctl/base/children.hpp"
 #include "podctl/base/process.hpp"
 
 #include "child.hpp"
@@ -5,6 +6,8 @@
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include <csignal>
 
 namespace podctl {
 
@@ -23,6 +26,13 @@ void reap_orphans() {
         if (own.pids.contains(info.si_pid)) return;
         ::waitid(P_PID, static_cast<id_t>(info.si_pid), &info, WEXITED | WNOHANG);
     }
+}
+
+void kill_children() {
+    auto& own = own_children();
+    const std::scoped_lock lock{own.mutex};
+    for (const pid_t pid : own.pids)
+        ::kill(-pid, SIGKILL);
 }
 
 }  // namespace podctl

@@ -1,5 +1,6 @@
 #include "signals.hpp"
 
+#include "podctl/base/children.hpp"
 #include "podctl/base/error.hpp"
 #include "podctl/base/thread.hpp"
 
@@ -11,8 +12,6 @@
 #include <unistd.h>
 
 #include <array>
-#include <filesystem>
-#include <fstream>
 
 namespace podctl::cli {
 namespace {
@@ -23,19 +22,6 @@ sigset_t stop_signals() {
     for (const int signal : {SIGINT, SIGTERM, SIGHUP})
         sigaddset(&set, signal);
     return set;
-}
-
-// Each child leads a process group (base/process.hpp); the kernel lists children by the thread that
-// made them (proc(5), /proc/pid/task/tid/children).
-void kill_children() {
-    std::error_code failed;
-    std::filesystem::directory_iterator task{"/proc/self/task", failed};
-    for (const std::filesystem::directory_iterator end; !failed && task != end;
-         task.increment(failed)) {
-        std::ifstream children{task->path() / "children"};
-        for (pid_t pid = 0; children >> pid;)
-            ::kill(-pid, SIGKILL);
-    }
 }
 
 }  // namespace

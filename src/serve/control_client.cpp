@@ -165,12 +165,12 @@ bool wait_readable(int fd, std::optional<milliseconds> time, const std::stop_tok
 }
 
 std::optional<PodStatus> find_pod_status(const fs::path& state, const fs::path& pids,
-                                         const std::stop_token& stop) {
+                                         const std::stop_token& stop, const OnNotice& on_notice) {
     if (const Fd socket = ask(state, {.command = protocol::Request::Command::status})) {
         if (const auto line = read_line(socket, patience, state, stop))
             return protocol::status_of(*line);
     }
-    auto recorded = find_running_pod(pids);
+    auto recorded = find_running_pod(pids, on_notice);
     return recorded ? std::optional{status_of(std::move(*recorded))} : std::nullopt;
 }
 

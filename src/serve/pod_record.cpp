@@ -1,15 +1,21 @@
 #include "pod_record.hpp"
 
 #include "podctl/base/error.hpp"
+#include "podctl/base/fd.hpp"
 #include "podctl/base/file.hpp"
 #include "podctl/base/json.hpp"
 #include "podctl/base/process_stat.hpp"
 
 #include "service_json.hpp"
 
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <span>
 #include <system_error>
 
 namespace podctl::serve {
@@ -18,9 +24,12 @@ namespace {
 
 using nlohmann::json;
 
+// A record of a hundred services has some tens of KiB.
+constexpr std::size_t max_record = 1u << 20;
+
 json identity(pid_t pid) {
-    const auto process = read_process(pid);
-    return {{"pid", pid}, {"start_time", process ? process->start_time : 0}};
+    const auto process = read_process(pid).value_or(ProcessStat{});
+    return {{"pid", pid}, {"start_time", process.start_time}, {"session", process.session}};
 }
 
 json describe(const RunningService& service) {
@@ -37,13 +46,81 @@ pid_t living_pid(const json& entry) {
     return process && process->start_time == started ? pid : 0;
 }
 
+// Start times and pids are of one start of the machine.
+bool is_of_this_boot(const json& record) {
+    return record.value("boot", "") == boot_id();
+}
+
 RunningPod read(const json& record) {
-    RunningPod pod{.pid = living_pid(record.at("podctl")), .services = {}};
+    const auto living = [&, now = is_of_this_boot(record)](const json& entry) {
+        return now ? living_pid(entry) : 0;
+    };
+    RunningPod pod{.pid = living(record.at("podctl")), .services = {}};
     for (const auto& entry : record.at("services")) {
         pod.services.push_back(service_of(entry));
-        pod.services.back().pid = living_pid(entry);
+        pod.services.back().pid = living(entry);
     }
     return pod;
+}
+
+// Why others could have written the file; empty: they could not.
+std::string distrust(const struct stat& file) {
+    if (!S_ISREG(file.st_mode)) return "it is no file";
+    if (file.st_uid != ::geteuid() && file.st_uid != 0)
+        return fmt::format("it is of user {}", file.st_uid);
+    if ((file.st_mode & (S_IWGRP | S_IWOTH)) != 0) return "others may write it";
+    if (file.st_nlink != 1) return "it has another name elsewhere";
+    if (static_cast<std::size_t>(file.st_size) > max_record) return "it is far too large";
+    return {};
+}
+
+// The text of a record that nobody else can have written. Throws Error{io}.
+std::optional<std::string> read_own(const std::filesystem::path& path, const OnNotice& on_notice) {
+    const auto ignore = [&](const std::string& why) {
+        if (on_notice)
+            on_notice(fmt::format("{} is ignored: {}. What podctl writes is its user's alone",
+                                  path.string(), why));
+        return std::nullopt;
+    };
+    const Fd file{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)};
+    if (!file && (errno == ENOENT || errno == ENOTDIR)) return std::nullopt;
+    if (!file && errno == ELOOP) return ignore("it is a link");
+    if (!file) throw system_error("cannot read " + path.string(), errno);
+    struct stat status {};
+    if (::fstat(file.get(), &status) != 0)
+        throw system_error("cannot read " + path.string(), errno);
+    if (const auto why = distrust(status); !why.empty()) return ignore(why);
+    std::string text(static_cast<std::size_t>(status.st_size), '\0');
+    text.resize(read_at(file.get(), 0, std::span<char>{text}, path));
+    return text;
+}
+
+// The leader of the entry's group, as it was recorded. nullopt: it has ended, or cannot be proven
+// to be the one.
+std::optional<OwnProcess> recorded_leader(const json& entry) {
+    const auto pid = entry.at("pid").get<pid_t>();
+    auto process = OwnProcess::open(pid);
+    const bool proven =
+        process && process->stat().group == pid &&
+        process->stat().start_time == entry.at("start_time").get<unsigned long long>() &&
+        process->stat().session == entry.value("session", pid_t{-1});
+    return proven ? std::move(process) : std::nullopt;
+}
+
+std::vector<LeftService> left_services(const json& record, const OnNotice& on_notice) {
+    std::vector<LeftService> left;
+    if (!is_of_this_boot(record) || living_pid(record.at("podctl")) != 0) return left;
+    for (const auto& entry : record.at("services")) {
+        const auto name = entry.at("name").get<std::string>();
+        if (auto leader = recorded_leader(entry))
+            left.push_back({std::move(*leader), name});
+        else if (const auto pid = living_pid(entry); pid != 0 && on_notice)
+            on_notice(fmt::format(
+                "{} was left running by a podctl that was killed, and is left alone: pid {} is not "
+                "of this user any more, or has left its process group",
+                name, pid));
+    }
+    return left;
 }
 
 }  // namespace
@@ -61,12 +138,14 @@ void PodRecord::update(const std::vector<RunningService>& services) {
     json described = json::array();
     for (const auto& service : services)
         described.push_back(describe(service));
-    const json record = {{"podctl", identity(::getpid())}, {"services", std::move(described)}};
+    const json record = {
+        {"podctl", identity(::getpid())}, {"boot", boot_id()}, {"services", std::move(described)}};
     write_file_atomically(file_, record.dump(2, ' ', false, json::error_handler_t::replace) + "\n");
 }
 
-std::optional<RunningPod> find_running_pod(const std::filesystem::path& pids) {
-    const auto text = read_file_if_exists(pids);
+std::optional<RunningPod> find_running_pod(const std::filesystem::path& pids,
+                                           const OnNotice& on_notice) {
+    const auto text = read_own(pids, on_notice);
     if (!text) return std::nullopt;
     const auto parsed = parse_json(*text);
     try {
@@ -78,6 +157,19 @@ std::optional<RunningPod> find_running_pod(const std::filesystem::path& pids) {
     } catch (const json::exception&) {
         throw Error{ErrorKind::io, pids.string() + " is not what podctl writes",
                     "end the pod's processes by hand and remove the file"};
+    }
+}
+
+std::vector<LeftService> find_left_services(const std::filesystem::path& pids,
+                                            const OnNotice& on_notice) {
+    try {
+        const auto text = read_own(pids, on_notice);
+        const auto record = text ? parse_json(*text) : std::nullopt;
+        return record ? left_services(*record, on_notice) : std::vector<LeftService>{};
+    } catch (const json::exception&) {
+        return {};
+    } catch (const Error&) {
+        return {};
     }
 }
 

@@ -73,6 +73,68 @@ TEST_F(Supervision, TheNextUpEndsWhatAKilledPodctlHasLeft) {
     EXPECT_EQ(next.finish().status.code, 128 + SIGTERM);
 }
 
+// However podctl dies, and whatever the service has made of its environment.
+TEST_F(Supervision, TheNextUpEndsAServiceThatHasCleanedItsEnvironment) {
+    const auto on = std::to_string(free_port());
+    write_template(
+        fmt::format("  - {{name: web, port: {}, command: [env, -i, \"{}\", --port, \"{}\"]}}\n", on,
+                    PODCTL_STAND_IN_SERVICE, on));
+    for (const int signal : {SIGKILL, SIGABRT, SIGSEGV}) {
+        auto killed = start();
+        ASSERT_TRUE(killed.wait_for(is_launched)) << killed.finish().output;
+        const auto first = status()["services"][0]["pid"].get<pid_t>();
+        killed.signal(signal);
+        killed.wait_for("run.finished");  // the end of its output
+        ASSERT_TRUE(read_process(first));
+        auto next = start();
+        ASSERT_TRUE(next.wait_for(is_launched)) << next.finish().output;
+        EXPECT_FALSE(read_process(first));
+        next.signal(SIGTERM);
+        EXPECT_EQ(next.finish().status.code, 128 + SIGTERM);
+    }
+}
+
+// On a volume that others may write, somebody else tells of "services" that are none.
+class ForgedRecord : public Pid1Test {
+protected:
+    // A process that has nothing to do with podctl, in a namespace of its own, whose pod.json
+    // names that one ("victim") or a number and belongs to `owner`; then `podctl down`. What that
+    // and the shell say.
+    std::string down_with(const std::string& pid, const std::string& owner) const {
+        constexpr auto script = R"sh(
+mkdir -m 700 -p root/.podctl
+setsid sleep 1000 & victim=$!
+[ "$1" = victim ] && pid=$victim || pid=$1
+field() { sed 's/.*) //' "/proc/$pid/stat" | cut -d ' ' -f "$1"; }
+boot=$(cat /proc/sys/kernel/random/boot_id)
+printf '{"podctl": {"pid": 999999, "start_time": 1}, "boot": "%s", "services": [{"name": "a",
+"pid": %s, "start_time": %s, "session": %s, "port": 0, "url": "", "state": "ready", "starts": 1,
+"started": 0}]}' "$boot" "$pid" "$(field 20)" "$(field 4)" > root/.podctl/pod.json
+chown "$2" root/.podctl/pod.json || exit 1
+"$3" down --root root
+kill -0 $victim && echo the victim is alive
+kill -KILL $victim
+)sh";
+        return run_captured(in_namespace({"bash", "-c", script, "bash", pid, owner, PODCTL_BINARY}),
+                            {})
+            .output;
+    }
+};
+
+TEST_F(ForgedRecord, OfAnotherUserIsIgnoredAndSaidSo) {
+    if (::geteuid() != 0) GTEST_SKIP() << "only root may give a file away";
+    for (const auto* pid : {"victim", "1"}) {
+        const auto said = down_with(pid, "65534");
+        EXPECT_THAT(said, HasSubstr("pod.json is ignored: it is of user 65534"));
+        EXPECT_THAT(said, HasSubstr("the victim is alive"));
+    }
+}
+
+// 1 would mean kill(-1): everybody.
+TEST_F(ForgedRecord, NeverLeadsToAnInit) {
+    EXPECT_THAT(down_with("1", std::to_string(::geteuid())), HasSubstr("the victim is alive"));
+}
+
 class AsPid1 : public Pid1Test {};
 
 TEST_F(AsPid1, ReapsOrphansAndIsEndedFromOutside) {

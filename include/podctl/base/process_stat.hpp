@@ -6,12 +6,12 @@
 #include <map>
 #include <optional>
 #include <string>
-#include <vector>
 
 namespace podctl {
 
 // What proc(5) tells of a process.
 struct ProcessStat {
+    pid_t parent = 0;
     pid_t group = 0;
     pid_t session = 0;
     // In clock ticks since the machine's boot: with the pid it names a process for good.
@@ -29,16 +29,8 @@ bool group_runs(pid_t group);
 // they have it from the start of their program on and hand it on to their own, which no record that
 // is written afterwards can promise. `folder` says what they work for: the state of a root.
 std::map<std::string, std::string> child_mark(const std::filesystem::path& folder);
-
-struct MarkedProcess {
-    pid_t pid = 0;
-    pid_t group = 0;
-    std::string name;  // of its program, as proc(5) has it
-};
-// The processes that have the mark and have never left the session in which it was made: not what
-// somebody started in a terminal that a service opened. Those of other users, which cannot be seen,
-// and of other containers do not count.
-std::vector<MarkedProcess> find_marked(const std::filesystem::path& folder);
+// As it would be made in another session.
+std::map<std::string, std::string> child_mark(const std::filesystem::path& folder, pid_t session);
 
 // Another one after every start of the machine (random(4)); empty where the kernel tells none.
 std::string boot_id();

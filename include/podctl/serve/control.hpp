@@ -123,10 +123,11 @@ private:
 // The other side. nullopt and false: no podctl runs there. All throw Error{launch} when it does but
 // cannot be reached, and Error{interrupted}.
 
-// Asks the running podctl; without one, pod.json tells what was left behind.
+// Asks the running podctl; without one, pod.json tells what was left behind (find_running_pod).
 std::optional<PodStatus> find_pod_status(const std::filesystem::path& state,
                                          const std::filesystem::path& pids,
-                                         const std::stop_token& stop);
+                                         const std::stop_token& stop,
+                                         const OnNotice& on_notice = {});
 
 // Restarts one service, or all (an empty name), and waits until they are ready. Throws
 // Error{launch} when that fails, or takes longer than `timeout`.

@@ -92,18 +92,26 @@ struct RunningPod {
     pid_t pid = 0;  // podctl's; 0: it was killed, and what runs of its services was left behind
     std::vector<RunningService> services;
 };
+// Something to be told that is no failure.
+using OnNotice = std::function<void(const std::string&)>;
+
 // nullopt: no pod, or nothing of it runs any more (a pid that another process has now does not
-// count). Throws Error{io}.
-std::optional<RunningPod> find_running_pod(const std::filesystem::path& pids);
+// count). A file that somebody else could have written (of another user but root, writable by
+// others, a link, with a second name) is ignored with a notice. Throws Error{io}.
+std::optional<RunningPod> find_running_pod(const std::filesystem::path& pids,
+                                           const OnNotice& on_notice = {});
 
 enum class LeftBehind { all, all_but_services };
 
-// Ends what a podctl that was killed has left running (TERM to each group, grace, KILL): services,
-// so that their ports are free again, and installers and scripts, which would go on writing where
-// the next run writes. To be called by the holder of the root's lock. Returns the names of what was
-// ended.
+// Ends what a podctl that was killed has left running (TERM, grace, KILL): services, so that their
+// ports are free again, and installers and scripts, which would go on writing where the next run
+// writes. Signalled is only what is proven to be podctl's: of this user, in the session of that
+// podctl, and either marked (child_mark) or recorded in a pod.json that nobody else can have
+// written, or in the process group of a leader that is; each by a pidfd. To be called by the holder
+// of the root's lock. Returns the names of what was ended.
 std::vector<std::string> end_left_behind(const std::filesystem::path& state,
                                          const std::filesystem::path& pids, LeftBehind which,
-                                         std::chrono::milliseconds grace);
+                                         std::chrono::milliseconds grace,
+                                         const OnNotice& on_notice = {});
 
 }  // namespace podctl::serve

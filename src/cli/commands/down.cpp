@@ -79,7 +79,7 @@ private:
         const run::RootLock lock{places_.lock};
         const auto left =
             serve::end_left_behind(places_.state, places_.pids, serve::LeftBehind::all,
-                                   serve::PodOptions{}.grace);
+                                   serve::PodOptions{}.grace, print_notice);
         if (!left.empty())
             return tell(fmt::format("ended {}, which a podctl that was killed had left running",
                                     fmt::join(left, ", ")),

@@ -133,7 +133,7 @@ void print_text(const std::string& root, const std::optional<PodStatus>& status)
 int show_status(const PodArguments& arguments, const Common& common, const StopSignals& signals) {
     const auto places = find_places(arguments, common);
     const auto status =
-        serve::find_pod_status(places.state, places.pids, signals.token());
+        serve::find_pod_status(places.state, places.pids, signals.token(), print_notice);
     if (common.output.format == Format::json)
         print_json(places.root.string(), status);
     else if (common.output.verbosity != Verbosity::quiet)

@@ -125,7 +125,10 @@ private:
         const auto which =
             launches() ? serve::LeftBehind::all : serve::LeftBehind::all_but_services;
         for (const auto& name :
-             serve::end_left_behind(places.state, places.pids, which, serve::PodOptions{}.grace)) {
+             serve::end_left_behind(places.state, places.pids, which, serve::PodOptions{}.grace,
+                                    [this](const std::string& text) {
+                                        events_.emit(event::Notice{"", text});
+                                    })) {
             events_.emit(
                 event::Notice{"", name + " was left running by a podctl that was killed: ended"});
         }

@@ -1,0 +1,58 @@
+#pragma once
+
+#include "podctl/base/fd.hpp"
+#include "podctl/base/process_stat.hpp"
+
+#include <sys/types.h>
+
+#include <chrono>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace podctl {
+
+// A process that is no child of this one and may be signalled: it is of this user, and neither this
+// process, nor one of its ancestors or of its process group, nor an init. That it is podctl's own,
+// and no other of this user's, is for the caller to prove by what stat() tells.
+//
+// It is held by a pidfd that was opened before it was looked at, so that a signal reaches what was
+// looked at or nobody, also when its number has become another process's. A kernel without pidfds
+// (before Linux 5.3), or a sandbox that forbids them, leaves a window between the last look and
+// kill(2), of some microseconds.
+class OwnProcess {
+public:
+    // nullopt: there is none, it has ended, or it must not be signalled.
+    static std::optional<OwnProcess> open(pid_t pid);
+
+    pid_t pid() const { return pid_; }
+    const ProcessStat& stat() const { return stat_; }  // as it was when it was opened
+    bool runs() const;
+    // One that has ended is fine.
+    void signal(int signal) const;
+    // False: it still runs when the time is over.
+    bool wait_until(std::chrono::steady_clock::time_point deadline) const;
+
+private:
+    OwnProcess(pid_t pid, Fd process, const ProcessStat& stat)
+        : pid_{pid}, process_{std::move(process)}, stat_{stat} {}
+
+    pid_t pid_;
+    Fd process_;  // invalid: there are no pidfds here
+    ProcessStat stat_;
+};
+
+// Those of one process group and session.
+std::vector<OwnProcess> find_group(pid_t group, pid_t session);
+
+struct MarkedProcess {
+    OwnProcess process;
+    std::string name;  // of its program, as proc(5) has it
+};
+// The processes that have the mark (child_mark) and have never left the session in which it was
+// made: not what somebody started in a terminal that a service opened. Those of other users, whose
+// word counts for nothing, and of other containers do not count.
+std::vector<MarkedProcess> find_marked(const std::filesystem::path& folder);
+
+}  // namespace podctl

@@ -1,0 +1,157 @@
+#include "podctl/base/own_process.hpp"
+
+#include "podctl/base/names.hpp"
+
+#include "proc.hpp"
+
+#include <poll.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <climits>
+#include <csignal>
+#include <sstream>
+#include <system_error>
+
+#ifndef SYS_pidfd_send_signal
+#define SYS_pidfd_send_signal 424  // the same number on every architecture
+#endif
+#ifndef SYS_pidfd_open
+#define SYS_pidfd_open 434
+#endif
+
+namespace podctl {
+
+namespace {
+
+namespace fs = std::filesystem;
+using Clock = std::chrono::steady_clock;
+
+// The real, effective, saved and file-system user, all of them: one that a set-user-id program
+// runs for another is neither's. The owner of /proc/<pid> would not tell, it is root's as soon as
+// the process is not dumpable.
+bool is_of_this_user(pid_t pid) {
+    const auto status = proc::read(pid, "status");
+    if (!status) return false;
+    const auto line = status->find("\nUid:");
+    if (line == status->npos) return false;
+    std::istringstream fields{status->substr(line + 5)};
+    std::array<uid_t, 4> users{};
+    for (auto& user : users)
+        if (!(fields >> user)) return false;
+    return std::ranges::all_of(users, [](uid_t user) { return user == ::geteuid(); });
+}
+
+// This process included.
+bool is_ancestor(pid_t pid) {
+    for (auto next = ::getpid(); next > 1;) {
+        if (next == pid) return true;
+        const auto process = read_process(next);
+        if (!process) return false;
+        next = process->parent;
+    }
+    return false;
+}
+
+bool may_be_signalled(pid_t pid, const ProcessStat& process) {
+    // 0: a group of an outer PID namespace. 1: init's.
+    if (process.group <= 1 || process.group == ::getpgrp()) return false;
+    return is_of_this_user(pid) && !is_ancestor(pid);
+}
+
+// The same path means the same folder only where the same things are mounted.
+bool sees_the_same_files(pid_t pid) {
+    std::error_code failed;
+    const auto own = fs::read_symlink("/proc/self/ns/mnt", failed);
+    return !failed && fs::read_symlink(proc::path_of(pid, "ns/mnt"), failed) == own && !failed;
+}
+
+bool has_variable(pid_t pid, const std::string& variable) {
+    const auto environment = proc::read(pid, "environ");
+    if (!environment) return false;
+    const auto variables = split(*environment, '\0');
+    return std::ranges::find(variables, variable) != variables.end();
+}
+
+// What `wanted` takes, looked at once cheaply and again when it is held.
+template <typename Wanted>
+std::vector<OwnProcess> find(const Wanted& wanted) {
+    std::vector<OwnProcess> found;
+    proc::any_process([&](pid_t pid) {
+        const auto process = read_process(pid);
+        if (!process || !wanted(pid, *process)) return false;
+        auto own = OwnProcess::open(pid);
+        if (own && wanted(pid, own->stat())) found.push_back(std::move(*own));
+        return false;
+    });
+    return found;
+}
+
+}  // namespace
+
+std::optional<OwnProcess> OwnProcess::open(pid_t pid) {
+    if (pid <= 1) return std::nullopt;
+    Fd process{static_cast<int>(::syscall(SYS_pidfd_open, pid, 0))};
+    if (!process && errno == ESRCH) return std::nullopt;
+    const auto stat = read_process(pid);
+    if (!stat || !may_be_signalled(pid, *stat)) return std::nullopt;
+    return OwnProcess{pid, std::move(process), *stat};
+}
+
+bool OwnProcess::runs() const {
+    if (process_) {
+        pollfd ended{process_.get(), POLLIN, 0};
+        return ::poll(&ended, 1, 0) == 0;
+    }
+    const auto now = read_process(pid_);
+    return now && now->start_time == stat_.start_time;
+}
+
+void OwnProcess::signal(int signal) const {
+    if (process_) {
+        if (::syscall(SYS_pidfd_send_signal, process_.get(), signal, nullptr, 0) == 0) return;
+        if (errno == ESRCH) return;
+    }
+    const auto now = read_process(pid_);
+    if (now && now->start_time == stat_.start_time && may_be_signalled(pid_, *now))
+        ::kill(pid_, signal);
+}
+
+bool OwnProcess::wait_until(Clock::time_point deadline) const {
+    while (runs()) {
+        const auto left =
+            std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now()).count();
+        if (left <= 0) return false;
+        pollfd ended{process_.get(), POLLIN, 0};
+        // Without a pidfd it is looked for again and again; poll(2) passes a negative descriptor
+        // over.
+        const auto wait = std::min<long long>(left, process_ ? INT_MAX : 50);
+        ::poll(&ended, 1, static_cast<int>(wait));
+    }
+    return true;
+}
+
+std::vector<OwnProcess> find_group(pid_t group, pid_t session) {
+    return find([&](pid_t, const ProcessStat& process) {
+        return process.group == group && process.session == session;
+    });
+}
+
+std::vector<MarkedProcess> find_marked(const fs::path& folder) {
+    auto processes = find([&](pid_t pid, const ProcessStat& process) {
+        if (!is_of_this_user(pid)) return false;
+        const auto [name, value] = *child_mark(folder, process.session).begin();
+        return has_variable(pid, name + "=" + value) && sees_the_same_files(pid);
+    });
+    std::vector<MarkedProcess> found;
+    for (auto& process : processes) {
+        const auto name = proc::read(process.pid(), "comm").value_or("");
+        found.push_back({std::move(process), std::string{trim(name)}});
+    }
+    return found;
+}
+
+}  // namespace podctl
