@@ -6,6 +6,7 @@
 #include "podctl/base/url.hpp"
 
 #include "decode.hpp"
+#include "local_file.hpp"
 #include "specifier.hpp"
 
 #include <fmt/format.h>
@@ -175,13 +176,23 @@ const Option* find_option(std::string_view name) {
 
 class Reader {
 public:
-    explicit Reader(std::string label) : label_(std::move(label)) {}
+    Reader(std::string label, const fs::path& inside, const fs::path& first)
+        : label_(std::move(label)),
+          inside_(inside.empty() ? inside : resolved(inside)),
+          quoted_(!inside.empty() || first.empty() ? inside_ : resolved(first).parent_path()) {}
+
+    // The file that was asked for.
+    void read_first(const fs::path& file) {
+        if (leads_out(file))
+            throw Error{ErrorKind::python,
+                        fmt::format("{} ({}) is a link to a file elsewhere", file.string(), label_),
+                        stay_inside};
+        read_file(file, Kind::requirement);
+    }
 
     void read_file(const fs::path& file, Kind kind) {
         // A cycle of -r is a mistake that harms nobody; a file may be both required and constrain.
-        std::error_code unresolvable;  // then reading it says why
-        const fs::path real = fs::weakly_canonical(file, unresolvable);
-        if (!seen_.emplace(unresolvable ? file : real, kind).second) return;
+        if (!seen_.emplace(resolved(file), kind).second) return;
         const auto text = decode_text(podctl::read_file(file));
         if (!text) {
             throw Error{ErrorKind::python, fmt::format("{}: not a text file", file.string()),
@@ -202,9 +213,28 @@ public:
     std::vector<Requirement> take() { return std::move(found_); }
 
 private:
-    [[noreturn]] static void refuse(const Requirement& here, const std::string& why) {
-        throw Error{ErrorKind::python, fmt::format("{}: {}: {}", here.where(), why, here.text),
+    static constexpr const char* stay_inside =
+        "its requirements may name files of its own folder only";
+
+    bool leads_out(const fs::path& file) const {
+        return !inside_.empty() && !is_inside(resolved(file), inside_);
+    }
+
+    // A file that a stranger's -r has led to may be any of this machine: its lines are nobody's.
+    [[noreturn]] void refuse(const Requirement& here, const std::string& why) const {
+        const bool is_quoted =
+            here.file.empty() || quoted_.empty() || is_inside(resolved(here.file), quoted_);
+        throw Error{ErrorKind::python,
+                    fmt::format("{}: {}{}", here.where(), why, is_quoted ? ": " + here.text : ""),
                     "correct the line; a requirement looks like name>=1.0"};
+    }
+
+    void require_inside(const Requirement& here, const std::string& target) const {
+        const auto file = local_file(target);
+        if (!file || !leads_out(*file)) return;
+        throw Error{ErrorKind::python,
+                    fmt::format("{}: leads out of {}: {}", here.where(), label_, here.text),
+                    stay_inside};
     }
 
     // A requirement line, perhaps with options behind it. `prefix` is "-e " for an editable one.
@@ -230,6 +260,7 @@ private:
         if (!specifier.target.empty()) {
             const auto at = here.for_installer.rfind(specifier.target);
             std::string target = absolute(here.file.parent_path(), specifier.target);
+            require_inside(here, target);
             // Behind `name @` pip takes a URL only.
             const bool behind_name = specifier.form == Specifier::Form::named;
             if (behind_name && target.starts_with('/'))
@@ -278,6 +309,7 @@ private:
                 break;
             case Meaning::links:
                 here.for_installer = "--find-links " + absolute(here.file.parent_path(), value);
+                require_inside(here, absolute(here.file.parent_path(), value));
                 break;
             case Meaning::binary:
                 here.for_installer = fmt::format("{} {}", option.name, value);
@@ -299,11 +331,15 @@ private:
             refuse(here, "a requirements file by URL is not read; bring it as a file");
         }
         const fs::path file = here.file.parent_path() / with_variables(value);
-        if (!file_stamp(file)) refuse(here, file.string() + " does not exist");
+        // First: whether there is such a file elsewhere is nobody's concern.
+        require_inside(here, fs::absolute(file).string());
+        if (!file_stamp(file)) refuse(here, value + " does not exist");
         read_file(file, kind);
     }
 
-    std::string label_;
+    const std::string label_;
+    const fs::path inside_;  // what the files and what they name must lie in; empty: anywhere
+    const fs::path quoted_;  // whose lines may be shown; empty: all
     std::set<std::pair<fs::path, Kind>> seen_;
     std::vector<Requirement> found_;
 };
@@ -317,24 +353,29 @@ std::string Requirement::where() const {
 
 std::vector<Requirement> read_lines(const std::vector<std::string>& lines, const std::string& label,
                                     Kind kind) {
-    Reader reader{label};
-    for (const std::string& line : lines) {
+    return read_source({.file = {}, .lines = lines, .label = label}, kind);
+}
+
+std::vector<Requirement> read_source(const RequirementSource& source, Kind kind) {
+    Reader reader{source.label, source.inside, source.file};
+    if (!source.file.empty()) {
+        reader.read_first(source.file);
+        return reader.take();
+    }
+    for (const std::string& line : source.lines) {
         for (const LogicalLine& logical : logical_lines(line))
             reader.read_line({}, logical, kind);
     }
     return reader.take();
 }
 
-std::vector<Requirement> read_source(const RequirementSource& source) {
-    if (source.file.empty()) return read_lines(source.lines, source.label, Kind::requirement);
-    Reader reader{source.label};
-    reader.read_file(source.file, Kind::requirement);
-    return reader.take();
+std::vector<RequirementLine> read_requirements(const fs::path& file) {
+    return read_requirements(RequirementSource{.file = file});
 }
 
-std::vector<RequirementLine> read_requirements(const fs::path& file) {
+std::vector<RequirementLine> read_requirements(const RequirementSource& source) {
     std::vector<RequirementLine> lines;
-    for (Requirement& found : read_source({.file = file})) {
+    for (Requirement& found : read_source(source)) {
         if (found.kind != Kind::requirement && found.kind != Kind::constraint) continue;
         lines.push_back({.file = std::move(found.file),
                          .line = found.line,

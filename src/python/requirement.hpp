@@ -26,9 +26,10 @@ struct Requirement {
     std::string where() const;
 };
 
-// Everything that a source asks for, -r and -c followed. Throws Error{python} with file and line
-// for what cannot be read.
-std::vector<Requirement> read_source(const RequirementSource& source);
+// Everything that a source asks for, -r and -c followed; `kind` is what a plain line means. Throws
+// Error{python} with file and line for what cannot be read.
+std::vector<Requirement> read_source(const RequirementSource& source,
+                                     Requirement::Kind kind = Requirement::Kind::requirement);
 
 // Lines that stand in no file; `kind` is what a plain line means.
 std::vector<Requirement> read_lines(const std::vector<std::string>& lines, const std::string& label,

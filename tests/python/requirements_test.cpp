@@ -3,6 +3,7 @@
 #include "podctl/python/python.hpp"
 
 #include "marker.hpp"
+#include "support/error_of.hpp"
 #include "support/temp_dir.hpp"
 
 #include <gmock/gmock.h>
@@ -11,9 +12,11 @@
 namespace podctl::python {
 namespace {
 
+using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::Not;
 
 class Requirements : public testing::Test {
 protected:
@@ -113,6 +116,76 @@ TEST_F(Requirements, ThatCannotBeReadAreNamedWithFileAndLine) {
 TEST_F(Requirements, OfABinaryFileAreRefused) {
     EXPECT_THROW(read(std::string{"a\0b", 3}), Error);
     EXPECT_THROW(read_requirements(dir / "nothing.txt"), Error);
+}
+
+// A stranger's pack in a folder of its own, beside a file that is none of its business.
+class PackRequirements : public Requirements {
+protected:
+    std::vector<RequirementLine> read_pack(const std::string& text) {
+        file("pack/requirements.txt", text);
+        return read_requirements(source());
+    }
+    RequirementSource source() const {
+        return {.file = dir / "pack/requirements.txt", .label = "node x", .inside = dir / "pack"};
+    }
+    std::filesystem::path secret = file("secret/shadow", "root:*:20228:0\n");
+};
+
+TEST_F(PackRequirements, MayNameWhatLiesInThePack) {
+    file("pack/more/b.txt", "b\n-r ../c.txt\n");
+    file("pack/c.txt", "c\n");
+    EXPECT_EQ(read_pack("a\n-r more/b.txt\n-e ./local\n./wheels/d-1-py3-none-any.whl\n"
+                        "-f wheels\n-f https://host/wheels\ngit+https://host/e.git\n")
+                  .size(),
+              6u);
+}
+
+TEST_F(PackRequirements, NameNothingElsewhereAndDoNotSayWhatIsThere) {
+    const auto absolute = secret.string();
+    for (const std::string& line : std::vector<std::string>{
+             "-r ../secret/shadow", "-c ../secret/shadow", "-r " + absolute, "-r" + absolute,
+             "--requirement=" + absolute, std::string{"-r ../secret/nothing"},
+             std::string{"-e ../secret"}, "-f " + absolute, "./../secret/x-1-py3-none-any.whl",
+             "x @ file://" + absolute, "file:" + absolute + ".zip",
+             "-e git+file://" + absolute + "#egg=x", "x @ file:///%2e%2e/etc/x.zip"}) {
+        const auto error = test::error_of([&] { read_pack("ok\n" + line + "\n"); });
+        EXPECT_EQ(error.kind(), ErrorKind::python) << line;
+        EXPECT_THAT(error.message(), HasSubstr("pack/requirements.txt:2: leads out of node x"));
+        EXPECT_THAT(error.message(), Not(HasSubstr("root:"))) << line;
+    }
+}
+
+TEST_F(PackRequirements, AreNoLinksOutOfThePack) {
+    file("pack/readme", "");
+    std::filesystem::create_symlink(secret, dir / "pack/requirements.txt");
+    const auto link = test::error_of([&] { read_requirements(source()); });
+    EXPECT_THAT(link.message(), HasSubstr("a link to a file elsewhere"));
+    EXPECT_THAT(link.message(), Not(HasSubstr("root:")));
+    std::filesystem::remove(dir / "pack/requirements.txt");
+    std::filesystem::create_symlink(secret, dir / "pack/link.txt");
+    std::filesystem::create_directory_symlink(dir / "secret", dir / "pack/folder");
+    for (const auto* line : {"-r link.txt", "-r folder/shadow"})
+        EXPECT_THAT(test::error_of([&] { read_pack(line); }).message(),
+                    AllOf(HasSubstr("leads out of node x"), Not(HasSubstr("root:"))));
+}
+
+TEST_F(PackRequirements, OfAPackThatIsALinkItselfAreRead) {
+    file("there/requirements.txt", "a\n-r b.txt\n");
+    file("there/b.txt", "b\n");
+    std::filesystem::create_directory_symlink(dir / "there", dir / "pack");
+    EXPECT_EQ(read_requirements(source()).size(), 2u);
+}
+
+// The template's own files may include others, which may be a stranger's words.
+TEST_F(Requirements, QuoteOnlyWhatStandsBesideTheFileThatWasNamed) {
+    file("secret/shadow", "root:*:20228:0\n");
+    file("mine/more.txt", "not a requirement\n");
+    const auto own =
+        test::error_of([&] { read_requirements(file("mine/requirements.txt", "-r more.txt\n")); });
+    EXPECT_THAT(own.message(), HasSubstr("more.txt:1: no requirement: not a requirement"));
+    const auto other = test::error_of(
+        [&] { read_requirements(file("mine/requirements.txt", "-r ../secret/shadow\n")); });
+    EXPECT_THAT(other.message(), AllOf(HasSubstr("shadow:1: "), Not(HasSubstr("root:"))));
 }
 
 TEST(Names, AreNormalisedAsPep503Says) {

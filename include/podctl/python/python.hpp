@@ -130,6 +130,9 @@ struct RequirementSource {
     std::filesystem::path file;  // empty: `lines`
     std::vector<std::string> lines = {};
     std::string label = {};  // who asks, for people: "ComfyUI", "node ComfyUI-Impact-Pack"
+    // The folder of a stranger's pack: the file, what it includes (-r, -c) and the files that it
+    // names (-e, -f, paths) must lie in it, links followed. Empty: anywhere.
+    std::filesystem::path inside = {};
 };
 
 struct ResolveRequest {
@@ -178,8 +181,9 @@ struct RequirementLine {
     std::string text;            // without comment, continuation and --hash
     bool constraint = false;     // by -c: says which version, does not ask for the package
 };
-// Those of a file. Follows -r and -c (a cycle is read once); options are left out. Throws
+// Those of a source. Follows -r and -c (a cycle is read once); options are left out. Throws
 // Error{python} with file and line for what cannot be read.
+std::vector<RequirementLine> read_requirements(const RequirementSource& source);
 std::vector<RequirementLine> read_requirements(const std::filesystem::path& file);
 
 // Error{conflict} of resolve(): requirements that exclude each other, or the Python they are for.

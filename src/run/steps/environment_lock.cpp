@@ -35,7 +35,7 @@ std::vector<python::RequirementLine> lines_in(
     std::vector<python::RequirementLine> lines;
     for (const auto& source : sources) {
         if (source.file.empty()) continue;
-        const auto more = python::read_requirements(source.file);
+        const auto more = python::read_requirements(source);
         lines.insert(lines.end(), more.begin(), more.end());
     }
     return lines;
@@ -145,7 +145,9 @@ std::set<std::string> names_in(const python::Lock& lock) {
 std::vector<python::RequirementSource> requirement_sources(const EnvironmentSpec& spec) {
     std::vector<python::RequirementSource> sources;
     if (!spec.comfyui.empty()) {
-        sources.push_back({.file = spec.comfyui / "requirements.txt", .label = "ComfyUI"});
+        sources.push_back({.file = spec.comfyui / "requirements.txt",
+                           .label = "ComfyUI",
+                           .inside = spec.comfyui});
         auto unlisted = comfy::unlisted_requirements(spec.comfyui);
         if (!unlisted.empty())
             sources.push_back({.file = {}, .lines = std::move(unlisted), .label = "ComfyUI"});
@@ -169,7 +171,8 @@ std::vector<python::RequirementSource> requirement_sources(const EnvironmentSpec
     std::sort(packs.begin(), packs.end());
     for (const auto& pack : packs) {
         for (const auto& file : comfy::requirement_files(pack)) {
-            sources.push_back({.file = file, .label = "node " + pack.filename().string()});
+            sources.push_back(
+                {.file = file, .label = "node " + pack.filename().string(), .inside = pack});
         }
     }
     return sources;

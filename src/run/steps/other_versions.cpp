@@ -157,7 +157,10 @@ bool resolves_with(const Version& version, const Pack& pack, const Attempt& atte
                    const std::stop_token& stop) {
     python::ResolveRequest request = attempt.request;
     auto& source = request.requirements[pack.source];
-    source = {.file = {}, .lines = {version.requirements}, .label = source.label};
+    source = {.file = {},
+              .lines = {version.requirements},
+              .label = source.label,
+              .inside = source.inside};
     try {
         python::resolve(request, attempt.base, attempt.installer, attempt.settings, stop);
         return true;

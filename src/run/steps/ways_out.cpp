@@ -19,7 +19,7 @@ std::vector<std::size_t> asking_sources(const python::Conflict& conflict,
     std::vector<std::size_t> asking;
     for (std::size_t i = 0; i < sources.size(); ++i) {
         if (sources[i].file.empty()) continue;
-        const auto lines = python::read_requirements(sources[i].file);
+        const auto lines = python::read_requirements(sources[i]);
         const bool asks = std::any_of(lines.begin(), lines.end(), [&](const auto& line) {
             const auto& askers = conflict.askers();
             return std::any_of(askers.begin(), askers.end(), [&](const auto& asker) {
