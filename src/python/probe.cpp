@@ -1,6 +1,7 @@
 #include "podctl/base/error.hpp"
 #include "podctl/base/json.hpp"
 #include "podctl/base/names.hpp"
+#include "podctl/base/printable.hpp"
 #include "podctl/base/process.hpp"
 #include "podctl/python/python.hpp"
 
@@ -25,7 +26,7 @@ constexpr std::chrono::minutes probe_timeout{2};
 
 std::string last_line(const std::string& output) {
     const auto lines = split(trim(output), '\n');
-    return lines.empty() ? std::string{} : lines.back();
+    return lines.empty() ? std::string{} : shortened(lines.back());
 }
 
 Captured ask(const fs::path& path, std::stop_token stop) {

@@ -11,6 +11,9 @@
 namespace podctl::run {
 namespace {
 
+using ::testing::EndsWith;
+using ::testing::StartsWith;
+
 TEST(OutputLog, WritesNeitherToWhereALinkLeadsNorToAPipe) {
     const test::TempDir dir;
     write_file_atomically(dir / "theirs", "theirs");
@@ -19,6 +22,34 @@ TEST(OutputLog, WritesNeitherToWhereALinkLeadsNorToAPipe) {
     EXPECT_THROW(OutputLog{dir / "link.log"}, Error);
     EXPECT_THROW(OutputLog{dir / "pipe.log"}, Error);
     EXPECT_EQ(read_file(dir / "theirs"), "theirs");
+}
+
+TEST(OutputLog, IsBoundedAndKeepsTheEnd) {
+    const test::TempDir dir;
+    OutputLog log{dir / "install.pack.log"};
+    const std::string line(1u << 16, 'x');
+    for (int i = 0; i < 400; ++i)
+        log.add(line);
+    log.add("the end");
+    std::uintmax_t total = 0;
+    for (const auto& file : std::filesystem::directory_iterator{dir.path()}) {
+        EXPECT_LE(file.file_size(), OutputLog::max_file);
+        total += file.file_size();
+    }
+    EXPECT_GT(total, OutputLog::max_file);
+    EXPECT_THAT(read_file(dir / "install.pack.log"), EndsWith("the end\n"));
+    OutputLog again{dir / "install.pack.log"};
+    EXPECT_FALSE(std::filesystem::exists(dir / "install.pack.1.log"));
+}
+
+TEST(OutputLog, TellsLinesThatNoTerminalObeysAndOfBoundedLength) {
+    const test::TempDir dir;
+    OutputLog log{dir / "install.pack.log"};
+    log.add("\x1b]52;c;AAAA\x07\x1b[31mred");
+    log.add(std::string(100'000, 'y'));
+    EXPECT_THAT(read_file(dir / "install.pack.log"), StartsWith("\\x1b]52;c;AAAA\\x07red\n"));
+    EXPECT_THAT(log.tail(), StartsWith("    \\x1b]52;c;AAAA\\x07red\n    yyy"));
+    EXPECT_LT(log.tail().size(), 1'200u);
 }
 
 }  // namespace

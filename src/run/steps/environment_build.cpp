@@ -2,6 +2,7 @@
 
 #include "podctl/base/file.hpp"
 #include "podctl/base/names.hpp"
+#include "podctl/base/printable.hpp"
 #include "podctl/base/process.hpp"
 #include "podctl/base/sync.hpp"
 #include "podctl/python/generations.hpp"
@@ -54,7 +55,8 @@ void check_torchaudio(const EnvironmentSpec& spec, const python::Lock& lock,
         const auto words = split(trim(tried.output), '\n');
         known =
             Record{.fingerprint = pair,
-                   .facts = {{"fails", tried.status.ok() || words.empty() ? "" : words.back()}}};
+                   .facts = {{"fails",
+                              tried.status.ok() || words.empty() ? "" : shortened(words.back())}}};
         task.context.journal.put(id, *known);
     }
     if (known->fact("fails").empty()) return;

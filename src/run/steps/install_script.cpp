@@ -103,7 +103,7 @@ Outcome perform(const InstallScript& action, const Task& task) {
         throw Error{
             ErrorKind::command_failed,
             fmt::format("{}: {}\n{}", script_of(action).string(), status.describe(), log.tail()),
-            fmt::format("the whole output is in {}; `install_script: false` leaves it out",
+            fmt::format("its output is in {}; `install_script: false` leaves it out",
                         log.path().string())};
     }
     // Impact's install.py, for one, swallows its errors and exits 0.

@@ -2,24 +2,44 @@
 
 #include "podctl/base/error.hpp"
 #include "podctl/base/file.hpp"
+#include "podctl/base/printable.hpp"
 
 #include <fcntl.h>
+
+#include <cerrno>
+#include <system_error>
 
 namespace podctl::run {
 
 OutputLog::OutputLog(std::filesystem::path path, Redactor redact)
     : path_(std::move(path)), redact_(std::move(redact)) {
     create_folders(path_.parent_path());
+    std::error_code ignored;
+    std::filesystem::remove(older(), ignored);
+    open();
+}
+
+std::filesystem::path OutputLog::older() const {
+    return path_.parent_path() / (path_.stem().string() + ".1" + path_.extension().string());
+}
+
+void OutputLog::open() {
     // Neither what a link names elsewhere nor a pipe that nobody reads.
     constexpr int flags = O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
     fd_ = Fd{::open(path_.c_str(), flags, 0644)};
     if (!fd_) throw system_error("cannot open " + path_.string(), errno);
+    size_ = 0;
 }
 
 void OutputLog::add(std::string_view line) {
-    std::string text = redact_(line);
+    std::string text = printable_without_colors(redact_(line));
+    if (size_ > 0 && size_ + text.size() >= max_file) {
+        rename_durably(path_, older());
+        open();
+    }
     write_all(fd_.get(), text + "\n", path_);
-    last_.push_back(std::move(text));
+    size_ += text.size() + 1;
+    last_.push_back(shortened(text));
     if (last_.size() > 20) last_.pop_front();
 }
 
