@@ -1,12 +1,15 @@
 #include "progress_board.hpp"
 
+#include "podctl/base/printable.hpp"
 #include "podctl/base/units.hpp"
 #include "podctl/base/utf8.hpp"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <chrono>
+#include <string_view>
 
 namespace podctl::serve {
 namespace {
@@ -15,11 +18,58 @@ using nlohmann::ordered_json;
 
 // Newer ones push older ones out.
 constexpr std::size_t most_notices = 20;
-// The page is asked for each second; what an installer said in full is in the log.
-constexpr std::size_t longest_text = 8'000;
+constexpr std::size_t longest_name = 400;
 
-std::string clipped(const std::string& text) {
-    return text.size() <= longest_text ? text : std::string{utf8::cut(text, longest_text)} + " …";
+// A name for strangers: none of it is obeyed, and an absolute path, which tells of this machine, is
+// only its last part.
+std::string public_name(const std::string& text) {
+    std::string_view name{text};
+    const auto colon = name.find(':');
+    const auto kind = colon == name.npos ? std::string_view{} : name.substr(0, colon + 1);
+    name.remove_prefix(kind.size());
+    if (name.starts_with('/')) name.remove_prefix(name.find_last_of('/') + 1);
+    const auto shown = printable(std::string{kind} + std::string{name}, Lines::one);
+    return shown.size() <= longest_name ? shown : std::string{utf8::cut(shown, longest_name)} + "…";
+}
+
+// What strangers are told of an error: nothing that a file, a server or a program has said.
+std::string_view public_reason(ErrorKind kind) {
+    switch (kind) {
+        case ErrorKind::usage:
+        case ErrorKind::template_:
+            return "the template is wrong";
+        case ErrorKind::preflight:
+            return "the machine does not fit the template";
+        case ErrorKind::network:
+            return "a server could not be reached, or the connection broke";
+        case ErrorKind::unauthorized:
+            return "a server wants a token, or has refused the one it got";
+        case ErrorKind::not_found:
+            return "what was asked for does not exist";
+        case ErrorKind::integrity:
+            return "the bytes that came are not the ones that were promised";
+        case ErrorKind::io:
+            return "the disk or its file system failed";
+        case ErrorKind::conflict:
+            return "something else stands in its place, or requirements exclude each other";
+        case ErrorKind::git:
+            return "a repository could not be fetched";
+        case ErrorKind::python:
+            return "a Python environment could not be made";
+        case ErrorKind::command_failed:
+            return "a program that it runs has failed";
+        case ErrorKind::launch:
+            return "a service did not start, or ended in failure";
+        case ErrorKind::smoke:
+            return "the smoke test failed";
+        case ErrorKind::locked:
+            return "another podctl works here";
+        case ErrorKind::interrupted:
+            return "it was stopped";
+        case ErrorKind::internal:
+            return "podctl itself has failed";
+    }
+    return "";
 }
 
 double seconds(std::chrono::duration<double> time) {
@@ -80,13 +130,15 @@ void ProgressBoard::start(const std::string& id, Clock::time_point now) {
 void ProgressBoard::fail(const event::StepFailed& failed) {
     Step& step = this->step(failed.step);
     step.state = Step::State::failed;
-    step.message = clipped(failed.message);
-    step.hint = clipped(failed.hint);
+    step.message = public_reason(failed.kind);
+    step.hint = "podctl's own output says more";
     step.optional = failed.optional;
 }
 
 void ProgressBoard::keep(const event::Notice& notice) {
-    seen_.notices.push_back({notice.step, clipped(notice.message)});
+    const auto is_known = [&](const event::Notice& it) { return it.step == notice.step; };
+    if (std::ranges::any_of(seen_.notices, is_known)) return;
+    seen_.notices.push_back({notice.step, "podctl's own output has a notice"});
     if (seen_.notices.size() > most_notices) seen_.notices.pop_front();
 }
 
@@ -107,12 +159,12 @@ void ProgressBoard::observe(const Event& event, Clock::time_point now) {
                               Step& skipped = step(it.step);
                               const bool is_kept = it.why == event::StepSkipped::Why::kept;
                               skipped.state = is_kept ? Step::State::skipped : Step::State::not_run;
-                              skipped.message = clipped(it.reason);
+                              if (!is_kept) skipped.message = "a step that it needs has failed";
                           },
                           [&](const event::StepFailed& it) { fail(it); },
                           [&](const event::StepRetrying& it) {
-                              step(it.step).message = clipped(fmt::format(
-                                  "trying again in {}: {}", format_duration(it.wait), it.reason));
+                              step(it.step).message =
+                                  fmt::format("trying again in {}", format_duration(it.wait));
                           },
                           [&](const event::Notice& it) { keep(it); }, [](const auto&) {}},
                event);
@@ -126,7 +178,7 @@ std::string ProgressBoard::json(Clock::time_point now) const {
     }();
     auto steps = ordered_json::array();
     for (const auto& step : seen.steps) {
-        ordered_json told{{"id", step.id}, {"state", step.state_name()}};
+        ordered_json told{{"id", public_name(step.id)}, {"state", step.state_name()}};
         if (step.state == Step::State::running) {
             told["seconds"] = seconds(now - step.started);
             if (const auto reading = seen.meter.of(step.id)) told["progress"] = json_of(*reading);
@@ -139,15 +191,14 @@ std::string ProgressBoard::json(Clock::time_point now) const {
     }
     auto notices = ordered_json::array();
     for (const auto& notice : seen.notices)
-        notices.push_back({{"step", notice.step}, {"message", notice.message}});
+        notices.push_back({{"step", public_name(notice.step)}, {"message", notice.message}});
     const ordered_json whole{{"podctl", PODCTL_VERSION},
-                             {"pod", pod_},
+                             {"pod", public_name(pod_)},
                              {"seconds", seconds(now - seen.began.value_or(now))},
                              {"steps", std::move(steps)},
                              {"downloads", json_of(seen.meter.all().bytes)},
                              {"notices", std::move(notices)}};
-    // What a program printed need not be UTF-8.
-    return whole.dump(-1, ' ', false, ordered_json::error_handler_t::replace);
+    return whole.dump();
 }
 
 }  // namespace podctl::serve

@@ -27,7 +27,8 @@ public:
     //  "steps": [{"id", "state", "seconds"?, "progress"?, "message"?, "hint"?, "optional"?}, …],
     //  "downloads": {"done", "total", "unit", "rate", "eta"}, "notices": [{"step", "message"}, …]}
     // `state` is waiting, running, done, skipped, not_run or failed; `message` is why, or what it
-    // waits for.
+    // waits for. It is for strangers: names of steps and podctl's own words, and nothing that an
+    // error, a notice or a reason says, which may quote any file, server or program.
     std::string json(Clock::time_point now) const;
 
 private:
