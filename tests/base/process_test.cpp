@@ -333,6 +333,18 @@ TEST_P(ChildTest, TakesGrandchildrenAlongThatOutlivedIt) {
     EXPECT_TRUE(life.everybody_died());
 }
 
+// Or another process group could get its number, and be signalled instead.
+TEST_P(ChildTest, KeepsItsNumberAsLongAsItsGroupMayBeSignalled) {
+    pid_t pid = 0;
+    {
+        Child child = spawn("exit 0");
+        EXPECT_TRUE(child.wait().ok());
+        pid = child.pid();
+        EXPECT_EQ(::kill(-pid, 0), 0);
+    }
+    EXPECT_EQ(::kill(-pid, 0), -1);
+}
+
 TEST_P(ChildTest, LeadsAGroupOfItsOwn) {
     Child child = spawn("exec sleep 60");
     EXPECT_EQ(::getpgid(child.pid()), child.pid());
