@@ -119,8 +119,8 @@ TEST(HostileText, KeepsItsValueInJsonAndIsNoCommandThere) {
 TEST(HostileText, IsNoCommandInJUnit) {
     const auto events = events_with(hostile);
     const auto& finished = std::get<event::SmokeFinished>(events.back());
-    const auto xml =
-        junit_xml(finished, {{.id = hostile, .class_type = hostile}}, std::chrono::milliseconds{1});
+    const auto xml = junit_xml(finished, {{.id = hostile, .class_type = hostile, .title = hostile}},
+                               std::chrono::milliseconds{1});
     EXPECT_TRUE(is_safe(xml));
     EXPECT_EQ(xml.find("<&"), std::string::npos);
 }
