@@ -1,6 +1,7 @@
 #include "reach.hpp"
 
 #include "podctl/base/host.hpp"
+#include "podctl/fetch/http.hpp"
 
 #include "support/error_of.hpp"
 #include "support/http_server.hpp"
