@@ -60,6 +60,14 @@ std::unique_ptr<EventSink> make_sink(const OutputOptions& options) {
 
 Event redacted(Event event, const Redactor& redact) {
     const auto clean = [&](std::string& text) { text = redact(text); };
+    // `get` names a step by its source, whose URL may hold a password.
+    std::visit(
+        [&](auto& it) {
+            if constexpr (requires { it.step; }) clean(it.step);
+            if constexpr (requires { it.path; }) clean(it.path);
+            if constexpr (requires { it.template_path; }) clean(it.template_path);
+        },
+        event);
     std::visit(overloaded{[&](event::StepSkipped& it) { clean(it.reason); },
                           [&](event::StepFailed& it) {
                               clean(it.message);

@@ -10,6 +10,7 @@ using nlohmann::json;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::MatchesRegex;
+using ::testing::Not;
 
 json parsed(const Event& event) {
     return json::parse(*json_of(event));
@@ -48,6 +49,19 @@ TEST(JsonOutput, WhatServicesPrintStaysInTheirLogs) {
 
 TEST(JsonOutput, BytesThatAreNoUtf8AreReplaced) {
     EXPECT_THAT(*json_of(event::Notice{"", "a\xff"}), HasSubstr("a\xEF\xBF\xBD"));
+}
+
+TEST(Redacted, HidesAPasswordInTheNameOfAStepToo) {
+    const std::string step = "http://user:pass@host/x";
+    for (const Event& event :
+         {Event{event::StepStarted{step}}, Event{event::StepProgress{step}},
+          Event{event::StepFinished{step}},
+          Event{event::StepFailed{step, ErrorKind::io, step, step}},
+          Event{event::Notice{step, step}}, Event{event::FileReady{step, step, "", 1}}}) {
+        const auto line = json_of(redacted(event, Redactor{}));
+        EXPECT_THAT(*line, Not(HasSubstr("pass@"))) << *line;
+        EXPECT_THAT(*line, HasSubstr("http://user:***@host/x"));
+    }
 }
 
 TEST(TextOutput, AFailureSaysWhatWhereAndWhatNext) {
