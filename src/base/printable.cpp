@@ -22,8 +22,21 @@ bool stays(char32_t c, Lines lines) {
     return !is_invisible(c) || (lines == Lines::many && (c == '\n' || c == '\t'));
 }
 
-// The next character of `text`, as it may be shown.
+// Most of what is printed, and taken at once: programs may print without end.
+std::size_t plain_ascii(std::string_view text) {
+    std::size_t size = 0;
+    while (size < text.size() && text[size] >= 0x20 && text[size] < 0x7F)
+        ++size;
+    return size;
+}
+
+// The next characters of `text`, as they may be shown.
 void append_shown(std::string& out, std::string_view& text, Lines lines) {
+    if (const auto plain = plain_ascii(text); plain > 0) {
+        out += text.substr(0, plain);
+        text.remove_prefix(plain);
+        return;
+    }
     const auto [code_point, length, valid] = utf8::decode(text);
     if (!valid)
         out += escape_of(static_cast<unsigned char>(text.front()));
