@@ -1017,6 +1017,7 @@ def arguments():
 
 def main():
     options = arguments()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what runs is ended, and the mounts with it
     with tempfile.TemporaryDirectory(prefix="podctl-faults.") as name:
         folder = pathlib.Path(name)
         shim = folder / "fault_shim.so"
