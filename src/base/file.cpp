@@ -1,5 +1,6 @@
 #include "podctl/base/file.hpp"
 
+#include "podctl/base/beneath.hpp"
 #include "podctl/base/error.hpp"
 
 #include <fcntl.h>
@@ -113,6 +114,21 @@ std::string read_all(int fd, const fs::path& path) {
     return content;
 }
 
+// Throws Error{io} that begins with `what`.
+Place require_place(const fs::path& path, Missing missing, const std::string& what) {
+    Place place = place_beneath(path, missing);
+    if (!place.folder) throw system_error(what, errno);
+    return place;
+}
+
+void sync_open_folder(int folder, const fs::path& path) {
+    const Fd fd{::openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+    if (!fd && errno == EACCES) return;  // one may write to a folder that one may not read
+    if (!fd) throw system_error("cannot open " + path.string(), errno);
+    if (::fsync(fd.get()) != 0 && !cannot_sync(errno))
+        throw system_error("cannot sync " + path.string(), errno);
+}
+
 fs::path nearest_existing(fs::path path) {
     path = fs::absolute(path.empty() ? "." : path);
     std::error_code ignored;
@@ -165,8 +181,11 @@ std::string read_file(const fs::path& path) {
 }
 
 void remove_abandoned(const fs::path& folder, const std::string& name) {
+    const Fd opened = open_folder_beneath(folder, Missing::fail);
+    if (!opened && is_absence(errno)) return;
+    if (!opened) throw system_error("cannot read " + folder.string(), errno);
     std::error_code failed;
-    for (fs::directory_iterator at{folder, failed}, end; !failed && at != end;
+    for (fs::directory_iterator at{path_through(opened, "."), failed}, end; !failed && at != end;
          at.increment(failed)) {
         const std::string found = at->path().filename();
         const auto mark = found.rfind(partial_mark);
@@ -175,8 +194,8 @@ void remove_abandoned(const fs::path& folder, const std::string& name) {
         if (!is_partial || (!name.empty() && found.substr(1, mark - 1) != shortened(name)))
             continue;
         if (at->symlink_status(failed).type() != fs::file_type::regular) continue;
-        if (::unlink(at->path().c_str()) != 0 && errno != ENOENT)
-            throw system_error("cannot remove " + at->path().string(), errno);
+        if (::unlinkat(opened.get(), found.c_str(), 0) != 0 && errno != ENOENT)
+            throw system_error("cannot remove " + (folder / found).string(), errno);
     }
     if (failed && !is_absence(failed.value()))
         throw system_error("cannot read " + folder.string(), failed.value());
@@ -184,18 +203,25 @@ void remove_abandoned(const fs::path& folder, const std::string& name) {
 
 AtomicFile::AtomicFile(fs::path path) : path_{std::move(path)} {
     create_folders(path_.parent_path());
+    const Place place = require_place(path_, Missing::fail, "cannot create " + path_.string());
     const std::string name =
         "." + shortened(path_.filename().string()) + std::string{partial_mark} + "XXXXXX";
-    std::string partial = (path_.parent_path() / name).string();
+    std::string partial = path_through(place.folder, name).string();
     fd_ = Fd{::mkostemp(partial.data(), O_CLOEXEC)};
     if (!fd_) throw system_error("cannot create " + path_.string(), errno);
-    partial_ = partial;
+    partial_ = path_.parent_path() / fs::path{partial}.filename();
     // mkostemp gives 0600. Where permissions cannot be changed there is nothing to lose.
     static_cast<void>(::fchmod(fd_.get(), 0644));
 }
 
 AtomicFile::~AtomicFile() {
-    if (!committed_) ::unlink(partial_.c_str());
+    if (committed_) return;
+    try {
+        const Place place = place_beneath(partial_, Missing::fail);
+        if (place.folder) ::unlinkat(place.folder.get(), place.name.c_str(), 0);
+    } catch (const std::exception&) {
+        // Somebody has put a link in the way: what stands behind it is not ours.
+    }
 }
 
 void AtomicFile::write(std::string_view bytes) {
@@ -214,10 +240,12 @@ void AtomicFile::commit() {
     // NFS may tell of a failed write no sooner than here.
     if (::close(fd_.release()) != 0 && errno != EINTR)
         throw system_error("cannot write " + path_.string(), errno);
-    if (::rename(partial_.c_str(), path_.c_str()) != 0)
+    const Place place = require_place(path_, Missing::fail, "cannot write " + path_.string());
+    if (::renameat(place.folder.get(), partial_.filename().c_str(), place.folder.get(),
+                   place.name.c_str()) != 0)
         throw system_error("cannot write " + path_.string(), errno);
     committed_ = true;
-    sync_folder(path_.parent_path());
+    sync_open_folder(place.folder.get(), path_.parent_path());
 }
 
 void write_file_atomically(const fs::path& path, std::string_view content) {
@@ -249,24 +277,26 @@ std::size_t read_at(int fd, std::uint64_t offset, std::span<char> buffer, const 
 }
 
 void sync_folder(const fs::path& folder) {
-    const Fd fd{::open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
-    if (!fd && errno == EACCES) return;  // one may write to a folder that one may not read
+    const Fd fd = open_folder_beneath(folder, Missing::fail);
+    if (!fd && errno == EACCES) return;
     if (!fd) throw system_error("cannot open " + folder.string(), errno);
-    if (::fsync(fd.get()) != 0 && !cannot_sync(errno))
-        throw system_error("cannot sync " + folder.string(), errno);
+    sync_open_folder(fd.get(), folder);
 }
 
 void create_folders(const fs::path& path) {
     if (path.empty()) return;
-    std::error_code error;
-    fs::create_directories(path, error);
-    if (error) throw system_error("cannot create the folder " + path.string(), error.value());
+    if (!open_folder_beneath(path, Missing::make))
+        throw system_error("cannot create the folder " + path.string(), errno);
 }
 
 void rename_durably(const fs::path& from, const fs::path& to) {
-    if (::rename(from.c_str(), to.c_str()) != 0)
-        throw system_error("cannot rename " + from.string() + " to " + to.string(), errno);
-    sync_folder(to.parent_path());
+    const std::string what = "cannot rename " + from.string() + " to " + to.string();
+    const Place source = require_place(from, Missing::fail, what);
+    const Place target = require_place(to, Missing::fail, what);
+    if (::renameat(source.folder.get(), source.name.c_str(), target.folder.get(),
+                   target.name.c_str()) != 0)
+        throw system_error(what, errno);
+    sync_open_folder(target.folder.get(), to.parent_path());
 }
 
 std::uint64_t free_space(const fs::path& path) {

@@ -1,5 +1,6 @@
 #include "podctl/base/remove_tree.hpp"
 
+#include "podctl/base/beneath.hpp"
 #include "podctl/base/error.hpp"
 #include "podctl/base/fd.hpp"
 #include "podctl/base/file.hpp"
@@ -39,9 +40,13 @@ public:
     explicit Removal(fs::path path) : path_(std::move(path)) {}
 
     void run() {
-        if (::unlink(path_.c_str()) == 0 || is_gone(errno)) return;
+        const Place place = place_beneath(path_, Missing::fail);
+        if (!place.folder && is_gone(errno)) return;
+        if (!place.folder) fail();
+        if (::unlinkat(place.folder.get(), place.name.c_str(), 0) == 0 || is_gone(errno)) return;
         if (errno != EISDIR) fail();
-        Fd folder{::open(path_.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)};
+        Fd folder{::openat(place.folder.get(), place.name.c_str(),
+                           O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)};
         if (!folder && is_gone(errno)) return;
         if (!folder) fail();
         while (true) {
@@ -52,7 +57,9 @@ public:
             if (way_.empty()) break;
             folder = leave(folder);
         }
-        if (::rmdir(path_.c_str()) != 0 && !is_gone(errno)) fail();
+        if (::unlinkat(place.folder.get(), place.name.c_str(), AT_REMOVEDIR) != 0 &&
+            !is_gone(errno))
+            fail();
     }
 
 private:
