@@ -1,5 +1,6 @@
 #include "podctl/fetch/archive.hpp"
 
+#include "podctl/base/beneath.hpp"
 #include "podctl/base/error.hpp"
 #include "podctl/base/fd.hpp"
 #include "podctl/base/file.hpp"
@@ -79,7 +80,7 @@ private:
 
     void open() {
         std::string why;
-        file_ = Fd{::open(path_.c_str(), O_RDONLY | O_CLOEXEC)};
+        file_ = open_beneath(path_, O_RDONLY);
         if (!file_) throw system_error(fmt::format("opening {}", shown_path()), errno);
         archive_ = open_archive(file_.get(), ArchiveKind::zip_or_tar, why);
         if (!archive_) refuse(fmt::format("no zip or tar archive ({})", why));

@@ -1,10 +1,12 @@
 #include "control_file.hpp"
 
+#include "podctl/base/beneath.hpp"
 #include "podctl/base/error.hpp"
 #include "podctl/base/file.hpp"
 #include "podctl/base/json.hpp"
 #include "podctl/base/names.hpp"
 #include "podctl/base/process_stat.hpp"
+#include "podctl/base/trust.hpp"
 
 #include <fcntl.h>
 #include <fmt/core.h>
@@ -93,7 +95,7 @@ std::string header_line(const Validators& validators) {
 }  // namespace
 
 std::optional<ControlFile::Content> ControlFile::load(const std::filesystem::path& partial) {
-    const auto text = read_file_if_exists(path_of(partial));
+    const auto text = read_own_file(path_of(partial)).text;
     if (!text) return std::nullopt;
     auto lines = split(*text, '\n');
     lines.pop_back();  // empty, or torn
@@ -114,11 +116,14 @@ std::optional<ControlFile::Content> ControlFile::load(const std::filesystem::pat
 }
 
 void ControlFile::remove(const std::filesystem::path& partial) {
+    const auto path = path_of(partial);
+    const Place place = place_beneath(path, Missing::fail);
+    if (!place.folder && errno == ENOENT) return;
+    if (!place.folder) throw system_error("removing " + path.string(), errno);
     for (const auto* suffix : {"", ".new"}) {
-        auto path = path_of(partial);
-        path += suffix;
-        if (::unlink(path.c_str()) != 0 && errno != ENOENT)
-            throw system_error("removing " + path.string(), errno);
+        const auto name = place.name + suffix;
+        if (::unlinkat(place.folder.get(), name.c_str(), 0) != 0 && errno != ENOENT)
+            throw system_error("removing " + path.string() + suffix, errno);
     }
 }
 
@@ -127,13 +132,19 @@ ControlFile::ControlFile(const std::filesystem::path& partial) : path_(path_of(p
 // By rename, so that a killed process leaves the old record or the new one. Not synced: that takes
 // as long as many megabytes, and after a crash of the machine only synced() counts.
 void ControlFile::start(const Content& content) {
+    const Place place = place_beneath(path_, Missing::fail);
+    if (!place.folder) throw system_error("opening " + path_.string(), errno);
     auto fresh = path_;
     fresh += ".new";
-    fd_ = Fd{::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC | O_NOFOLLOW,
-                    0644)};
+    const auto name = fresh.filename().string();
+    // Of a killed process, or another user's, who would go on writing it.
+    if (::unlinkat(place.folder.get(), name.c_str(), 0) != 0 && errno != ENOENT)
+        throw system_error("removing " + fresh.string(), errno);
+    fd_ = Fd{::openat(place.folder.get(), name.c_str(),
+                      O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600)};
     if (!fd_) throw system_error("opening " + fresh.string(), errno);
     write_all(fd_.get(), header_line(content.validators) + lines_of(content.have), fresh);
-    if (::rename(fresh.c_str(), path_.c_str()) != 0)
+    if (::renameat(place.folder.get(), name.c_str(), place.folder.get(), place.name.c_str()) != 0)
         throw system_error("renaming " + fresh.string(), errno);
 }
 

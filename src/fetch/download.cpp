@@ -71,10 +71,11 @@ Downloaded copy_local(const DownloadRequest& request, const std::filesystem::pat
     Downloaded copied;
     copied.size = copy_bytes(from, to, pool, path, monitor, stop);
     copied.sha256 = to.finish(copied.size, stop);
+    copied.file = to.identity();
     try {
         check_bytes(request, copied.sha256, copied.size);
     } catch (const Error& error) {
-        if (error.kind() == ErrorKind::integrity) ::unlink(request.partial.c_str());
+        if (error.kind() == ErrorKind::integrity) remove_tree(request.partial);
         throw;
     }
     return copied;

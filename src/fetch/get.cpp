@@ -1,12 +1,19 @@
 #include "podctl/fetch/get.hpp"
 
+#include "podctl/base/beneath.hpp"
 #include "podctl/base/digest.hpp"
 #include "podctl/base/error.hpp"
 #include "podctl/base/file.hpp"
 #include "podctl/base/names.hpp"
+#include "podctl/base/trust.hpp"
 #include "podctl/fetch/inert.hpp"
 
+#include <fcntl.h>
 #include <fmt/core.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
 
 namespace podctl::fetch {
 
@@ -94,7 +101,24 @@ void refuse_by_content(const Getter::Job& job) {
     }
 }
 
-void place(const Getter::Job& job) {
+// Where others may rename, what was renamed need not be what was verified.
+void require_verified(const fs::path& target, const FileIdentity& verified) {
+    const Place place = place_beneath(target, Missing::fail);
+    if (!place.folder) throw system_error("looking at " + target.string(), errno);
+    if (!others_may_replace_in(place.folder.get())) return;
+    const Fd placed{
+        ::openat(place.folder.get(), place.name.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC)};
+    struct stat status {};
+    const bool is_it = placed && ::fstat(placed.get(), &status) == 0 &&
+                       FileIdentity{status.st_dev, status.st_ino} == verified;
+    if (is_it && reason_to_distrust_file(placed.get(), place.folder.get()).empty()) return;
+    ::unlinkat(place.folder.get(), place.name.c_str(), 0);
+    throw Error{ErrorKind::integrity,
+                fmt::format("{} was replaced by another user while it was placed", target.string()),
+                "fetch it into a folder where nobody else may write"};
+}
+
+void place(const Getter::Job& job, const FileIdentity& verified) {
     create_folders(job.target.parent_path());
     if (job.request.existing == GetRequest::Existing::keep &&
         fs::exists(fs::symlink_status(job.target)))
@@ -102,6 +126,7 @@ void place(const Getter::Job& job) {
                     fmt::format("{} has come there meanwhile", job.target.string()),
                     "run it again: it compares the two"};
     rename_durably(partial_of(job), job.target);
+    require_verified(job.target, verified);
     forget(partial_of(job));
 }
 
@@ -160,7 +185,7 @@ Downloaded Getter::fetch(Job& job) {
     refuse_by_content(job);
     job.result.sha256 = done.sha256;
     job.result.size = done.size;
-    place(job);
+    place(job, done.file);
     return done;
 }
 

@@ -1,5 +1,6 @@
 #include "owner_file.hpp"
 
+#include "podctl/base/beneath.hpp"
 #include "podctl/base/error.hpp"
 #include "podctl/base/fd.hpp"
 #include "podctl/base/file.hpp"
@@ -7,6 +8,7 @@
 #include "podctl/base/process_stat.hpp"
 #include "podctl/base/stop.hpp"
 #include "podctl/base/thread.hpp"
+#include "podctl/base/trust.hpp"
 
 #include <fcntl.h>
 #include <fmt/core.h>
@@ -59,7 +61,7 @@ struct Sight {
 
 Sight look(const std::filesystem::path& path) {
     const auto stamp = file_stamp(path);
-    return {read_file_if_exists(path).value_or(""), stamp ? stamp->mtime_ns : 0};
+    return {read_own_file(path).text.value_or(""), stamp ? stamp->mtime_ns : 0};
 }
 
 }  // namespace
@@ -82,7 +84,7 @@ OwnerFile::~OwnerFile() {
 }
 
 bool OwnerFile::create() {
-    const Fd fd{::open(path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0644)};
+    const Fd fd = open_beneath(path_, O_WRONLY | O_CREAT | O_EXCL, 0600);
     if (!fd && errno == EEXIST) return false;
     if (!fd) throw system_error("opening " + path_.string(), errno);
     write_all(fd.get(), id_, path_);
@@ -90,6 +92,8 @@ bool OwnerFile::create() {
 }
 
 void OwnerFile::wait_until_abandoned(const std::stop_token& stop) const {
+    // Another user's says nothing of this user's file.
+    if (!read_own_file(path_).distrust.empty()) return;
     const Sight first = look(path_);
     const auto until = Clock::now() + timing_.patience;
     while (Clock::now() < until && !is_gone(first.id)) {

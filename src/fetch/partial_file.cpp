@@ -1,13 +1,15 @@
 #include "partial_file.hpp"
 
+#include "podctl/base/beneath.hpp"
 #include "podctl/base/error.hpp"
 #include "podctl/base/file.hpp"
 #include "podctl/base/thread.hpp"
 #include "podctl/base/units.hpp"
 
+#include "open_partial.hpp"
+
 #include <fcntl.h>
 #include <fmt/core.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <sys/vfs.h>
@@ -30,24 +32,6 @@ constexpr auto record_interval = 50ms;
 constexpr auto quick_record = 1ms;
 // What a machine that dies has to fetch again, against a wait for the disk each time.
 constexpr auto sync_interval = 5s;
-
-Fd open_partial(const std::filesystem::path& path) {
-    if (path.has_parent_path()) create_folders(path.parent_path());
-    Fd fd{::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0644)};
-    if (!fd) throw system_error(fmt::format("opening {}", path.string()), errno);
-    struct stat status {};
-    if (::fstat(fd.get(), &status) != 0)
-        throw system_error(fmt::format("opening {}", path.string()), errno);
-    if (!S_ISREG(status.st_mode))
-        throw Error{ErrorKind::io, fmt::format("{}: not a regular file", path.string()),
-                    "move it away; partial downloads gather there"};
-    // Some network volumes know no locks, or only a machine's own: see OwnerFile.
-    if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
-        throw Error{ErrorKind::locked,
-                    fmt::format("{}: another podctl is fetching this file", path.string()),
-                    "wait for it, or stop it"};
-    return fd;
-}
 
 std::uint64_t size_of(int fd) {
     struct stat status {};
@@ -91,7 +75,7 @@ PartialFile::PartialFile(std::filesystem::path path, BlockPool& pool, const std:
     : path_(std::move(path)),
       fd_(open_partial(path_)),
       owner_(own(fd_.get(), path_, stop)),
-      read_fd_(::open(path_.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW)),
+      read_fd_(reopen(fd_, O_RDONLY)),
       found_size_(size_of(fd_.get())),
       direct_pays_(pool.block_size() % alignment == 0 && is_quick_past_the_cache(fd_.get())),
       control_(path_) {
@@ -358,6 +342,7 @@ std::string PartialFile::finish(std::uint64_t size, std::stop_token stop) {
         throw Error{ErrorKind::internal, fmt::format("{}: has holes", path_.string())};
     if (size_of(fd_.get()) != size && ::ftruncate(fd_.get(), static_cast<off_t>(size)) != 0)
         throw system_error(fmt::format("truncating {}", path_.string()), errno);
+    static_cast<void>(::fchmod(fd_.get(), 0644 & ~current_umask()));
     if (::fsync(fd_.get()) != 0 && errno != EINVAL)
         throw system_error(fmt::format("syncing {}", path_.string()), errno);
     std::unique_lock lock(mutex_);
@@ -365,6 +350,13 @@ std::string PartialFile::finish(std::uint64_t size, std::stop_token stop) {
     rethrow_failure();
     if (hashed_ < size) throw Error{ErrorKind::interrupted, "stopped"};
     return digest_.finish();
+}
+
+FileIdentity PartialFile::identity() const {
+    struct stat mine {};
+    if (::fstat(fd_.get(), &mine) != 0)
+        throw system_error(fmt::format("looking at {}", path_.string()), errno);
+    return {.device = mine.st_dev, .inode = mine.st_ino};
 }
 
 bool PartialFile::is_same_file(int fd) const {

@@ -2,6 +2,7 @@
 
 #include "podctl/base/digest.hpp"
 #include "podctl/base/fd.hpp"
+#include "podctl/fetch/download.hpp"
 
 #include "block_pool.hpp"
 #include "control_file.hpp"
@@ -71,6 +72,7 @@ public:
     // Throws Error{interrupted}.
     std::string finish(std::uint64_t size, std::stop_token stop);
 
+    FileIdentity identity() const;
     // Device and inode agree: writing to `path`'s own file would destroy it.
     bool is_same_file(int fd) const;
 

@@ -2,9 +2,9 @@
 
 #include "podctl/base/digest.hpp"
 #include "podctl/base/error.hpp"
+#include "podctl/base/file.hpp"
 
 #include <fmt/core.h>
-#include <unistd.h>
 
 #include <algorithm>
 
@@ -175,8 +175,11 @@ std::optional<Downloaded> Transfer::verified() {
     }
     check_bytes(request_, digest, size);
     report_progress();
-    return Downloaded{
-        .sha256 = digest, .size = size, .received = received_, .server_name = known_.server_name};
+    return Downloaded{.sha256 = digest,
+                      .size = size,
+                      .file = file_.identity(),
+                      .received = received_,
+                      .server_name = known_.server_name};
 }
 
 // What is worth resuming is on record before the error is told.
@@ -191,7 +194,7 @@ void Transfer::keep_what_came() {
 }
 
 void Transfer::discard() {
-    ::unlink(request_.partial.c_str());
+    remove_tree(request_.partial);
     ControlFile::remove(request_.partial);
 }
 

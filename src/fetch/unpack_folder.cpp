@@ -1,5 +1,6 @@
 #include "unpack_folder.hpp"
 
+#include "podctl/base/beneath.hpp"
 #include "podctl/base/error.hpp"
 #include "podctl/base/names.hpp"
 #include "podctl/base/shorten.hpp"
@@ -35,6 +36,11 @@ Fd open_folder(int parent, const std::string& name) {
     return Fd{::openat(parent, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)};
 }
 
+Fd open_root(const std::filesystem::path& path) {
+    const Fd folder = open_folder_beneath(path, Missing::fail);
+    return folder ? reopen(folder, O_RDONLY | O_DIRECTORY) : Fd{};
+}
+
 }  // namespace
 
 std::string join(const std::vector<std::string>& parts) {
@@ -45,7 +51,7 @@ std::string join(const std::vector<std::string>& parts) {
 }
 
 UnpackFolder::UnpackFolder(const std::filesystem::path& path)
-    : path_(path), root_(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {
+    : path_(path), root_(open_root(path)) {
     if (!root_) throw system_error(fmt::format("opening {}", path.string()), errno);
 }
 

@@ -7,6 +7,7 @@
 #include "support/http_server.hpp"
 #include "support/temp_dir.hpp"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 
 namespace podctl::fetch {
@@ -46,6 +47,21 @@ TEST_F(Get, PlacesAFileWhoseProcessWasKilledAtItsEnd) {
     EXPECT_EQ(read_file(dir / "to" / "named.txt"), bytes);
     EXPECT_EQ(std::distance(std::filesystem::directory_iterator{dir / "to"}, {}), 1);
     EXPECT_TRUE(server.requests().empty());
+}
+
+// A tenant of the folder keeps the file open that podctl would have gone on with.
+TEST_F(Get, IntoAFolderOfOthersPlacesAFileThatNobodyElseCanWrite) {
+    std::filesystem::create_directories(dir / "to");
+    std::filesystem::permissions(dir / "to", std::filesystem::perms::all);
+    test::HttpServer server([](const auto& request) { return test::serve_bytes(request, bytes); });
+    const auto url = server.url("/a.txt");
+    write_file_atomically(partial_of(url), "theirs");
+    std::filesystem::permissions(partial_of(url), std::filesystem::perms{0666});
+    const Fd theirs{::open(partial_of(url).c_str(), O_WRONLY | O_CLOEXEC)};
+    const auto got = get(url);
+    write_all(theirs.get(), "their bytes at the end of it all", "theirs");
+    EXPECT_EQ(read_file(got.path), bytes);
+    EXPECT_EQ(std::filesystem::status(got.path).permissions(), std::filesystem::perms{0644});
 }
 
 }  // namespace

@@ -6,7 +6,10 @@
 #include "support/random_bytes.hpp"
 #include "support/temp_dir.hpp"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstring>
@@ -45,6 +48,78 @@ TEST_F(Partial, HashesBlocksThatComeInOrder) {
         write_at(file, offset);
     EXPECT_EQ(file.finish(bytes.size(), {}), sha256_hex(bytes));
     EXPECT_TRUE(read_file(dir / "p") == bytes);
+}
+
+// A tenant of a shared folder could write to what was verified.
+TEST_F(Partial, ThatOthersMayWriteIsMadeAnew) {
+    write_file_atomically(dir / "p", "theirs");
+    ::chmod((dir / "p").c_str(), 0666);
+    const Fd theirs{::open((dir / "p").c_str(), O_RDWR | O_CLOEXEC)};
+    PartialFile file(dir / "p", pool);
+    EXPECT_EQ(file.found_size(), 0u);
+    EXPECT_FALSE(file.is_same_file(theirs.get()));
+}
+
+TEST_F(Partial, ThatHasASecondNameIsMadeAnewAndTheOtherOneStays) {
+    write_file_atomically(dir / "precious", "precious");
+    std::filesystem::create_hard_link(dir / "precious", dir / "p");
+    std::filesystem::create_hard_link(dir / "precious", dir / "p.ctl.new");
+    PartialFile file(dir / "p", pool);
+    file.describe({.source = "s"});
+    write_at(file, 0);
+    file.flush();
+    EXPECT_EQ(read_file(dir / "precious"), "precious");
+}
+
+TEST_F(Partial, ThatIsAnotherUsersLinkIsMadeAnewAndNothingIsFollowed) {
+    if (::geteuid() != 0) GTEST_SKIP() << "only root can give files away";
+    std::filesystem::create_symlink("elsewhere", dir / "p");
+    ASSERT_EQ(::lchown((dir / "p").c_str(), 65534, 65534), 0);
+    std::filesystem::create_symlink("elsewhere", dir / "p.ctl.new");
+    PartialFile file(dir / "p", pool);
+    file.describe({.source = "s"});
+    write_at(file, 0);
+    file.flush();
+    EXPECT_FALSE(std::filesystem::exists(dir / "elsewhere"));
+}
+
+TEST_F(Partial, OfAnotherUserIsMadeAnew) {
+    if (::geteuid() != 0) GTEST_SKIP() << "only root can give files away";
+    constexpr uid_t nobody = 65534;
+    write_file_atomically(dir / "p", "theirs");
+    ASSERT_EQ(::chown((dir / "p").c_str(), nobody, nobody), 0);
+    PartialFile file(dir / "p", pool);
+    EXPECT_EQ(file.found_size(), 0u);
+    struct stat status {};
+    ASSERT_EQ(::stat((dir / "p").c_str(), &status), 0);
+    EXPECT_EQ(status.st_uid, 0u);
+}
+
+TEST_F(Partial, IsTheUsersAloneUntilItIsWhole) {
+    const mode_t before = ::umask(0);
+    PartialFile file(dir / "p", pool);
+    const auto mode = [&] { return std::filesystem::status(dir / "p").permissions(); };
+    EXPECT_EQ(mode(), std::filesystem::perms{0600});
+    file.describe({.source = "s"});
+    for (const auto offset : offsets())
+        write_at(file, offset);
+    file.flush();
+    EXPECT_EQ(std::filesystem::status(dir / "p.ctl").permissions(), std::filesystem::perms{0600});
+    file.finish(bytes.size(), {});
+    EXPECT_EQ(mode(), std::filesystem::perms{0644});
+    ::umask(before);
+}
+
+TEST_F(Partial, WhatOthersMayHaveWrittenIsNoRecordOfIt) {
+    {
+        PartialFile file(dir / "p", pool);
+        file.describe({.source = "s"});
+        write_at(file, 0);
+        file.flush();
+    }
+    ASSERT_TRUE(ControlFile::load(dir / "p"));
+    ::chmod((dir / "p.ctl").c_str(), 0666);
+    EXPECT_FALSE(ControlFile::load(dir / "p"));
 }
 
 TEST_F(Partial, HashesBlocksThatComeInAnyOrder) {

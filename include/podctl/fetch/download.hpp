@@ -38,10 +38,18 @@ struct DownloadMonitor {
     std::function<bool(const Offer&)> is_wanted = {};
 };
 
+// Which file of which file system.
+struct FileIdentity {
+    std::uint64_t device = 0, inode = 0;
+
+    friend bool operator==(const FileIdentity&, const FileIdentity&) = default;
+};
+
 struct Downloaded {
     bool declined = false;    // DownloadMonitor::is_wanted said no: there are no bytes
     std::string sha256 = {};  // of the whole file
     std::uint64_t size = 0;
+    FileIdentity file = {};        // whose bytes were verified
     std::uint64_t received = 0;    // bytes that crossed the network in this call
     std::string server_name = {};  // from Content-Disposition, not yet made safe; may be empty
 };

@@ -1,5 +1,6 @@
 #include "podctl/fetch/get.hpp"
 
+#include "podctl/base/beneath.hpp"
 #include "podctl/base/digest.hpp"
 #include "podctl/base/names.hpp"
 #include "podctl/base/stop.hpp"
@@ -102,6 +103,8 @@ private:
         if (arguments.sources.size() < least)
             throw Error{ErrorKind::usage, "podctl get SOURCE... DIR: a source or the folder lacks",
                         "`podctl get SOURCE .` puts it into the current folder"};
+        // Opened once and for all.
+        anchor(arguments.sources.back());
         return arguments.sources.back();
     }
 
