@@ -3,6 +3,7 @@
 #include "podctl/base/error.hpp"
 #include "podctl/base/file.hpp"
 #include "podctl/base/json.hpp"
+#include "podctl/base/trust.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -24,7 +25,8 @@ std::string text_in(const nlohmann::json& object, const char* key) {
 }  // namespace
 
 std::optional<Mark> read_mark(const fs::path& environment) {
-    const auto text = read_file_if_exists(environment / mark_name);
+    // Another user's would have podctl run an environment of theirs.
+    const auto text = read_state_file(environment / mark_name).text;
     if (!text) return std::nullopt;
     const auto parsed = parse_json(*text);
     if (!parsed || !parsed->is_object()) return Mark{};

@@ -1,7 +1,9 @@
 #include "podctl/python/generations.hpp"
 
+#include "podctl/base/beneath.hpp"
 #include "podctl/base/error.hpp"
 #include "podctl/base/file.hpp"
+#include "podctl/base/trust.hpp"
 #include "podctl/python/python.hpp"
 
 #include "environment_mark.hpp"
@@ -43,7 +45,8 @@ fs::path target_of(const fs::path& link) {
 fs::path true_place(const fs::path& given) {
     fs::path place = fs::absolute(given).lexically_normal();
     if (!place.has_filename()) place = place.parent_path();
-    for (int links = 0; links < most_links && is_link(place); ++links) {
+    // Another user's link stands for nothing: it is replaced.
+    for (int links = 0; links < most_links && is_link(place) && has_trusted_owner(place); ++links) {
         const fs::path target = target_of(place);
         if (target.parent_path() == folder_beside(place)) break;
         place = target;
@@ -79,6 +82,7 @@ fs::path new_generation(const fs::path& place) {
 
 std::optional<fs::path> current_at(const fs::path& place) {
     if (is_link(place)) {
+        if (!has_trusted_owner(place)) return std::nullopt;
         const fs::path target = target_of(place);
         return read_mark(target) ? std::optional{target} : std::nullopt;
     }
@@ -98,13 +102,21 @@ void point(const fs::path& place, const fs::path& generation) {
     }
     const fs::path link = folder_beside(place) / "current";
     remove_tree(link);
-    fs::create_symlink(folder_beside(place).filename() / generation.filename(), link, failed);
-    if (failed) throw system_error(link.string(), failed.value());
+    const fs::path target = folder_beside(place).filename() / generation.filename();
+    const Place where = place_beneath(link, Missing::fail);
+    if (!where.folder || ::symlinkat(target.c_str(), where.folder.get(), where.name.c_str()) != 0)
+        throw system_error(link.string(), errno);
     rename_durably(link, place);
 }
 
 void refuse_what_is_not_ours(const fs::path& place) {
     std::error_code failed;
+    // Its owner could exchange what podctl builds there.
+    const fs::path beside = folder_beside(place);
+    if (fs::exists(fs::symlink_status(beside, failed)) && !has_trusted_owner(beside)) {
+        throw Error{ErrorKind::conflict, fmt::format("{} belongs to another user", beside.string()),
+                    "move it away, or set python.path to another folder"};
+    }
     if (is_link(place) || !fs::exists(place, failed) || read_mark(place)) return;
     if (fs::is_directory(place, failed) && fs::is_empty(place, failed)) {
         struct ::stat there {

@@ -9,6 +9,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <filesystem>
 
@@ -45,6 +46,36 @@ protected:
     test::TempDir dir;
     const fs::path place = dir / "venv";
 };
+
+// Who writes the mark says what podctl runs.
+TEST_F(Generations, AMarkThatOthersMayHaveWrittenMakesNoEnvironment) {
+    const fs::path first = build("one");
+    ASSERT_EQ(finished_fingerprint(place), "one");
+    fs::permissions(first / ".podctl-environment", fs::perms{0666});
+    EXPECT_EQ(current_generation(place), std::nullopt);
+    EXPECT_EQ(finished_fingerprint(place), std::nullopt);
+    const fs::path again = next_generation(place);
+    EXPECT_FALSE(fs::exists(again / "bin/python"));
+}
+
+TEST_F(Generations, AFolderThatOthersMayWriteToIsNoEnvironment) {
+    const fs::path first = build("one");
+    fs::permissions(first, fs::perms{0777});
+    EXPECT_EQ(current_generation(place), std::nullopt);
+}
+
+TEST_F(Generations, ALinkOfAnotherUserIsReplacedByPodctlsOwn) {
+    if (::geteuid() != 0) GTEST_SKIP() << "only root can give files away";
+    const test::TempDir theirs;
+    finish(theirs / "env", "theirs");
+    fs::create_symlink(theirs / "env", place);
+    ASSERT_EQ(::lchown(place.c_str(), 65534, 65534), 0);
+    EXPECT_EQ(current_generation(place), std::nullopt);
+    const fs::path first = next_generation(place);
+    EXPECT_EQ(first.parent_path(), dir / ".venv.podctl");
+    EXPECT_EQ(current_generation(place), first);
+    EXPECT_TRUE(fs::exists(theirs / "env/bin/python"));
+}
 
 TEST_F(Generations, TheFirstIsCurrentFromItsBeginning) {
     EXPECT_EQ(current_generation(place), std::nullopt);

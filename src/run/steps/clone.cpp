@@ -3,6 +3,7 @@
 #include "podctl/comfy/comfy.hpp"
 #include "podctl/git/git.hpp"
 
+#include "owner.hpp"
 #include "steps.hpp"
 
 #include <fmt/format.h>
@@ -135,6 +136,7 @@ std::optional<git::State> inspect(const fs::path& path, const Task& task) {
 }
 
 git::Checkout bring(const plan::Clone& action, const Task& task) {
+    clear_other_owners(action.path, task);
     const auto state = inspect(action.path, task);
     if (state && git::same_repository(state->origin, action.url))
         return adopt_or_move(action, task, *state);
@@ -157,6 +159,8 @@ Look look(const plan::Clone& action, const Task& task) {
     using plan::Change;
     const auto head = git::read_head(action.path);
     if (!head) return {.change = Change::create, .reason = action.url};
+    if (const auto owner = other_owner(action.path, task.context.places); !owner.empty())
+        return {.change = Change::change, .reason = "it belongs to " + owner};
     if (!task.record)
         return {.change = Change::change,
                 .reason = "a checkout stands there that is not known yet"};

@@ -1,19 +1,22 @@
+#include "podctl/base/beneath.hpp"
 #include "podctl/base/digest.hpp"
 #include "podctl/base/error.hpp"
 #include "podctl/base/file.hpp"
 #include "podctl/base/json.hpp"
 
+#include "owner.hpp"
 #include "steps.hpp"
 
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <fstream>
 #include <set>
+#include <vector>
 
 namespace podctl::run {
 namespace {
@@ -112,31 +115,44 @@ std::vector<std::string> find_changed_by_hand(const plan::CopyNode& action, cons
     return changed;
 }
 
+void copy_link(const fs::path& from, const fs::path& to) {
+    create_folders(to.parent_path());
+    remove_tree(to);
+    const Place place = place_beneath(to, Missing::fail);
+    const fs::path target = fs::read_symlink(from);
+    if (!place.folder || ::symlinkat(target.c_str(), place.folder.get(), place.name.c_str()) != 0)
+        throw system_error("cannot create " + to.string(), errno);
+}
+
+// A file that became a link since it was listed is not followed.
+void copy_file(const fs::path& from, const fs::path& to, mode_t mode) {
+    const Fd source = open_beneath(from, O_RDONLY | O_NONBLOCK);
+    if (!source) throw system_error("cannot read " + from.string(), errno);
+    AtomicFile copy{to};
+    std::vector<char> block(1u << 20);
+    std::uint64_t at = 0;
+    while (const auto size = read_at(source.get(), at, block, from)) {
+        copy.write({block.data(), size});
+        at += size;
+    }
+    copy.set_mode(mode & 0777u);
+    copy.commit();
+}
+
 // The copy gets the source's times, so that the next look needs no content.
 void copy_with_times(const fs::path& from, const fs::path& to) {
     struct stat source {};
     if (::lstat(from.c_str(), &source) != 0) {
         throw system_error("cannot read " + from.string(), errno);
     }
-    if (S_ISLNK(source.st_mode)) {
-        create_folders(to.parent_path());
-        remove_tree(to);
-        std::error_code failed;
-        fs::create_symlink(fs::read_symlink(from), to, failed);
-        if (failed) throw system_error("cannot create " + to.string(), failed.value());
-    } else {
-        AtomicFile copy{to};
-        std::ifstream input{from, std::ios::binary};
-        std::string block(1u << 20, '\0');
-        while (input.read(block.data(), static_cast<std::streamsize>(block.size())) ||
-               input.gcount() > 0)
-            copy.write({block.data(), static_cast<std::size_t>(input.gcount())});
-        if (!input.eof()) throw Error{ErrorKind::io, "cannot read " + from.string()};
-        copy.set_mode(source.st_mode & 0777u);
-        copy.commit();
-    }
+    if (S_ISLNK(source.st_mode))
+        copy_link(from, to);
+    else
+        copy_file(from, to, source.st_mode);
     const timespec times[2] = {source.st_atim, source.st_mtim};
-    if (::utimensat(AT_FDCWD, to.c_str(), times, AT_SYMLINK_NOFOLLOW) != 0) {
+    const Place place = place_beneath(to, Missing::fail);
+    if (!place.folder ||
+        ::utimensat(place.folder.get(), place.name.c_str(), times, AT_SYMLINK_NOFOLLOW) != 0) {
         throw system_error("cannot set the times of " + to.string(), errno);
     }
 }
@@ -154,6 +170,8 @@ Look look(const plan::CopyNode& action, const Task& task) {
     if (!fs::is_directory(action.path) || !fs::is_directory(action.from)) {
         return {.change = Change::create, .reason = "from " + action.from.string()};
     }
+    if (const auto owner = other_owner(action.path, task.context.places); !owner.empty())
+        return {.change = Change::change, .reason = "it belongs to " + owner};
     const Manifest source = list_files(action.from);
     const Manifest copied = task.record ? from_fact(task.record->fact("files")) : Manifest{};
     std::size_t different = 0;
@@ -180,6 +198,7 @@ Look look(const plan::CopyNode& action, const Task& task) {
 
 Outcome perform(const plan::CopyNode& action, const Task& task) {
     require_source(action.from);
+    clear_other_owners(action.path, task);
     const Manifest source = list_files(action.from);
     const Manifest copied = task.record ? from_fact(task.record->fact("files")) : Manifest{};
     const auto by_hand = find_changed_by_hand(action, source, copied);

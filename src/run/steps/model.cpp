@@ -1,3 +1,4 @@
+#include "podctl/base/beneath.hpp"
 #include "podctl/base/digest.hpp"
 #include "podctl/base/file.hpp"
 #include "podctl/base/json.hpp"
@@ -386,6 +387,7 @@ Look look(const FetchModel& model, const Task& task) {
 
 Outcome perform(const FetchModel& action, const Task& task) {
     const FetchModel model = resolved(action, task);
+    refuse_foreign_links(model.target);
     return model.unpack ? perform_archive(model, task) : perform_file(model, task);
 }
 

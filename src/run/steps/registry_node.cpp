@@ -6,6 +6,7 @@
 #include "podctl/fetch/archive.hpp"
 #include "podctl/fetch/download.hpp"
 
+#include "owner.hpp"
 #include "steps.hpp"
 
 #include <fmt/format.h>
@@ -117,6 +118,8 @@ Look look(const plan::RegistryNode& action, const Task& task) {
     if (!file_stamp(tracking_of(action.path))) {
         return {.change = Change::create, .reason = "from the Comfy registry"};
     }
+    if (const auto owner = other_owner(action.path, task.context.places); !owner.empty())
+        return {.change = Change::change, .reason = "it belongs to " + owner};
     if (!task.record)
         return {.change = Change::change, .reason = "a pack stands there that is not known yet"};
     if (!task.same_fingerprint()) {
@@ -136,6 +139,7 @@ Outcome perform(const plan::RegistryNode& action, const Task& task) {
                     fmt::format("--offline, and {} is not there yet", action.id),
                     "run once without --offline"};
     }
+    clear_other_owners(action.path, task);
     const auto found = comfy::find_in_registry(action.id, action.version, context.http(),
                                                context.mirrors, task.retry(), task.stop);
     if (!found.note.empty()) task.notice(found.note);
