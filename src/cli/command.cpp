@@ -1,5 +1,6 @@
 #include "command.hpp"
 
+#include "podctl/base/beneath.hpp"
 #include "podctl/base/file.hpp"
 #include "podctl/base/units.hpp"
 #include "podctl/fetch/source.hpp"
@@ -181,7 +182,9 @@ std::pair<std::string, std::string> parse_mirror(const std::string& argument) {
 std::filesystem::path root_of(const tmpl::Template& pod, const Common& common) {
     const std::filesystem::path root{common.root.empty() ? pod.pod.volume.mount : common.root};
     auto whole = std::filesystem::absolute(root).lexically_normal();
-    return whole.has_filename() ? whole : whole.parent_path();
+    if (!whole.has_filename()) whole = whole.parent_path();
+    anchor(whole);
+    return whole;
 }
 
 }  // namespace podctl::cli

@@ -60,6 +60,7 @@ std::pair<std::string, std::string> parse_mirror(const std::string& argument);
 
 // The template, checked whole: what the parser checks, and the sources of its models.
 tmpl::Template load(const TemplateArguments& arguments);
+// Where the pod lies: --root, else what the template says. It is opened there once and for all.
 std::filesystem::path root_of(const tmpl::Template& pod, const Common& common);
 
 // One function per command: declares it and, when it is the one, sets `chosen`.

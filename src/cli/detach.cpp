@@ -1,5 +1,6 @@
 #include "detach.hpp"
 
+#include "podctl/base/beneath.hpp"
 #include "podctl/base/error.hpp"
 #include "podctl/base/printable.hpp"
 #include "podctl/serve/log.hpp"
@@ -126,7 +127,7 @@ private:
                             ::getpid())});
         terminal_.reset();
         // Errors, and what a fault of podctl itself would print.
-        Fd log{::open(log_.file().c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644)};
+        Fd log = open_beneath(log_.file(), O_WRONLY | O_APPEND | O_CREAT, 0600);
         if (!log) log = Fd{::open("/dev/null", O_WRONLY | O_CLOEXEC)};
         ::dup2(log.get(), STDOUT_FILENO);
         ::dup2(log.get(), STDERR_FILENO);

@@ -1,4 +1,5 @@
 #include "podctl/base/file.hpp"
+#include "podctl/base/trust.hpp"
 #include "podctl/python/generations.hpp"
 #include "podctl/run/provision.hpp"
 
@@ -59,7 +60,8 @@ std::map<std::string, python::Lock> Provisioner::locks(const plan::Plan& plan) {
         if (resolver == plan.steps.end()) continue;
         const Task task{*resolver, context.journal.find(resolver->id), context, {}};
         if (look_at_lock(*spec, task).change == plan::Change::keep)
-            locks.emplace(step.id, python::parse_lock(read_file(lock_file(*spec, task))));
+            locks.emplace(step.id, python::parse_lock(
+                                       read_state_file(lock_file(*spec, task)).text.value_or("")));
     }
     return locks;
 }

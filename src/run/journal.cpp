@@ -1,8 +1,10 @@
 #include "podctl/run/journal.hpp"
 
+#include "podctl/base/beneath.hpp"
 #include "podctl/base/error.hpp"
 #include "podctl/base/file.hpp"
 #include "podctl/base/json.hpp"
+#include "podctl/base/trust.hpp"
 
 #include <fcntl.h>
 #include <nlohmann/json.hpp>
@@ -35,7 +37,9 @@ std::string Record::fact(const std::string& name) const {
 }
 
 Journal::Journal(std::filesystem::path path) : path_(std::move(path)) {
-    const auto text = read_file_if_exists(path_);
+    auto [text, distrust] = read_state_file(path_);
+    distrust_ = std::move(distrust);
+    torn_ = !distrust_.empty();
     if (!text) return;
     std::size_t start = 0;
     while (start < text->size()) {
@@ -86,8 +90,7 @@ void Journal::append(const std::string& line) {
     if (torn_ || mostly_old) return rewrite();
     if (!fd_) {
         create_folders(path_.parent_path());
-        fd_ =
-            Fd{::open(path_.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644)};
+        fd_ = open_beneath(path_, O_WRONLY | O_APPEND | O_CREAT, 0600);
         if (!fd_) throw system_error("cannot open " + path_.string(), errno);
     }
     // A write that a full disk cuts short leaves half a line: until this one is whole, the next is
@@ -104,7 +107,7 @@ void Journal::rewrite() {
     for (const auto& [id, record] : records_)
         text += line_of(id, record);
     fd_ = Fd{};
-    write_file_atomically(path_, text);
+    write_state_file(path_, text);
     lines_ = records_.size();
     torn_ = false;
 }

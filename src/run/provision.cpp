@@ -164,6 +164,12 @@ Provisioner::Provisioner(const tmpl::Template& pod, const std::filesystem::path&
                                        .events = events,
                                        .journal = Journal{places.journal},
                                        .pythons = {}}});
+    auto& context = state_->context;
+    if (const auto& reason = context.journal.distrust(); !reason.empty()) {
+        context.notice("",
+                       fmt::format("{} {}, so it is not trusted: what it says is verified again",
+                                   places.journal.string(), reason));
+    }
 }
 
 Provisioner::~Provisioner() = default;

@@ -1,5 +1,6 @@
 #include "control_address.hpp"
 
+#include "podctl/base/beneath.hpp"
 #include "podctl/base/error.hpp"
 
 #include <fcntl.h>
@@ -29,7 +30,7 @@ SocketAddress abstract(const std::string& name) {
 }
 
 Fd open_folder(const std::filesystem::path& path) {
-    Fd folder{::open(path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)};
+    Fd folder = open_folder_beneath(path, Missing::fail);
     if (!folder && errno != ENOENT && errno != ENOTDIR)
         throw system_error("cannot open " + path.string(), errno);
     return folder;

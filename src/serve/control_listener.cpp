@@ -58,18 +58,13 @@ std::string random_name() {
 ControlListener::ControlListener(const std::filesystem::path& state)
     : state_{state}, folder_{open_folder(state)} {
     if (!folder_) throw Error{ErrorKind::io, state.string() + " is not there, or no folder"};
-    std::error_code ignored;
-    std::filesystem::remove(state_ / address_name, ignored);
+    ::unlinkat(folder_.get(), address_name, 0);
     in_folder_ = listen_in_folder();
     if (!in_folder_) listen_without_folder();
 }
 
 ControlListener::~ControlListener() {
-    std::error_code ignored;
-    if (in_folder_)
-        ::unlinkat(folder_.get(), socket_name, 0);
-    else
-        std::filesystem::remove(state_ / address_name, ignored);
+    ::unlinkat(folder_.get(), in_folder_ ? socket_name : address_name, 0);
 }
 
 // Some file systems let a socket be made and then nobody connect, so that is tried.

@@ -1,3 +1,4 @@
+#include "podctl/base/beneath.hpp"
 #include "podctl/base/error.hpp"
 #include "podctl/base/fd.hpp"
 #include "podctl/serve/log.hpp"
@@ -38,11 +39,15 @@ Identity identity_of(const Fd& file) {
     return {found.st_dev, found.st_ino, found.st_size};
 }
 
-// Invalid: it is not there.
+// Invalid: it is not there, or no file: a link leads to what is no log, and a pipe's writer may
+// never come.
 Fd open_if_exists(const fs::path& path) {
-    Fd file{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
-    if (!file && errno != ENOENT) throw system_error("cannot read " + path.string(), errno);
-    return file;
+    Fd file = open_beneath(path, O_RDONLY | O_NONBLOCK);
+    if (!file && (errno == ENOENT || errno == ELOOP || errno == ENXIO)) return {};
+    if (!file) throw system_error("cannot read " + path.string(), errno);
+    struct stat found {};
+    const bool is_file = ::fstat(file.get(), &found) == 0 && S_ISREG(found.st_mode);
+    return is_file ? std::move(file) : Fd{};
 }
 
 bool is_stamp(std::string_view text) {

@@ -1,3 +1,7 @@
+#include "podctl/base/beneath.hpp"
+#include "podctl/base/error.hpp"
+#include "podctl/base/file.hpp"
+#include "podctl/base/trust.hpp"
 #include "podctl/serve/log.hpp"
 
 #include "log_files.hpp"
@@ -5,27 +9,53 @@
 #include <fcntl.h>
 #include <spdlog/pattern_formatter.h>
 #include <spdlog/sinks/rotating_file_sink.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
+#include <cerrno>
 #include <cstdio>
 
 namespace podctl::serve {
 
+namespace {
+
+// A file that another user may have written to, or that has another name elsewhere, gives way to a
+// new one. Returns why no log can be written there; empty: it can.
+std::string make_way_for(const Place& place) {
+    const Fd there{
+        ::openat(place.folder.get(), place.name.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC)};
+    if (!there) return {};
+    struct stat status {};
+    if (::fstat(there.get(), &status) != 0 || !S_ISREG(status.st_mode)) return "that is no file";
+    const auto reason = reason_to_distrust_file(there.get(), place.folder.get());
+    if (reason.empty() || ::unlinkat(place.folder.get(), place.name.c_str(), 0) == 0) return {};
+    return "it " + reason;
+}
+
+}  // namespace
+
 struct ServiceLog::Sink {
-    explicit Sink(const std::filesystem::path& file)
-        : sink{file.string(), max_log_size, old_logs, false, handlers()} {
+    // By way of the open folder: its path may lead elsewhere by now.
+    explicit Sink(Place where)
+        : place{std::move(where)},
+          sink{path_through(place.folder, place.name).string(), max_log_size, old_logs, false,
+               handlers()} {
         sink.set_formatter(std::make_unique<spdlog::pattern_formatter>(
             "%Y-%m-%dT%H:%M:%S.%eZ %v", spdlog::pattern_time_type::utc));
     }
 
-    // spdlog opens without O_CLOEXEC, and services must not inherit each other's logs.
+    // spdlog opens without O_CLOEXEC, and services must not inherit each other's logs. What a
+    // service says is nobody else's to read.
     static spdlog::file_event_handlers handlers() {
         spdlog::file_event_handlers handlers;
         handlers.after_open = [](const spdlog::filename_t&, std::FILE* stream) {
             ::fcntl(::fileno(stream), F_SETFD, FD_CLOEXEC);
+            static_cast<void>(::fchmod(::fileno(stream), 0600));
         };
         return handlers;
     }
 
+    Place place;
     spdlog::sinks::rotating_file_sink_st sink;
 };
 
@@ -37,14 +67,14 @@ ServiceLog::~ServiceLog() = default;
 
 void ServiceLog::open() {
     if (sink_) return;
-    std::error_code ignored;
-    const auto there = std::filesystem::symlink_status(file_, ignored).type();
-    using enum std::filesystem::file_type;
-    // spdlog follows a link to wherever it leads, and waits for the reader of a pipe.
-    if (there != regular && there != not_found) return give_up("that is no file");
     try {
-        sink_ = std::make_unique<Sink>(file_);
-    } catch (const spdlog::spdlog_ex& error) {
+        create_folders(file_.parent_path());
+        Place place = place_beneath(file_, Missing::fail);
+        if (!place.folder) throw system_error("cannot open its folder", errno);
+        // spdlog follows a link to wherever it leads, and waits for the reader of a pipe.
+        if (const auto reason = make_way_for(place); !reason.empty()) return give_up(reason);
+        sink_ = std::make_unique<Sink>(std::move(place));
+    } catch (const std::exception& error) {
         give_up(error.what());
     }
 }

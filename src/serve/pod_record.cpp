@@ -5,6 +5,7 @@
 #include "podctl/base/file.hpp"
 #include "podctl/base/json.hpp"
 #include "podctl/base/process_stat.hpp"
+#include "podctl/base/trust.hpp"
 
 #include "service_json.hpp"
 
@@ -140,7 +141,7 @@ void PodRecord::update(const std::vector<RunningService>& services) {
         described.push_back(describe(service));
     const json record = {
         {"podctl", identity(::getpid())}, {"boot", boot_id()}, {"services", std::move(described)}};
-    write_file_atomically(file_, record.dump(2, ' ', false, json::error_handler_t::replace) + "\n");
+    write_state_file(file_, record.dump(2, ' ', false, json::error_handler_t::replace) + "\n");
 }
 
 std::optional<RunningPod> find_running_pod(const std::filesystem::path& pids,

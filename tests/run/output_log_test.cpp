@@ -52,5 +52,15 @@ TEST(OutputLog, TellsLinesThatNoTerminalObeysAndOfBoundedLength) {
     EXPECT_LT(log.tail().size(), 1'200u);
 }
 
+TEST(OutputLog, IsANewFileForTheUserAlone) {
+    const test::TempDir dir;
+    write_file_atomically(dir / "precious", "precious");
+    std::filesystem::create_hard_link(dir / "precious", dir / "a.log");
+    OutputLog{dir / "a.log"}.add("line");
+    EXPECT_EQ(read_file(dir / "precious"), "precious");
+    EXPECT_EQ(read_file(dir / "a.log"), "line\n");
+    EXPECT_EQ(std::filesystem::status(dir / "a.log").permissions(), std::filesystem::perms{0600});
+}
+
 }  // namespace
 }  // namespace podctl::run

@@ -53,6 +53,27 @@ TEST_F(Logs, OfAllServicesComeInTheOrderOfTheirTimes) {
     EXPECT_THAT(all(), ElementsAre("web:a", "app:b", "app:c", "web:d"));
 }
 
+TEST_F(Logs, AreTheUsersAloneAndNotWrittenThroughAnotherName) {
+    append("precious", "precious\n");
+    std::filesystem::create_hard_link(dir_ / "precious", dir_ / "web.log");
+    ServiceLog log{dir_ / "web.log", [](const std::string& problem) { ADD_FAILURE() << problem; }};
+    log.open();
+    log.write("line");
+    log.flush();
+    EXPECT_EQ(read_file(dir_ / "precious"), "precious\n");
+    EXPECT_THAT(all(), ElementsAre("web:line"));
+    EXPECT_EQ(std::filesystem::status(dir_ / "web.log").permissions(),
+              std::filesystem::perms{0600});
+}
+
+TEST_F(Logs, AreNotReadFromWhereALinkOrAPipeLeads) {
+    write("web", 1, "a");
+    append("theirs", "theirs\n");
+    std::filesystem::create_symlink("theirs", dir_ / "link.log");
+    ASSERT_EQ(::mkfifo((dir_ / "pipe.log").c_str(), 0600), 0);
+    EXPECT_THAT(all(), ElementsAre("web:a"));
+}
+
 TEST_F(Logs, AreNotWrittenToWhereALinkOrAPipeLeads) {
     append("theirs", "theirs");
     std::filesystem::create_symlink("theirs", dir_ / "link.log");

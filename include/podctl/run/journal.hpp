@@ -27,8 +27,12 @@ struct Record {
 // for many threads.
 class Journal {
 public:
-    // Reads it; a missing file is an empty journal. Nothing is written before the first put().
+    // Reads it; a missing file is an empty journal, and so is one that another user might have
+    // written. Nothing is written before the first put(), which makes an untrusted one anew.
     explicit Journal(std::filesystem::path path);
+
+    // Why it is not trusted, behind its path a sentence: "belongs to …". Empty: it is.
+    const std::string& distrust() const { return distrust_; }
 
     std::optional<Record> find(const std::string& id) const;
     // Throws Error{io}.
@@ -40,6 +44,7 @@ private:
     void rewrite();
 
     std::filesystem::path path_;
+    std::string distrust_;
     mutable std::mutex mutex_;
     std::map<std::string, Record> records_;
     std::size_t lines_ = 0;

@@ -1,5 +1,6 @@
 #include "podctl/base/stop.hpp"
 #include "podctl/run/lock.hpp"
+#include "podctl/run/state.hpp"
 #include "podctl/serve/control.hpp"
 
 #include "../command.hpp"
@@ -46,6 +47,8 @@ public:
 
 private:
     int end() {
+        for (const auto& notice : run::claim_state(places_.state))
+            print_notice(notice);
         bool asked = false;
         while (true) {
             try {

@@ -1,5 +1,6 @@
 #include "podctl/base/thread.hpp"
 #include "podctl/run/lock.hpp"
+#include "podctl/run/state.hpp"
 #include "podctl/serve/control.hpp"
 #include "podctl/serve/image_start.hpp"
 #include "podctl/serve/progress_page.hpp"
@@ -102,7 +103,10 @@ private:
     }
 
     int provision_and_launch(const plan::Places& places, std::uint64_t& downloaded) {
+        const auto notices = run::claim_state(places.state);
         const run::RootLock lock{places.lock};
+        for (const auto& notice : notices)
+            events_.emit(event::Notice{"", notice});
         const serve::ControlServer server{places.state, control_,
                                           [] { ::kill(::getpid(), SIGTERM); }};
         auto options = arguments_.provision.options;

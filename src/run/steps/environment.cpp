@@ -1,5 +1,6 @@
 #include "podctl/base/digest.hpp"
 #include "podctl/base/file.hpp"
+#include "podctl/base/trust.hpp"
 
 #include "environment_base.hpp"
 #include "environment_build.hpp"
@@ -35,7 +36,7 @@ bool holds_all_packages(const EnvironmentSpec& spec, const Task& task) {
         }
     }
     const auto wanted =
-        names_in(python::parse_lock(read_file_if_exists(lock_file(spec, task)).value_or("")));
+        names_in(python::parse_lock(read_state_file(lock_file(spec, task)).text.value_or("")));
     return std::includes(present.begin(), present.end(), wanted.begin(), wanted.end());
 }
 

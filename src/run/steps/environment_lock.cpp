@@ -2,6 +2,7 @@
 
 #include "podctl/base/digest.hpp"
 #include "podctl/base/file.hpp"
+#include "podctl/base/trust.hpp"
 #include "podctl/comfy/comfy.hpp"
 #include "podctl/machine/machine.hpp"
 
@@ -113,7 +114,7 @@ std::string sealed(const std::string& text) {
 
 // nullopt: none there, or not as it was written.
 std::optional<std::string> read_sealed(const fs::path& file) {
-    auto text = read_file_if_exists(file);
+    const auto text = read_state_file(file).text;
     const auto seal = text ? text->rfind(seal_mark) : std::string::npos;
     if (seal == std::string::npos) return std::nullopt;
     const std::string content = text->substr(0, seal);
@@ -211,7 +212,7 @@ fs::path lock_file(const EnvironmentSpec& spec, const Task& task) {
 }
 
 std::optional<std::string> lock_digest(const EnvironmentSpec& spec, const Task& task) {
-    const auto text = read_file_if_exists(lock_file(spec, task));
+    const auto text = read_state_file(lock_file(spec, task)).text;
     if (!text) return std::nullopt;
     // Without the comments: who asks may change while what is installed does not.
     return sha256_hex(python::parse_lock(*text).requirements());
@@ -241,10 +242,10 @@ std::string resolve_environment(const EnvironmentSpec& spec, const Task& task) {
     auto text = task.context.options.update ? std::nullopt : read_sealed(kept);
     if (!text) {
         text = resolve_anew(spec, task).text();
-        write_file_atomically(kept, sealed(*text));
+        write_state_file(kept, sealed(*text));
         forget_oldest(kept.parent_path());
     }
-    write_file_atomically(lock_file(spec, task), *text);
+    write_state_file(lock_file(spec, task), *text);
     return *lock_digest(spec, task);
 }
 

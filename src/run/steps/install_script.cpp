@@ -2,6 +2,7 @@
 #include "podctl/base/file.hpp"
 #include "podctl/base/process.hpp"
 #include "podctl/base/sync.hpp"
+#include "podctl/base/trust.hpp"
 #include "podctl/git/git.hpp"
 
 #include "environment_base.hpp"
@@ -53,7 +54,7 @@ Command command_of(const InstallScript& action, const Task& task) {
         std::string text;
         for (const auto& pin : held)
             text += pin + "\n";
-        write_file_atomically(file, text);
+        write_state_file(file, text);
         command.environment["PIP_CONSTRAINT"] = file.string();
         command.environment["UV_CONSTRAINT"] = file.string();
     }

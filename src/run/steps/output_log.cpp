@@ -1,15 +1,33 @@
 #include "output_log.hpp"
 
+#include "podctl/base/beneath.hpp"
 #include "podctl/base/error.hpp"
 #include "podctl/base/file.hpp"
 #include "podctl/base/printable.hpp"
 
 #include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <system_error>
 
 namespace podctl::run {
+
+namespace {
+
+// Anything else is nothing that podctl wrote.
+void remove_regular_file(const std::filesystem::path& path) {
+    const Place place = place_beneath(path, Missing::fail);
+    struct stat status {};
+    const bool is_file =
+        place.folder &&
+        ::fstatat(place.folder.get(), place.name.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+        S_ISREG(status.st_mode);
+    if (is_file) ::unlinkat(place.folder.get(), place.name.c_str(), 0);
+}
+
+}  // namespace
 
 OutputLog::OutputLog(std::filesystem::path path, Redactor redact)
     : path_(std::move(path)), redact_(std::move(redact)) {
@@ -24,9 +42,10 @@ std::filesystem::path OutputLog::older() const {
 }
 
 void OutputLog::open() {
-    // Neither what a link names elsewhere nor a pipe that nobody reads.
-    constexpr int flags = O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
-    fd_ = Fd{::open(path_.c_str(), flags, 0644)};
+    // Neither what a link names elsewhere nor a pipe that nobody reads, nor a file that another
+    // user holds: it is a new one each time.
+    remove_regular_file(path_);
+    fd_ = open_beneath(path_, O_WRONLY | O_CREAT | O_EXCL, 0600);
     if (!fd_) throw system_error("cannot open " + path_.string(), errno);
     size_ = 0;
 }
