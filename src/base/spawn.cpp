@@ -2,6 +2,7 @@
 
 #include "podctl/base/error.hpp"
 #include "podctl/base/names.hpp"
+#include "podctl/base/secret_names.hpp"
 
 #include "child.hpp"
 
@@ -28,7 +29,10 @@ std::map<std::string, std::string> child_environment(const Command& command) {
         const std::string_view variable{*entry};
         const auto equals = variable.find('=');
         if (equals == std::string_view::npos) continue;
-        variables.emplace(variable.substr(0, equals), variable.substr(equals + 1));
+        const auto name = variable.substr(0, equals);
+        // Whoever means a child to have one says so in the command's own environment.
+        if (is_secret_variable(name)) continue;
+        variables.emplace(name, variable.substr(equals + 1));
     }
     for (const auto& name : command.unset)
         variables.erase(name);

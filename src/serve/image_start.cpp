@@ -2,6 +2,7 @@
 
 #include "podctl/base/error.hpp"
 #include "podctl/base/process.hpp"
+#include "podctl/base/secret_names.hpp"
 #include "podctl/base/thread.hpp"
 
 #include <fmt/format.h>
@@ -34,7 +35,10 @@ void ImageStart::run(const std::stop_token& stop) {
     const auto take_line = [this](std::string_view line) {
         events_.emit(event::ServiceOutput{std::string{image_start_name}, std::string{line}});
     };
-    const auto status = run_command({.argv = {script_.string()}}, stop, {.on_line = take_line});
+    // It is the image's own, and a container without podctl would give it the whole environment:
+    // the platform's keys and Jupyter's password are for this script.
+    const Command command{.argv = {script_.string()}, .environment = secret_environment()};
+    const auto status = run_command(command, stop, {.on_line = take_line});
     tell(fmt::format("{} ended: {}", script_.string(), status.describe()));
 }
 

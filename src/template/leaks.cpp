@@ -1,6 +1,7 @@
 #include "leaks.hpp"
 
 #include "podctl/base/names.hpp"
+#include "podctl/base/secret_names.hpp"
 
 #include "diagnostics.hpp"
 
@@ -90,14 +91,14 @@ Span literal_at(std::string_view text, std::size_t at) {
     return {at, std::min(end, text.size())};
 }
 
-bool is_secret_parameter(std::string_view word) {
-    static constexpr std::array<std::string_view, 7> names = {
-        "token", "api_key", "api-key", "apikey", "password", "passwd", "secret"};
-    return std::any_of(names.begin(), names.end(), [&](std::string_view name) {
-        if (!word.ends_with(name)) return false;
-        if (word.size() == name.size()) return true;
-        const char before = word[word.size() - name.size() - 1];
-        return before == '_' || before == '-';
+// An option or a parameter whose value is the secret itself. --ssl-key and the like name files.
+bool is_secret_option(std::string_view word) {
+    if (!names_a_secret(word)) return false;
+    if (!word.ends_with("key") && !word.ends_with("keys")) return true;
+    static constexpr std::array<std::string_view, 6> kinds = {"api",     "secret", "access",
+                                                              "private", "auth",   "civitai"};
+    return std::any_of(kinds.begin(), kinds.end(), [&](std::string_view kind) {
+        return word.find(kind) != std::string_view::npos;
     });
 }
 
@@ -110,7 +111,7 @@ std::optional<Span> parameter_at(std::string_view text, std::size_t at) {
     const std::string word = to_lower(text.substr(begin, at - begin));
     const bool query = begin > 0 && (text[begin - 1] == '?' || text[begin - 1] == '&');
     if (text[at] == ' ' && !word.starts_with("--")) return std::nullopt;
-    if (!(query && word == "key") && !is_secret_parameter(word)) return std::nullopt;
+    if (!(query && word == "key") && !is_secret_option(word)) return std::nullopt;
     const Span value = literal_at(text, at + 1);
     const std::string_view literal = text.substr(value.begin, value.end - value.begin);
     if (word == "key" && literal.size() < 16) return std::nullopt;
@@ -225,7 +226,7 @@ void find_in_sequence(Value& value, const std::string& path, Diagnostics& diagno
         // [--token, abc]: an option and its value as two arguments.
         const Value* before = i > 0 ? &value.items[i - 1] : nullptr;
         const bool option = before && before->is_scalar() && before->text.starts_with("--") &&
-                            is_secret_parameter(to_lower(before->text));
+                            is_secret_option(to_lower(before->text));
         if (option && item.is_scalar() && is_literal(item.text) && is_secret_value(item.text)) {
             report(item, item_path, diagnostics);
         } else {
@@ -240,8 +241,8 @@ void find_in_mapping(Value& value, const std::string& path, Diagnostics& diagnos
             diagnostics.add(place, path, std::string("a key: ") + advice);
         }
         const std::string child_path = key_path(path, key);
-        // `secrets` itself holds names.
-        const bool named = child_path != "secrets" && names_a_secret(key);
+        // `secrets` and its like hold names.
+        const bool named = key != "secrets" && key != "build_secrets" && names_a_secret(key);
         if (child.is_scalar() &&
             ((named && is_secret_value(child.text)) || is_hex_key(key, child.text))) {
             report(child, child_path, diagnostics);
@@ -252,29 +253,6 @@ void find_in_mapping(Value& value, const std::string& path, Diagnostics& diagnos
 }
 
 }  // namespace
-
-bool names_a_secret(std::string_view name) {
-    const std::string lower = to_lower(name);
-    for (const std::string_view place : {"_file", "_path", "_dir", "_name", "_url"}) {
-        if (lower.ends_with(place)) return false;
-    }
-    for (const std::string_view part :
-         {"secret", "password", "passwd", "api_key", "apikey", "api-key"}) {
-        if (lower.find(part) != std::string::npos) return true;
-    }
-    // TOKENIZERS_PARALLELISM and MAX_TOKENS are none.
-    std::string word;
-    for (const char c : lower + '_') {
-        if (is_alnum(c)) {
-            word += c;
-        } else {
-            if (word.ends_with("token")) return true;
-            word.clear();
-        }
-    }
-    return lower.ends_with("_key") && (lower.find("access") != std::string::npos ||
-                                       lower.find("private") != std::string::npos);
-}
 
 bool looks_secret(std::string_view text) {
     return next_secret(text, 0).has_value();

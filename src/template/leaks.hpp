@@ -10,10 +10,6 @@ namespace podctl::tmpl {
 
 class Diagnostics;
 
-// True for a name under which a secret is kept: HF_TOKEN, db_password, CIVITAI_API_KEY; not for
-// TOKENIZERS_PARALLELISM or HF_TOKEN_PATH.
-bool names_a_secret(std::string_view name);
-
 // The text with every literal that looks like a secret replaced by ***: tokens of the known hubs
 // and clouds, passwords of URLs, values of token=, api_key=, --password and the like, private keys.
 // References to variables (${NAME}, $NAME) are no literals; a digest or a commit is no secret.

@@ -23,6 +23,36 @@ TEST(Redactor, HidesTheEncodedFormOfASecret) {
     EXPECT_EQ(redact("q=a%2fb%3dc%20d;"), "q=***;");
 }
 
+TEST(Redactor, HidesTheEscapedFormsOfASecret) {
+    const auto redact = knowing("odd\"secret\\with/quote");
+    EXPECT_EQ(redact(R"({"a":"odd\"secret\\with/quote"})"), R"({"a":"***"})");
+    EXPECT_EQ(redact(R"({"a":"odd\"secret\\with\/quote"})"), R"({"a":"***"})");
+}
+
+TEST(Redactor, HidesASecretInBase64WhereverItBegins) {
+    // printf %s TEXT | base64
+    const auto redact = knowing("s3cretT0ken!");
+    EXPECT_EQ(redact("czNjcmV0VDBrZW4h"), "***");
+    EXPECT_THAT(redact("dTpzM2NyZXRUMGtlbiE="), Not(HasSubstr("M2NyZXRUMGtlbi")));  // u:
+    EXPECT_THAT(redact("dXNlcjpzM2NyZXRUMGtlbiE="), Not(HasSubstr("NyZXRUMGtl")));  // user:
+}
+
+TEST(Redactor, HidesTheLinesOfAKey) {
+    const auto redact =
+        knowing("-----BEGIN KEY-----\nQUJDREVGR0g\nSUpLTE1OT1A\n-----END KEY-----\n");
+    EXPECT_EQ(redact("> QUJDREVGR0g"), "> ***");
+    EXPECT_EQ(redact("-----BEGIN KEY-----"), "-----BEGIN KEY-----");
+}
+
+TEST(Redactor, LeavesWordsAloneThatAreNoSecrets) {
+    const Redactor redact{{Secret{"true"}, Secret{"none"}}};
+    EXPECT_EQ(redact("it is true, none is left"), "it is true, none is left");
+}
+
+TEST(Redactor, HidesATokenInAFragment) {
+    EXPECT_EQ(Redactor{}("https://h/cb#access_token=abc&x=1 ok"), "https://h/cb#*** ok");
+}
+
 TEST(Redactor, HidesTheLongerOfTwoSecretsWhole) {
     const Redactor redact{{Secret{"abcd"}, Secret{"abcdefgh"}}};
     EXPECT_EQ(redact("x abcdefgh y abcd"), "x *** y ***");
@@ -72,6 +102,11 @@ TEST(Redactor, HidesThePasswordOfAUrl) {
               "clone https://me:***@git.example/r.git now");
     EXPECT_EQ(Redactor{}("https://ghp_abc@git.example/r"), "https://***@git.example/r");
     EXPECT_EQ(Redactor{}("HTTP://a:p@ss@h/ http://b:q@h/"), "HTTP://a:***@h/ http://b:***@h/");
+}
+
+TEST(Redactor, LeavesAReferenceToAVariableAlone) {
+    EXPECT_EQ(Redactor{}("https://me:${PW}@h/ https://${T}@h/"),
+              "https://me:${PW}@h/ https://${T}@h/");
 }
 
 TEST(Redactor, LeavesAUserNameAlone) {

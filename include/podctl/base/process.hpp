@@ -31,7 +31,7 @@ struct Command {
     std::vector<std::string> argv;                 // argv[0] is looked up in PATH
     std::filesystem::path working_directory = {};  // empty: podctl's own
     std::map<std::string, std::string> environment =
-        {};                               // added to, and winning over, podctl's own
+        {};                               // added to podctl's own without its secrets; wins
     std::vector<std::string> unset = {};  // variables that the child must not see
 
     // As a person would type it, quoted for a shell.

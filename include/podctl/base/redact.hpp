@@ -8,13 +8,13 @@
 
 namespace podctl {
 
-// Takes secrets out of text that leaves the program: the value of every known secret becomes "***",
-// and so does the query of a presigned URL (X-Amz-…, Signature, sig, token, Policy, Expires, …) and
-// the password of a URL. Immutable once it is shared, so any thread may call it.
+// Takes secrets out of text that leaves the program: the value of every known secret, in whatever
+// form (encoded, escaped, base64), becomes "***", and so do a query with a secret or a signature in
+// it (is_secret_parameter()) and the password of a URL. Any thread may call it: it is immutable.
 class Redactor {
 public:
     Redactor() = default;
-    // Values shorter than 4 bytes are left alone: they would turn all output to stars.
+    // Values shorter than 4 bytes and words such as true are left alone: all would turn to stars.
     explicit Redactor(const std::vector<Secret>& secrets);
 
     std::string operator()(std::string_view text) const;
