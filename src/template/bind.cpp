@@ -1,6 +1,7 @@
 #include "bind.hpp"
 
 #include "podctl/base/names.hpp"
+#include "podctl/base/secret_names.hpp"
 
 #include "catalog_data.hpp"
 #include "node_name.hpp"
@@ -21,6 +22,10 @@ constexpr Words<EnvironmentKind, 2> environment_words{
     {{"venv", EnvironmentKind::venv}, {"system", EnvironmentKind::system}}};
 constexpr Words<Installer, 3> installer_words{
     {{"auto", Installer::automatic}, {"uv", Installer::uv}, {"pip", Installer::pip}}};
+constexpr Words<IndexStrategy, 3> index_strategy_words{
+    {{"first-index", IndexStrategy::first_index},
+     {"unsafe-first-match", IndexStrategy::unsafe_first_match},
+     {"unsafe-best-match", IndexStrategy::unsafe_best_match}}};
 constexpr Words<Vram, 7> vram_words{{{"auto", Vram::automatic},
                                      {"gpu-only", Vram::gpu_only},
                                      {"high", Vram::high},
@@ -142,10 +147,12 @@ Python bind_python(const Value& value) {
     read(value, "torch", python.torch);
     read(value, "index_url", python.index_url);
     read(value, "extra_index_urls", python.extra_index_urls);
+    read(value, "index_strategy", python.index_strategy, index_strategy_words);
     read(value, "find_links", python.find_links);
     read(value, "constraints", python.constraints);
     read(value, "requirements", python.requirements);
     read(value, "overrides", python.overrides);
+    read(value, "build_secrets", python.build_secrets);
     return python;
 }
 
@@ -161,6 +168,7 @@ ComfyUi bind_comfyui(const Value& value) {
     read(value, "cors", comfyui.cors);
     read(value, "vram", comfyui.vram, vram_words);
     read(value, "args", comfyui.args);
+    if (given(value, "secrets")) read(value, "secrets", comfyui.secrets.emplace());
     return comfyui;
 }
 
@@ -240,7 +248,33 @@ Service bind_service(const Value& value) {
     read(section(value, "ready"), "http", service.ready.http);
     read(section(value, "ready"), "timeout", service.ready.timeout);
     read(value, "env", service.env);
+    if (given(value, "secrets")) read(value, "secrets", service.secrets.emplace());
     return service;
+}
+
+// What the values of a tree hold of the environment.
+void gather(const Value& value, Template& result) {
+    const auto text = trim(value.text);
+    if (value.from_environment && !text.empty()) result.from_environment.emplace(text);
+    for (const auto& hidden : value.hidden)
+        if (is_worth_hiding(hidden)) result.hidden.emplace_back(hidden);
+    for (const Value& item : value.items)
+        gather(item, result);
+    for (const Entry& entry : value.entries)
+        gather(entry.value, result);
+}
+
+// The names of an `env` that hold a secret.
+std::set<std::string> secrets_among(const Value& env, Template& result) {
+    std::set<std::string> names;
+    for (const auto& [name, place, value] : env.entries) {
+        const bool listed =
+            std::find(result.secrets.begin(), result.secrets.end(), name) != result.secrets.end();
+        if (!value.secret && !listed && !names_a_secret(name)) continue;
+        names.insert(name);
+        if (is_worth_hiding(value.text)) result.hidden.emplace_back(value.text);
+    }
+    return names;
 }
 
 template <typename Item, typename Bind>
@@ -258,6 +292,10 @@ Template bind(const Value& root) {
     read(root, "name", result.name);
     result.pod = bind_pod(section(root, "pod"));
     read(root, "secrets", result.secrets);
+    gather(root, result);
+    result.pod.secret_env = secrets_among(section(section(root, "pod"), "env"), result);
+    for (const Value& service : section(root, "services").items)
+        secrets_among(section(service, "env"), result);
     read(root, "system_packages", result.system_packages);
     result.repositories = bind_list<Repository>(root, "repositories", bind_repository);
     result.python = bind_python(section(root, "python"));

@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 
 namespace podctl::tmpl {
@@ -134,6 +135,32 @@ void check_mirrors(const Checking& checking) {
     }
 }
 
+void check_secrets(const Checking& checking) {
+    std::vector<std::string> listed;
+    for (const Value& name : items_of(checking.root, "secrets"))
+        if (name.is_scalar()) listed.push_back(name.text);
+    const auto check = [&](Value& section, const std::string& path, const char* key) {
+        Value* names = usable(section, key);
+        if (!names) return;
+        for (std::size_t i = 0; i < names->items.size(); ++i) {
+            Value& name = names->items[i];
+            if (!name.is_scalar() || name.faulty) continue;
+            if (std::find(listed.begin(), listed.end(), name.text) != listed.end()) continue;
+            const std::string near = name.interpolated ? "" : did_you_mean(name.text, listed);
+            checking.diagnostics.add(
+                name.place, key_path(key_path(path, key), i),
+                fmt::format("found {}, which `secrets` does not list{}; add it "
+                            "there",
+                            shown(name), near));
+        }
+    };
+    if (Value* python = checking.root.find("python")) check(*python, "python", "build_secrets");
+    if (Value* comfyui = checking.root.find("comfyui")) check(*comfyui, "comfyui", "secrets");
+    const auto services = items_of(checking.root, "services");
+    for (std::size_t i = 0; i < services.size(); ++i)
+        check(services[i], key_path("services", i), "secrets");
+}
+
 void check_all(Value& root, const PathContext& context, Diagnostics& diagnostics) {
     const Checking checking{root, context, diagnostics};
     check_folders(checking);
@@ -141,6 +168,7 @@ void check_all(Value& root, const PathContext& context, Diagnostics& diagnostics
     check_nodes(checking);
     check_services(checking);
     check_mirrors(checking);
+    check_secrets(checking);
 }
 
 }  // namespace podctl::tmpl

@@ -77,8 +77,21 @@ Fault word_fault(std::string_view text, const PathContext& context) {
     return std::nullopt;
 }
 
+// A name by Debian's policy (§5.6.7), with or without :ARCHITECTURE. apt-get reads much more into
+// an argument: `name-` removes, `name/release` and `name=version` choose, and * is a glob. A name
+// may end in + (g++), so whoever installs makes sure that the package is there.
 Fault package_fault(std::string_view text, const PathContext&) {
-    return not_that(!text.empty() && is_lower_alnum(text[0]) && only(text, "+.:=~_-"));
+    const auto colon = std::min(text.find(':'), text.size());
+    const auto is_word = [](std::string_view word, std::string_view others) {
+        return !word.empty() && is_lower_alnum(word.front()) && word.back() != '-' &&
+               std::all_of(word.begin(), word.end(), [&](char c) {
+                   return is_lower_alnum(c) || others.find(c) != std::string_view::npos;
+               });
+    };
+    const auto name = text.substr(0, colon);
+    const bool bare = colon == text.size();
+    return not_that(name.size() > 1 && is_word(name, "+.-") &&
+                    (bare || is_word(text.substr(colon + 1), "-")));
 }
 
 // git's rules for a reference name (git-check-ref-format), which a commit fulfils, too.
@@ -237,7 +250,11 @@ const Format env_name{"env_name", "^[A-Za-z_][A-Za-z0-9_]*$",
                       "a name of an environment variable (letters, digits, _)", env_name_fault};
 const Format sha256{"sha256", "^([0-9A-Fa-f]{64})?$", "64 hex digits", sha256_fault};
 const Format image{"image", "^[^\\s-]\\S*$", "an image's name", word_fault};
-const Format package{"package", "^[a-z0-9][A-Za-z0-9+.:=~_-]*$", "a package's name", package_fault};
+const Format package{
+    "package", "^[a-z0-9][a-z0-9+.-]*[a-z0-9+.](:[a-z0-9]+(-[a-z0-9]+)*)?$",
+    "the name of a Debian package: small letters, digits, + - and ., at least two, "
+    "no - at the end",
+    package_fault};
 const Format git_url{"git_url", "^[^\\s-]\\S*$",
                      "https://, http://, ssh://, git@host:path, file:// or a local path",
                      git_url_fault};

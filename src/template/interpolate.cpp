@@ -1,5 +1,7 @@
 #include "interpolate.hpp"
 
+#include "podctl/base/secret_names.hpp"
+
 #include "document.hpp"
 #include "leaks.hpp"
 
@@ -7,10 +9,12 @@
 
 #include <algorithm>
 #include <cctype>
+#include <iterator>
 #include <set>
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 namespace podctl::tmpl {
 namespace {
@@ -23,9 +27,12 @@ struct Fault {
 };
 
 struct Expanded {
-    std::string text;  // with every variable filled in
-    std::string
-        printed;  // so that reading it again gives the same text, and secrets stay references
+    std::string text = {};  // with every variable filled in
+    // So that reading it again gives the same text, and secrets stay references.
+    std::string printed = {};
+    bool from_environment = false;         // a variable's value is in it
+    bool secret = false;                   // that of a secret
+    std::vector<std::string> hidden = {};  // values that no output may show
 };
 
 // ${NAME} or ${NAME:-default}, at the front of a text.
@@ -77,35 +84,81 @@ Reference parse_reference(std::string_view text) {
     return reference;
 }
 
+// What stands behind the ? of a URL is as often a licence or a signature as not.
+bool is_in_query(std::string_view before) {
+    const auto scheme = before.find("://");
+    return scheme != std::string_view::npos && before.find('?', scheme) != std::string_view::npos;
+}
+
+// Environments are where secrets belong; any other value is sent, printed or shown.
+enum class Where { environment, elsewhere };
+
+bool is_environment(std::string_view path, std::string_view key) {
+    const bool of_service =
+        path.starts_with("services[") && path.find('.') == std::string_view::npos;
+    return key == "env" && (path == "pod" || of_service);
+}
+
 class Interpolator {
 public:
     Interpolator(const Environment& environment, std::set<std::string> secrets,
                  Diagnostics& diagnostics)
         : environment_(environment), secrets_(std::move(secrets)), diagnostics_(diagnostics) {}
 
-    void visit(Value& value, const std::string& path, bool confidential) {
-        if (value.is_scalar()) return fill(value, path, confidential);
+    void visit(Value& value, const std::string& path, Where where, bool confidential) {
+        if (value.is_scalar()) return fill(value, path, where, confidential);
         for (std::size_t i = 0; i < value.items.size(); ++i) {
-            visit(value.items[i], key_path(path, i), confidential);
+            visit(value.items[i], key_path(path, i), where, confidential);
         }
         for (Entry& entry : value.entries) {
-            const bool secret = secrets_.contains(entry.key) || names_a_secret(entry.key);
-            visit(entry.value, key_path(path, entry.key), secret && path != "");
+            const Where below = is_environment(path, entry.key) ? Where::environment : where;
+            visit(entry.value, key_path(path, entry.key), below,
+                  is_secret(entry.key) && path != "");
         }
     }
 
 private:
-    void fill(Value& value, const std::string& path, bool confidential) {
+    bool is_secret(const std::string& name) const {
+        return secrets_.contains(name) || names_a_secret(name);
+    }
+
+    void fill(Value& value, const std::string& path, Where where, bool confidential) {
         if (value.text.find('$') == std::string::npos) return;
         try {
+            if (where == Where::elsewhere) refuse_secrets(value.text, 0);
             Expanded expanded = expand(value.text, 0);
             // A token put together of pieces is one, too.
             const bool hide = confidential || looks_secret(expanded.printed);
             value.written = std::exchange(value.text, std::move(expanded.text));
             value.printed = hide ? value.written : std::move(expanded.printed);
+            value.from_environment = expanded.from_environment;
+            value.secret = expanded.secret;
+            value.hidden = std::move(expanded.hidden);
             value.interpolated = true;
         } catch (const Fault& fault) {
             diagnostics_.fault(value, path, fault.message);
+        }
+    }
+
+    // Also in defaults that are not used this time.
+    void refuse_secrets(std::string_view text, int depth) const {
+        if (depth > deepest_default) return;  // expand() tells
+        for (auto at = text.find('$'); at != std::string_view::npos; at = text.find('$')) {
+            text.remove_prefix(at);
+            if (!text.starts_with("${")) {
+                text.remove_prefix(text.starts_with("$$") ? 2 : 1);
+                continue;
+            }
+            const Reference reference = parse_reference(text);
+            if (is_secret(reference.name)) {
+                throw Fault{fmt::format(
+                    "${{{0}}} is a secret (by `secrets`, or by its name); it may stand in pod.env "
+                    "and services[].env only: anywhere else it would be sent, printed or seen in a "
+                    "process's arguments",
+                    reference.name)};
+            }
+            refuse_secrets(reference.fallback, depth + 1);
+            text.remove_prefix(reference.whole.size());
         }
     }
 
@@ -119,13 +172,18 @@ private:
             text.remove_prefix(dollar);
             if (text.starts_with("${")) {
                 const Reference reference = parse_reference(text);
-                append(result, look_up(reference, depth));
+                Expanded value = look_up(reference, depth);
+                if (value.from_environment && is_in_query(result.text)) {
+                    value.hidden.push_back(value.text);
+                    value.printed = reference.whole;
+                }
+                append(result, std::move(value));
                 text.remove_prefix(reference.whole.size());
             } else if (text.starts_with("$$")) {
-                append(result, {"$", "$$"});
+                append(result, {.text = "$", .printed = "$$"});
                 text.remove_prefix(2);
             } else if (!text.empty()) {
-                append(result, {"$", "$"});
+                append(result, {.text = "$", .printed = "$"});
                 text.remove_prefix(1);
             }
         }
@@ -140,11 +198,12 @@ private:
                 reference.name)};
         }
         const bool set = value && !(value->empty() && reference.has_default);
-        Expanded result =
-            set ? Expanded{*value, escaped(*value)} : expand(reference.fallback, depth + 1);
-        const bool secret = secrets_.contains(reference.name) || names_a_secret(reference.name) ||
-                            looks_secret(result.text);
+        Expanded result = set ? Expanded{.text = *value, .printed = escaped(*value)}
+                              : expand(reference.fallback, depth + 1);
+        const bool secret = is_secret(reference.name) || looks_secret(result.text);
         if (secret) result.printed = reference.whole;
+        result.secret = result.secret || secret;
+        result.from_environment = result.from_environment || (set && !value->empty());
         return result;
     }
 
@@ -155,6 +214,9 @@ private:
             throw Fault{"variables expand to more text than a template may have"};
         to.text += more.text;
         to.printed += more.printed;
+        to.from_environment = to.from_environment || more.from_environment;
+        to.secret = to.secret || more.secret;
+        std::move(more.hidden.begin(), more.hidden.end(), std::back_inserter(to.hidden));
     }
 
     const Environment& environment_;
@@ -175,7 +237,8 @@ std::set<std::string> secret_names(const Value& root) {
 }  // namespace
 
 void interpolate(Value& root, const Environment& environment, Diagnostics& diagnostics) {
-    Interpolator{environment, secret_names(root), diagnostics}.visit(root, {}, false);
+    Interpolator{environment, secret_names(root), diagnostics}.visit(root, {}, Where::elsewhere,
+                                                                     false);
 }
 
 }  // namespace podctl::tmpl

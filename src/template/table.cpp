@@ -52,6 +52,9 @@ Type command() {
 Type requirements() {
     return list(string(formats::requirement));
 }
+Type names() {
+    return list(string(formats::env_name));
+}
 Type environment() {
     return map(formats::env_name, text());
 }
@@ -137,12 +140,18 @@ const Shape& python_shape() {
              "\"auto\""},
             {"index_url", string(formats::index_url), "As pip's --index-url."},
             {"extra_index_urls", list(string(formats::index_url)), "As pip's --extra-index-url."},
+            {"index_strategy", choice({"first-index", "unsafe-first-match", "unsafe-best-match"}),
+             "Of packages that several indexes know; as uv's --index-strategy. pip asks all of "
+             "them, whatever it says.",
+             "\"first-index\""},
             {"find_links", list(string(formats::requirement)), "As pip's --find-links."},
             {"constraints", requirements(), "Constraints files and plain constraints."},
             {"requirements", requirements(),
              "Requirements files and plain requirements, joined with ComfyUI's and every node's."},
             {"overrides", list(string(formats::line)),
              "Requirements that replace what anybody asks of that package."},
+            {"build_secrets", names(),
+             "Those of `secrets` that resolvers, builds and install.py see; absent: none."},
         }};
     return shape;
 }
@@ -165,6 +174,7 @@ const Shape& comfyui_shape() {
             {"vram", choice({"auto", "gpu-only", "high", "normal", "low", "none", "cpu"}),
              "How ComfyUI uses the GPU's memory.", "\"auto\""},
             {"args", command(), "Further arguments, handed on as they are."},
+            {"secrets", names(), "Those of `secrets` that it gets; absent: all."},
         }};
     return shape;
 }
@@ -247,6 +257,7 @@ const Shape& service_shape() {
              "\"on-failure\""},
             {"ready", mapping(ready_shape()), "When it is ready; absent: the port listens."},
             {"env", environment(), "Environment variables, added to the pod's."},
+            {"secrets", names(), "Those of `secrets` that it gets; absent: all."},
         }};
     return shape;
 }

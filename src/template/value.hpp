@@ -31,8 +31,11 @@ struct Value {
     std::string printed;        // the same with the values that may be shown
     bool quoted = false;        // a quoted or block scalar: text, whatever it looks like
     bool interpolated = false;  // `written` and `printed` are set
-    bool confidential = false;  // a literal secret: no diagnostic may show it
-    bool faulty = false;        // a diagnostic speaks of it already; later checks leave it alone
+    bool from_environment = false;    // a variable's value is in `text`
+    bool secret = false;              // a secret's value is in `text`
+    std::vector<std::string> hidden;  // variables' values in `text` that no output may show
+    bool confidential = false;        // a literal secret: no diagnostic may show it
+    bool faulty = false;  // a diagnostic speaks of it already; later checks leave it alone
     std::vector<Value> items;
     std::vector<Entry> entries;
 

@@ -173,7 +173,14 @@ TEST(Validation, KnowsHostsThatNobodyCanAsk) {
 
 TEST(Validation, HoldsTextToItsFormat) {
     EXPECT_THAT(faults("secrets: [1A, a-b, OK_1]\n"), SizeIs(2));
-    EXPECT_THAT(faults("system_packages: ['-y', 'a b', libgl1, 'x=1.2', g++]\n"), SizeIs(2));
+    EXPECT_THAT(faults("system_packages: [libgl1, g++, 'libc6:i386', 'libstdc++6', a2, "
+                       "'xz:kfreebsd-amd64']\n"),
+                IsEmpty());
+    // apt-get would remove, choose a release or a version, take a glob, a file or an option.
+    for (const char* name :
+         {"-y", "a b", "openssh-client-", "bash:amd64-", "bash=1.0", "bash=1-", "bash/stable",
+          "lib*", "./evil.deb", "lib.*x", "Bash", "x", "a_b", "bash:", "^bash$", "x;id"})
+        EXPECT_THAT(faults(std::string{"system_packages: ['"} + name + "']\n"), SizeIs(1)) << name;
     EXPECT_THAT(
         faults("comfyui: {ref: '-x'}\nrepositories: [{git: https://h.example/a, ref: 'a..b'}]\n"),
         SizeIs(2));

@@ -1,11 +1,13 @@
 #pragma once
 
+#include "podctl/base/secret.hpp"
 #include "podctl/base/units.hpp"
 
 #include <chrono>
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <variant>
@@ -35,6 +37,8 @@ struct Pod {
     std::vector<std::uint16_t> http_ports;
     std::vector<std::uint16_t> tcp_ports;
     std::map<std::string, std::string> env;
+    // Names in `env` that hold a secret: by their name, or by a variable in their value.
+    std::set<std::string> secret_env;
     std::optional<Gpu> gpu;
 };
 
@@ -47,6 +51,8 @@ struct Repository {
 
 enum class EnvironmentKind { venv, system };
 enum class Installer { automatic, uv, pip };
+// How far a package is looked for that several indexes know; the words are uv's.
+enum class IndexStrategy { automatic, first_index, unsafe_first_match, unsafe_best_match };
 
 struct Python {
     std::string interpreter = "auto";
@@ -57,10 +63,12 @@ struct Python {
     std::string torch = "auto";  // auto | cpu | cu118 … cu130 | keep
     std::string index_url;
     std::vector<std::string> extra_index_urls;
+    IndexStrategy index_strategy = IndexStrategy::automatic;
     std::vector<std::string> find_links;
     std::vector<std::string> constraints;   // files and plain constraints
     std::vector<std::string> requirements;  // files and plain requirements
     std::vector<std::string> overrides;
+    std::vector<std::string> build_secrets;  // those that resolvers, builds and scripts see
 };
 
 enum class Vram { automatic, gpu_only, high, normal, low, none, cpu };
@@ -76,6 +84,7 @@ struct ComfyUi {
     std::string cors;  // empty: no header
     Vram vram = Vram::automatic;
     std::vector<std::string> args;
+    std::optional<std::vector<std::string>> secrets;  // those it gets; absent: all
 };
 
 enum class Layout { flat, civitdl };
@@ -132,6 +141,7 @@ struct Service {
     Restart restart = Restart::on_failure;
     Ready ready;
     std::map<std::string, std::string> env;
+    std::optional<std::vector<std::string>> secrets;  // those it gets; absent: all
 };
 
 struct Smoke {
@@ -152,6 +162,15 @@ struct Template {
     std::vector<Service> services;
     Smoke smoke;
     std::vector<std::pair<std::string, std::string>> mirrors;
+    // Those of `mirrors` that the user named beside the template (--mirror and the environment),
+    // who may see tokens even when nothing is done yet. A template brings none.
+    std::vector<std::pair<std::string, std::string>> users_mirrors;
+    // The values, whole, that hold a variable of podctl's environment. Whoever only looks sends
+    // them nowhere (spec §6).
+    std::set<std::string> from_environment;
+    // What no output may show beside the values of `secrets`: other secrets in environments, and
+    // variables in the queries of URLs.
+    std::vector<Secret> hidden;
 };
 
 }  // namespace podctl::tmpl
