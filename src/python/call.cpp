@@ -131,6 +131,19 @@ std::vector<std::string> extra_indexes(const Settings& settings) {
     return urls;
 }
 
+// uv stops at the first index that knows a name, so that no other index can stand in for a package
+// of it. PyTorch's index holds old versions of much that PyPI has: as an index beside others it
+// needs them all to be asked.
+void set_index_strategy(Variables& variables, const Settings& settings) {
+    if (!settings.index_strategy.empty()) {
+        variables.set("UV_INDEX_STRATEGY", settings.index_strategy);
+    } else {
+        variables.set_unless_chosen("UV_INDEX_STRATEGY", settings.torch_index_url.empty()
+                                                             ? "first-index"
+                                                             : "unsafe-best-match");
+    }
+}
+
 // Index addresses go by variable: they may hold a password, and arguments are seen by every
 // process.
 void set_uv_indexes(Variables& variables, const Settings& settings) {
@@ -147,8 +160,7 @@ void set_uv_indexes(Variables& variables, const Settings& settings) {
     const auto chosen = variables.current("UV_FIND_LINKS");
     if (chosen && !chosen->empty()) links.insert(links.begin(), *chosen);
     if (!links.empty()) variables.set("UV_FIND_LINKS", fmt::format("{}", fmt::join(links, ",")));
-    // uv stops at the first index that knows a name; pip, whose words the template uses, asks all.
-    variables.set_unless_chosen("UV_INDEX_STRATEGY", "unsafe-best-match");
+    set_index_strategy(variables, settings);
     variables.set_unless_chosen("UV_INSECURE_HOST", variables.configured("trusted-host"));
     variables.set_unless_chosen("SSL_CERT_FILE", variables.configured("cert"));
     const std::string proxy = variables.configured("proxy");

@@ -9,6 +9,8 @@
 
 #include <fmt/format.h>
 
+#include <regex>
+
 namespace podctl::python {
 
 namespace {
@@ -23,19 +25,40 @@ void say(const Settings& settings, const std::string& line) {
     if (settings.on_line) settings.on_line(line);
 }
 
+// --torch-backend and --excludes came with these.
+constexpr int oldest_uv_minor = 7;
+
+// "uv 0.13.9 (…)".
+bool is_new_enough(std::string_view words) {
+    static const std::regex version{R"(^uv ([0-9]+)\.([0-9]+))"};
+    std::cmatch match;
+    if (!std::regex_search(words.data(), words.data() + words.size(), match, version)) return false;
+    return std::stoi(match[1].str().substr(0, 6)) > 0 ||
+           std::stoi(match[2].str().substr(0, 6)) >= oldest_uv_minor;
+}
+
 // A program named uv may be a version manager's stand-in that only says that there is none.
 bool works(const fs::path& uv, std::stop_token stop) {
     if (!find_program(uv.string())) return false;
     const Captured captured = run_captured({.argv = {uv.string(), "--version"}}, stop,
                                            {.timeout = std::chrono::seconds{60}});
-    return captured.status.ok() && captured.output.starts_with("uv ");
+    return captured.status.ok() && is_new_enough(captured.output);
 }
 
-std::optional<fs::path> uv_that_is_there(const fs::path& tools, std::stop_token stop) {
+// What pip writes beside it says which version was brought.
+bool is_release(const fs::path& folder, const UvRelease& release) {
+    return file_stamp(folder / ("uv-" + release.version + ".dist-info") / "METADATA").has_value();
+}
+
+std::optional<fs::path> uv_that_is_there(const fs::path& tools, const Settings& settings,
+                                         const UvRelease& release, std::stop_token stop) {
     const auto brought = find_program((tools / "uv" / "bin" / "uv").string());
-    if (brought) return brought;
+    // Offline an older one is better than none.
+    if (brought && (settings.offline || is_release(tools / "uv", release))) return brought;
     const auto installed = find_program("uv");
-    if (installed && works(*installed, stop)) return installed;
+    if (!installed) return std::nullopt;
+    if (settings.caution && !is_trusted_program(*installed, *settings.caution)) return std::nullopt;
+    if (works(*installed, stop)) return installed;
     return std::nullopt;
 }
 
@@ -51,8 +74,10 @@ fs::path python_with_pip(const Interpreter& interpreter, const fs::path& tools,
     if (file_stamp(folder / "bin" / "pip")) return python;
     remove_tree(folder);
     create_folders(tools);
-    const Finished made = run_installer(
-        {.argv = {interpreter.path.string(), "-I", "-m", "venv", folder.string()}}, settings, stop);
+    const Finished made =
+        run_installer({.argv = {interpreter.path.string(), "-I", "-m", "venv", folder.string()},
+                       .environment = settings.environment},
+                      settings, stop);
     if (!made.status.ok()) {
         throw Error{ErrorKind::python,
                     fmt::format("{}, and a venv with pip cannot be made: {}", missing,
@@ -66,15 +91,21 @@ fs::path python_with_pip(const Interpreter& interpreter, const fs::path& tools,
 // good.
 // --target works where PEP 668 forbids an install.
 fs::path bring_uv(const Interpreter& interpreter, const fs::path& tools, const Settings& settings,
-                  std::stop_token stop) {
+                  const UvRelease& release, std::stop_token stop) {
     const fs::path python = python_with_pip(interpreter, tools, settings, stop);
     const fs::path partial = tools / "uv.partial";
     remove_tree(partial);
     create_folders(tools);
+    const fs::path wanted = tools / "uv.txt";
+    std::string line = "uv==" + release.version;
+    for (const std::string& digest : release.sha256)
+        line += " --hash=sha256:" + digest;
+    write_file_atomically(wanted, line + "\n");
     Command command = call_of({InstallerKind::pip, python, interpreter.pip_settings}, settings);
     for (const std::string& word :
          {std::string{"install"}, std::string{"--no-deps"}, std::string{"--only-binary=:all:"},
-          std::string{"--target"}, fs::absolute(partial).string(), std::string{"uv"}}) {
+          std::string{"--require-hashes"}, std::string{"--target"}, fs::absolute(partial).string(),
+          std::string{"--requirement"}, fs::absolute(wanted).string()}) {
         command.argv.push_back(word);
     }
     const Finished finished = run_installer(command, settings, stop);
@@ -146,7 +177,8 @@ std::string installer_at_hand(InstallerChoice choice, const Interpreter& interpr
                               const fs::path& tools, const Settings& settings,
                               std::stop_token stop) {
     if (choice != InstallerChoice::pip) {
-        if (const auto uv = uv_that_is_there(tools, stop)) return "uv at " + uv->string();
+        if (const auto uv = uv_that_is_there(tools, settings, pinned_uv(), stop))
+            return "uv at " + uv->string();
         if (!settings.offline) {
             require_pip_or_ensurepip(interpreter);
             return "uv, to be brought by pip";
@@ -164,9 +196,10 @@ std::string installer_at_hand(InstallerChoice choice, const Interpreter& interpr
 }
 
 Installer find_installer(InstallerChoice choice, const Interpreter& interpreter,
-                         const fs::path& tools, const Settings& settings, std::stop_token stop) {
+                         const fs::path& tools, const Settings& settings, std::stop_token stop,
+                         const UvRelease& release) {
     if (choice == InstallerChoice::pip) return pip_of(interpreter, tools, settings, stop);
-    if (const auto uv = uv_that_is_there(tools, stop)) {
+    if (const auto uv = uv_that_is_there(tools, settings, release, stop)) {
         return {InstallerKind::uv, *uv, interpreter.pip_settings};
     }
     if (settings.offline) {
@@ -174,7 +207,7 @@ Installer find_installer(InstallerChoice choice, const Interpreter& interpreter,
         throw uv_is_missing();
     }
     try {
-        return {InstallerKind::uv, bring_uv(interpreter, tools, settings, stop),
+        return {InstallerKind::uv, bring_uv(interpreter, tools, settings, release, stop),
                 interpreter.pip_settings};
     } catch (const Error& error) {
         if (error.kind() == ErrorKind::interrupted || choice == InstallerChoice::uv) throw;

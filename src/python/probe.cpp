@@ -12,6 +12,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <regex>
 #include <set>
 #include <utility>
 
@@ -69,7 +70,8 @@ std::pair<fs::path, fs::path> identity(const fs::path& path) {
     return {fs::weakly_canonical(path.parent_path(), ignored), fs::weakly_canonical(path, ignored)};
 }
 
-std::vector<fs::path> candidates() {
+// Where a Python may be: PATH, an active environment, and where images put theirs.
+std::vector<fs::path> python_folders() {
     std::vector<fs::path> folders;
     const char* path = std::getenv("PATH");
     for (const std::string& folder : split(path == nullptr ? "" : path, ':')) {
@@ -81,10 +83,13 @@ std::vector<fs::path> candidates() {
     }
     folders.emplace_back("/opt/conda/bin");
     folders.emplace_back("/venv/bin");
+    return folders;
+}
 
+std::vector<fs::path> candidates() {
     std::vector<fs::path> found;
     std::set<std::pair<fs::path, fs::path>> seen;
-    for (const fs::path& folder : folders) {
+    for (const fs::path& folder : python_folders()) {
         for (const char* name : {"python3", "python"}) {
             const auto program = find_program((folder / name).string());
             // One of podctl's own, that somebody has activated, is what is made of the base.
@@ -95,10 +100,27 @@ std::vector<fs::path> candidates() {
     return found;
 }
 
-Interpreter find_automatically(std::stop_token stop) {
+// Whether a Python that is named is one that `auto` would look at by itself, whatever it is called
+// there.
+bool is_one_of_the_machines(const fs::path& program, const Caution& caution) {
+    static const std::regex python{R"(python([0-9]+(\.[0-9]+)?)?)"};
+    if (!std::regex_match(program.filename().string(), python)) return false;
+    if (!is_trusted_program(program, caution)) return false;
+    std::error_code ignored;
+    const fs::path folder = fs::weakly_canonical(program.parent_path(), ignored);
+    return std::ranges::any_of(python_folders(), [&](const fs::path& known) {
+        return fs::weakly_canonical(known, ignored) == folder;
+    });
+}
+
+Interpreter find_automatically(std::stop_token stop, const std::optional<Caution>& caution) {
     std::optional<Interpreter> first;
     std::string failures;
     for (const fs::path& path : candidates()) {
+        if (caution && !is_trusted_program(path, *caution)) {
+            failures += "; " + path.string() + " was not started, since others may change it";
+            continue;
+        }
         try {
             Interpreter found = probe(path, stop);
             if (found.version_of("torch")) return found;
@@ -144,13 +166,20 @@ Interpreter probe(const fs::path& path, std::stop_token stop) {
     }
 }
 
-Interpreter find_interpreter(const std::string& wanted, std::stop_token stop) {
-    if (wanted.empty() || wanted == "auto") return find_automatically(stop);
+Interpreter find_interpreter(const std::string& wanted, std::stop_token stop,
+                             const std::optional<Caution>& caution) {
+    if (wanted.empty() || wanted == "auto") return find_automatically(stop, caution);
     const auto program = find_program(wanted);
     if (!program) {
         throw Error{ErrorKind::preflight,
                     fmt::format("python.interpreter: {} is not there", wanted),
                     "install it, or let podctl look for one (python.interpreter: auto)"};
+    }
+    if (caution && !is_one_of_the_machines(*program, *caution)) {
+        throw NotRun{
+            fmt::format("{} is there, and was not started, since the template names it; "
+                        "`up` will start it",
+                        program->string())};
     }
     try {
         return probe(*program, stop);

@@ -3,6 +3,7 @@
 #include "podctl/base/error.hpp"
 #include "podctl/base/file.hpp"
 #include "podctl/base/names.hpp"
+#include "podctl/base/secret_names.hpp"
 #include "podctl/base/url.hpp"
 
 #include "decode.hpp"
@@ -105,14 +106,16 @@ std::vector<std::string> words_of(std::string_view text) {
     return words;
 }
 
-// ${NAME}, as pip fills it in; a variable that is not set stays as it is.
+// ${NAME}, as pip fills it in; a variable that is not set stays as it is. A secret stays, too: a
+// pack's file could send it anywhere.
 std::string with_variables(const std::string& text) {
     static const std::regex variable{R"(\$\{([A-Z0-9_]+)\})"};
     std::string out;
     auto rest = text.cbegin();
     for (std::sregex_iterator at{text.begin(), text.end(), variable}, end; at != end; ++at) {
         out.append(rest, (*at)[0].first);
-        const char* value = std::getenv((*at)[1].str().c_str());
+        const std::string name = (*at)[1].str();
+        const char* value = is_secret_variable(name) ? nullptr : std::getenv(name.c_str());
         out += value != nullptr ? value : (*at)[0].str();
         rest = (*at)[0].second;
     }

@@ -1,3 +1,6 @@
+#include "podctl/base/digest.hpp"
+
+#include "support/set_env.hpp"
 #include "world.hpp"
 
 #include <thread>
@@ -225,23 +228,57 @@ TEST(Installers, OfflineFallBackToPipAndTouchNoNetwork) {
     EXPECT_TRUE(server.requests().empty());
 }
 
-TEST(Installers, BringUvByPipWhereThereIsNone) {
+// No uv in PATH, and an index with one: a wheel whose program is a script of it.
+class BroughtUv : public testing::Test {
+protected:
+    BroughtUv() {
+        const test::Wheel wheel{
+            "uv", "9.9.9", {}, {{"uv-9.9.9.data/scripts/uv", "#!/bin/sh\necho uv 9.9.9\n"}}};
+        test::write_index(dir / "index", {wheel});
+        release.sha256 = {sha256_file(test::write_wheel(dir / "same", wheel))};
+        settings.cache = dir / "cache";
+        settings.index_url = "file://" + (dir / "index").string();
+    }
+    Installer find(InstallerChoice choice) {
+        host_python();
+        const test::SetEnv path{"PATH", "/nowhere"};
+        return find_installer(choice, host_python(), dir / "tools", settings, {}, release);
+    }
+
     test::TempDir dir;
-    // A wheel as uv's: its program is a script of the wheel.
-    test::write_index(
-        dir / "index",
-        {{"uv", "9.9.9", {}, {{"uv-9.9.9.data/scripts/uv", "#!/bin/sh\necho uv 9.9.9\n"}}}});
-    const Settings settings{.cache = dir / "cache",
-                            .index_url = "file://" + (dir / "index").string()};
-    const Interpreter& host = host_python();
-    const std::string path = std::getenv("PATH");
-    ::setenv("PATH", "/nowhere", 1);
-    const auto found =
-        find_installer(InstallerChoice::automatic, host, dir / "tools", settings, {});
-    ::setenv("PATH", path.c_str(), 1);
+    Settings settings;
+    UvRelease release{.version = "9.9.9", .sha256 = {}};
+};
+
+TEST_F(BroughtUv, ComesByPipWhereThereIsNone) {
+    const auto found = find(InstallerChoice::automatic);
     EXPECT_EQ(found.kind, InstallerKind::uv);
     EXPECT_EQ(found.program, dir / "tools/uv/bin/uv");
     EXPECT_FALSE(fs::exists(dir / "tools/uv.partial"));
+}
+
+TEST_F(BroughtUv, IsRefusedWhereItsBytesAreOthers) {
+    release.sha256 = {std::string(64, '0')};
+    EXPECT_EQ(error_of([&] { find(InstallerChoice::uv); }).kind(), ErrorKind::integrity);
+    EXPECT_FALSE(fs::exists(dir / "tools/uv"));
+    EXPECT_EQ(find(InstallerChoice::automatic).kind, InstallerKind::pip);
+}
+
+TEST_F(BroughtUv, IsNeverBuilt) {
+    fs::remove_all(dir / "index");
+    test::write_source(dir / "index", "uv", "9.9.9");
+    EXPECT_EQ(error_of([&] { find(InstallerChoice::uv); }).kind(), ErrorKind::python);
+}
+
+TEST_F(BroughtUv, GivesWayToTheReleaseThatPodctlKnows) {
+    write_file_atomically(dir / "tools/uv/bin/uv", "#!/bin/sh\necho uv 1.0.0\n");
+    fs::permissions(dir / "tools/uv/bin/uv", fs::perms::owner_all);
+    settings.offline = true;
+    EXPECT_EQ(find(InstallerChoice::uv).kind, InstallerKind::uv);
+    EXPECT_FALSE(fs::exists(dir / "tools/uv/uv-9.9.9.dist-info"));
+    settings.offline = false;
+    EXPECT_EQ(find(InstallerChoice::uv).kind, InstallerKind::uv);
+    EXPECT_TRUE(fs::exists(dir / "tools/uv/uv-9.9.9.dist-info"));
 }
 
 }  // namespace

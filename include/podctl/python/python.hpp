@@ -41,13 +41,32 @@ struct Interpreter {
     std::optional<std::string> version_of(std::string_view package) const;
 };
 
+// For whoever only looks at a machine and must not start what a template or a volume brings (spec
+// §6). A program may be started then when it and all folders above it belong to root or to the user
+// and nobody else may write there, it lies in no folder of `foreign`, and PATH or one of the usual
+// places of a Python names it, not the template alone.
+struct Caution {
+    std::vector<std::filesystem::path> foreign;
+};
+
+// Whether nobody but root and the user can change what the program is, links followed.
+bool is_trusted_program(const std::filesystem::path& program, const Caution& caution);
+
 // Throws Error{python} when it cannot be started or is older than 3.9.
 Interpreter probe(const std::filesystem::path& path, std::stop_token stop);
 
 // `auto`: the first Python in PATH (python3, python), in $VIRTUAL_ENV, $CONDA_PREFIX, /opt/conda,
 // /venv that has torch, else the first that works; otherwise the one that is named (a program in
 // PATH, or a path). Throws Error{preflight} with the remedy when there is none.
-Interpreter find_interpreter(const std::string& wanted, std::stop_token stop);
+// With `caution`, what may not be started is passed over by `auto`; named, it is NotRun.
+Interpreter find_interpreter(const std::string& wanted, std::stop_token stop,
+                             const std::optional<Caution>& caution = {});
+
+// The interpreter is there, and was not started (Caution).
+class NotRun : public Error {
+public:
+    explicit NotRun(const std::string& message) : Error(ErrorKind::preflight, message) {}
+};
 
 enum class InstallerKind { uv, pip };
 enum class InstallerChoice { automatic, uv, pip };
@@ -66,19 +85,31 @@ struct Settings {
     std::string index_url = {};  // empty: what pip is configured with, or the default
     std::vector<std::string> extra_index_urls = {};
     std::vector<std::string> find_links = {};
+    // uv's --index-strategy; empty: what podctl's environment says, else first-index. pip has none:
+    // it takes the newest version of all indexes.
+    std::string index_strategy = {};
     std::string torch_backend =
         {};  // uv's --torch-backend: cpu, cu128, …; empty: as the index has it
     std::string torch_index_url =
         {};  // the same for pip, and for a mirror; wins where both are given
     bool offline = false;
     std::function<void(const std::string&)> on_line = {};  // the installer's own words
+    std::optional<Caution> caution = {};                   // of installer_at_hand()
 };
 
-// uv from `tools`, from PATH, or brought by `pip install --target tools uv` (which works under PEP
-// 668); `automatic` falls back to pip. Throws Error{python} when what is asked for cannot be had.
+// A release of uv on PyPI, by the digests of its wheels.
+struct UvRelease {
+    std::string version;
+    std::vector<std::string> sha256;
+};
+const UvRelease& pinned_uv();
+
+// uv from `tools`, from PATH (0.7 or newer), or brought by `pip install --target tools`, which
+// works under PEP 668: the release alone, as a wheel, by its digest, whatever index it comes from.
+// `automatic` falls back to pip. Throws Error{python} when what is asked for cannot be had.
 Installer find_installer(InstallerChoice choice, const Interpreter& interpreter,
                          const std::filesystem::path& tools, const Settings& settings,
-                         std::stop_token stop);
+                         std::stop_token stop, const UvRelease& release = pinned_uv());
 
 // What find_installer() would take, in words, without bringing or making anything: "uv at …".
 // Throws Error{preflight} with the remedy when it would find none, or when the interpreter's venv
