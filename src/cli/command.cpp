@@ -10,7 +10,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <iterator>
+#include <sstream>
 #include <utility>
 
 namespace podctl::cli {
@@ -59,7 +61,8 @@ void add_duration_flag(CLI::App& command, const std::string& name,
 
 void add_mirror_flag(CLI::App& command, std::vector<std::string>& mirrors) {
     add_repeatable(command, "--mirror", mirrors,
-                   "fetch what begins with FROM from TO instead; may be repeated")
+                   "fetch what begins with FROM from TO instead; may be repeated (also "
+                   "PODCTL_MIRROR)")
         ->type_name("FROM=TO");
 }
 
@@ -86,6 +89,9 @@ void add_output_flags(CLI::App& command, Common& common) {
         "also what needed nothing");
     command.add_flag_callback(
         "--no-color", [&] { common.output.color = Color::never; }, "no colours (also NO_COLOR)");
+    // main() has seen it before anything else.
+    command.add_flag_callback(
+        "--debug", [] {}, "let a crash leave a core dump, which may hold tokens");
     command.add_flag_callback(
         "--color", [&] { common.output.color = Color::always; }, "colours even without a terminal");
 }
@@ -132,6 +138,16 @@ void add_provision_flags(CLI::App& command, ProvisionArguments& arguments) {
 
 namespace {
 
+std::pair<std::string, std::string> parse_mirror(const std::string& name,
+                                                 const std::string& argument) {
+    // The target may hold a query, the prefix hardly.
+    const auto equals = argument.find('=');
+    if (equals == std::string::npos || equals == 0)
+        throw Error{ErrorKind::usage, name + " " + argument + ": not FROM=TO",
+                    "for instance --mirror https://github.com/=https://git.example/github/"};
+    return {argument.substr(0, equals), argument.substr(equals + 1)};
+}
+
 // A template that cannot be read is a wrong argument, not a broken disk.
 tmpl::Template read_template(const std::string& path, const tmpl::LoadOptions& options) {
     try {
@@ -163,20 +179,23 @@ tmpl::Template load(const TemplateArguments& arguments) {
         }
     }
     if (!wrong.empty()) throw tmpl::TemplateError{std::move(wrong)};
-    // Of two for one prefix the command line's wins.
-    for (const auto& mirror : arguments.mirrors)
-        pod.mirrors.insert(pod.mirrors.begin(), parse_mirror(mirror));
-    std::ranges::copy(fetch::endpoint_mirrors(), std::back_inserter(pod.mirrors));
+    // Of two for one prefix the user's wins.
+    pod.users_mirrors = users_mirrors(arguments.mirrors);
+    pod.mirrors.insert(pod.mirrors.begin(), pod.users_mirrors.begin(), pod.users_mirrors.end());
     return pod;
 }
 
-std::pair<std::string, std::string> parse_mirror(const std::string& argument) {
-    // The target may hold a query, the prefix hardly.
-    const auto equals = argument.find('=');
-    if (equals == std::string::npos || equals == 0)
-        throw Error{ErrorKind::usage, "--mirror " + argument + ": not FROM=TO",
-                    "for instance --mirror https://github.com/=https://git.example/github/"};
-    return {argument.substr(0, equals), argument.substr(equals + 1)};
+std::vector<std::pair<std::string, std::string>> users_mirrors(
+    const std::vector<std::string>& arguments) {
+    std::vector<std::pair<std::string, std::string>> mirrors;
+    for (const auto& argument : arguments)
+        mirrors.insert(mirrors.begin(), parse_mirror("--mirror", argument));
+    const char* variable = std::getenv("PODCTL_MIRROR");
+    std::istringstream words{variable == nullptr ? "" : variable};
+    for (std::string word; words >> word;)
+        mirrors.push_back(parse_mirror("PODCTL_MIRROR", word));
+    std::ranges::copy(fetch::endpoint_mirrors(), std::back_inserter(mirrors));
+    return mirrors;
 }
 
 std::filesystem::path root_of(const tmpl::Template& pod, const Common& common) {

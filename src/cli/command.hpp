@@ -55,8 +55,11 @@ void add_output_flags(CLI::App& command, Common& common);
 // Those and --root.
 void add_common_flags(CLI::App& command, Common& common);
 
-// FROM and TO of a --mirror. Throws Error{usage}.
-std::pair<std::string, std::string> parse_mirror(const std::string& argument);
+// The mirrors that the user names beside any template, those that win first: --mirror, then
+// $PODCTL_MIRROR (FROM=TO, several with white space between), then $HF_ENDPOINT. Throws
+// Error{usage}.
+std::vector<std::pair<std::string, std::string>> users_mirrors(
+    const std::vector<std::string>& arguments);
 
 // The template, checked whole: what the parser checks, and the sources of its models.
 tmpl::Template load(const TemplateArguments& arguments);

@@ -66,9 +66,11 @@ Event redacted(Event event, const Redactor& redact) {
             if constexpr (requires { it.step; }) clean(it.step);
             if constexpr (requires { it.path; }) clean(it.path);
             if constexpr (requires { it.template_path; }) clean(it.template_path);
+            if constexpr (requires { it.root; }) clean(it.root);
         },
         event);
-    std::visit(overloaded{[&](event::StepSkipped& it) { clean(it.reason); },
+    std::visit(overloaded{[&](event::ServiceReady& it) { clean(it.url); },
+                          [&](event::StepSkipped& it) { clean(it.reason); },
                           [&](event::StepFailed& it) {
                               clean(it.message);
                               clean(it.hint);

@@ -2,10 +2,13 @@
 
 #include "podctl/base/file.hpp"
 #include "podctl/base/process_stat.hpp"
+#include "podctl/base/secret_names.hpp"
 #include "podctl/git/git.hpp"
 
 #include <sys/stat.h>
 
+#include <algorithm>
+#include <array>
 #include <chrono>
 #include <cstring>
 #include <fstream>
@@ -14,11 +17,34 @@ namespace podctl::run {
 
 namespace fs = std::filesystem;
 
-python::Interpreter Pythons::interpreter(const std::string& wanted, std::stop_token stop) {
+namespace {
+
+// Where podctl's own tokens belong, and the registry of nodes.
+bool is_hub(const Url& url) {
+    static constexpr std::array<std::string_view, 5> origins{
+        "https://civitai.com:443", "https://civitai.red:443", "https://huggingface.co:443",
+        "https://api.comfy.org:443", "https://github.com:443"};
+    return std::ranges::find(origins, url.origin()) != origins.end();
+}
+
+// What a model's source is called once it is parsed: without the token of its query.
+std::string source_text_of(const std::string& value) {
+    try {
+        return fetch::parse_source(value).text;
+    } catch (const Error&) {
+        return value;
+    }
+}
+
+}  // namespace
+
+python::Interpreter Pythons::interpreter(const std::string& wanted, std::stop_token stop,
+                                         const std::optional<python::Caution>& caution) {
     const std::scoped_lock lock{mutex_};
     const auto it = interpreters_.find(wanted);
     if (it != interpreters_.end()) return it->second;
-    return interpreters_.emplace(wanted, python::find_interpreter(wanted, stop)).first->second;
+    return interpreters_.emplace(wanted, python::find_interpreter(wanted, stop, caution))
+        .first->second;
 }
 
 python::Installer Pythons::installer(python::InstallerChoice choice,
@@ -44,7 +70,9 @@ bool Pythons::take_fresh(const fs::path& environment) {
 fetch::HttpClient& Context::http() {
     std::call_once(http_once_, [this] {
         fetch::HttpOptions http;
-        http.credentials = credentials_of(secrets, mirrors);
+        // A template's own mirror is asked without a token until `up` is said (spec §6).
+        http.credentials =
+            credentials_of(secrets, is_look() ? Mirrors{pod.users_mirrors} : mirrors);
         http.insecure_http = options.insecure_http;
         http.connections = options.connections;
         http.limit_rate = options.limit_rate;
@@ -65,6 +93,39 @@ std::map<std::string, std::string> Context::child_environment() const {
     for (const auto& [name, value] : child_mark(places.state))
         environment[name] = value;
     return environment;
+}
+
+std::map<std::string, std::string> Context::build_environment() const {
+    auto environment = child_environment();
+    for (const auto& name : pod.pod.secret_env) {
+        const bool setting = name.starts_with("PIP_") || name.starts_with("UV_");
+        if (!setting || names_a_secret(name)) environment.erase(name);
+    }
+    for (const auto& name : pod.python.build_secrets) {
+        const auto found = secrets.values.find(name);
+        if (found != secrets.values.end()) environment[name] = found->second.reveal();
+    }
+    return environment;
+}
+
+std::optional<python::Caution> Context::caution() const {
+    if (!is_look()) return std::nullopt;
+    return python::Caution{.foreign = {places.root, pod.pod.volume.mount}};
+}
+
+bool Context::may_ask(const std::string& text, const std::string& url) const {
+    if (!is_look()) return true;
+    const std::string target = mirrors.apply(url);
+    const bool tainted = std::ranges::any_of(pod.from_environment, [&](const std::string& value) {
+        const bool of_mirror = value.find("://") != std::string::npos && target.starts_with(value);
+        return value == text || source_text_of(value) == text || of_mirror;
+    });
+    if (!tainted) return true;
+    const auto parsed = parse_url(target);
+    if (target == url && parsed && is_hub(*parsed)) return true;
+    return std::ranges::any_of(pod.users_mirrors, [&](const auto& mirror) {
+        return url.starts_with(mirror.first) && target.starts_with(mirror.second);
+    });
 }
 
 void Task::progress(std::uint64_t done, std::optional<std::uint64_t> total,

@@ -25,7 +25,8 @@ namespace podctl::run {
 // Interpreters and the installer, found once per run: each look starts a process.
 class Pythons {
 public:
-    python::Interpreter interpreter(const std::string& wanted, std::stop_token stop);
+    python::Interpreter interpreter(const std::string& wanted, std::stop_token stop,
+                                    const std::optional<python::Caution>& caution = {});
     python::Installer installer(python::InstallerChoice choice,
                                 const python::Interpreter& interpreter,
                                 const std::filesystem::path& tools,
@@ -64,8 +65,19 @@ struct Context {
     fetch::HttpClient& http();
     // Asked once: it may start a process.
     const machine::Gpus& gpus();
-    // pod.env, git's mirrors and child_mark(), for every child.
+    // pod.env, git's mirrors and child_mark(): for the processes of the pod, which get secrets
+    // beside them.
     std::map<std::string, std::string> child_environment() const;
+    // The same for resolvers, builds, installers and install.py: without what holds a secret, but
+    // with python.build_secrets. Settings of pip and uv stay, since an index may ask for a login.
+    std::map<std::string, std::string> build_environment() const;
+    // What may be started of Pythons and installers by a look; nullopt: whatever is named.
+    std::optional<python::Caution> caution() const;
+    bool is_look() const { return options.purpose == Purpose::look; }
+    // False for a look where the answer would cost a variable's value: one stands in `text`, what
+    // the template says, or in the mirror of `url`, and it is neither a hub that is asked nor a
+    // mirror of the user's.
+    bool may_ask(const std::string& text, const std::string& url) const;
     void notice(const std::string& step, const std::string& message) {
         events.emit(event::Notice{step, message});
     }

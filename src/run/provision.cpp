@@ -206,6 +206,10 @@ std::map<std::string, std::string> Provisioner::child_environment() const {
     return state_->context.child_environment();
 }
 
+const std::map<std::string, Secret>& Provisioner::secrets() const {
+    return state_->context.secrets.values;
+}
+
 plan::Plan Provisioner::make_plan(std::stop_token stop) {
     auto& context = state_->context;
     return plan::build_plan(context.pod, context.places.root, resolve_models(context, stop));
@@ -220,7 +224,8 @@ std::vector<plan::Assessment> Provisioner::assess(const plan::Plan& plan, Sizes 
         Look found = look_at(task);
         const auto* model = std::get_if<plan::FetchModel>(&step.action);
         const bool ask = sizes == Sizes::ask && model && found.change != plan::Change::keep &&
-                         !found.download && model->resolved && !context.options.offline;
+                         !found.download && model->resolved && !context.options.offline &&
+                         context.may_ask(model->source.text, model->resolved->url);
         if (ask) {
             if (const auto size = ask_size(model->resolved->url, context, stop)) {
                 found.download = found.disk = Bytes{*size};

@@ -1,5 +1,7 @@
 #include "resolution.hpp"
 
+#include <fmt/format.h>
+
 #include <filesystem>
 #include <future>
 #include <semaphore>
@@ -112,6 +114,13 @@ plan::Resolutions resolve_models(Context& context, std::stop_token stop) {
             }
         }
         if (context.options.offline) continue;
+        if (!context.may_ask(model.source, first_url_of(source))) {
+            context.notice("",
+                           fmt::format("{}: not asked, since a variable's value stands in it or "
+                                       "in its mirror; `up` will",
+                                       model.key + ".source"));
+            continue;
+        }
         asked.emplace(source.text, std::async(std::launch::async, [&context, &turns, source, stop] {
                           const Turn turn{turns};
                           try {

@@ -3,13 +3,16 @@
 #include "podctl/base/error.hpp"
 #include "podctl/base/file.hpp"
 #include "podctl/base/names.hpp"
+#include "podctl/base/secret_names.hpp"
 #include "podctl/fetch/source.hpp"
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdlib>
 #include <filesystem>
+#include <optional>
 #include <span>
 
 namespace podctl::run {
@@ -45,43 +48,79 @@ std::filesystem::path hugging_face_home() {
     return home + "/.cache/huggingface";
 }
 
-// Where huggingface_hub looks after $HF_TOKEN. Its own login file is no more than a habit: one that
-// cannot be read is as good as none.
-std::string stored_hugging_face_token() {
-    if (auto token = environment("HUGGING_FACE_HUB_TOKEN"); !token.empty()) return token;
+struct Found {
+    std::string value, where;
+};
+
+// huggingface_hub's own login is no more than a habit: one that cannot be read is as good as none.
+std::optional<Found> stored_hugging_face_token() {
+    std::filesystem::path file;
+    std::string value;
     if (const auto path = environment("HF_TOKEN_PATH"); !path.empty()) {
-        const auto file = expand_home(path);
-        return file_stamp(file) ? read_secret_file("HF_TOKEN", "HF_TOKEN_PATH", file)
-                                : std::string{};
-    }
-    const auto home = hugging_face_home();
-    if (home.empty()) return {};
-    try {
-        return std::string{trim(read_file_if_exists(home / "token").value_or(""))};
-    } catch (const Error&) {
-        return {};
-    }
-}
-
-std::string value_of(const std::string& name) {
-    if (auto value = environment(name.c_str()); !value.empty()) return value;
-    const std::string file_variable = name + "_FILE";
-    if (const auto path = environment(file_variable.c_str()); !path.empty())
-        return read_secret_file(name, file_variable, path);
-    const std::string mounted = "/run/secrets/" + name;
-    if (file_stamp(mounted)) return read_secret_file(name, file_variable, mounted);
-    return name == "HF_TOKEN" ? stored_hugging_face_token() : std::string{};
-}
-
-void read_values(std::span<const std::string> names, Secrets& secrets) {
-    for (const auto& name : names) {
-        std::string value = value_of(name);
-        if (value.empty()) {
-            secrets.missing.push_back(name);
-        } else {
-            secrets.values.emplace(name, Secret{std::move(value)});
+        file = expand_home(path);
+        if (file_stamp(file)) value = read_secret_file("HF_TOKEN", "HF_TOKEN_PATH", file);
+    } else if (const auto home = hugging_face_home(); !home.empty()) {
+        file = home / "token";
+        try {
+            value = trim(read_file_if_exists(file).value_or(""));
+        } catch (const Error&) {
+            return std::nullopt;
         }
     }
+    if (value.empty()) return std::nullopt;
+    return Found{value, fmt::format("the login stored in {}", file.string())};
+}
+
+std::optional<Found> value_under(const std::string& name) {
+    if (auto value = environment(name.c_str()); !value.empty()) return Found{value, "$" + name};
+    const std::string file_variable = name + "_FILE";
+    std::string file = environment(file_variable.c_str());
+    if (file.empty()) {
+        file = "/run/secrets/" + name;
+        if (!file_stamp(file)) return std::nullopt;
+    }
+    auto value = read_secret_file(name, file_variable, file);
+    if (value.empty()) return std::nullopt;
+    return Found{std::move(value), "the file " + file};
+}
+
+using Names = std::vector<std::string>;
+
+// Names that the field uses for one thing.
+const Names& names_like(const std::string& name) {
+    static const std::array<Names, 2> groups{
+        Names{"CIVITAI_API_KEY", "CIVITAI_TOKEN", "CIVITAI_API_TOKEN"},
+        Names{"HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"}};
+    static const Names alone;
+    for (const auto& group : groups)
+        if (std::ranges::find(group, name) != group.end()) return group;
+    return alone;
+}
+
+enum class StoredLogin { ignored, taken };
+
+std::optional<Found> find_value(const std::string& name, StoredLogin login) {
+    if (auto found = value_under(name)) return found;
+    for (const auto& other : names_like(name))
+        if (auto found = value_under(other)) return found;
+    if (name != "HF_TOKEN" || login == StoredLogin::ignored) return std::nullopt;
+    return stored_hugging_face_token();
+}
+
+void read_values(std::span<const std::string> names, StoredLogin login, Secrets& secrets) {
+    for (const auto& name : names) {
+        auto found = find_value(name, login);
+        if (!found) {
+            secrets.missing.push_back(name);
+            continue;
+        }
+        secrets.found_in.emplace(name, std::move(found->where));
+        secrets.values.emplace(name, Secret{std::move(found->value)});
+    }
+}
+
+void add(std::vector<Secret>& to, const std::vector<Secret>& more) {
+    to.insert(to.end(), more.begin(), more.end());
 }
 
 // Scheme, host and port of a URL, as the prefix of a credential. Of the hubs it is what requests go
@@ -111,20 +150,28 @@ std::string origin_of(const fetch::Source& source) {
 }  // namespace
 
 Secrets read_secrets(const tmpl::Template& pod) {
+    list_as_secrets(pod.secrets);
     Secrets secrets;
     std::vector<fetch::Source> sources;
     for (const auto& model : pod.models)
         sources.push_back(fetch::parse_source(model.source));
     secrets.in_sources = credentials_in(sources);
-    read_values(pod.secrets, secrets);
+    read_values(pod.secrets, StoredLogin::taken, secrets);
+    secrets.hidden = pod.hidden;
+    add(secrets.hidden, secrets_of_environment());
     return secrets;
 }
 
 Secrets read_hub_secrets() {
-    static const std::array<std::string, 2> names{"CIVITAI_API_KEY", "HF_TOKEN"};
+    static const Names names{"CIVITAI_API_KEY", "HF_TOKEN"};
     Secrets secrets;
-    read_values(names, secrets);
+    read_values(names, StoredLogin::ignored, secrets);
+    secrets.hidden = secrets_of_environment();
     return secrets;
+}
+
+Redactor environment_redactor() {
+    return Redactor{secrets_of_environment()};
 }
 
 std::vector<fetch::Credential> credentials_in(std::span<const fetch::Source> sources) {
@@ -138,32 +185,12 @@ std::vector<fetch::Credential> credentials_in(std::span<const fetch::Source> sou
 }
 
 Redactor redactor_of(const Secrets& secrets) {
-    std::vector<Secret> values;
+    std::vector<Secret> values = secrets.hidden;
     for (const auto& [name, value] : secrets.values)
         values.push_back(value);
     for (const auto& credential : secrets.in_sources)
         values.push_back(credential.token);
     return Redactor{values};
-}
-
-std::vector<fetch::Credential> credentials_of(const Secrets& secrets, const Mirrors& mirrors) {
-    struct Hub {
-        const char* secret;
-        const char* prefix;
-    };
-    static constexpr std::array hubs{Hub{"CIVITAI_API_KEY", "https://civitai.com/"},
-                                     Hub{"CIVITAI_API_KEY", "https://civitai.red/"},
-                                     Hub{"HF_TOKEN", "https://huggingface.co/"}};
-    std::vector<fetch::Credential> credentials;
-    for (const auto& given : secrets.in_sources) {
-        credentials.push_back({mirrors.apply(given.url_prefix), given.token});
-    }
-    for (const auto& hub : hubs) {
-        const auto it = secrets.values.find(hub.secret);
-        if (it == secrets.values.end()) continue;
-        credentials.push_back({mirrors.apply(hub.prefix), it->second});
-    }
-    return credentials;
 }
 
 }  // namespace podctl::run

@@ -6,7 +6,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <memory>
+#include <optional>
 
 namespace podctl::serve {
 namespace {
@@ -19,6 +21,15 @@ void activate(Command& command, const fs::path& python) {
     const fs::path venv = python.parent_path().parent_path();
     if (fs::exists(venv / "pyvenv.cfg")) {
         command.environment["VIRTUAL_ENV"] = venv.string();
+    }
+}
+
+// What the template says of a name by itself wins.
+void give_secrets(Command& command, const std::map<std::string, Secret>& secrets,
+                  const std::optional<std::vector<std::string>>& only) {
+    for (const auto& [name, value] : secrets) {
+        if (!only || std::ranges::find(*only, name) != only->end())
+            command.environment.emplace(name, value.reveal());
     }
 }
 
@@ -86,13 +97,19 @@ ServiceSpec service(const tmpl::Service& settings, const tmpl::Template& pod,
 std::vector<ServiceSpec> services_of(const tmpl::Template& pod, const plan::Places& places,
                                      const fs::path& python,
                                      const std::map<std::string, std::string>& environment,
+                                     const std::map<std::string, Secret>& secrets,
                                      EventSink& events) {
     auto base = environment;
     base.emplace("PYTHONUNBUFFERED", "1");
     std::vector<ServiceSpec> specs;
-    if (pod.comfyui) specs.push_back(comfyui(*pod.comfyui, places, python, base, events));
-    for (const auto& it : pod.services)
+    if (pod.comfyui) {
+        specs.push_back(comfyui(*pod.comfyui, places, python, base, events));
+        give_secrets(specs.back().command, secrets, pod.comfyui->secrets);
+    }
+    for (const auto& it : pod.services) {
         specs.push_back(service(it, pod, places, python, base));
+        give_secrets(specs.back().command, secrets, it.secrets);
+    }
     return specs;
 }
 

@@ -70,15 +70,16 @@ TEST(Secrets, ATokenInAModelsUrlIsBoundToThatUrlsOrigin) {
 // No variable and no login of the machine that runs the test.
 class HubSecrets : public ::testing::Test {
 protected:
-    std::string hf_token() {
-        const auto secrets = read_hub_secrets();
+    static std::string hf_token() {
+        const auto secrets = read_secrets(pod_with({"HF_TOKEN"}));
         const auto found = secrets.values.find("HF_TOKEN");
         return found == secrets.values.end() ? "" : found->second.reveal();
     }
 
     test::TempDir dir;
     test::SetEnv civitai{"CIVITAI_API_KEY", nullptr}, civitai_file{"CIVITAI_API_KEY_FILE", nullptr},
-        hf{"HF_TOKEN", nullptr}, hf_file{"HF_TOKEN_FILE", nullptr},
+        civitai_token{"CIVITAI_TOKEN", nullptr}, civitai_api_token{"CIVITAI_API_TOKEN", nullptr},
+        github{"GITHUB_TOKEN", nullptr}, hf{"HF_TOKEN", nullptr}, hf_file{"HF_TOKEN_FILE", nullptr},
         old{"HUGGING_FACE_HUB_TOKEN", nullptr}, path{"HF_TOKEN_PATH", nullptr},
         hf_home{"HF_HOME", nullptr}, cache{"XDG_CACHE_HOME", nullptr},
         endpoint{"HF_ENDPOINT", nullptr}, home{"HOME", dir.path().c_str()};
@@ -105,13 +106,51 @@ TEST_F(HubSecrets, FindTheTokenWhereTheHubsOwnToolsKeepIt) {
     write_file_atomically(dir / "elsewhere", "hf_path\r\n");
     const test::SetEnv at("HF_TOKEN_PATH", (dir / "elsewhere").c_str());
     EXPECT_EQ(hf_token(), "hf_path");
+    // Without a template nobody has asked for a stored login.
+    EXPECT_FALSE(read_hub_secrets().values.contains("HF_TOKEN"));
     const test::SetEnv older("HUGGING_FACE_HUB_TOKEN", "hf_old");
     EXPECT_EQ(hf_token(), "hf_old");
+    EXPECT_EQ(read_hub_secrets().values.at("HF_TOKEN").reveal(), "hf_old");
     write_file_atomically(dir / "mounted", "hf_file");
     const test::SetEnv file("HF_TOKEN_FILE", (dir / "mounted").c_str());
     EXPECT_EQ(hf_token(), "hf_file");
     const test::SetEnv token("HF_TOKEN", "hf_env");
     EXPECT_EQ(hf_token(), "hf_env");
+}
+
+TEST_F(HubSecrets, GoByEveryNameThatTheFieldUses) {
+    const test::SetEnv token("CIVITAI_TOKEN", "civitai-1");
+    for (const char* name : {"CIVITAI_API_KEY", "CIVITAI_TOKEN", "CIVITAI_API_TOKEN"}) {
+        const auto secrets = read_secrets(pod_with({name}));
+        EXPECT_EQ(secrets.values.at(name).reveal(), "civitai-1");
+        EXPECT_EQ(secrets.found_in.at(name), "$CIVITAI_TOKEN");
+        EXPECT_THAT(credentials_of(secrets, {}), ::testing::SizeIs(2));
+    }
+    const test::SetEnv hub("HF_TOKEN", "hf_env");
+    const auto older = read_secrets(pod_with({"HUGGING_FACE_HUB_TOKEN"}));
+    EXPECT_EQ(credentials_of(older, {}).at(0).token.reveal(), "hf_env");
+    const test::SetEnv git("GITHUB_TOKEN", "gh_env");
+    EXPECT_EQ(credentials_of(read_secrets(pod_with({"GITHUB_TOKEN"})), {}).at(0).url_prefix,
+              "https://github.com/");
+    EXPECT_TRUE(credentials_of(read_secrets(pod_with({})), {}).empty());
+}
+
+TEST_F(HubSecrets, AreToldToThePlanWithWhoeverNamesTheirRecipient) {
+    const test::SetEnv token("HF_TOKEN", "hf_env");
+    auto pod = pod_with({"HF_TOKEN", "CIVITAI_API_KEY"});
+    pod.models.emplace_back().source = "hf:o/r/x.safetensors";
+    pod.models.emplace_back().source = "https://host.example/x.safetensors";
+    const auto told = [&] { return recipients_of(pod, read_secrets(pod)); };
+    EXPECT_THAT(told(),
+                ElementsAre(Recipient{"HF_TOKEN", "https://huggingface.co", Recipient::By::hub}));
+    pod.mirrors = {{"https://huggingface.co/", "http://127.0.0.1:9102/steal/"}};
+    EXPECT_THAT(told(), ElementsAre(Recipient{"HF_TOKEN", "http://127.0.0.1:9102",
+                                              Recipient::By::templates_mirror}));
+    pod.users_mirrors = pod.mirrors;
+    EXPECT_EQ(told().at(0).by, Recipient::By::users_mirror);
+    // Of a part of the hub alone no token goes there.
+    pod.mirrors = {{"https://huggingface.co/o/", "http://127.0.0.1:9102/part/"}};
+    EXPECT_EQ(told().at(0).by, Recipient::By::hub);
 }
 
 TEST_F(HubSecrets, TakeAMissingOrUnreadableLoginForNone) {
@@ -126,6 +165,8 @@ TEST_F(HubSecrets, AreFoundForATemplateThatListsTheToken) {
     const test::SetEnv older("HUGGING_FACE_HUB_TOKEN", "hf_old");
     EXPECT_EQ(read_secrets(pod_with({"HF_TOKEN"})).values.at("HF_TOKEN").reveal(), "hf_old");
     EXPECT_TRUE(read_secrets(pod_with({})).values.empty());
+    write_file_atomically(dir / ".cache/huggingface/token", "hf_default");
+    EXPECT_TRUE(read_secrets(pod_with({"CIVITAI_API_KEY"})).values.empty());
     // Only the hub's own token has such places.
     EXPECT_THAT(read_secrets(pod_with({"PODCTL_TEST_NONE"})).missing,
                 ElementsAre("PODCTL_TEST_NONE"));

@@ -20,7 +20,12 @@
 
 namespace podctl::run {
 
+// Whoever only looks (plan, doctor) runs nothing that a template or a volume names, and sends no
+// token and no variable's value but to a hub's own origin or to a mirror of the user's (spec §6).
+enum class Purpose { act, look };
+
 struct Options {
+    Purpose purpose = Purpose::act;
     unsigned jobs = 4;        // steps at once, beside the downloads
     bool offline = false;     // no request leaves the machine
     bool force = false;       // what stands in the way is moved to .podctl/replaced
@@ -83,6 +88,8 @@ public:
     std::filesystem::path python() const;
     // pod.env, and git's mirrors: for every process of the pod.
     std::map<std::string, std::string> child_environment() const;
+    // The values of `secrets`, for those processes that are to have them.
+    const std::map<std::string, Secret>& secrets() const;
     fetch::HttpClient& http();
 
 private:

@@ -73,7 +73,8 @@ int examine(const TemplateArguments& arguments, const Common& common) {
     RedactingSink events{*terminal, redact};
     Findings findings;
     try {
-        run::Provisioner provisioner{pod, root_of(pod, common), secrets, {}, events};
+        run::Provisioner provisioner{
+            pod, root_of(pod, common), secrets, {.purpose = run::Purpose::look}, events};
         const auto plan = provisioner.make_plan(signals.token());
         const auto assessments =
             provisioner.assess(plan, run::Provisioner::Sizes::ask, signals.token());

@@ -131,13 +131,7 @@ private:
         return secrets;
     }
 
-    Mirrors mirrors() const {
-        std::vector<std::pair<std::string, std::string>> prefixes;
-        for (const auto& mirror : arguments_.mirrors)
-            prefixes.push_back(parse_mirror(mirror));
-        std::ranges::copy(fetch::endpoint_mirrors(), std::back_inserter(prefixes));
-        return Mirrors{prefixes};
-    }
+    Mirrors mirrors() const { return Mirrors{users_mirrors(arguments_.mirrors)}; }
 
     fetch::HttpOptions options() const {
         auto options = arguments_.http;

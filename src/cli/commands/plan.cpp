@@ -54,6 +54,13 @@ void print_text(const std::vector<plan::Assessment>& assessments, const plan::Bi
                     format_bytes(bill.disk)));
 }
 
+// Who is going to be given what, before it is.
+void print_text(const std::vector<run::Recipient>& recipients) {
+    for (const auto& it : recipients)
+        put(To::out,
+            fmt::format("`up` sends {} to {}, {}.\n", it.secret, it.origin, run::word_of(it.by)));
+}
+
 using Locks = std::map<std::string, python::Lock>;
 
 std::string name_and_version(const python::Pin& pin) {
@@ -104,7 +111,17 @@ void print_json(const Locks& locks) {
     }
 }
 
-void print_json(const std::vector<plan::Assessment>& assessments, const plan::Bill& bill) {
+nlohmann::ordered_json json_of(const run::Recipient& it) {
+    const bool by_hub = it.by == run::Recipient::By::hub;
+    nlohmann::ordered_json line{
+        {"name", it.secret}, {"origin", it.origin}, {"by", by_hub ? "hub" : "mirror"}};
+    if (!by_hub)
+        line["mirror_of"] = it.by == run::Recipient::By::users_mirror ? "user" : "template";
+    return line;
+}
+
+void print_json(const std::vector<plan::Assessment>& assessments, const plan::Bill& bill,
+                const std::vector<run::Recipient>& recipients) {
     using nlohmann::ordered_json;
     for (const auto& it : assessments) {
         ordered_json line{{"time", utc_now()},
@@ -115,6 +132,9 @@ void print_json(const std::vector<plan::Assessment>& assessments, const plan::Bi
         if (it.download) line["download_bytes"] = it.download->count;
         put_json(line);
     }
+    nlohmann::ordered_json secrets = nlohmann::ordered_json::array();
+    for (const auto& it : recipients)
+        secrets.push_back(json_of(it));
     put_json({{"time", utc_now()},
               {"event", "plan.finished"},
               {"create", count(assessments, Change::create)},
@@ -122,7 +142,8 @@ void print_json(const std::vector<plan::Assessment>& assessments, const plan::Bi
               {"keep", count(assessments, Change::keep)},
               {"download_bytes", bill.download.count},
               {"disk_bytes", bill.disk.count},
-              {"unknown_sizes", bill.unknown}});
+              {"unknown_sizes", bill.unknown},
+              {"secrets", secrets}});
 }
 
 }  // namespace
@@ -137,6 +158,7 @@ int show_plan(const TemplateArguments& arguments, const ProvisionArguments& prov
     RedactingSink events{*terminal, redact};
     auto options = provision.options;
     options.will_launch = false;
+    options.purpose = run::Purpose::look;
     run::Provisioner provisioner{pod, root_of(pod, common), secrets, options, events};
     plan::Plan plan;
     std::vector<plan::Assessment> assessments;
@@ -155,11 +177,13 @@ int show_plan(const TemplateArguments& arguments, const ProvisionArguments& prov
         it.reason = redact(it.reason);
     }
     const auto bill = plan::bill_of(plan, assessments);
+    const auto recipients = run::recipients_of(pod, secrets);
     if (common.output.format == Format::json) {
         print_json(locks);
-        print_json(assessments, bill);
+        print_json(assessments, bill, recipients);
     } else {
         print_text(assessments, bill);
+        print_text(recipients);
         print_text(locks, plan.places.root);
     }
     return count(assessments, Change::keep) == assessments.size() ? 0 : 10;

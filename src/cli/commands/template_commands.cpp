@@ -1,5 +1,6 @@
 #include "podctl/base/file.hpp"
 #include "podctl/base/names.hpp"
+#include "podctl/run/secrets.hpp"
 #include "podctl/template/catalog.hpp"
 #include "podctl/template/load.hpp"
 
@@ -100,7 +101,8 @@ void add_config(CLI::App& app, Common& common, Chosen& chosen) {
         tmpl::LoadOptions options;
         options.overlays.assign(arguments->overlays.begin(), arguments->overlays.end());
         options.set = arguments->set;
-        put(To::out, tmpl::effective_yaml(arguments->path, options));
+        // A presigned query or a password is in no output, though the template has it.
+        put(To::out, run::environment_redactor()(tmpl::effective_yaml(arguments->path, options)));
         return 0;
     });
 }

@@ -143,8 +143,9 @@ private:
         const auto& places = plan.places;
         const auto started = Clock::now();
         events_.emit(event::StepStarted{"launch"});
-        auto services = serve::services_of(pod_, places, provisioner.python(),
-                                           provisioner.child_environment(), events_);
+        auto services =
+            serve::services_of(pod_, places, provisioner.python(), provisioner.child_environment(),
+                               provisioner.secrets(), events_);
         const serve::PodOptions options{.logs = places.logs,
                                         .pids = places.pids,
                                         .redact = redact_,
@@ -208,11 +209,13 @@ int run_up(const Arguments& arguments, const Common& common, Fd report) {
     } catch (const Error& error) {
         // What is wrong with a template must not keep people from reaching it.
         if (arguments.image_start.empty()) throw;
-        print_error(error, common.output, {});
+        const auto redact = run::environment_redactor();
+        print_error(error, common.output, redact);
         const StopSignals signals;
-        const auto events = make_sink(common.output);
-        serve::ImageStart image{arguments.image_start, *events};
-        stay_for(image, *events, signals.token());
+        const auto terminal = make_sink(common.output);
+        RedactingSink events{*terminal, redact};
+        serve::ImageStart image{arguments.image_start, events};
+        stay_for(image, events, signals.token());
         return exit_code(error.kind());
     }
     return up->run();

@@ -14,33 +14,30 @@ namespace {
 
 constexpr std::chrono::seconds patience{15};
 
-std::string url_of(const fetch::Location& location) {
-    return std::visit(
-        overloaded{[](const fetch::CivitaiSource& it) { return it.origin + "/"; },
-                   [](const fetch::HuggingFaceSource& it) { return it.endpoint + "/"; },
-                   [](const fetch::UrlSource& it) { return it.url; }},
-        location);
-}
+struct Address {
+    std::string url;
+    std::string text;  // as the template says it
+};
 
 // Everything that the template fetches from.
-std::vector<std::string> sources_of(const tmpl::Template& pod) {
-    std::vector<std::string> urls;
-    if (pod.comfyui) urls.push_back(pod.comfyui->source);
+std::vector<Address> sources_of(const tmpl::Template& pod) {
+    std::vector<Address> sources;
+    const auto add = [&](const std::string& url) { sources.push_back({url, url}); };
+    if (pod.comfyui) add(pod.comfyui->source);
     for (const auto& repository : pod.repositories)
-        urls.push_back(repository.git);
+        add(repository.git);
     for (const auto& node : pod.custom_nodes) {
-        if (const auto* git = std::get_if<tmpl::GitNode>(&node.source)) urls.push_back(git->git);
-        if (std::holds_alternative<tmpl::RegistryNode>(node.source))
-            urls.emplace_back("https://api.comfy.org/");
+        if (const auto* git = std::get_if<tmpl::GitNode>(&node.source)) add(git->git);
+        if (std::holds_alternative<tmpl::RegistryNode>(node.source)) add("https://api.comfy.org/");
     }
     for (const auto& model : pod.models)
-        urls.push_back(url_of(fetch::parse_source(model.source).location));
+        sources.push_back({first_url_of(fetch::parse_source(model.source)), model.source});
     // A hub's token is there to be used.
     for (const auto& secret : pod.secrets) {
-        if (secret == "CIVITAI_API_KEY") urls.emplace_back("https://civitai.com/");
-        if (secret == "HF_TOKEN") urls.emplace_back("https://huggingface.co/");
+        if (secret == "CIVITAI_API_KEY") add("https://civitai.com/");
+        if (secret == "HF_TOKEN") add("https://huggingface.co/");
     }
-    return urls;
+    return sources;
 }
 
 struct Origin {
@@ -52,13 +49,16 @@ struct Origin {
 std::map<std::string, Origin> origins_of(const Context& context) {
     std::map<std::string, Origin> origins;
     for (const auto& source : sources_of(context.pod)) {
-        const auto url = parse_url(context.mirrors.apply(source));
+        const auto url = parse_url(context.mirrors.apply(source.url));
         if (!url || !url->scheme.starts_with("http")) continue;
-        const bool mirrored = context.mirrors.covers(source);
+        // The name of a host is asked for, too.
+        if (!context.may_ask(source.text, source.url)) continue;
+        const bool mirrored = context.mirrors.covers(source.url);
         Url root = *url;
         root.userinfo = root.path = root.query = root.fragment = "";
         const std::string origin = root.to_string();
-        origins.try_emplace(origin, Origin{.url = origin + "/", .mirror = mirrored ? source : ""});
+        origins.try_emplace(origin,
+                            Origin{.url = origin + "/", .mirror = mirrored ? source.url : ""});
     }
     return origins;
 }
@@ -84,8 +84,9 @@ std::string ask(fetch::HttpClient& http, const std::string& url, const std::stop
 void check_tokens(Examination& found) {
     const auto& context = found.context();
     for (const auto& name : context.pod.secrets) {
-        if (context.secrets.values.contains(name)) {
-            found.ok("secret " + name, "has a value");
+        if (const auto where = context.secrets.found_in.find(name);
+            where != context.secrets.found_in.end()) {
+            found.ok("secret " + name, "has a value, from " + where->second);
         } else {
             found.warn(
                 "secret " + name, fmt::format("{} has no value", name),

@@ -62,13 +62,29 @@ void check_installer(Examination& found, const EnvironmentSpec& spec,
     }
 }
 
+// pip takes the newest version that any index has (dependency confusion), and cannot be told
+// otherwise.
+void check_indexes(Examination& found, const EnvironmentSpec& spec) {
+    const auto& settings = spec.settings;
+    if (settings.extra_index_urls.empty() || settings.installer != tmpl::Installer::pip) return;
+    if (settings.index_strategy == tmpl::IndexStrategy::unsafe_best_match) return;
+    found.warn(name_of("indexes", spec),
+               "pip takes the newest version that any of the indexes has, so any of them can stand "
+               "in for any package",
+               "set python.installer: uv, or say that it is meant (python.index_strategy: "
+               "unsafe-best-match)");
+}
+
 }  // namespace
 
 void check_python(Examination& found, const EnvironmentSpec& spec) {
     const std::string check = name_of("python", spec);
     std::optional<python::Interpreter> base;
     try {
-        base = found.context().pythons.interpreter(spec.settings.interpreter, found.stop());
+        base = found.context().pythons.interpreter(spec.settings.interpreter, found.stop(),
+                                                   found.context().caution());
+    } catch (const python::NotRun& not_run) {
+        return found.ok(check, not_run.message());
     } catch (const Error& error) {
         if (error.kind() == ErrorKind::interrupted) throw;
         if (packages_are_to_come(found)) {
@@ -85,6 +101,7 @@ void check_python(Examination& found, const EnvironmentSpec& spec) {
                    "python.environment: venv leaves it as it is");
     }
     check_installer(found, spec, *base, settings_of(spec, found.context()));
+    check_indexes(found, spec);
     // A service takes the torch that its requirements name, if they name one.
     if (!spec.comfyui.empty()) check_torch(found, spec, *base);
 }
@@ -110,7 +127,10 @@ void check_index(Examination& found, const EnvironmentSpec& spec) {
     if (context.options.offline) return;
     python::Interpreter base;
     try {
-        base = context.pythons.interpreter(spec.settings.interpreter, found.stop());
+        base =
+            context.pythons.interpreter(spec.settings.interpreter, found.stop(), context.caution());
+    } catch (const python::NotRun&) {
+        // Its own settings of pip are not known; the template's are.
     } catch (const Error& error) {
         if (error.kind() == ErrorKind::interrupted) throw;
         return;  // told by check_python
@@ -118,6 +138,9 @@ void check_index(Examination& found, const EnvironmentSpec& spec) {
     const auto index = python::index_address(base, settings_of(spec, context));
     if (!index) return;
     const std::string check = name_of("index", spec);
+    if (!context.may_ask(spec.settings.index_url, *index)) {
+        return found.ok(check, "not asked, since a variable's value stands in its address");
+    }
     try {
         const auto answer = context.http().send({.url = *index, .method = "HEAD"}, found.stop());
         if (answer.status == 401 || answer.status == 403) {

@@ -78,6 +78,21 @@ void choose_torch(const EnvironmentSpec& spec, Toolset& tools, const Task& task)
         tools.settings.torch_index_url = mirrors.apply(index);
 }
 
+// Empty: the installer's own.
+std::string strategy_of(const EnvironmentSpec& spec) {
+    switch (spec.settings.index_strategy) {
+        case tmpl::IndexStrategy::automatic:
+            break;
+        case tmpl::IndexStrategy::first_index:
+            return "first-index";
+        case tmpl::IndexStrategy::unsafe_first_match:
+            return "unsafe-first-match";
+        case tmpl::IndexStrategy::unsafe_best_match:
+            return "unsafe-best-match";
+    }
+    return {};
+}
+
 }  // namespace
 
 std::string base_id(const EnvironmentSpec& spec) {
@@ -135,8 +150,10 @@ std::vector<python::Package> inherited(const EnvironmentSpec& spec,
 
 python::Settings settings_of(const EnvironmentSpec& spec, const Context& context) {
     python::Settings settings;
-    settings.environment = context.child_environment();
+    settings.environment = context.build_environment();
     settings.cache = context.places.cache;
+    settings.caution = context.caution();
+    settings.index_strategy = strategy_of(spec);
     const auto& mirrors = context.mirrors;
     if (!spec.settings.index_url.empty())
         settings.index_url = mirrors.apply(spec.settings.index_url);

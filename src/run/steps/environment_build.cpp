@@ -50,7 +50,8 @@ void check_torchaudio(const EnvironmentSpec& spec, const python::Lock& lock,
     auto known = task.context.journal.find(id);
     if (!known || known->fingerprint != pair) {
         const auto tried =
-            run_captured({.argv = {python_of(spec, task).string(), "-c", "import torchaudio"}},
+            run_captured({.argv = {python_of(spec, task).string(), "-c", "import torchaudio"},
+                          .environment = task.context.build_environment()},
                          task.stop, {.timeout = std::chrono::minutes{2}});
         const auto words = split(trim(tried.output), '\n');
         known =

@@ -38,7 +38,7 @@ Command command_of(const InstallScript& action, const Task& task) {
     const fs::path python = python_of(action.spec, task);
     Command command{.argv = {python.string(), "-u", script_of(action).filename().string()},
                     .working_directory = action.pack,
-                    .environment = task.context.child_environment()};
+                    .environment = task.context.build_environment()};
     command.environment["COMFYUI_PATH"] = places.comfyui.string();
     command.environment["PYTHONUNBUFFERED"] = "1";
     command.environment["PIP_NO_INPUT"] = "1";

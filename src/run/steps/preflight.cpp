@@ -26,6 +26,10 @@ Outcome perform(const plan::Preflight& action, const Task& task) {
             task.notice(fmt::format("{}: {}", finding.message, finding.remedy));
     }
     found.throw_failures();
+    for (const auto& it : recipients_of(task.context.pod, task.context.secrets)) {
+        if (it.by != Recipient::By::templates_mirror) continue;
+        task.notice(fmt::format("{} is sent to {}, {}", it.secret, it.origin, word_of(it.by)));
+    }
     for (const auto& name : task.context.secrets.missing) {
         task.notice(fmt::format("secret {} has no value: set ${}, or ${}_FILE", name, name, name));
     }

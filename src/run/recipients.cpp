@@ -1,0 +1,114 @@
+#include "podctl/base/event.hpp"
+#include "podctl/run/secrets.hpp"
+
+#include <algorithm>
+#include <array>
+
+// Who is given which secret: the one place that decides it, for requests and for what is told.
+namespace podctl::run {
+namespace {
+
+struct Grant {
+    std::string secret;
+    std::string prefix;  // of the hub
+    fetch::Credential credential;
+};
+
+struct Hub {
+    std::string_view prefix;
+    std::vector<std::string> secrets;  // the first that has a value
+};
+
+const std::vector<Hub>& hubs() {
+    static const std::vector<std::string> civitai{"CIVITAI_API_KEY", "CIVITAI_TOKEN",
+                                                  "CIVITAI_API_TOKEN"};
+    static const std::vector<Hub> all{
+        {"https://civitai.com/", civitai},
+        {"https://civitai.red/", civitai},
+        {"https://huggingface.co/", {"HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"}},
+        {"https://github.com/", {"GITHUB_TOKEN"}},
+        {"https://api.github.com/", {"GITHUB_TOKEN"}},
+    };
+    return all;
+}
+
+std::vector<Grant> grants_of(const Secrets& secrets, const Mirrors& mirrors) {
+    std::vector<Grant> grants;
+    for (const auto& given : secrets.in_sources) {
+        grants.push_back(
+            {"?token=", given.url_prefix, {mirrors.apply(given.url_prefix), given.token}});
+    }
+    for (const auto& hub : hubs()) {
+        for (const auto& name : hub.secrets) {
+            const auto it = secrets.values.find(name);
+            if (it == secrets.values.end()) continue;
+            const std::string prefix{hub.prefix};
+            grants.push_back({name, prefix, {mirrors.apply(prefix), it->second}});
+            break;
+        }
+    }
+    return grants;
+}
+
+// As people write it: a scheme's own port is left out.
+std::string shown_origin(const Url& url) {
+    Url origin = url;
+    origin.userinfo = origin.path = origin.query = origin.fragment = "";
+    return origin.to_string();
+}
+
+Recipient::By kind_of(const Grant& grant, const Mirrors& users) {
+    if (grant.credential.url_prefix == grant.prefix) return Recipient::By::hub;
+    return users.apply(grant.prefix) == grant.credential.url_prefix
+               ? Recipient::By::users_mirror
+               : Recipient::By::templates_mirror;
+}
+
+}  // namespace
+
+std::vector<fetch::Credential> credentials_of(const Secrets& secrets, const Mirrors& mirrors) {
+    std::vector<fetch::Credential> credentials;
+    for (auto& grant : grants_of(secrets, mirrors))
+        credentials.push_back(std::move(grant.credential));
+    return credentials;
+}
+
+const char* word_of(Recipient::By by) {
+    switch (by) {
+        case Recipient::By::hub:
+            return "the hub";
+        case Recipient::By::users_mirror:
+            return "a mirror of yours";
+        case Recipient::By::templates_mirror:
+            return "a mirror of the template";
+    }
+    return "";
+}
+
+std::string first_url_of(const fetch::Source& source) {
+    return std::visit(
+        overloaded{[](const fetch::CivitaiSource& it) { return it.origin + "/"; },
+                   [](const fetch::HuggingFaceSource& it) { return it.endpoint + "/"; },
+                   [](const fetch::UrlSource& it) { return it.url; }},
+        source.location);
+}
+
+std::vector<Recipient> recipients_of(const tmpl::Template& pod, const Secrets& secrets) {
+    const Mirrors mirrors{pod.mirrors}, users{pod.users_mirrors};
+    const auto grants = grants_of(secrets, mirrors);
+    std::vector<Recipient> recipients;
+    for (const auto& model : pod.models) {
+        const std::string url = mirrors.apply(first_url_of(fetch::parse_source(model.source)));
+        for (const auto& grant : grants) {
+            const auto prefix = parse_url(grant.credential.url_prefix);
+            const auto target = parse_url(url);
+            if (!prefix || !target || prefix->origin() != target->origin()) continue;
+            Recipient recipient{grant.secret, shown_origin(*prefix), kind_of(grant, users)};
+            if (std::ranges::find(recipients, recipient) == recipients.end())
+                recipients.push_back(std::move(recipient));
+        }
+    }
+    return recipients;
+}
+
+}  // namespace podctl::run
