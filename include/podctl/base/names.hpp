@@ -18,7 +18,7 @@ std::string safe_file_name(std::string_view name);
 // "did you mean"; nullopt: none is near.
 std::optional<std::string> nearest(std::string_view word, std::span<const std::string> candidates);
 
-// .ckpt .pt .pth .bin .pkl: loading one runs code that it carries.
+// .ckpt, .pt, .pkl and their kin (src/base/inert_name.cpp): loading one runs code that it carries.
 bool is_pickle_name(std::string_view name);
 
 std::string to_lower(std::string_view text);  // ASCII
