@@ -26,10 +26,14 @@ struct Registry {
     std::stop_token stop;
 
     // nullopt: 404.
-    std::optional<json> get_json(const std::string& path) const;
+    struct Answer {
+        json content;
+        bool from_internet = false;
+    };
+    std::optional<Answer> get(const std::string& path) const;
 };
 
-std::optional<json> Registry::get_json(const std::string& path) const {
+std::optional<Registry::Answer> Registry::get(const std::string& path) const {
     const auto response =
         fetch::send_with_retry(http,
                                {.url = mirrors.apply(std::string(registry_url) + path),
@@ -45,7 +49,7 @@ std::optional<json> Registry::get_json(const std::string& path) const {
         throw Error{ErrorKind::network,
                     fmt::format("the answer of {} is {}", response.url, json_fault(response.body)),
                     "check a proxy, or the mirror of https://api.comfy.org"};
-    return body;
+    return Answer{*std::move(body), response.from_internet};
 }
 
 std::string status_of(const json& version) {
@@ -59,10 +63,18 @@ bool is_withdrawn(const json& version) {
     return status == "Banned" || status == "Deleted";
 }
 
-std::string note_of(const std::string& id, const json& version) {
+std::string verdict_of(const std::string& id, const json& version) {
     const auto status = status_of(version);
     const auto name = fmt::format("{} {}", id, text_at(version, "version"));
     if (status == "Flagged") return name + " is flagged by the registry's security scan";
+    if (status == "Banned") return name + " is banned by the Comfy registry";
+    if (status == "Deleted") return name + " was withdrawn from the Comfy registry";
+    return {};
+}
+
+std::string note_of(const std::string& id, const json& version) {
+    const auto status = status_of(version);
+    const auto name = fmt::format("{} {}", id, text_at(version, "version"));
     if (status == "Pending") return name + " has not passed the registry's security scan yet";
     const auto deprecated = version.find("deprecated");
     if (deprecated != version.end() && deprecated->is_boolean() && deprecated->get<bool>())
@@ -76,7 +88,8 @@ RegistryVersion describe_version(const std::string& id, const json& version) {
                          .download_url = text_at(version, "downloadUrl"),
                          .dependencies = {},
                          .note = note_of(id, version),
-                         .day = text_at(version, "createdAt").substr(0, length_of_day)};
+                         .day = text_at(version, "createdAt").substr(0, length_of_day),
+                         .verdict = verdict_of(id, version)};
     if (const auto listed = version.find("dependencies");
         listed != version.end() && listed->is_array())
         for (const auto& dependency : *listed)
@@ -90,8 +103,12 @@ bool can_be_downloaded(const std::string& text) {
     return url && (url->scheme == "https" || url->scheme == "http") && host_fault(*url).empty();
 }
 
-RegistryVersion read_version(const std::string& id, const json& version) {
+RegistryVersion read_version(const std::string& id, const json& version, bool from_internet) {
     RegistryVersion read = describe_version(id, version);
+    read.from_internet = from_internet;
+    if (!read.verdict.empty() && read.download_url.empty())
+        throw Error{ErrorKind::not_found, read.verdict,
+                    "choose another version, or take the pack by git"};
     if (read.version.empty() || !can_be_downloaded(read.download_url))
         throw Error{ErrorKind::not_found,
                     fmt::format("the Comfy registry gives no download for {} {}", id, read.version),
@@ -120,14 +137,14 @@ std::string name_versions(const json& versions) {
 
 RegistryVersion find_version(const Registry& registry, const std::string& id,
                              const std::string& path, const std::string& version) {
-    const auto found = registry.get_json(path + "/versions/" + percent_encode(version));
-    if (found && found->is_object() && !is_withdrawn(*found)) return read_version(id, *found);
-    const auto versions = registry.get_json(path + "/versions");
+    const auto found = registry.get(path + "/versions/" + percent_encode(version));
+    if (found && found->content.is_object())
+        return read_version(id, found->content, found->from_internet);
+    const auto versions = registry.get(path + "/versions");
     if (!versions) throw no_such_pack(id);
-    const auto what = found
-                          ? fmt::format("{} {} was withdrawn from the Comfy registry", id, version)
-                          : fmt::format("the Comfy registry has no version {} of {}", version, id);
-    throw Error{ErrorKind::not_found, what, "it has: " + name_versions(*versions)};
+    throw Error{ErrorKind::not_found,
+                fmt::format("the Comfy registry has no version {} of {}", version, id),
+                "it has: " + name_versions(versions->content)};
 }
 
 }  // namespace
@@ -138,16 +155,33 @@ RegistryVersion find_in_registry(const std::string& id, const std::string& versi
     const Registry registry{http, mirrors, retry, std::move(stop)};
     const auto path = "/nodes/" + percent_encode(id);
     if (!version.empty()) return find_version(registry, id, path, version);
-    const auto pack = registry.get_json(path);
-    if (!pack || !pack->is_object()) throw no_such_pack(id);
-    const auto latest = pack->find("latest_version");
-    const auto number = latest == pack->end() ? std::string() : text_at(*latest, "version");
+    const auto answer = registry.get(path);
+    if (!answer || !answer->content.is_object()) throw no_such_pack(id);
+    const json& pack = answer->content;
+    const auto latest = pack.find("latest_version");
+    const auto number = latest == pack.end() ? std::string() : text_at(*latest, "version");
     if (number.empty())
         throw Error{ErrorKind::not_found,
                     fmt::format("the Comfy registry has no version of {} to install", id),
                     "name a version, or take the pack by git"};
     if (text_at(*latest, "downloadUrl").empty()) return find_version(registry, id, path, number);
-    return read_version(id, *latest);
+    auto read = read_version(id, *latest, answer->from_internet);
+    if (text_at(pack, "status") == "NodeStatusBanned" && read.verdict.empty())
+        read.verdict = fmt::format("{} is banned by the Comfy registry", id);
+    return read;
+}
+
+void refuse_by_verdict(const std::string& id, const RegistryVersion& found,
+                       const std::vector<std::string>& trust) {
+    const auto pack = "registry:" + id;
+    const auto version = fmt::format("{}@{}", pack, found.version);
+    const bool trusted = std::ranges::any_of(
+        trust, [&](const std::string& entry) { return entry == pack || entry == version; });
+    if (found.verdict.empty() || trusted) return;
+    throw Error{ErrorKind::integrity, found.verdict,
+                fmt::format("choose another version, or take the pack by git; list {} in `trust` "
+                            "if you trust it all the same",
+                            version)};
 }
 
 std::vector<RegistryVersion> list_registry_versions(const std::string& id, fetch::HttpClient& http,
@@ -155,10 +189,10 @@ std::vector<RegistryVersion> list_registry_versions(const std::string& id, fetch
                                                     const fetch::RetryPolicy& retry,
                                                     std::stop_token stop) {
     const Registry registry{http, mirrors, retry, std::move(stop)};
-    const auto listed = registry.get_json("/nodes/" + percent_encode(id) + "/versions");
+    const auto listed = registry.get("/nodes/" + percent_encode(id) + "/versions");
     if (!listed) throw no_such_pack(id);
     std::vector<RegistryVersion> versions;
-    for (const auto& version : *listed) {
+    for (const auto& version : listed->content) {
         if (!version.is_object() || is_withdrawn(version)) continue;
         auto read = describe_version(id, version);
         if (!read.version.empty()) versions.push_back(std::move(read));

@@ -10,6 +10,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 namespace podctl::fetch {
@@ -186,8 +187,23 @@ File choose_file(const CivitaiSource& source, const Version& version, const std:
         "choose one by ?fileId=: " + list_of(candidates)};
 }
 
-// What a bare number was taken for, and the scans. One that has not run yet says nothing against a
-// file.
+bool is_danger(const std::string& result) {
+    constexpr std::array words{"danger", "infected", "malicious", "unsafe"};
+    return std::ranges::find(words, to_lower(result)) != words.end();
+}
+
+std::string scan_text(const char* scan, const File& file, const std::string& result) {
+    return fmt::format("Civitai's {} scan of {} says {}", scan, file.name, result);
+}
+
+std::string verdict_of(const File& file) {
+    if (is_danger(file.virus_scan)) return scan_text("virus", file, file.virus_scan);
+    if (is_danger(file.pickle_scan)) return scan_text("pickle", file, file.pickle_scan);
+    return {};
+}
+
+// What a bare number was taken for, and the scans that came to no end. One that has not run yet
+// says nothing against a file.
 std::string note_of(const CivitaiSource& source, const Version& version, const File& file) {
     std::string note;
     if (source.bare_number)
@@ -196,9 +212,9 @@ std::string note_of(const CivitaiSource& source, const Version& version, const F
             "civitai:MODEL@VERSION",
             version.model_id, version.model_name);
     const auto add = [&](const char* scan, const std::string& result) {
-        if (result == "Danger" || result == "Error")
-            note += fmt::format("{}Civitai's {} scan of {} says {}", note.empty() ? "" : "; ", scan,
-                                file.name, result);
+        if (result.empty() || result == "Success" || result == "Pending" || is_danger(result))
+            return;
+        note += (note.empty() ? "" : "; ") + scan_text(scan, file, result);
     };
     add("pickle", file.pickle_scan);
     add("virus", file.virus_scan);
@@ -228,6 +244,7 @@ ResolvedFile resolved_file(const CivitaiSource& source, const json& answer,
         .base_model = version.base_model,
         .tags = version.tags,
         .note = note_of(source, version, file),
+        .verdict = verdict_of(file),
     };
 }
 

@@ -12,6 +12,7 @@
 #include "civitdl_names.hpp"
 #include "http_message.hpp"
 #include "http_rules.hpp"
+#include "refusal.hpp"
 
 #include <fmt/core.h>
 
@@ -30,15 +31,21 @@ constexpr std::chrono::minutes max_image_time{5};
 
 struct Records {
     json model, version;
+    bool from_internet = false;
 };
 
 // The version's own record, not the one within the model's: civitdl takes its images from there.
 Records ask_for_records(const ResolvedFile& file, const Asking& asking) {
+    Records records;
     const auto ask = [&](const std::string& path) {
-        return ask_civitai(origin_of(file.url), path, path, asking);
+        const auto response = send_to_civitai(origin_of(file.url), path, asking);
+        if (response.status != 200) throw refusal(response, origin_of(file.url) + path, path);
+        records.from_internet |= response.from_internet;
+        return parse_answer(response.body, path);
     };
-    return {.model = ask(fmt::format("/api/v1/models/{}", file.model_id)),
-            .version = ask(fmt::format("/api/v1/model-versions/{}", file.version_id))};
+    records.model = ask(fmt::format("/api/v1/models/{}", file.model_id));
+    records.version = ask(fmt::format("/api/v1/model-versions/{}", file.version_id));
+    return records;
 }
 
 // As Python's dumps(indent=2, ensure_ascii=False) prints it.
@@ -77,11 +84,12 @@ bool can_be_an_image(const HttpResponse& response) {
 }
 
 // Throws Error{network} that tells why there is none.
-std::string image_bytes(const std::string& url, const Asking& asking) {
+std::string image_bytes(const std::string& url, HttpRequest::Reach reach, const Asking& asking) {
     const HttpRequest request{.url = asking.mirrors.apply(url),
                               .timeout = max_image_time,
                               .max_body = max_image_bytes,
-                              .authorization = HttpRequest::Authorization::none};
+                              .authorization = HttpRequest::Authorization::none,
+                              .reach = reach};
     checked_url(request.url);  // here, since a wrong one is not worth another attempt
     auto response = send_with_retry(asking.http, request, asking.retry, asking.stop);
     if (response.status != 200)
@@ -101,6 +109,7 @@ public:
 
     CivitdlMetadataReport save() {
         const auto records = ask_for_records(file_, asking_);
+        from_internet_ = records.from_internet;
         save_hashes(records.version);
         write(extra_ / civitdl_record_name(file_), printed(records.model));
         ImageNamer namer{civitdl_record_name(file_)};
@@ -151,9 +160,9 @@ private:
             return warn(fmt::format("sample image {}: named like a model, left out", names.image));
         std::string bytes;
         try {
-            bytes = image_bytes(url, asking_);
+            bytes = image_bytes(url, reach_of(url), asking_);
         } catch (const Error& error) {
-            if (error.kind() != ErrorKind::network) throw;
+            if (error.kind() != ErrorKind::network && error.kind() != ErrorKind::not_found) throw;
             return warn(fmt::format("sample image {}", error.message()));
         }
         const auto verdict = judge_bytes(bytes, names.image, asking_.stop);
@@ -161,6 +170,11 @@ private:
             return warn(fmt::format("sample image {}: {}, left out", names.image, verdict.what));
         write(extra_ / names.image, bytes);
         if (options_.prompts == ImagePrompts::save) write(extra_ / names.prompt, printed(image));
+    }
+
+    HttpRequest::Reach reach_of(const std::string& url) const {
+        return from_internet_ && !asking_.mirrors.covers(url) ? HttpRequest::Reach::internet
+                                                              : HttpRequest::Reach::anywhere;
     }
 
     void write(const fs::path& name, const std::string& content) {
@@ -177,6 +191,7 @@ private:
     const CivitdlMetadataOptions& options_;
     const Asking& asking_;
     const fs::path extra_ = civitdl_extra_name(file_);
+    bool from_internet_ = false;  // what Civitai says of its images
     CivitdlMetadataReport report_;
 };
 

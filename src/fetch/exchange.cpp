@@ -68,6 +68,7 @@ void headers_complete(Exchange& exchange, const HttpOptions& options) {
     const char* address = nullptr;
     curl_easy_getinfo(exchange.handle.get(), CURLINFO_PRIMARY_IP, &address);
     exchange.keeps_to_internet |= is_on_internet(exchange.url, address ? address : "");
+    exchange.response.from_internet = exchange.keeps_to_internet;
     if (exchange.request.redirects == HttpRequest::Redirects::follow)
         exchange.redirect = redirect_of(exchange.response, exchange.url, exchange.method, options);
     if (exchange.redirect || !exchange.sink) return;
@@ -240,8 +241,9 @@ void prepare(ExchangeContext& context, const std::string& bundle) {
     exchange.skipped = exchange.header_bytes = exchange.header_lines = 0;
     exchange.error_text[0] = '\0';
     exchange.is_out_of_reach = false;
-    if (exchange.keeps_to_internet) check_reach(exchange.url);
-    exchange.judges_address = exchange.keeps_to_internet && !goes_through_proxy(exchange.url);
+    if (exchange.keeps_to_internet) check_reach(exchange.url, *context.options);
+    exchange.judges_address =
+        exchange.keeps_to_internet && is_judged_by_address(exchange.url, *context.options);
     exchange.last_byte = Exchange::Clock::now();
     set_connection(exchange, *context.options, bundle);
     set_method(exchange);

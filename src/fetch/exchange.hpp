@@ -36,6 +36,7 @@ struct Exchange {
     explicit Exchange(HttpRequest asked, std::optional<HttpClient::Sink> reader = {})
         : request(std::move(asked)), sink(std::move(reader)) {
         if (sink) on_end = sink->on_end;
+        keeps_to_internet = request.reach == HttpRequest::Reach::internet;
     }
 
     HttpRequest request;

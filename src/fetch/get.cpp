@@ -135,6 +135,8 @@ void place(const Getter::Job& job, const FileIdentity& verified) {
 void Getter::look_up(Job& job) {
     job.resolved = resolve(job.request.source, http_, mirrors_, job.monitor.retry, job.stop);
     job.notice(job.resolved.note);
+    if (!is_listed(job.request.source, job.request.trust))
+        refuse_by_verdict(job.resolved, job.request.source.text, "say --trust SOURCE");
     job.sha256 = job.request.sha256.empty() ? job.resolved.sha256 : job.request.sha256;
     job.size = job.resolved.size;
     job.result.resolved = job.resolved;

@@ -40,6 +40,11 @@ bool is_excepted(std::string_view host, const std::string& exceptions) {
     return false;
 }
 
+bool is_own_place(const Url& url, const HttpOptions& options) {
+    return std::ranges::any_of(options.own_places,
+                               [&](const std::string& place) { return covers(place, url); });
+}
+
 }  // namespace
 
 bool is_on_internet(const Url& url, std::string_view address) {
@@ -47,8 +52,12 @@ bool is_on_internet(const Url& url, std::string_view address) {
     return goes_through_proxy(url) || !is_internal_address(address);
 }
 
-void check_reach(const Url& url) {
-    if (names_internal_address(url)) throw out_of_reach(url);
+void check_reach(const Url& url, const HttpOptions& options) {
+    if (names_internal_address(url) && !is_own_place(url, options)) throw out_of_reach(url);
+}
+
+bool is_judged_by_address(const Url& url, const HttpOptions& options) {
+    return !goes_through_proxy(url) && !is_own_place(url, options);
 }
 
 // No fault that passes, so none that is tried again.

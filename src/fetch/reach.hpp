@@ -2,6 +2,7 @@
 
 #include "podctl/base/error.hpp"
 #include "podctl/base/url.hpp"
+#include "podctl/fetch/http.hpp"
 
 #include <string_view>
 
@@ -19,8 +20,10 @@ bool goes_through_proxy(const Url& url);
 bool is_on_internet(const Url& url, std::string_view address);
 
 // Of a URL that the internet has named: Error{not_found} when its host says that it is in the
-// networks around this machine.
-void check_reach(const Url& url);
+// networks around this machine, unless one of the user's own mirrors is there.
+void check_reach(const Url& url, const HttpOptions& options);
+// Whether the addresses that its host's name resolves to have to be judged, too.
+bool is_judged_by_address(const Url& url, const HttpOptions& options);
 // What check_reach() throws, for an address that was found later.
 Error out_of_reach(const Url& url);
 

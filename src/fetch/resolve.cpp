@@ -7,6 +7,8 @@
 #include "http_message.hpp"
 #include "hubs.hpp"
 
+#include <fmt/core.h>
+
 namespace podctl::fetch {
 ResolvedFile describe(const UrlSource& source) {
     const auto url = parse_url(source.url);
@@ -29,6 +31,13 @@ ResolvedFile resolve(const Source& source, HttpClient& http, const Mirrors& mirr
     if (!source.note.empty() && !(civitai && civitai->bare_number))
         file.note = source.note + (file.note.empty() ? "" : "; " + file.note);
     return file;
+}
+
+void refuse_by_verdict(const ResolvedFile& file, const std::string& source,
+                       const std::string& how) {
+    if (file.verdict.empty()) return;
+    throw Error{ErrorKind::integrity, fmt::format("{}: {}", source, file.verdict),
+                fmt::format("look for another source; {} if you trust it all the same", how)};
 }
 
 namespace {

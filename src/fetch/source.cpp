@@ -149,6 +149,17 @@ std::string location_key(const Location& location) {
                       location);
 }
 
+bool is_listed(const Source& source, std::span<const std::string> list) {
+    return std::ranges::any_of(list, [&](const std::string& entry) {
+        if (trim(entry) == source.text) return true;
+        try {
+            return location_key(parse_source(entry).location) == location_key(source.location);
+        } catch (const Error&) {
+            return false;  // a pack of the registry, say
+        }
+    });
+}
+
 Source parse_source(std::string_view given) {
     const auto text = trim(given);
     Source source{.text = std::string(text)};

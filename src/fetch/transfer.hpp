@@ -142,6 +142,7 @@ private:
     // Where the bytes come from is asked once: a hub counts every question towards its rate limit.
     bool address_known_ = false;
     std::string signed_url_;  // where the hub redirected to; valid for a while
+    HttpRequest::Reach signed_reach_ = HttpRequest::Reach::anywhere;
     int missing_answers_ = 0;
 
     std::uint64_t received_ = 0;

@@ -110,7 +110,9 @@ void Transfer::learn(Segment& segment, const HttpResponse& response) {
     address_known_ = true;
     // A hub counts every question towards its rate limit: what follows is asked of the store alone.
     const bool left_the_hub = checked_url(response.url).origin() != checked_url(url_).origin();
-    if (signed_url_.empty() && left_the_hub) signed_url_ = response.url;
+    if (!signed_url_.empty() || !left_the_hub) return;
+    signed_url_ = response.url;
+    signed_reach_ = response.from_internet ? HttpRequest::Reach::internet : request_.reach;
 }
 
 bool Transfer::has_room(Segment& segment) {

@@ -119,8 +119,11 @@ bool Transfer::is_to_the_end(const Segment& segment) const {
 }
 
 HttpRequest Transfer::request_for(const Segment& segment) const {
-    HttpRequest request{.url = segment.url};
-    if (segment.url != url_) request.authorization = HttpRequest::Authorization::none;
+    HttpRequest request{.url = segment.url, .reach = request_.reach};
+    if (segment.url != url_) {
+        request.authorization = HttpRequest::Authorization::none;
+        request.reach = signed_reach_;
+    }
     if (segment.range == Asked::Range::no) return request;
     request.headers.emplace_back("Range",
                                  is_to_the_end(segment)

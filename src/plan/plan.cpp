@@ -102,7 +102,7 @@ private:
                                                                      : git::Submodules::no};
                                       },
                                       [&](const tmpl::RegistryNode& it) -> Action {
-                                          return RegistryNode{it.id, it.version, path};
+                                          return RegistryNode{it.id, it.version, path, pod_.trust};
                                       },
                                       [&](const tmpl::PathNode& it) -> Action {
                                           const fs::path from = place(it.path);
@@ -131,7 +131,9 @@ private:
                              .layout = model.layout,
                              .unpack = model.unpack,
                              .allow_pickle = model.allow_pickle,
+                             .trusted = false,
                              .target = {}};
+            fetch.trusted = fetch::is_listed(fetch.source, pod_.trust);
             if (fs::path{model.to}.is_absolute()) fetch.folder = place(model.to).string();
             if (const auto it = resolutions.find(fetch.source.text); it != resolutions.end()) {
                 fetch.resolved = it->second;

@@ -73,6 +73,8 @@ fetch::HttpClient& Context::http() {
         // A template's own mirror is asked without a token until `up` is said (spec §6).
         http.credentials =
             credentials_of(secrets, is_look() ? Mirrors{pod.users_mirrors} : mirrors);
+        for (const auto& [from, to] : mirrors.prefixes())
+            http.own_places.push_back(to);
         http.insecure_http = options.insecure_http;
         http.connections = options.connections;
         http.limit_rate = options.limit_rate;

@@ -72,6 +72,7 @@ std::optional<fetch::ResolvedFile> known_resolution(const fetch::Source& source,
     file.sha256 = record->fact("sha256");
     file.type = record->fact("type");
     file.revision = record->fact("revision");
+    file.verdict = record->fact("verdict");
     file.model_name = record->fact("model_name");
     file.model_id = number(record->fact("model_id"));
     file.version_id = number(record->fact("version_id"));
@@ -92,6 +93,7 @@ void keep_resolution(const fetch::Source& source, const fetch::ResolvedFile& fil
         {"sha256", file.sha256},
         {"type", file.type},
         {"revision", file.revision},
+        {"verdict", file.verdict},
         {"model_name", file.model_name},
         {"model_id", std::to_string(file.model_id)},
         {"version_id", std::to_string(file.version_id)}};

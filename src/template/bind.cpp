@@ -296,6 +296,7 @@ Template bind(const Value& root) {
     result.pod.secret_env = secrets_among(section(section(root, "pod"), "env"), result);
     for (const Value& service : section(root, "services").items)
         secrets_among(section(service, "env"), result);
+    read(root, "trust", result.trust);
     read(root, "system_packages", result.system_packages);
     result.repositories = bind_list<Repository>(root, "repositories", bind_repository);
     result.python = bind_python(section(root, "python"));

@@ -344,6 +344,9 @@ const Shape& template_shape() {
             {"pod", mapping(pod_shape()), "What the platform gives the container."},
             {"secrets", list(string(formats::env_name)),
              "Names only; the value is $NAME, the content of $NAME_FILE, or /run/secrets/NAME."},
+            {"trust", list(string(formats::line)),
+             "Sources of models, and packs as registry:ID or registry:ID@VERSION, that are taken "
+             "although their hub's scan warns of them or has withdrawn them."},
             {"system_packages", list(string(formats::package)),
              "Packages of the image's package manager."},
             {"repositories", list(mapping(repository_shape())), "Further repositories."},

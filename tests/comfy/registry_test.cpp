@@ -92,7 +92,7 @@ TEST_F(FindInRegistry, ListsVersionsWithWhatTheyDependOnButNoneThatWasWithdrawn)
     EXPECT_THAT(versions[0].dependencies, ElementsAre("numpy", "opencv-python"));
     EXPECT_EQ(versions[1].version, "1.0");
     EXPECT_EQ(versions[1].day, "");
-    EXPECT_THAT(versions[1].note, HasSubstr("flagged"));
+    EXPECT_THAT(versions[1].verdict, HasSubstr("flagged"));
     EXPECT_THROW(list_registry_versions("gone", http_, mirrors_, retry_, {}), Error);
 }
 
@@ -104,10 +104,25 @@ TEST_F(FindInRegistry, SaysThatThereIsNoSuchPack) {
     }
 }
 
-TEST_F(FindInRegistry, RefusesABannedVersion) {
-    page("/nodes/pack/versions/1.0", version_json("1.0", "NodeVersionStatusBanned"));
-    page("/nodes/pack/versions", {version_json("1.1")});
-    EXPECT_THAT(error_of("1.0").message(), HasSubstr("withdrawn"));
+TEST_F(FindInRegistry, RefusesWhatTheRegistryWarnsOfUnlessItIsTrusted) {
+    using Trust = std::vector<std::string>;
+    for (const auto& [status, word] :
+         {std::pair{"Banned", "banned"}, std::pair{"Deleted", "withdrawn"},
+          std::pair{"Flagged", "flagged"}}) {
+        page("/nodes/pack/versions/1.0",
+             version_json("1.0", std::string("NodeVersionStatus") + status));
+        const auto found = find("1.0");
+        for (const auto& trust : {Trust{}, Trust{"registry:pack@2.0", "pack", "registry:other"}}) {
+            const auto error = test::error_of([&] { refuse_by_verdict("pack", found, trust); });
+            EXPECT_EQ(error.kind(), ErrorKind::integrity);
+            EXPECT_THAT(error.message(), HasSubstr(word));
+            EXPECT_THAT(error.hint(), HasSubstr("registry:pack@1.0 in `trust`"));
+        }
+        EXPECT_NO_THROW(refuse_by_verdict("pack", found, {"registry:pack"}));
+        EXPECT_NO_THROW(refuse_by_verdict("pack", found, {"registry:pack@1.0"}));
+    }
+    page("/nodes/pack", {{"status", "NodeStatusBanned"}, {"latest_version", version_json("2.0")}});
+    EXPECT_THROW(refuse_by_verdict("pack", find(""), {}), Error);
 }
 
 TEST_F(FindInRegistry, TakesNoDownloadButFromTheWeb) {
@@ -120,9 +135,7 @@ TEST_F(FindInRegistry, TakesNoDownloadButFromTheWeb) {
     }
 }
 
-TEST_F(FindInRegistry, WarnsOfAFlaggedOrDeprecatedVersion) {
-    page("/nodes/pack/versions/1.0", version_json("1.0", "NodeVersionStatusFlagged"));
-    EXPECT_THAT(find("1.0").note, HasSubstr("flagged"));
+TEST_F(FindInRegistry, WarnsOfADeprecatedVersion) {
     auto old = version_json("0.9");
     old["deprecated"] = true;
     page("/nodes/pack/versions/0.9", old);

@@ -164,11 +164,13 @@ protected:
     test::Response answer(const test::Request& request) const {
         if (request.path == "/clash.zip") return {.body = read_file(archive)};
         if (request.path == "/nodes/clash")
-            return {.body = json{{"latest_version", version("4.0", "podctl-kit")}}.dump()};
+            return {.body = json{{"latest_version", version("4.0", "podctl-kit", status_of_newest)}}
+                                .dump()};
         if (request.path == "/nodes/clash/versions") return versions;
         return {.status = 404};
     }
 
+    std::string status_of_newest = "NodeVersionStatusActive";
     // A wheel is a zip as good as any.
     std::filesystem::path archive = test::write_wheel(
         dir / "zip", {"clash", "4.0", {}, {{"requirements.txt", "podctl-kit\n"}}});
@@ -205,6 +207,17 @@ TEST_F(RegistryPack, WhoseArchiveIsAnotherUnderTheSameVersionIsRefused) {
     by_registry.emplace_back("--force");
     EXPECT_TRUE(provision(by_registry).status.ok());
     EXPECT_EQ(read_file(pack / "requirements.txt"), "something-else\n");
+}
+
+TEST_F(RegistryPack, ThatTheRegistryFlagsNeedsTrust) {
+    status_of_newest = "NodeVersionStatusFlagged";
+    by_registry.insert(by_registry.end(), {"--only", "node:clash"});
+    const auto refused = provision(by_registry);
+    EXPECT_EQ(refused.status.code, 4) << refused.output;
+    ASSERT_EQ(refused.of("step.failed").size(), 1u) << refused.output;
+    EXPECT_THAT(refused.of("step.failed")[0]["error"].value("message", ""), HasSubstr("flagged"));
+    by_registry.insert(by_registry.end(), {"--set", "trust=[registry:clash@4.0]"});
+    EXPECT_TRUE(provision(by_registry).status.ok());
 }
 
 TEST_F(RegistryPack, WhoseVersionsDoNotComeCanBeStopped) {

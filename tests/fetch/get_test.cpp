@@ -4,7 +4,9 @@
 #include "podctl/base/file.hpp"
 
 #include "control_file.hpp"
+#include "support/error_of.hpp"
 #include "support/http_server.hpp"
+#include "support/hub.hpp"
 #include "support/temp_dir.hpp"
 
 #include <fcntl.h>
@@ -62,6 +64,25 @@ TEST_F(Get, IntoAFolderOfOthersPlacesAFileThatNobodyElseCanWrite) {
     write_all(theirs.get(), "their bytes at the end of it all", "theirs");
     EXPECT_EQ(read_file(got.path), bytes);
     EXPECT_EQ(std::filesystem::status(got.path).permissions(), std::filesystem::perms{0644});
+}
+
+TEST_F(Get, TakesWhatItsHubWarnsOfOnlyWhereItIsTrusted) {
+    test::Hub hub;
+    hub.add(test::CivitaiVersion{
+        .id = 11,
+        .model_id = 1,
+        .model_name = "m",
+        .model_type = "Checkpoint",
+        .files = {{.id = 111, .name = "m.txt", .bytes = "words\n", .virus_scan = "Danger"}}});
+    HttpClient http{{.credentials = {{hub.civitai().url("/"), Secret{test::Hub::civitai_key}}}}};
+    Getter getter{http, Mirrors{hub.mirrors()}};
+    GetRequest request{.source = parse_source("civitai:1@11"), .folder = dir / "to"};
+    const auto error = test::error_of([&] { getter.get(request, {}, {}); });
+    EXPECT_EQ(error.kind(), ErrorKind::integrity);
+    EXPECT_NE(error.hint().find("--trust"), std::string::npos);
+    EXPECT_FALSE(std::filesystem::exists(dir / "to"));
+    request.trust = {"civitai:1@11"};
+    EXPECT_EQ(getter.get(request, {}, {}).path, dir / "to" / "m.txt");
 }
 
 }  // namespace

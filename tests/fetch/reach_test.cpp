@@ -60,12 +60,57 @@ TEST_F(Reach, OfARedirectFromTheInternetEndsBeforeThisMachinesNetworks) {
     EXPECT_TRUE(inside.requests().empty());
 }
 
+TEST_F(Reach, IncludesThePlacesOfTheUsersOwnMirrors) {
+    options.own_places = {inside.url("/")};
+    EXPECT_EQ(send({.url = "http://hub.example/x"}).body, "metadata");
+    options.own_places = {inside.url("/mirror/")};
+    EXPECT_EQ(failure({.url = "http://hub.example/x"}).kind(), ErrorKind::not_found);
+}
+
 TEST_F(Reach, IsEverywhereForWhatStartsInside) {
     HttpServer mirror([&](const Request&) {
         return Response{.status = 302, .headers = {{"Location", inside.url("/")}}};
     });
     const auto response = send({.url = mirror.url("/")});
     EXPECT_EQ(response.body, "metadata");
+    EXPECT_FALSE(response.from_internet);
+}
+
+TEST_F(Reach, IsToldWithTheAnswerForWhatIsAskedNext) {
+    const auto first =
+        send({.url = "http://hub.example/x", .redirects = HttpRequest::Redirects::report});
+    EXPECT_TRUE(first.from_internet);
+    const auto error = failure({.url = inside.url("/"), .reach = HttpRequest::Reach::internet});
+    EXPECT_EQ(error.kind(), ErrorKind::not_found);
+    EXPECT_TRUE(inside.requests().empty());
+}
+
+// A name that this machine's own table resolves to itself.
+std::optional<std::string> name_of_this_machine() {
+    for (const std::string name : {"ip6-localhost", "ip6-loopback"}) {
+        addrinfo hints{};
+        hints.ai_socktype = SOCK_STREAM;
+        addrinfo* list = nullptr;
+        if (::getaddrinfo(name.c_str(), nullptr, &hints, &list) != 0) continue;
+        const bool internal = is_internal_address(*list->ai_addr);
+        ::freeaddrinfo(list);
+        if (internal) return name;
+    }
+    return std::nullopt;
+}
+
+TEST_F(Reach, IsJudgedByTheAddressThatANameTurnsOutToHave) {
+    const auto name = name_of_this_machine();
+    if (!name) GTEST_SKIP() << "no other name leads here";
+    const test::SetEnv direct{"no_proxy", "*"};
+    const auto error =
+        failure({.url = "http://" + *name + ":9/x", .reach = HttpRequest::Reach::internet});
+    EXPECT_EQ(error.kind(), ErrorKind::not_found);
+    EXPECT_THAT(error.message(), HasSubstr("networks around this machine"));
+    options.own_places = {"http://" + *name + ":9/"};
+    EXPECT_EQ(
+        failure({.url = "http://" + *name + ":9/x", .reach = HttpRequest::Reach::internet}).kind(),
+        ErrorKind::network);  // it was tried
 }
 
 TEST(GoesThroughProxy, AsLibcurlReadsTheVariables) {

@@ -3,6 +3,7 @@
 #include "podctl/base/digest.hpp"
 #include "podctl/base/error.hpp"
 
+#include "support/error_of.hpp"
 #include "support/hub.hpp"
 #include "support/temp_dir.hpp"
 
@@ -186,12 +187,35 @@ TEST_F(Resolve, HandsOnHowTheSourceWasTaken) {
 
 TEST_F(Resolve, NotesAFailedScanAndAMissingHash) {
     auto version = halcyon();
-    version.files[0].virus_scan = "Danger";
+    version.files[0].virus_scan = "Error";
     version.files[0].has_hashes = false;
     hub.add(version);
     const auto file = ask("civitai:299933@610541");
     EXPECT_THAT(file.note, HasSubstr("virus scan"));
+    EXPECT_EQ(file.verdict, "");
     EXPECT_EQ(file.sha256, "");
+}
+
+TEST_F(Resolve, HandsOnWhatAHubHasAgainstAFile) {
+    auto version = halcyon();
+    version.files[0].virus_scan = "Danger";
+    hub.add(version);
+    const auto file = ask("civitai:299933@610541");
+    EXPECT_THAT(file.verdict, HasSubstr("virus scan"));
+    const auto error =
+        test::error_of([&] { refuse_by_verdict(file, "civitai:299933@610541", "list it"); });
+    EXPECT_EQ(error.kind(), ErrorKind::integrity);
+    EXPECT_THAT(error.message(), HasSubstr("says Danger"));
+    EXPECT_THAT(error.hint(), HasSubstr("list it"));
+}
+
+TEST_F(Resolve, TrustsASourceInWhateverFormItIsListed) {
+    const auto source = parse_source("civitai:299933@610541");
+    using List = std::vector<std::string>;
+    EXPECT_TRUE(is_listed(source, List{"civitai:299933@610541"}));
+    EXPECT_TRUE(
+        is_listed(source, List{"https://civitai.com/models/299933/x?modelVersionId=610541"}));
+    EXPECT_FALSE(is_listed(source, List{"civitai:299933", "registry:pack", ""}));
 }
 
 TEST_F(Resolve, SaysWhatAnUnknownOrArchivedModelIs) {

@@ -61,15 +61,25 @@ struct RegistryVersion {
     std::string version;
     std::string download_url;
     std::vector<std::string> dependencies;
-    std::string note;      // deprecated, flagged, …
+    std::string note;      // deprecated, not scanned yet
     std::string day = {};  // on which it was published, "2024-10-02"; empty where it is not told
+    // What the registry has against it ("pack 1.0 is flagged by the registry's security scan");
+    // empty: nothing. Only a user who trusts it takes it all the same.
+    std::string verdict = {};
+    // The registry is on the internet: so must be what it names (HttpRequest::Reach).
+    bool from_internet = false;
 };
 // An empty version means the latest. Throws Error{not_found | network | interrupted}; a version
-// that does not exist is named with those that do, and one that the registry banned or deleted
-// counts as such.
+// that does not exist is named with those that do. The address of its download is of the web,
+// never a file here.
 RegistryVersion find_in_registry(const std::string& id, const std::string& version,
                                  fetch::HttpClient& http, const Mirrors& mirrors,
                                  const fetch::RetryPolicy& retry, std::stop_token stop);
+
+// Error{integrity} for a version with a verdict, unless `trust` lists registry:ID or
+// registry:ID@VERSION.
+void refuse_by_verdict(const std::string& id, const RegistryVersion& found,
+                       const std::vector<std::string>& trust);
 
 // All versions of a pack, newest first, without those that the registry banned or deleted. Throws
 // Error{not_found | network | interrupted}.

@@ -21,6 +21,7 @@ struct DownloadRequest {
     std::filesystem::path partial = {};
     std::string sha256 = {};                 // expected, lower-case hex; empty: none is known
     std::optional<std::uint64_t> size = {};  // expected; absent: what the server says
+    HttpRequest::Reach reach = HttpRequest::Reach::anywhere;  // `internet`: an answer gave the URL
     bool check_format = true;  // .safetensors and .gguf headers, HTML in place of a model
     std::string name = {};     // the final name, for the format checks and messages
 };

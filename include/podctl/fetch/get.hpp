@@ -13,6 +13,7 @@
 #include <optional>
 #include <stop_token>
 #include <string>
+#include <vector>
 
 namespace podctl::fetch {
 
@@ -28,6 +29,7 @@ struct GetRequest {
     std::optional<CivitdlMetadataOptions> metadata = {};
     enum class Content { file_and_metadata, metadata_only } content = Content::file_and_metadata;
     enum class Pickle { refuse, allow } pickle = Pickle::refuse;
+    std::vector<std::string> trust = {};  // sources that are taken against their hubs' verdicts
     // What to do about another file that stands at the place.
     enum class Existing { keep, replace } existing = Existing::keep;
 };

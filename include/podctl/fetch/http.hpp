@@ -29,10 +29,15 @@ struct HttpRequest {
     std::vector<std::pair<std::string, std::string>> headers = {};
     std::string body = {};
     std::chrono::milliseconds timeout{30'000};  // for the whole exchange
-    std::size_t max_body = 64u << 20;           // a larger answer is Error{network}
+    // Of send(): a larger answer is Error{network}. An API's answer; whoever asks for more says so.
+    std::size_t max_body = 8u << 20;
     enum class Redirects { follow, report } redirects = Redirects::follow;
     // `none` for a URL that a redirect gave: no token may go to its origin.
     enum class Authorization { by_prefix, none } authorization = Authorization::by_prefix;
+    // `internet` for a URL that an answer from the internet gave (HttpResponse::from_internet): its
+    // host must not be in the networks around this machine, by its name or by the address that is
+    // connected to, or it is Error{not_found}. A redirect from the internet is held to that anyway.
+    enum class Reach { anywhere, internet } reach = Reach::anywhere;
 };
 
 struct HttpResponse {
@@ -41,6 +46,9 @@ struct HttpResponse {
     std::string body = {};
     std::string url = {};         // where the answer came from, after redirects
     bool token_withheld = false;  // a token is there, but would have gone over plain http
+    // A host on the internet has given it, or has redirected to who did. Behind a proxy, which
+    // alone resolves names, that is every host but an address that says otherwise.
+    bool from_internet = false;
 
     std::optional<std::string> header(std::string_view name) const;
 };
@@ -50,6 +58,8 @@ struct HttpOptions {
     // Plain http carries a token to loopback only, unless the user says otherwise
     // (--insecure-http).
     enum class InsecureHttp { refuse, allow } insecure_http = InsecureHttp::refuse;
+    // Where the user's own mirrors are (their targets): what the internet names may be there.
+    std::vector<std::string> own_places = {};
     std::chrono::milliseconds connect_timeout{15'000};
     std::chrono::milliseconds stall_timeout{30'000};  // no byte for so long: the connection is cut
     // What all downloads share: bodies at once, and bytes a second of all bodies (0: no limit).

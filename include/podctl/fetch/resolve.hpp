@@ -30,13 +30,20 @@ struct ResolvedFile {
     std::string base_model = {};  // "SDXL 1.0"
     // The model's; nullopt: not asked for (ask_civitai_tags), since a version's record has none.
     std::optional<std::vector<std::string>> tags = {};
-    // What the user should know: how the source was taken (Source::note is in it), a failed virus
-    // scan.
+    // What the user should know: how the source was taken (Source::note is in it), a scan that did
+    // not come to its end.
     std::string note = {};
+    // What the hub has against the file ("Civitai's virus scan of x.zip says Danger"); empty:
+    // nothing. It is not to be taken but by a user who trusts the source all the same.
+    std::string verdict = {};
 };
 
 // What a plain URL says by itself: its name is the last part of its path.
 ResolvedFile describe(const UrlSource& source);
+
+// Error{integrity} for a file with a verdict, unless the source is trusted. `how` says how to trust
+// it: "list it in `trust`".
+void refuse_by_verdict(const ResolvedFile& file, const std::string& source, const std::string& how);
 
 // Asks the hub. A plain URL is not asked: its name comes from the path. Retries what can pass (429
 // with Retry-After, 5xx, connection faults). Throws Error{unauthorized | not_found | network |

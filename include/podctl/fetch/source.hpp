@@ -1,6 +1,7 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -59,6 +60,9 @@ Source parse_source(std::string_view text);
 
 // The same for sources that mean one file of one place, however they were written.
 std::string location_key(const Location& location);
+
+// Whether one of the sources of a list, in any form, means the file of `source`.
+bool is_listed(const Source& source, std::span<const std::string> list);
 
 // $HF_ENDPOINT names a mirror of Hugging Face, as huggingface_hub takes it:
 // {https://huggingface.co/, $HF_ENDPOINT/}, to be handed to Mirrors beside the user's own. Empty

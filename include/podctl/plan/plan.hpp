@@ -76,6 +76,7 @@ struct Clone {
 struct RegistryNode {
     std::string id, version;
     std::filesystem::path path;
+    std::vector<std::string> trust = {};  // the template's
 };
 struct CopyNode {
     std::filesystem::path from, path;
@@ -87,6 +88,7 @@ struct FetchModel {
     std::string name, sha256;  // as the template gives them
     tmpl::Layout layout = tmpl::Layout::flat;
     bool unpack = false, allow_pickle = false;
+    bool trusted = false;          // whatever its hub has against it
     std::filesystem::path target;  // the file, or with unpack the folder; empty until resolved
 };
 struct CreateEnvironment {

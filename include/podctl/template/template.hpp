@@ -153,6 +153,7 @@ struct Template {
     std::string name;
     Pod pod;
     std::vector<std::string> secrets;
+    std::vector<std::string> trust;  // against their hubs' verdicts: sources, registry:ID[@VERSION]
     std::vector<std::string> system_packages;
     std::vector<Repository> repositories;
     Python python;

@@ -136,6 +136,8 @@ private:
     fetch::HttpOptions options() const {
         auto options = arguments_.http;
         options.credentials = run::credentials_of(secrets_, mirrors());
+        for (const auto& [from, to] : mirrors().prefixes())
+            options.own_places.push_back(to);
         return options;
     }
 
@@ -227,6 +229,9 @@ void add_naming_flags(CLI::App& command, Arguments& arguments) {
     command.add_flag_callback(
         "--allow-pickle", [&request] { request.pickle = fetch::GetRequest::Pickle::allow; },
         "take what is not known to be inert: .ckpt, .pt, .bin, … can run code when loaded");
+    add_repeatable(command, "--trust", request.trust,
+                   "take this source although its hub's scan warns of it; may be repeated")
+        ->type_name("SOURCE");
     command.add_flag_callback(
         "--force", [&request] { request.existing = fetch::GetRequest::Existing::replace; },
         "replace another file that stands at the place");

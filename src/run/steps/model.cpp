@@ -108,6 +108,8 @@ FetchModel resolved(const FetchModel& action, const Task& task) {
     const auto& note = model.resolved->note.empty() ? model.source.note : model.resolved->note;
     if (!note.empty()) task.notice(note);
     keep_resolution(model.source, *model.resolved, task.context.journal);
+    if (!model.trusted)
+        fetch::refuse_by_verdict(*model.resolved, model.source.text, "list it in `trust`");
     plan::place_model(model, task.context.places);
     return model;
 }

@@ -124,7 +124,8 @@ Versions registry_versions(const Pack& pack, const tmpl::RegistryNode& node, con
     if (at != listed.end()) known.insert(at->dependencies);
     Versions versions;
     for (auto it = listed.begin(); it != listed.end(); ++it) {
-        if (!it->note.empty() || !known.insert(it->dependencies).second) continue;
+        if (!it->note.empty() || !it->verdict.empty() || !known.insert(it->dependencies).second)
+            continue;
         if (it < at && at != listed.end()) ++versions.newer;
         versions.all.push_back(
             {it->version, it->day, fmt::format("{}", fmt::join(it->dependencies, "\n"))});

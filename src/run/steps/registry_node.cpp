@@ -88,6 +88,12 @@ void compare_with_earlier(const plan::RegistryNode& action, const std::string& v
     task.notice(what);
 }
 
+fetch::HttpRequest::Reach reach_of(const comfy::RegistryVersion& found, const Mirrors& mirrors) {
+    using Reach = fetch::HttpRequest::Reach;
+    return found.from_internet && !mirrors.covers(found.download_url) ? Reach::internet
+                                                                      : Reach::anywhere;
+}
+
 // The archive's bytes at `archive`, and their digest.
 std::string bring_archive(const plan::RegistryNode& action, const comfy::RegistryVersion& found,
                           const fs::path& archive, const Task& task) {
@@ -98,6 +104,7 @@ std::string bring_archive(const plan::RegistryNode& action, const comfy::Registr
                          .partial = archive,
                          .sha256 = {},
                          .size = {},
+                         .reach = reach_of(found, context.mirrors),
                          .check_format = false,
                          .name = action.id + ".zip"},
                         context.http(), context.mirrors, {.retry = task.retry()}, task.stop);
@@ -143,6 +150,7 @@ Outcome perform(const plan::RegistryNode& action, const Task& task) {
     const auto found = comfy::find_in_registry(action.id, action.version, context.http(),
                                                context.mirrors, task.retry(), task.stop);
     if (!found.note.empty()) task.notice(found.note);
+    comfy::refuse_by_verdict(action.id, found, action.trust);
     if (task.record && task.record->fact("version") == found.version &&
         file_stamp(tracking_of(action.path))) {
         return {.changed = false, .facts = task.record->facts};
