@@ -80,7 +80,8 @@ TEST(TemplateSecrets, TellWhatIsToBeHidden) {
         "secrets: [ODD]\n"
         "pod: {env: {URL: 'pg://u:${db_password}@h/', ODD: odd-value-1, A: b, HOST: x}}\n"
         "services: [{name: a, command: [b], env: {C: 'x-${AWS_KEY}'}}]\n"
-        "models: ['https://${HOST}/x.safetensors?licence=${LICENCE}']\n",
+        "comfyui: {}\nmodels: [{source: 'https://${HOST}/x.safetensors?licence=${LICENCE}', to: "
+        "vae}]\n",
         options(variables));
     EXPECT_THAT(pod.pod.secret_env, UnorderedElementsAre("URL", "ODD"));
     EXPECT_THAT(hidden_of(pod), UnorderedElementsAre("pg://u:plain-value-3@h/", "odd-value-1",
