@@ -1,10 +1,13 @@
 #include <gmock/gmock.h>
 
+#include <algorithm>
+#include <cctype>
 #include <filesystem>
 #include <fstream>
 #include <regex>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 // What others wrote is made safe where it leaves the program (src/cli/put.hpp), and nowhere else:
@@ -22,8 +25,31 @@ std::string code_of(std::string line) {
     return line.substr(0, line.find("//"));
 }
 
-// "file:line: code" of each line below `folder` that has `word`, but in the files `allowed`.
-std::vector<std::string> lines_with(const std::regex& word, const fs::path& folder,
+bool is_word_character(char c) {
+    return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_';
+}
+
+// As a whole word. By hand, since a regular expression over every line takes minutes with the
+// sanitizers.
+bool has_word(std::string_view line, std::string_view word) {
+    for (auto at = line.find(word); at != line.npos; at = line.find(word, at + 1)) {
+        const auto end = at + word.size();
+        const bool begins = at == 0 || !is_word_character(line[at - 1]);
+        const bool ends = end == line.size() || !is_word_character(line[end]);
+        if (begins && ends) return true;
+    }
+    return false;
+}
+
+using Words = std::vector<std::string_view>;
+
+bool has_one_of(std::string_view line, const Words& words) {
+    return std::ranges::any_of(words, [&](auto word) { return has_word(line, word); });
+}
+
+// "file:line: code" of each line below `folder` that has one of the words, but in the files
+// `allowed`.
+std::vector<std::string> lines_with(const Words& words, const fs::path& folder,
                                     const std::set<fs::path>& allowed) {
     std::vector<std::string> found;
     for (const auto& entry : fs::recursive_directory_iterator{source / folder}) {
@@ -34,8 +60,9 @@ std::vector<std::string> lines_with(const std::regex& word, const fs::path& fold
         int number = 0;
         for (std::string line; std::getline(file, line);) {
             ++number;
+            if (!has_one_of(line, words)) continue;
             const auto code = code_of(line);
-            if (std::regex_search(code, word))
+            if (has_one_of(code, words))
                 found.push_back(path.string() + ":" + std::to_string(number) + ": " + code);
         }
     }
@@ -45,14 +72,14 @@ std::vector<std::string> lines_with(const std::regex& word, const fs::path& fold
 using ::testing::IsEmpty;
 
 TEST(House, OnlyPutWritesToTheTerminal) {
-    const std::regex stdio{R"(\bcout\b|\bcerr\b|\bclog\b|\bstdout\b|\bstderr\b|\bf?printf\b)"
-                           R"(|\bf?puts\b|\bputchar\b|\bperror\b|\bfmt::print)"};
+    const Words stdio{"cout", "cerr",  "clog",    "stdout", "stderr",     "printf",    "fprintf",
+                      "puts", "fputs", "putchar", "perror", "fmt::print", "std::print"};
     EXPECT_THAT(lines_with(stdio, "src", {"src/cli/put.cpp"}), IsEmpty());
     EXPECT_FALSE(lines_with(stdio, "src", {}).empty());
 }
 
 TEST(House, OnlyWhatPodctlComposesGoesRoundTheCleaning) {
-    const std::regex composed{R"(\b(put|try)_composed\b)"};
+    const Words composed{"put_composed", "try_composed"};
     EXPECT_THAT(lines_with(composed, "src",
                            {"src/cli/put.cpp", "src/cli/put.hpp", "src/cli/sinks.cpp",
                             "src/cli/live_sink.cpp", "src/cli/commands/logs.cpp"}),
@@ -60,7 +87,7 @@ TEST(House, OnlyWhatPodctlComposesGoesRoundTheCleaning) {
 }
 
 TEST(House, JsonLinesAreMadeInOnePlace) {
-    EXPECT_THAT(lines_with(std::regex{R"(\.dump\()"}, "src/cli", {"src/cli/put.cpp"}), IsEmpty());
+    EXPECT_THAT(lines_with({"dump"}, "src/cli", {"src/cli/put.cpp"}), IsEmpty());
 }
 
 }  // namespace
