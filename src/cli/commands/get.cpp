@@ -135,8 +135,9 @@ private:
 
     fetch::HttpOptions options() const {
         auto options = arguments_.http;
-        options.credentials = run::credentials_of(secrets_, mirrors());
-        for (const auto& [from, to] : mirrors().prefixes())
+        const Mirrors all = mirrors();
+        options.credentials = run::credentials_of(secrets_, all);
+        for (const auto& [from, to] : all.prefixes())
             options.own_places.push_back(to);
         return options;
     }
