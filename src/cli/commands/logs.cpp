@@ -124,10 +124,11 @@ private:
     }
 
     void write() {
-        if (!try_composed(To::out, std::exchange(pending_, {}))) {
-            if (errno != EPIPE) throw system_error("cannot write to stdout", errno);
-            reader_gone_ = true;
-        }
+        // Named, since freeing it may change errno.
+        const std::string text = std::exchange(pending_, {});
+        if (try_composed(To::out, text)) return;
+        if (errno != EPIPE) throw system_error("cannot write to stdout", errno);
+        reader_gone_ = true;
     }
 
     const LogsArguments& arguments_;
