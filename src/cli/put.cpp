@@ -4,7 +4,9 @@
 #include "podctl/base/printable.hpp"
 
 #include <nlohmann/json.hpp>
+#include <stdio_ext.h>
 
+#include <cerrno>
 #include <cstdio>
 
 namespace podctl::cli {
@@ -33,14 +35,19 @@ void put_json(const nlohmann::ordered_json& line) {
 
 bool try_composed(To to, std::string_view text) {
     auto* stream = stream_of(to);
-    return std::fwrite(text.data(), 1, text.size(), stream) == text.size() &&
-           std::fflush(stream) == 0;
+    const bool was_good = std::ferror(stream) == 0;
+    if (std::fwrite(text.data(), 1, text.size(), stream) == text.size() && std::fflush(stream) == 0)
+        return true;
+    // The caller knows, or does not mind: flush_out() is not to try it again and tell it once more.
+    const int reason = errno;
+    ::__fpurge(stream);
+    if (was_good) std::clearerr(stream);
+    errno = reason;
+    return false;
 }
 
 void put_composed(To to, std::string_view text) {
-    auto* stream = stream_of(to);
-    const bool was_good = std::ferror(stream) == 0;
-    if (!try_composed(to, text) && was_good) std::clearerr(stream);
+    try_composed(to, text);
 }
 
 void flush_out() {
