@@ -68,7 +68,7 @@ TEST_F(ProgressPage, GoesWithTheRunThatFails) {
     std::string message;
     for (const auto& step : state["steps"])
         if (step.value("state", "") == "failed") message = step.value("message", "");
-    EXPECT_EQ(message, "a repository could not be fetched");
+    EXPECT_EQ(message, "what was asked for does not exist");
     EXPECT_THAT(state.dump(), Not(HasSubstr(root().string())));
     go.set_value();
     EXPECT_EQ(pod.finish().status.code, 4);
