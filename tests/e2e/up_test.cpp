@@ -344,7 +344,10 @@ if first:
     time.sleep(1000)
 )"}});
     auto killed = start("up", {"--no-launch"});
-    const pid_t script = std::stoi(read_file(said));  // waits for it
+    // Opening the pipe waits for the script, however long it takes to be started.
+    std::ifstream pipe{said};
+    pid_t script = 0;
+    ASSERT_TRUE(pipe >> script);
     killed.signal(SIGKILL);
     ASSERT_TRUE(read_process(script));
     const auto end = provision();
