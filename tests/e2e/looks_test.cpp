@@ -227,11 +227,15 @@ TEST_F(LeastPrivilege, LeavesNoCoreDump) {
     const std::string look = "ulimit -c; cat /proc/self/coredump_filter; true";
     write_template(writer("a", "{ " + look + "; }"));
     // AddressSanitizer takes the limit away by itself, or it would write out its shadow memory.
-    environment.insert({{"ASAN_OPTIONS", "disable_coredump=0"}});
-    Running{up_command()}.finish();
+    const auto run = [&](const std::vector<std::string>& more) {
+        auto made = up_command(more);
+        made.environment["ASAN_OPTIONS"] = "disable_coredump=0";
+        Running{made}.finish();
+    };
+    run({});
     EXPECT_THAT(seen_by("a"), testing::StartsWith("0\n00000000\n"));
     if (limit.rlim_max == 0) GTEST_SKIP() << "no core dump is allowed here";
-    Running{up_command({"--debug"})}.finish();
+    run({"--debug"});
     EXPECT_THAT(seen_by("a"), Not(testing::StartsWith("0\n")));
 }
 

@@ -35,6 +35,7 @@ protected:
 TEST_F(Tenant, CannotLeadAModelOutOfTheRoot) {
     ASSERT_TRUE(provision({"--only", "comfyui.clone"}).status.ok());
     fs::remove_all(root() / "ComfyUI/models/checkpoints");
+    fs::create_directories(root() / "ComfyUI/models");
     fs::create_directory_symlink(outside, root() / "ComfyUI/models/checkpoints");
     give(root() / "ComfyUI/models/checkpoints");
     const auto end = provision();
@@ -78,8 +79,8 @@ TEST_F(Tenant, CannotGiveTheStateThatPodctlReads) {
 TEST_F(Tenant, CannotHoldThePodByItsLock) {
     ASSERT_TRUE(provision({"--only", "comfyui.clone"}).status.ok());
     for (const auto& entry : fs::directory_iterator{root() / ".podctl"}) {
-        if (entry.is_regular_file())
-            EXPECT_EQ(entry.status().permissions(), fs::perms{0600}) << entry.path();
+        if (!entry.is_regular_file()) continue;
+        EXPECT_EQ(entry.status().permissions(), fs::perms{0600}) << entry.path();
     }
     EXPECT_EQ(fs::status(root() / ".podctl").permissions(), fs::perms{0700});
 }

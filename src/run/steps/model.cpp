@@ -130,10 +130,14 @@ void refuse_by_content(const FetchModel& model, const fs::path& file, const Task
     fetch::require_inert(fetch::judge(file, name, task.stop), model.source.text, name, the_word);
 }
 
-// A file that stands there is somebody's, so it stays where it is when it is refused; but what is
-// refused when it comes is no model of the pod's because it stands there already.
-void refuse_standing(const FetchModel& model, const Task& task) {
-    refuse_by_content(model, model.target, task);
+// What a user has put into a model's place is his own, in whatever format. But a pickle under a
+// name that promises data is a trick, wherever it came from: it is refused, and stays where it is.
+void refuse_kept_pickle(const FetchModel& model, const Task& task) {
+    if (model.allow_pickle) return;
+    const std::string name = model.target.filename().string();
+    const auto verdict = fetch::judge(model.target, name, task.stop);
+    if (verdict.kind != fetch::Verdict::Kind::pickle) return;
+    fetch::require_inert(verdict, model.source.text, name, the_word);
 }
 
 // What is refused leaves no byte; what was stopped may go on.
@@ -270,12 +274,12 @@ Outcome perform_file(const FetchModel& model, const Task& task) {
     std::string sha256;
     switch (examine(model, task, sha256)) {
         case Standing::wanted:
-            refuse_standing(model, task);
+            refuse_by_content(model, model.target, task);
             fetch::forget(partial_of(model, task));  // of a run that died once it was placed
             return {.changed = false, .facts = facts_of(model, sha256)};
         case Standing::unwanted:
             if (auto kept = keep_or_clear(model, task, sha256)) {
-                refuse_standing(model, task);
+                refuse_kept_pickle(model, task);
                 return *kept;
             }
             break;
@@ -288,7 +292,7 @@ Outcome perform_file(const FetchModel& model, const Task& task) {
     // The checkout may have brought a file of that name.
     if (file_stamp(model.target) && examine(model, task, sha256) == Standing::unwanted) {
         if (auto kept = keep_or_clear(model, task, sha256)) {
-            refuse_standing(model, task);
+            refuse_kept_pickle(model, task);
             return *kept;
         }
     }
