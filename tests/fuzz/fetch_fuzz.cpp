@@ -1,9 +1,12 @@
 // What servers and users hand to the downloader: header values, a model's first bytes, the JSON of
-// Civitai, a source, a batch file, a WebSocket. Read or refused with an Error, never a crash, a
-// hang or another exception. The first byte chooses the reader, so that one run covers them all.
+// Civitai, a source, a batch file, a WebSocket, a model, an archive. Read or refused with an Error,
+// never a crash, a hang or another exception. The first byte chooses the reader, so that one run
+// covers them all.
 #include "podctl/base/error.hpp"
 #include "podctl/base/names.hpp"
+#include "podctl/fetch/archive.hpp"
 #include "podctl/fetch/download.hpp"
+#include "podctl/fetch/inert.hpp"
 #include "podctl/fetch/source.hpp"
 
 #include "batch_text.hpp"
@@ -12,6 +15,7 @@
 #include "hubs.hpp"
 #include "refusal.hpp"
 #include "safetensors_header.hpp"
+#include "support.hpp"
 #include "websocket_frame.hpp"
 
 #include <cstdint>
@@ -24,9 +28,7 @@ namespace {
 using namespace podctl;
 using namespace podctl::fetch;
 
-void expect(bool holds) {
-    if (!holds) std::abort();
-}
+using fuzz::expect;
 
 // A line each: the value of every header that is read.
 void read_headers(std::string_view input) {
@@ -119,16 +121,41 @@ void read_frames(std::string_view input) {
     }
 }
 
+// A file, with a name that its first byte chooses.
+void read_a_models_bytes(std::string_view input) {
+    if (input.empty()) return;
+    static constexpr const char* names[] = {"m.safetensors", "m.gguf", "m.onnx",  "m.npy", "m.zip",
+                                            "m.model",       "m.png",  "m.json",  "m",     "m.yaml",
+                                            "m.tar",         "m.mp4",  "m.tflite"};
+    const std::string name = names[static_cast<unsigned char>(input[0]) % std::size(names)];
+    const auto verdict = judge_bytes(input.substr(1), name, {});
+    expect(verdict.kind == Verdict::Kind::inert || !verdict.what.empty());
+}
+
+// Whatever it is, nothing leaves its folder, and nothing is listed that is not there.
+void read_an_archive(std::string_view input) {
+    const auto archive = fuzz::scratch().file("a.zip", input);
+    const auto folder = fuzz::scratch().folder() / "unpacked";
+    remove_tree(folder);
+    try {
+        for (const auto& file : unpack(archive, folder, {})) {
+            expect(is_inside(folder / file.path, folder));
+            expect(file_stamp(folder / file.path).has_value());
+        }
+    } catch (const Error&) {
+        remove_tree(folder);
+        throw;
+    }
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-    if (size == 0) return 0;
-    const std::string_view input{reinterpret_cast<const char*>(data) + 1, size - 1};
     static constexpr void (*readers[])(std::string_view) = {
-        read_headers, read_refusal, read_model_start, read_safetensors,
-        read_civitai, read_source,  read_batch,       read_frames};
+        read_headers, read_refusal, read_model_start, read_safetensors,    read_civitai,
+        read_source,  read_batch,   read_frames,      read_a_models_bytes, read_an_archive};
     try {
-        readers[data[0] % std::size(readers)](input);
+        fuzz::dispatch(readers, data, size);
     } catch (const Error& error) {
         expect(error.kind() != ErrorKind::internal);
     }
