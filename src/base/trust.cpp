@@ -206,8 +206,4 @@ void write_state_file(const fs::path& path, std::string_view content) {
     file.commit();
 }
 
-bool trusted_state_file(const fs::path& path) {
-    return read_state_file(path).distrust.empty();
-}
-
 }  // namespace podctl

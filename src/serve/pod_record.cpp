@@ -1,22 +1,16 @@
 #include "pod_record.hpp"
 
 #include "podctl/base/error.hpp"
-#include "podctl/base/fd.hpp"
-#include "podctl/base/file.hpp"
 #include "podctl/base/json.hpp"
 #include "podctl/base/process_stat.hpp"
 #include "podctl/base/trust.hpp"
 
 #include "service_json.hpp"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <span>
 #include <system_error>
 
 namespace podctl::serve {
@@ -24,9 +18,6 @@ namespace podctl::serve {
 namespace {
 
 using nlohmann::json;
-
-// A record of a hundred services has some tens of KiB.
-constexpr std::size_t max_record = 1u << 20;
 
 json identity(pid_t pid) {
     const auto process = read_process(pid).value_or(ProcessStat{});
@@ -64,36 +55,13 @@ RunningPod read(const json& record) {
     return pod;
 }
 
-// Why others could have written the file; empty: they could not.
-std::string distrust(const struct stat& file) {
-    if (!S_ISREG(file.st_mode)) return "it is no file";
-    if (file.st_uid != ::geteuid() && file.st_uid != 0)
-        return fmt::format("it is of user {}", file.st_uid);
-    if ((file.st_mode & (S_IWGRP | S_IWOTH)) != 0) return "others may write it";
-    if (file.st_nlink != 1) return "it has another name elsewhere";
-    if (static_cast<std::size_t>(file.st_size) > max_record) return "it is far too large";
-    return {};
-}
-
 // The text of a record that nobody else can have written. Throws Error{io}.
 std::optional<std::string> read_own(const std::filesystem::path& path, const OnNotice& on_notice) {
-    const auto ignore = [&](const std::string& why) {
-        if (on_notice)
-            on_notice(fmt::format("{} is ignored: {}. What podctl writes is its user's alone",
-                                  path.string(), why));
-        return std::nullopt;
-    };
-    const Fd file{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)};
-    if (!file && (errno == ENOENT || errno == ENOTDIR)) return std::nullopt;
-    if (!file && errno == ELOOP) return ignore("it is a link");
-    if (!file) throw system_error("cannot read " + path.string(), errno);
-    struct stat status {};
-    if (::fstat(file.get(), &status) != 0)
-        throw system_error("cannot read " + path.string(), errno);
-    if (const auto why = distrust(status); !why.empty()) return ignore(why);
-    std::string text(static_cast<std::size_t>(status.st_size), '\0');
-    text.resize(read_at(file.get(), 0, std::span<char>{text}, path));
-    return text;
+    auto state = read_state_file(path);
+    if (!state.distrust.empty() && on_notice)
+        on_notice(fmt::format("{} is ignored: it {}. What podctl writes is its user's alone",
+                              path.string(), state.distrust));
+    return std::move(state.text);
 }
 
 // The leader of the entry's group, as it was recorded. nullopt: it has ended, or cannot be proven

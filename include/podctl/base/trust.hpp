@@ -43,9 +43,6 @@ StateText read_own_file(const std::filesystem::path& path);
 // As write_file_atomically(), for this user alone: 0600.
 void write_state_file(const std::filesystem::path& path, std::string_view content);
 
-// Whether read_state_file() would trust it, or nothing is there.
-bool trusted_state_file(const std::filesystem::path& path);
-
 // Whether a file of `owner` in the open `folder` is this process's own, with what the mount does to
 // owners taken into account.
 bool is_own(uid_t owner, int folder);
