@@ -2,6 +2,7 @@
 
 #include "pod.hpp"
 #include "support/random_bytes.hpp"
+#include "support/sizes.hpp"
 
 #include <random>
 #include <thread>
@@ -9,21 +10,20 @@
 namespace podctl::e2e {
 namespace {
 
-using namespace std::chrono_literals;
 using ::testing::UnorderedElementsAre;
 
-constexpr std::size_t MiB = 1 << 20;
+using namespace std::chrono_literals;
+using test::MiB;
 // Version 3, no tensors and no keys.
 const std::string gguf_start = "GGUF" + std::string{"\3\0\0\0", 4} + std::string(16, '\0');
 
 class GetKilled : public testing::TestWithParam<bool> {
 protected:
-    // Under a limit, which is never reached, the kernel takes in little that was not asked for: on
-    // a busy machine its buffers would count for more than what is looked at here.
+    // Under a limit, which is never reached, the kernel takes in little that was not asked for.
     Running start() const {
         return Running{
             Command{.argv = {PODCTL_BINARY, "get", server.url("/m.gguf"), (dir / "models").string(),
-                             "--sha256", sha256, "--output", "json", "--limit-rate", "100MB"},
+                             "--sha256", sha256, "--output", "json", "--limit-rate", "200MB"},
                     .environment = {}}};
     }
     std::vector<std::string> files() const {
@@ -33,22 +33,27 @@ protected:
         return names;
     }
 
-    const std::string bytes = gguf_start + test::random_bytes(192 * MiB + 5, 21);
+    const std::string bytes = gguf_start + test::random_bytes(250 * MiB + 5, 21);
     const std::string sha256 = sha256_hex(bytes);
     test::TempDir dir;
     test::HttpServer server{[&](const test::Request& got) {
         auto response = test::serve_bytes(got, bytes);
-        response.bytes_per_second = (GetParam() ? 4 : 10) * MiB;
+        response.bytes_per_second = (GetParam() ? 4 : 40) * MiB;
         return response;
     }};
 };
 
-// At no instant does a kill -9 cost more than what was on its way.
+// What a killed process may have received and not yet put down, however slow the disk is: all of
+// its blocks (block_memory of src/fetch/transfer_share.cpp), and what lies in the kernel's buffers.
+constexpr std::size_t most_on_its_way = (32 + 8) * MiB;
+
+// Each run brings far more than that before it is killed.
 TEST_P(GetKilled, GoesOnEachTimeAndFetchesLittleTwice) {
     std::mt19937 random(GetParam());
-    for (int kill = 0; kill < 12; ++kill) {
+    constexpr int kills = 3;
+    for (int kill = 0; kill < kills; ++kill) {
         auto get = start();
-        const auto until = server.body_bytes_sent() + MiB + random() % (10 * MiB);
+        const auto until = server.body_bytes_sent() + 56 * MiB + random() % (16 * MiB);
         while (server.body_bytes_sent() < until)
             std::this_thread::sleep_for(1ms);
         get.signal(SIGKILL);
@@ -58,8 +63,7 @@ TEST_P(GetKilled, GoesOnEachTimeAndFetchesLittleTwice) {
     EXPECT_TRUE(end.status.ok()) << end.output;
     EXPECT_TRUE(read_file(dir / "models/m.gguf") == bytes);
     EXPECT_THAT(files(), UnorderedElementsAre("m.gguf"));
-    // What lies in the kernel's buffers at a kill was sent, too.
-    EXPECT_LE(server.body_bytes_sent(), bytes.size() + bytes.size() / 4);
+    EXPECT_LE(server.body_bytes_sent(), bytes.size() + kills * most_on_its_way);
 }
 
 INSTANTIATE_TEST_SUITE_P(OverManyConnectionsAndOverOne, GetKilled, testing::Values(true, false));
