@@ -1,9 +1,9 @@
+#include "sources.hpp"
+
 #include <gmock/gmock.h>
 
 #include <algorithm>
 #include <cctype>
-#include <filesystem>
-#include <fstream>
 #include <regex>
 #include <set>
 #include <string>
@@ -12,11 +12,8 @@
 
 // What others wrote is made safe where it leaves the program (src/cli/put.hpp), and nowhere else:
 // so nothing may leave it elsewhere.
+namespace podctl::house {
 namespace {
-
-namespace fs = std::filesystem;
-
-const fs::path source{PODCTL_SOURCE_DIR};
 
 // Comments and the insides of string literals talk of stdout, too.
 std::string code_of(std::string line) {
@@ -49,23 +46,15 @@ bool has_one_of(std::string_view line, const Words& words) {
 
 // "file:line: code" of each line below `folder` that has one of the words, but in the files
 // `allowed`.
-std::vector<std::string> lines_with(const Words& words, const fs::path& folder,
-                                    const std::set<fs::path>& allowed) {
+std::vector<std::string> lines_with(const Words& words, const std::filesystem::path& folder,
+                                    const std::set<std::filesystem::path>& allowed) {
     std::vector<std::string> found;
-    for (const auto& entry : fs::recursive_directory_iterator{source / folder}) {
-        const auto extension = entry.path().extension();
-        const auto path = entry.path().lexically_relative(source);
-        if ((extension != ".cpp" && extension != ".hpp") || allowed.contains(path)) continue;
-        std::ifstream file{entry.path()};
-        int number = 0;
-        for (std::string line; std::getline(file, line);) {
-            ++number;
-            if (!has_one_of(line, words)) continue;
-            const auto code = code_of(line);
-            if (has_one_of(code, words))
-                found.push_back(path.string() + ":" + std::to_string(number) + ": " + code);
-        }
-    }
+    visit_lines(folder, [&](const SourceLine& line) {
+        if (allowed.contains(line.file) || !has_one_of(line.text, words)) return;
+        const auto code = code_of(line.text);
+        if (has_one_of(code, words))
+            found.push_back(line.file.string() + ":" + std::to_string(line.number) + ": " + code);
+    });
     return found;
 }
 
@@ -91,3 +80,4 @@ TEST(House, JsonLinesAreMadeInOnePlace) {
 }
 
 }  // namespace
+}  // namespace podctl::house
