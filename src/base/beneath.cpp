@@ -23,11 +23,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-fs::path normal(const fs::path& path) {
-    fs::path whole = fs::absolute(path.empty() ? "." : path).lexically_normal();
-    return whole.has_filename() ? whole : whole.parent_path();
-}
-
 struct Start {
     std::shared_ptr<const Fd> folder;
     fs::path path;
@@ -37,7 +32,8 @@ class Anchors {
 public:
     void put(const fs::path& folder, Fd opened) {
         const std::scoped_lock lock{mutex_};
-        anchors_.insert_or_assign(normal(folder), std::make_shared<const Fd>(std::move(opened)));
+        anchors_.insert_or_assign(normal_path(folder),
+                                  std::make_shared<const Fd>(std::move(opened)));
     }
 
     // The innermost one that holds `path`.
@@ -81,7 +77,7 @@ void anchor(const fs::path& folder, Fd opened) {
 }
 
 Fd open_folder_beneath(const fs::path& path, Missing missing) {
-    const fs::path whole = normal(path);
+    const fs::path whole = normal_path(path);
     const Start start = anchors().start_for(whole);
     const fs::path relative = whole.lexically_relative(start.path);
     if (Fd folder = open_without_links(start.folder->get(), relative)) return folder;
@@ -90,7 +86,7 @@ Fd open_folder_beneath(const fs::path& path, Missing missing) {
 }
 
 Place place_beneath(const fs::path& path, Missing missing) {
-    const fs::path whole = normal(path);
+    const fs::path whole = normal_path(path);
     return {open_folder_beneath(whole.parent_path(), missing), whole.filename().string()};
 }
 

@@ -137,13 +137,12 @@ fs::path nearest_existing(fs::path path) {
     return path;
 }
 
-fs::path normal(const fs::path& path) {
-    fs::path result = fs::absolute(path.empty() ? "." : path).lexically_normal();
-    if (!result.has_filename()) result = result.parent_path();  // a slash at the end
-    return result;
-}
-
 }  // namespace
+
+fs::path normal_path(const fs::path& path) {
+    fs::path whole = fs::absolute(path.empty() ? "." : path).lexically_normal();
+    return whole.has_filename() ? whole : whole.parent_path();
+}
 
 std::optional<FileStamp> file_stamp(const fs::path& path) {
     struct stat status {};
@@ -308,8 +307,8 @@ std::uint64_t free_space(const fs::path& path) {
 }
 
 bool is_inside(const fs::path& path, const fs::path& folder) {
-    const fs::path inner = normal(path);
-    const fs::path outer = normal(folder);
+    const fs::path inner = normal_path(path);
+    const fs::path outer = normal_path(folder);
     const auto [end, ignored] =
         std::mismatch(outer.begin(), outer.end(), inner.begin(), inner.end());
     return end == outer.end();

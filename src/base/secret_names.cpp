@@ -1,6 +1,7 @@
 #include "podctl/base/secret_names.hpp"
 
 #include "podctl/base/names.hpp"
+#include "podctl/base/text.hpp"
 
 #include <unistd.h>
 
@@ -17,17 +18,11 @@ namespace {
 
 using Words = std::vector<std::string>;
 
-bool is_alnum(char c) {
-    return std::isalnum(static_cast<unsigned char>(c)) != 0;
-}
 bool is_upper(char c) {
     return std::isupper(static_cast<unsigned char>(c)) != 0;
 }
 bool is_lower(char c) {
     return std::islower(static_cast<unsigned char>(c)) != 0;
-}
-bool is_digit(char c) {
-    return std::isdigit(static_cast<unsigned char>(c)) != 0;
 }
 
 template <std::size_t Size>
@@ -54,8 +49,8 @@ Words words_of(std::string_view name) {
         word.clear();
     };
     for (std::size_t i = 0; i < name.size(); ++i) {
-        if (!is_alnum(name[i]) || begins_word(name, i)) end_word();
-        if (is_alnum(name[i])) word += name[i];
+        if (!is_alphanumeric(name[i]) || begins_word(name, i)) end_word();
+        if (is_alphanumeric(name[i])) word += name[i];
     }
     end_word();
     return words;

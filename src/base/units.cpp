@@ -1,6 +1,7 @@
 #include "podctl/base/units.hpp"
 
 #include "podctl/base/names.hpp"
+#include "podctl/base/text.hpp"
 
 #include <fmt/format.h>
 
@@ -19,10 +20,6 @@ struct Number {
     std::uint64_t whole = 0;
     long double fraction = 0;
 };
-
-bool is_digit(char c) {
-    return c >= '0' && c <= '9';
-}
 
 // Takes a number from the front of `text`.
 std::optional<Number> take_number(std::string_view& text) {

@@ -6,7 +6,7 @@
 namespace podctl::cli {
 namespace {
 
-std::string quoted(std::string_view text) {
+std::string fish_quoted(std::string_view text) {
     std::string result = "'";
     for (const char c : text) {
         if (c == '\'' || c == '\\') result += '\\';
@@ -23,7 +23,7 @@ std::string values_of(const Argument& argument) {
         case Argument::Kind::text:
             return " -x";
         case Argument::Kind::choice:
-            return " -x -a " + quoted(fmt::format("{}", fmt::join(argument.choices, " ")));
+            return " -x -a " + fish_quoted(fmt::format("{}", fmt::join(argument.choices, " ")));
         case Argument::Kind::file:
         case Argument::Kind::template_file:
             return " -r -F";
@@ -37,7 +37,7 @@ std::string line_of(const std::string& start, const Argument& option) {
     std::string line = start;
     for (const auto& name : option.names)
         line += name.starts_with("--") ? " -l " + name.substr(2) : " -s " + name.substr(1);
-    return line + values_of(option) + " -d " + quoted(option.help) + "\n";
+    return line + values_of(option) + " -d " + fish_quoted(option.help) + "\n";
 }
 
 std::string lines_of(const std::string& start, const CommandTree& command) {
@@ -46,8 +46,9 @@ std::string lines_of(const std::string& start, const CommandTree& command) {
         lines += line_of(start, option);
     for (const auto& positional : command.positionals) {
         if (positional.kind == Argument::Kind::choice)
-            lines += fmt::format("{} -a {}\n", start,
-                                 quoted(fmt::format("{}", fmt::join(positional.choices, " "))));
+            lines +=
+                fmt::format("{} -a {}\n", start,
+                            fish_quoted(fmt::format("{}", fmt::join(positional.choices, " "))));
         else if (positional.kind != Argument::Kind::text)
             lines += start + " -F\n";
     }
@@ -65,7 +66,7 @@ std::string fish_completion(const CommandTree& tree) {
     const std::string first = complete + " -n __fish_use_subcommand";
     text += lines_of(first, tree);
     for (const auto& command : tree.commands)
-        text += fmt::format("{} -a {} -d {}\n", first, command.name, quoted(command.summary));
+        text += fmt::format("{} -a {} -d {}\n", first, command.name, fish_quoted(command.summary));
     for (const auto& command : tree.commands)
         text += lines_of(
             fmt::format("{} -n '__fish_seen_subcommand_from {}'", complete, command.name), command);

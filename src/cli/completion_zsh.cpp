@@ -6,7 +6,7 @@
 namespace podctl::cli {
 namespace {
 
-constexpr auto head = R"(#compdef {0}
+constexpr auto zsh_head = R"(#compdef {0}
 # zsh completion for {0}; put it into a folder of $fpath as _{0}, or load it with:
 #   source <({0} completion zsh)
 _{0}() {{
@@ -16,7 +16,7 @@ _{0}() {{
     commands=(
 )";
 
-constexpr auto tail = R"(            esac ;;
+constexpr auto zsh_tail = R"(            esac ;;
     esac
 }}
 
@@ -28,7 +28,7 @@ else
 fi
 )";
 
-std::string quoted(std::string_view text) {
+std::string zsh_quoted(std::string_view text) {
     std::string result = "'";
     for (const char c : text) {
         if (c == '\'')
@@ -77,7 +77,7 @@ std::vector<std::string> specs_of(const Argument& option) {
         spec += fmt::format("[{}]", escaped(option.help, "[]\\"));
         if (option.kind != Argument::Kind::flag)
             spec += fmt::format(":{}:{}", escaped(option.value, ":\\"), action_of(option));
-        specs.push_back(quoted(spec));
+        specs.push_back(zsh_quoted(spec));
     }
     return specs;
 }
@@ -90,9 +90,9 @@ std::vector<std::string> specs_of(const CommandTree& command) {
     int place = 0;
     for (const auto& positional : command.positionals) {
         ++place;
-        specs.push_back(
-            quoted(fmt::format("{}:{}:{}", positional.is_repeatable ? "*" : std::to_string(place),
-                               escaped(positional.names[0], ":\\"), action_of(positional))));
+        specs.push_back(zsh_quoted(
+            fmt::format("{}:{}:{}", positional.is_repeatable ? "*" : std::to_string(place),
+                        escaped(positional.names[0], ":\\"), action_of(positional))));
     }
     return specs;
 }
@@ -100,9 +100,9 @@ std::vector<std::string> specs_of(const CommandTree& command) {
 }  // namespace
 
 std::string zsh_completion(const CommandTree& tree) {
-    std::string text = fmt::format(head, tree.name);
+    std::string text = fmt::format(zsh_head, tree.name);
     for (const auto& command : tree.commands)
-        text += fmt::format("        {}\n", quoted(command.name + ":" + command.summary));
+        text += fmt::format("        {}\n", zsh_quoted(command.name + ":" + command.summary));
     text += "    )\n    _arguments -C \\\n";
     for (const auto& spec : specs_of(tree))
         text += fmt::format("        {} \\\n", spec);
@@ -116,7 +116,7 @@ std::string zsh_completion(const CommandTree& tree) {
             "                        {} ;;\n",
             command.name, fmt::join(specs_of(command), " \\\n                        "));
     }
-    return text + fmt::format(tail, tree.name);
+    return text + fmt::format(zsh_tail, tree.name);
 }
 
 }  // namespace podctl::cli

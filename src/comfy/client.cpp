@@ -16,7 +16,7 @@ namespace {
 using std::chrono::milliseconds;
 
 // Histories hold whole workflows, /object_info and /models all names of models.
-constexpr JsonLimits limits{.bytes = 64u << 20, .members = 100'000};
+constexpr JsonLimits answer_limits{.bytes = 64u << 20, .members = 100'000};
 constexpr milliseconds cancel_timeout{3'000};
 // Answers that a proxy gives in the place of ComfyUI may be pages.
 constexpr std::size_t excerpt_size = 160;
@@ -48,7 +48,8 @@ milliseconds Client::left() const {
 }
 
 fetch::HttpResponse Client::get(const std::string& path) const {
-    return http_.send({.url = url(path), .timeout = left(), .max_body = limits.bytes}, stop_);
+    return http_.send({.url = url(path), .timeout = left(), .max_body = answer_limits.bytes},
+                      stop_);
 }
 
 json Client::get_json(const std::string& path) const {
@@ -56,11 +57,11 @@ json Client::get_json(const std::string& path) const {
     if (response.status != 200)
         throw Error{ErrorKind::smoke, fmt::format("{}{} answered {}: {}", shown_url_, path,
                                                   response.status, excerpt(response.body))};
-    auto body = parse_json(response.body, limits);
+    auto body = parse_json(response.body, answer_limits);
     if (!body)
         throw Error{ErrorKind::smoke,
                     fmt::format("the answer of {}{} is {}: {}", shown_url_, path,
-                                json_fault(response.body, limits), excerpt(response.body)),
+                                json_fault(response.body, answer_limits), excerpt(response.body)),
                     "another program, or a proxy's page, may answer there"};
     return *std::move(body);
 }

@@ -14,7 +14,7 @@ namespace {
 using nlohmann::ordered_json;
 
 // Choices may be all the files of a folder with ten thousands.
-constexpr JsonLimits limits{.bytes = 64u << 20};
+constexpr JsonLimits class_limits{.bytes = 64u << 20};
 
 InputSpec read_input(const std::string& name, const ordered_json& spec, InputSpec::Group group) {
     InputSpec input{.name = name, .type = {}, .group = group};
@@ -39,11 +39,12 @@ const InputSpec* NodeClass::input(std::string_view wanted) const {
 }
 
 std::optional<NodeClass> read_node_class(const std::string& name, const std::string& answer) {
-    const auto parsed = parse_ordered_json(answer, limits);
+    const auto parsed = parse_ordered_json(answer, class_limits);
     if (!parsed)
-        throw Error{ErrorKind::smoke,
-                    fmt::format("what ComfyUI says of {} is {}", name, json_fault(answer, limits)),
-                    "another program, or a proxy's page, may answer there"};
+        throw Error{
+            ErrorKind::smoke,
+            fmt::format("what ComfyUI says of {} is {}", name, json_fault(answer, class_limits)),
+            "another program, or a proxy's page, may answer there"};
     const auto& all = *parsed;
     const auto found = all.is_object() ? all.find(name) : all.end();
     if (found == all.end() || !found->is_object()) return std::nullopt;

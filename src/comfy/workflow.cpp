@@ -15,7 +15,7 @@ namespace {
 
 // A graph is flat. What is nested deeper would overrun the stack of who prints it.
 // A workflow of a thousand nodes has some hundred thousand values.
-constexpr JsonLimits limits{.bytes = 64u << 20, .values = 1'000'000, .members = 100'000};
+constexpr JsonLimits workflow_limits{.bytes = 64u << 20, .values = 1'000'000, .members = 100'000};
 
 Error no_workflow(const std::string& name, const std::string& why) {
     return Error{ErrorKind::usage, fmt::format("{}: not a workflow: {}", name, why),
@@ -23,8 +23,8 @@ Error no_workflow(const std::string& name, const std::string& why) {
 }
 
 json parse(std::string_view text, const std::string& name) {
-    if (auto parsed = parse_json(text, limits)) return *std::move(parsed);
-    throw no_workflow(name, json_fault(text, limits));
+    if (auto parsed = parse_json(text, workflow_limits)) return *std::move(parsed);
+    throw no_workflow(name, json_fault(text, workflow_limits));
 }
 
 bool is_api_graph(const json& value) {

@@ -18,47 +18,47 @@ bool is_surely_the_same(const HttpResponse& response, const Validators& known) {
 }
 
 // A wrong range would give a file of the right size with the wrong bytes.
-Verdict judge_part(const HttpResponse& response, const Asked& asked, const Validators& known) {
-    if (asked.range == Asked::Range::no) return Verdict::refused;
-    if (is_other_file(response, known)) return Verdict::changed;
+AnswerKind judge_part(const HttpResponse& response, const Asked& asked, const Validators& known) {
+    if (asked.range == Asked::Range::no) return AnswerKind::refused;
+    if (is_other_file(response, known)) return AnswerKind::changed;
     const auto range = content_range(response);
-    if (!range || range->first != asked.offset) return Verdict::no_ranges;
+    if (!range || range->first != asked.offset) return AnswerKind::no_ranges;
     if (range->total && known.size && range->total != known.size)
         return is_surely_the_same(response, known) && range->total < known.size
-                   ? Verdict::other_size
-                   : Verdict::changed;
-    if (range->total && *range->last >= *range->total) return Verdict::no_ranges;
+                   ? AnswerKind::other_size
+                   : AnswerKind::changed;
+    if (range->total && *range->last >= *range->total) return AnswerKind::no_ranges;
     const auto length = content_length(response);
-    if (length && *length != *range->last - *range->first + 1) return Verdict::no_ranges;
-    return Verdict::take;
+    if (length && *length != *range->last - *range->first + 1) return AnswerKind::no_ranges;
+    return AnswerKind::take;
 }
 
-Verdict judge_whole(const HttpResponse& response, const Asked& asked, const Validators& known) {
-    if (is_other_file(response, known)) return Verdict::changed;
+AnswerKind judge_whole(const HttpResponse& response, const Asked& asked, const Validators& known) {
+    if (is_other_file(response, known)) return AnswerKind::changed;
     const auto length = content_length(response);
-    if (length && known.size && *length != *known.size) return Verdict::changed;
-    return asked.offset == 0 ? Verdict::take : Verdict::no_ranges;
+    if (length && known.size && *length != *known.size) return AnswerKind::changed;
+    return asked.offset == 0 ? AnswerKind::take : AnswerKind::no_ranges;
 }
 
 }  // namespace
 
-Verdict judge(const HttpResponse& response, const Asked& asked, const Validators& known) {
+AnswerKind judge(const HttpResponse& response, const Asked& asked, const Validators& known) {
     switch (response.status) {
         case 200:
             return judge_whole(response, asked, known);
         case 206:
             return judge_part(response, asked, known);
         case 416: {
-            if (asked.range == Asked::Range::no) return Verdict::refused;
+            if (asked.range == Asked::Range::no) return AnswerKind::refused;
             // A Content-Length that was too long ends here: the server says itself where the file
             // does.
             const auto range = content_range(response);
             const bool complete =
                 range && range->total == asked.offset && !is_other_file(response, known);
-            return complete ? Verdict::whole : Verdict::changed;
+            return complete ? AnswerKind::whole : AnswerKind::changed;
         }
         default:
-            return Verdict::refused;
+            return AnswerKind::refused;
     }
 }
 

@@ -11,7 +11,7 @@
 namespace podctl::fetch {
 
 // What the server's answer means for the bytes that are there.
-enum class Verdict {
+enum class AnswerKind {
     take,        // the body is what was asked for
     changed,     // it is of another file than the bytes that are there
     no_ranges,   // it is of the same file, but not the part that was asked for
@@ -28,9 +28,9 @@ struct Asked {
 };
 
 // `known` describes the bytes that are there already.
-Verdict judge(const HttpResponse& response, const Asked& asked, const Validators& known);
+AnswerKind judge(const HttpResponse& response, const Asked& asked, const Validators& known);
 
-// The whole file's size by an answer of verdict `take`; nullopt: it does not say.
+// The whole file's size by an answer of kind `take`; nullopt: it does not say.
 std::optional<std::uint64_t> total_size(const HttpResponse& response);
 
 // The value of If-Range: a strong ETag, else Last-Modified. Empty: neither is known, and judge()

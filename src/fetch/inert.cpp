@@ -26,16 +26,6 @@ using Kind = Verdict::Kind;
 
 constexpr std::string_view python_yaml = "YAML that calls Python";
 
-Verdict unknown(std::string what) {
-    return {.kind = Kind::unknown, .what = std::move(what)};
-}
-
-std::string extension_of(std::string_view name) {
-    const auto safe = to_lower(safe_file_name("x" + std::string{name}));
-    const auto dot = safe.rfind('.');
-    return dot == safe.npos ? std::string{} : safe.substr(dot);
-}
-
 bool contains(const std::vector<std::string_view>& list, std::string_view text) {
     return std::ranges::find(list, text) != list.end();
 }

@@ -26,10 +26,6 @@ constexpr int max_depth = 3;
 constexpr std::uint64_t max_ratio = 200;
 constexpr std::uint64_t always_allowed = 64u << 20;
 
-Verdict unknown(const std::string& what) {
-    return {.kind = Kind::unknown, .what = what};
-}
-
 // A file without a name, on the file system of the archive: it is gone with its descriptor.
 Fd nameless_file(const std::filesystem::path& folder) {
     Fd file{::open(folder.empty() ? "." : folder.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600)};

@@ -1,6 +1,7 @@
 #include "inert_format.hpp"
 
 #include "podctl/base/error.hpp"
+#include "podctl/base/names.hpp"
 
 #include "protobuf_shape.hpp"
 #include "safetensors_header.hpp"
@@ -159,6 +160,16 @@ const std::vector<std::string_view>& archive_extensions() {
         ".zip", ".npz", ".task", ".tar", ".tgz", ".tbz2", ".txz", ".tzst",
         ".gz",  ".bz2", ".xz",   ".zst", ".lz4", ".lzma", ".7z",  ".rar"};
     return extensions;
+}
+
+std::string extension_of(std::string_view name) {
+    const auto safe = to_lower(safe_file_name("x" + std::string{name}));
+    const auto dot = safe.rfind('.');
+    return dot == safe.npos ? std::string{} : safe.substr(dot);
+}
+
+Verdict unknown(std::string what) {
+    return {.kind = Verdict::Kind::unknown, .what = std::move(what)};
 }
 
 }  // namespace podctl::fetch

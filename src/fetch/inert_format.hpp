@@ -1,5 +1,7 @@
 #pragma once
 
+#include "podctl/fetch/inert.hpp"
+
 #include "file_bytes.hpp"
 
 #include <stop_token>
@@ -29,5 +31,11 @@ const std::vector<std::string_view>& text_extensions();
 
 // Of zip and tar archives and compressed files, whose members are judged one by one.
 const std::vector<std::string_view>& archive_extensions();
+
+// In small letters, with its dot, of the name as it would be written to a disk; empty: none.
+std::string extension_of(std::string_view name);
+
+// The verdict on what is not known to be inert.
+Verdict unknown(std::string what);
 
 }  // namespace podctl::fetch

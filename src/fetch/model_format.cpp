@@ -6,6 +6,7 @@
 #include "podctl/base/names.hpp"
 #include "podctl/fetch/download.hpp"
 
+#include "inert_format.hpp"
 #include "safetensors_header.hpp"
 
 #include <fcntl.h>
@@ -21,11 +22,6 @@ namespace {
 
 constexpr std::uint64_t max_header = 100'000'000;  // the format's own limit
 constexpr std::size_t start_size = 512;
-
-std::string extension_of(std::string_view name) {
-    const auto dot = name.rfind('.');
-    return dot == name.npos ? std::string{} : to_lower(name.substr(dot));
-}
 
 bool is_one_of(const std::string& extension, std::initializer_list<std::string_view> known) {
     return std::ranges::find(known, std::string_view(extension)) != known.end();

@@ -29,7 +29,7 @@ struct Segment {
     Segment* from = nullptr;
 
     bool answered = false;
-    Verdict verdict = Verdict::refused;
+    AnswerKind kind = AnswerKind::refused;
     std::string error_body = {};
     bool dropped = false;  // by us: its end is no fault
     bool ended = false;

@@ -41,13 +41,14 @@ std::string take_token(Url& url) {
     return token;
 }
 
-enum class Hub { civitai, hugging_face, none };
+// Whose pages the URL leads to.
+enum class Website { civitai, hugging_face, other };
 
-Hub hub_of(const Url& url) {
+Website website_of(const Url& url) {
     const bool usual_port = !url.port || *url.port == (url.scheme == "http" ? 80 : 443);
-    if ((url.scheme != "http" && url.scheme != "https") || !usual_port) return Hub::none;
-    if (is_civitai_host(url.host)) return Hub::civitai;
-    return is_hugging_face_host(url.host) ? Hub::hugging_face : Hub::none;
+    if ((url.scheme != "http" && url.scheme != "https") || !usual_port) return Website::other;
+    if (is_civitai_host(url.host)) return Website::civitai;
+    return is_hugging_face_host(url.host) ? Website::hugging_face : Website::other;
 }
 
 void check_plain_url(const Url& url, std::string_view text) {
@@ -62,14 +63,14 @@ void check_plain_url(const Url& url, std::string_view text) {
 
 Source parse_url_source(std::string_view text, Url url) {
     check_plain_url(url, text);
-    const auto hub = hub_of(url);
+    const auto hub = website_of(url);
     const auto at_mirror = under_endpoint(url);
-    if (hub == Hub::none && !at_mirror)
+    if (hub == Website::other && !at_mirror)
         return {.text = std::string(text), .location = UrlSource{std::string(text)}};
     const auto token = take_token(url);
     const std::string shown = token.empty() ? std::string(text) : url.to_string();
     Source source;
-    if (hub == Hub::civitai)
+    if (hub == Website::civitai)
         source = {.text = shown, .location = parse_civitai_url(url, shown)};
     else
         source = parse_hf_url(at_mirror.value_or(url), shown);

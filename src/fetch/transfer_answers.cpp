@@ -49,9 +49,9 @@ void Transfer::tell() {
 bool Transfer::on_headers(Segment& segment, const HttpResponse& response) {
     const std::scoped_lock lock(mutex_);
     segment.answered = true;
-    segment.verdict = judge(response, {segment.begin, segment.range}, known_);
-    if (segment.verdict == Verdict::refused) return true;
-    if (segment.verdict != Verdict::take) {
+    segment.kind = judge(response, {segment.begin, segment.range}, known_);
+    if (segment.kind == AnswerKind::refused) return true;
+    if (segment.kind != AnswerKind::take) {
         // Such as a login page where a session is over: what came before is worth keeping.
         if (is_page_in_place_of_file(response))
             throw page_in_place_of(request_.name, ErrorKind::network);
@@ -117,7 +117,7 @@ void Transfer::learn(Segment& segment, const HttpResponse& response) {
 
 bool Transfer::has_room(Segment& segment) {
     const std::scoped_lock lock(mutex_);
-    if (segment.verdict == Verdict::refused || segment.buffer.prepare(http_.share().blocks))
+    if (segment.kind == AnswerKind::refused || segment.buffer.prepare(http_.share().blocks))
         return true;
     held_back_ = true;
     segment.last_byte = Clock::now();
@@ -126,7 +126,7 @@ bool Transfer::has_room(Segment& segment) {
 
 void Transfer::on_body(Segment& segment, const char* data, std::size_t size) {
     const std::scoped_lock lock(mutex_);
-    if (segment.verdict == Verdict::refused) {
+    if (segment.kind == AnswerKind::refused) {
         auto& body = segment.error_body;
         body.append(data, std::min(size, max_error_body - std::min(max_error_body, body.size())));
         return;
@@ -181,7 +181,7 @@ void Transfer::settle_ended() {
 void Transfer::put_back(Segment& segment) {
     const bool reached =
         segment.at == segment.end || (segment.end == Segment::unknown_end && !segment.failure &&
-                                      segment.verdict == Verdict::take);
+                                      segment.kind == AnswerKind::take);
     if (reached && segment.is_flowing()) {
         const std::chrono::duration<double> took = Clock::now() - segment.first_byte;
         usual_rate_ =
@@ -208,7 +208,7 @@ void Transfer::put_back(Segment& segment) {
 void Transfer::judge_end(const Segment& segment) {
     // What was dropped, and what has all its bytes, may end as it likes.
     if (declined_ || segment.dropped ||
-        (segment.verdict == Verdict::take && segment.at == segment.end))
+        (segment.kind == AnswerKind::take && segment.at == segment.end))
         return;
     if (segment.failure) {
         try {
@@ -218,19 +218,19 @@ void Transfer::judge_end(const Segment& segment) {
             return after_cut(segment, error);
         }
     }
-    switch (segment.verdict) {
-        case Verdict::take:
+    switch (segment.kind) {
+        case AnswerKind::take:
             return after_body(segment);
-        case Verdict::whole:
+        case AnswerKind::whole:
             return end_at(segment.begin);
-        case Verdict::changed:
+        case AnswerKind::changed:
             must_start_over_ = true;
             return;
-        case Verdict::other_size:
+        case AnswerKind::other_size:
             return end_at(total_size(segment.response).value_or(segment.begin));
-        case Verdict::no_ranges:
+        case AnswerKind::no_ranges:
             return after_no_ranges();
-        case Verdict::refused:
+        case AnswerKind::refused:
             return after_refusal(segment);
     }
 }

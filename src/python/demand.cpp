@@ -1,6 +1,7 @@
 #include "demand.hpp"
 
 #include "podctl/base/names.hpp"
+#include "podctl/base/text.hpp"
 
 #include "specifier.hpp"
 
@@ -69,7 +70,6 @@ void hold(const ResolveRequest& request, const Interpreter& base, Demand& demand
 
 std::string comparable(std::string_view version) {
     std::string out;
-    const auto is_digit = [](char c) { return std::isdigit(static_cast<unsigned char>(c)) != 0; };
     for (std::size_t at = 0; at < version.size(); ++at) {
         const char c = version[at];
         const bool starts_number = out.empty() || !is_digit(out.back());

@@ -1,6 +1,9 @@
 #include "reasons.hpp"
 
 #include "podctl/base/names.hpp"
+#include "podctl/base/text.hpp"
+
+#include "specifier.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -83,10 +86,6 @@ std::string led_back(std::string line, const Demand& demand) {
     return line;
 }
 
-bool is_name_character(char c) {
-    return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '-' || c == '_' || c == '.';
-}
-
 // A word of the reasons that may be a package, as "gradio[oauth]==3.50.2," is.
 struct Word {
     std::string name;    // normalised
@@ -104,13 +103,13 @@ std::vector<Word> words_in(const std::vector<std::string>& lines) {
             auto end = line.find_first_of(" \t", at);
             end = end == std::string::npos ? line.size() : end;
             auto begin = at;
-            while (begin < end && std::isalnum(static_cast<unsigned char>(line[begin])) == 0)
+            while (begin < end && !is_alphanumeric(line[begin]))
                 ++begin;
             auto stop = begin;
             while (stop < end && is_name_character(line[stop]))
                 ++stop;
             const char behind = stop < line.size() ? line[stop] : '\0';
-            while (stop > begin && std::isalnum(static_cast<unsigned char>(line[stop - 1])) == 0)
+            while (stop > begin && !is_alphanumeric(line[stop - 1]))
                 --stop;
             words.push_back(
                 {normalise_name(std::string_view{line}.substr(begin, stop - begin)), behind});

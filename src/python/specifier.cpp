@@ -1,6 +1,7 @@
 #include "specifier.hpp"
 
 #include "podctl/base/names.hpp"
+#include "podctl/base/text.hpp"
 #include "podctl/python/python.hpp"
 
 #include "requirement.hpp"
@@ -11,14 +12,6 @@
 namespace podctl::python {
 
 namespace {
-
-bool is_digit(char c) {
-    return std::isdigit(static_cast<unsigned char>(c)) != 0;
-}
-
-bool is_name_character(char c) {
-    return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '-' || c == '_' || c == '.';
-}
 
 // ">= 1.0"
 bool is_clause(std::string_view clause) {
@@ -71,15 +64,18 @@ Specifier parse_address(std::string_view text) {
 
 }  // namespace
 
+bool is_name_character(char c) {
+    return is_alphanumeric(c) || c == '-' || c == '_' || c == '.';
+}
+
 Specifier parse_specifier(std::string_view text) {
     std::size_t end = 0;
     while (end < text.size() && is_name_character(text[end]))
         ++end;
     const auto name = text.substr(0, end);
     auto rest = trim(text.substr(end));
-    const bool plausible = !name.empty() &&
-                           std::isalnum(static_cast<unsigned char>(name.front())) != 0 &&
-                           std::isalnum(static_cast<unsigned char>(name.back())) != 0;
+    const bool plausible =
+        !name.empty() && is_alphanumeric(name.front()) && is_alphanumeric(name.back());
     if (!plausible || rest.starts_with('/') || rest.starts_with(':') || rest.starts_with('+')) {
         return parse_address(text);
     }

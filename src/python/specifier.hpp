@@ -14,6 +14,9 @@ struct Specifier {
     std::string target = {};  // of `name @ target`, a bare URL or a path
 };
 
+// Whether it may stand in a package's name (PEP 508) or in a version.
+bool is_name_character(char c);
+
 Specifier parse_specifier(std::string_view text);
 
 }  // namespace podctl::python

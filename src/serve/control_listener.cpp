@@ -21,7 +21,7 @@ namespace {
 
 constexpr int backlog = 16;
 
-Fd make_socket() {
+Fd make_listening_socket() {
     Fd made{::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
     if (!made) throw system_error("cannot make the control socket", errno);
     return made;
@@ -29,7 +29,7 @@ Fd make_socket() {
 
 // Before bind(2), which takes the new file's mode from here: at no time is it open to others.
 Fd make_private_socket() {
-    Fd made = make_socket();
+    Fd made = make_listening_socket();
     if (::fchmod(made.get(), 0600) != 0)
         throw system_error("cannot make the control socket", errno);
     return made;
@@ -75,7 +75,7 @@ bool ControlListener::listen_in_folder() {
         bind_to(socket_.get(), address) ||
         (errno == EADDRINUSE && remove_stale(folder_.get()) && bind_to(socket_.get(), address));
     if (!bound) return false;
-    const Fd trial = make_socket();
+    const Fd trial = make_listening_socket();
     if (::listen(socket_.get(), backlog) == 0 &&
         ::connect(trial.get(), address.generic(), address.size) == 0)
         return true;
@@ -84,7 +84,7 @@ bool ControlListener::listen_in_folder() {
 }
 
 void ControlListener::listen_without_folder() {
-    socket_ = make_socket();
+    socket_ = make_listening_socket();
     const auto name = random_name();
     if (!bind_to(socket_.get(), abstract(name)) || ::listen(socket_.get(), backlog) != 0)
         throw system_error("cannot listen on a control socket", errno);

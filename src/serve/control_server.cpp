@@ -24,7 +24,7 @@ using namespace std::chrono_literals;
 
 constexpr std::size_t max_clients = 64;
 // To send a request, and to take an answer.
-constexpr milliseconds patience = 5s;
+constexpr milliseconds client_patience = 5s;
 // Before the next try where no client can be accepted: no descriptor is free, say.
 constexpr milliseconds accept_interval = 1s;
 
@@ -35,7 +35,7 @@ struct Client {
     State state = State::asks;
     std::string received = {}, to_send = {};
     int restart = 0;
-    Clock::time_point deadline = Clock::now() + patience;
+    Clock::time_point deadline = Clock::now() + client_patience;
 
     bool has_deadline() const {
         return state == State::asks || state == State::is_answered || !to_send.empty();
@@ -45,7 +45,7 @@ struct Client {
     void answer(const std::string& line, State next) {
         to_send = line + "\n";
         state = next;
-        deadline = Clock::now() + patience;
+        deadline = Clock::now() + client_patience;
         send();
     }
 

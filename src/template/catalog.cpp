@@ -1,3 +1,5 @@
+#include "podctl/base/text.hpp"
+
 #include "catalog_data.hpp"
 #include "document.hpp"
 #include "validate.hpp"
@@ -28,7 +30,6 @@ std::vector<std::string> texts_at(const Value& mapping, std::string_view key) {
 
 CatalogFile read_file(const Value& value) {
     const std::string size = text_at(value, "size");
-    const auto is_digit = [](unsigned char c) { return std::isdigit(c) != 0; };
     return {.source = text_at(value, "source"),
             .to = text_at(value, "to"),
             .name = text_at(value, "name"),

@@ -2,6 +2,7 @@
 
 #include "podctl/base/host.hpp"
 #include "podctl/base/names.hpp"
+#include "podctl/base/text.hpp"
 #include "podctl/base/url.hpp"
 
 #include "paths.hpp"
@@ -16,16 +17,13 @@ namespace {
 
 using Fault = std::optional<std::string>;
 
-bool is_alnum(char c) {
-    return std::isalnum(static_cast<unsigned char>(c)) != 0;
-}
 bool is_lower_alnum(char c) {
-    return is_alnum(c) && !std::isupper(static_cast<unsigned char>(c));
+    return is_alphanumeric(c) && !std::isupper(static_cast<unsigned char>(c));
 }
 
 bool only(std::string_view text, std::string_view others) {
     return std::all_of(text.begin(), text.end(), [&](char c) {
-        return is_alnum(c) || others.find(c) != std::string_view::npos;
+        return is_alphanumeric(c) || others.find(c) != std::string_view::npos;
     });
 }
 
@@ -57,8 +55,7 @@ Fault dns_label_fault(std::string_view text, const PathContext&) {
 }
 
 Fault env_name_fault(std::string_view text, const PathContext&) {
-    return not_that(!text.empty() && !std::isdigit(static_cast<unsigned char>(text[0])) &&
-                    only(text, "_"));
+    return not_that(!text.empty() && !is_digit(text[0]) && only(text, "_"));
 }
 
 Fault sha256_fault(std::string_view text, const PathContext&) {
@@ -146,8 +143,7 @@ Fault git_url_fault(std::string_view text, const PathContext& context) {
 
 Fault torch_fault(std::string_view text, const PathContext&) {
     const bool tag = text.size() == 5 && text.starts_with("cu") &&
-                     std::all_of(text.begin() + 2, text.end(),
-                                 [](unsigned char c) { return std::isdigit(c) != 0; });
+                     std::all_of(text.begin() + 2, text.end(), is_digit);
     return not_that(tag || text == "auto" || text == "cpu" || text == "keep");
 }
 
@@ -189,11 +185,12 @@ Fault file_name_fault(std::string_view text, const PathContext& context) {
 }
 
 Fault registry_id_fault(std::string_view text, const PathContext&) {
-    return not_that(!text.empty() && text.size() <= 100 && is_alnum(text[0]) && only(text, "._-"));
+    return not_that(!text.empty() && text.size() <= 100 && is_alphanumeric(text[0]) &&
+                    only(text, "._-"));
 }
 
 Fault version_fault(std::string_view text, const PathContext&) {
-    return not_that(text.empty() || (is_alnum(text[0]) && only(text, "._+-")));
+    return not_that(text.empty() || (is_alphanumeric(text[0]) && only(text, "._+-")));
 }
 
 // One or more, as ComfyUI's --listen takes them.

@@ -22,7 +22,7 @@ namespace {
 // ${A:-${B:-…}}: more levels than anybody writes.
 constexpr int deepest_default = 16;
 
-struct Fault {
+struct Mistake {
     std::string message;
 };
 
@@ -73,14 +73,14 @@ Reference parse_reference(std::string_view text) {
     constexpr auto forms =
         "'${' begins a variable: ${NAME} or ${NAME:-default}; write $$ for a dollar sign";
     const auto end = closing_brace(text);
-    if (end == std::string_view::npos) throw Fault{forms};
+    if (end == std::string_view::npos) throw Mistake{forms};
     const std::string_view inside = text.substr(2, end - 2);
     const auto colon = inside.find(":-");
     Reference reference{.whole = text.substr(0, end + 1)};
     reference.name = inside.substr(0, colon);
     reference.has_default = colon != std::string_view::npos;
     if (reference.has_default) reference.fallback = inside.substr(colon + 2);
-    if (!is_name(reference.name)) throw Fault{forms};
+    if (!is_name(reference.name)) throw Mistake{forms};
     return reference;
 }
 
@@ -135,7 +135,7 @@ private:
             value.secret = expanded.secret;
             value.hidden = std::move(expanded.hidden);
             value.interpolated = true;
-        } catch (const Fault& fault) {
+        } catch (const Mistake& fault) {
             diagnostics_.fault(value, path, fault.message);
         }
     }
@@ -151,7 +151,7 @@ private:
             }
             const Reference reference = parse_reference(text);
             if (is_secret(reference.name)) {
-                throw Fault{fmt::format(
+                throw Mistake{fmt::format(
                     "${{{0}}} is a secret (by `secrets`, or by its name); it may stand in pod.env "
                     "and services[].env only: anywhere else it would be sent, printed or seen in a "
                     "process's arguments",
@@ -163,7 +163,7 @@ private:
     }
 
     Expanded expand(std::string_view text, int depth) {
-        if (depth > deepest_default) throw Fault{"defaults are nested too deeply"};
+        if (depth > deepest_default) throw Mistake{"defaults are nested too deeply"};
         Expanded result;
         while (!text.empty()) {
             const auto dollar = std::min(text.find('$'), text.size());
@@ -193,7 +193,7 @@ private:
     Expanded look_up(const Reference& reference, int depth) {
         const auto value = environment_(reference.name);
         if (!value && !reference.has_default) {
-            throw Fault{fmt::format(
+            throw Mistake{fmt::format(
                 "the environment variable {0} is not set; set it, or write ${{{0}:-default}}",
                 reference.name)};
         }
@@ -211,7 +211,7 @@ private:
     void append(Expanded& to, Expanded more) {
         expanded_ += more.text.size();
         if (expanded_ > Limits::text)
-            throw Fault{"variables expand to more text than a template may have"};
+            throw Mistake{"variables expand to more text than a template may have"};
         to.text += more.text;
         to.printed += more.printed;
         to.from_environment = to.from_environment || more.from_environment;

@@ -2,6 +2,7 @@
 
 #include "podctl/base/names.hpp"
 #include "podctl/base/secret_names.hpp"
+#include "podctl/base/text.hpp"
 
 #include "diagnostics.hpp"
 
@@ -13,17 +14,11 @@
 namespace podctl::tmpl {
 namespace {
 
-bool is_alnum(char c) {
-    return std::isalnum(static_cast<unsigned char>(c)) != 0;
-}
-bool is_digit(char c) {
-    return std::isdigit(static_cast<unsigned char>(c)) != 0;
-}
 bool is_hex(char c) {
     return std::isxdigit(static_cast<unsigned char>(c)) != 0;
 }
 bool is_word(char c) {
-    return is_alnum(c) || c == '_' || c == '-';
+    return is_alphanumeric(c) || c == '_' || c == '-';
 }
 
 // A token that is known by how it begins. What follows is `least` or more letters and digits (and,
@@ -66,7 +61,8 @@ std::optional<Span> token_at(std::string_view text, std::size_t at) {
         if (!text.substr(at).starts_with(prefix.text)) continue;
         std::size_t end = at + prefix.text.size();
         bool digit = false;
-        while (end < text.size() && (prefix.dashes ? is_word(text[end]) : is_alnum(text[end]))) {
+        while (end < text.size() &&
+               (prefix.dashes ? is_word(text[end]) : is_alphanumeric(text[end]))) {
             digit = digit || is_digit(text[end]);
             ++end;
         }

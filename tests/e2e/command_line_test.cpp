@@ -102,7 +102,7 @@ TEST(CommandLine, AHostThatNobodyCanAskIsToldWithItsPlace) {
 TEST(CommandLine, ATemplateWithoutAnEndIsToldSo) {
     const test::TempDir dir;
     ASSERT_EQ(::mkfifo((dir / "pipe").c_str(), 0600), 0);
-    for (const std::string file : {std::string{"/dev/zero"}, (dir / "pipe").string()}) {
+    for (const std::string& file : {std::string{"/dev/zero"}, (dir / "pipe").string()}) {
         const auto checked = podctl({"validate", file});
         EXPECT_EQ(checked.status.code, 2) << checked.output;
         EXPECT_THAT(checked.output, HasSubstr(file));

@@ -7,6 +7,7 @@
 #include "control_file.hpp"
 #include "support/hub.hpp"
 #include "support/random_bytes.hpp"
+#include "support/sizes.hpp"
 #include "support/temp_dir.hpp"
 
 #include <fmt/core.h>
@@ -29,7 +30,7 @@ using testing::HasSubstr;
 using testing::Not;
 using namespace std::chrono_literals;
 
-constexpr std::size_t MiB = 1 << 20;
+using test::MiB;
 
 // Two files of one size that is no multiple of any block.
 const std::string bytes = random_bytes(9 * MiB + 17, 1);

@@ -15,7 +15,7 @@
 namespace podctl::fetch {
 namespace {
 
-const std::string bytes = "what came before the process was killed";
+const std::string left_bytes = "what came before the process was killed";
 
 class Get : public testing::Test {
 protected:
@@ -34,19 +34,20 @@ protected:
 
 // Nobody is asked for what is there already, so the name is the one that the server said before.
 TEST_F(Get, PlacesAFileWhoseProcessWasKilledAtItsEnd) {
-    test::HttpServer server([](const auto& request) { return test::serve_bytes(request, bytes); });
+    test::HttpServer server(
+        [](const auto& request) { return test::serve_bytes(request, left_bytes); });
     const auto url = server.url("/download/17");
     const auto partial = partial_of(url);
-    write_file_atomically(partial, bytes);
+    write_file_atomically(partial, left_bytes);
     ControlFile{partial}.start({{.source = sha256_hex(url),
                                  .etag = "\"1\"",
-                                 .size = bytes.size(),
+                                 .size = left_bytes.size(),
                                  .server_name = "named.txt"},
-                                RangeSet{{0, bytes.size()}}});
+                                RangeSet{{0, left_bytes.size()}}});
     const auto got = get(url);
     EXPECT_EQ(got.path, dir / "to" / "named.txt");
     EXPECT_EQ(got.received, 0u);
-    EXPECT_EQ(read_file(dir / "to" / "named.txt"), bytes);
+    EXPECT_EQ(read_file(dir / "to" / "named.txt"), left_bytes);
     EXPECT_EQ(std::distance(std::filesystem::directory_iterator{dir / "to"}, {}), 1);
     EXPECT_TRUE(server.requests().empty());
 }
@@ -55,14 +56,15 @@ TEST_F(Get, PlacesAFileWhoseProcessWasKilledAtItsEnd) {
 TEST_F(Get, IntoAFolderOfOthersPlacesAFileThatNobodyElseCanWrite) {
     std::filesystem::create_directories(dir / "to");
     std::filesystem::permissions(dir / "to", std::filesystem::perms::all);
-    test::HttpServer server([](const auto& request) { return test::serve_bytes(request, bytes); });
+    test::HttpServer server(
+        [](const auto& request) { return test::serve_bytes(request, left_bytes); });
     const auto url = server.url("/a.txt");
     write_file_atomically(partial_of(url), "theirs");
     std::filesystem::permissions(partial_of(url), std::filesystem::perms{0666});
     const Fd theirs{::open(partial_of(url).c_str(), O_WRONLY | O_CLOEXEC)};
     const auto got = get(url);
     write_all(theirs.get(), "their bytes at the end of it all", "theirs");
-    EXPECT_EQ(read_file(got.path), bytes);
+    EXPECT_EQ(read_file(got.path), left_bytes);
     EXPECT_EQ(std::filesystem::status(got.path).permissions(), std::filesystem::perms{0644});
 }
 

@@ -1,5 +1,7 @@
 #include "pace.hpp"
 
+#include "support/sizes.hpp"
+
 #include <gtest/gtest.h>
 
 #include <functional>
@@ -9,7 +11,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::uint64_t MiB = 1 << 20;
+using test::MiB;
 
 // A link, as a transfer that follows Pace at once would see it: `rate` says what `n` connections
 // bring a second.

@@ -19,23 +19,23 @@ namespace podctl::fetch {
 namespace {
 
 constexpr std::size_t block_size = 64 << 10;
-const std::string bytes = test::random_bytes(50 * block_size + 777, 3);
+const std::string written = test::random_bytes(50 * block_size + 777, 3);
 
 class Partial : public testing::Test {
 protected:
     void write(PartialFile& file, std::uint64_t offset, std::size_t size) {
         auto block = pool.take();
-        std::memcpy(block.data(), bytes.data() + offset, size);
+        std::memcpy(block.data(), written.data() + offset, size);
         file.write(std::move(block), offset, size);
     }
     std::vector<std::uint64_t> offsets() const {
         std::vector<std::uint64_t> all;
-        for (std::uint64_t at = 0; at < bytes.size(); at += block_size)
+        for (std::uint64_t at = 0; at < written.size(); at += block_size)
             all.push_back(at);
         return all;
     }
     void write_at(PartialFile& file, std::uint64_t offset) {
-        write(file, offset, std::min<std::size_t>(block_size, bytes.size() - offset));
+        write(file, offset, std::min<std::size_t>(block_size, written.size() - offset));
     }
 
     BlockPool pool{block_size, 16};
@@ -46,8 +46,8 @@ TEST_F(Partial, HashesBlocksThatComeInOrder) {
     PartialFile file(dir / "p", pool);
     for (const auto offset : offsets())
         write_at(file, offset);
-    EXPECT_EQ(file.finish(bytes.size(), {}), sha256_hex(bytes));
-    EXPECT_TRUE(read_file(dir / "p") == bytes);
+    EXPECT_EQ(file.finish(written.size(), {}), sha256_hex(written));
+    EXPECT_TRUE(read_file(dir / "p") == written);
 }
 
 // A tenant of a shared folder could write to what was verified.
@@ -105,7 +105,7 @@ TEST_F(Partial, IsTheUsersAloneUntilItIsWhole) {
         write_at(file, offset);
     file.flush();
     EXPECT_EQ(std::filesystem::status(dir / "p.ctl").permissions(), std::filesystem::perms{0600});
-    file.finish(bytes.size(), {});
+    file.finish(written.size(), {});
     EXPECT_EQ(mode(), std::filesystem::perms{0644});
     ::umask(before);
 }
@@ -132,8 +132,8 @@ TEST_F(Partial, HashesBlocksThatComeInAnyOrder) {
             std::shuffle(all.begin(), all.end(), std::mt19937{seed});
             for (const auto offset : all)
                 write_at(file, offset);
-            EXPECT_EQ(file.finish(bytes.size(), {}), sha256_hex(bytes));
-            EXPECT_TRUE(read_file(dir / "p") == bytes);
+            EXPECT_EQ(file.finish(written.size(), {}), sha256_hex(written));
+            EXPECT_TRUE(read_file(dir / "p") == written);
         }
     }
 }
@@ -154,11 +154,11 @@ TEST_F(Partial, GoesOnFromWhatIsOnRecord) {
               (std::vector<ByteSpan>{{0, block_size}, {4 * block_size, 5 * block_size}}));
     for (const auto offset : offsets())
         if (offset != 0 && offset != 4 * block_size) write_at(file, offset);
-    EXPECT_EQ(file.finish(bytes.size(), {}), sha256_hex(bytes));
+    EXPECT_EQ(file.finish(written.size(), {}), sha256_hex(written));
 }
 
 TEST_F(Partial, TakesOverOnlyWholePartsThatAreThere) {
-    write_file_atomically(dir / "p", bytes.substr(0, 10'000));
+    write_file_atomically(dir / "p", written.substr(0, 10'000));
     PartialFile file(dir / "p", pool);
     RangeSet have{{100, 5000}};
     have.add({8000, 9000});
@@ -181,7 +181,7 @@ TEST_F(Partial, LeavesNoRecordOfOtherBytesWhenItStartsAnew) {
     EXPECT_EQ(read_file(dir / "p"), "");
     for (const auto offset : offsets())
         write_at(file, offset);
-    EXPECT_EQ(file.finish(bytes.size(), {}), sha256_hex(bytes));
+    EXPECT_EQ(file.finish(written.size(), {}), sha256_hex(written));
 }
 
 TEST_F(Partial, DoesNotCallAFileWithAHoleWhole) {

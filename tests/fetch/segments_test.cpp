@@ -7,6 +7,7 @@
 
 #include "support/hub.hpp"
 #include "support/random_bytes.hpp"
+#include "support/sizes.hpp"
 #include "support/temp_dir.hpp"
 
 #include <fmt/core.h>
@@ -28,16 +29,16 @@ using test::Response;
 using test::serve_bytes;
 using namespace std::chrono_literals;
 
-constexpr std::size_t MiB = 1 << 20;
-const std::string bytes = test::random_bytes(24 * MiB + 4321, 11);
-const std::string newer = test::random_bytes(bytes.size(), 12);
+using test::MiB;
+const std::string served = test::random_bytes(24 * MiB + 4321, 11);
+const std::string newer = test::random_bytes(served.size(), 12);
 
 bool starts_at_the_beginning(const Request& request) {
     return !request.header("range") || request.header("range")->starts_with("bytes=0-");
 }
 
 // Every connection gets 4 MiB a second.
-Response throttled(const Request& request, const std::string& content = bytes,
+Response throttled(const Request& request, const std::string& content = served,
                    const std::string& etag = "\"1\"") {
     auto response = serve_bytes(request, content, etag);
     response.bytes_per_second = 4 * MiB;
@@ -71,8 +72,8 @@ private:
 };
 
 TEST_F(Segments, AreOneWhereOneIsEnough) {
-    HttpServer server([](const Request& got) { return serve_bytes(got, bytes); });
-    EXPECT_EQ(get(server.url("/")).sha256, sha256_hex(bytes));
+    HttpServer server([](const Request& got) { return serve_bytes(got, served); });
+    EXPECT_EQ(get(server.url("/")).sha256, sha256_hex(served));
     EXPECT_EQ(server.requests().size(), 1u);
     EXPECT_FALSE(server.requests()[0].header("range"));
 }
@@ -80,10 +81,10 @@ TEST_F(Segments, AreOneWhereOneIsEnough) {
 TEST_F(Segments, AreMoreWhereEachIsThrottled) {
     HttpServer server([](const Request& got) { return throttled(got); });
     const auto done = get(server.url("/"));
-    EXPECT_EQ(done.sha256, sha256_hex(bytes));
-    EXPECT_TRUE(content() == bytes);
+    EXPECT_EQ(done.sha256, sha256_hex(served));
+    EXPECT_TRUE(content() == served);
     EXPECT_GE(server.most_bodies_at_once(), 4u);
-    EXPECT_LT(done.received, bytes.size() + bytes.size() / 5);
+    EXPECT_LT(done.received, served.size() + served.size() / 5);
     for (const auto& request : server.requests()) {
         if (starts_at_the_beginning(request)) continue;
         EXPECT_EQ(request.header("if-range"), "\"1\"");
@@ -96,7 +97,7 @@ TEST_F(Segments, AreOneWhereNothingIdentifiesTheFile) {
         response.headers = {{"Accept-Ranges", "bytes"}};
         return response;
     });
-    EXPECT_EQ(get(server.url("/")).sha256, sha256_hex(bytes));
+    EXPECT_EQ(get(server.url("/")).sha256, sha256_hex(served));
     EXPECT_EQ(server.requests().size(), 1u);
 }
 
@@ -108,7 +109,7 @@ TEST_F(Segments, AreOneWhereTheServerSendsNoRanges) {
         response.bytes_per_second = 16 * MiB;
         return response;
     });
-    EXPECT_EQ(get(server.url("/")).sha256, sha256_hex(bytes));
+    EXPECT_EQ(get(server.url("/")).sha256, sha256_hex(served));
     EXPECT_EQ(server.requests().size(), 2u);  // it was tried, once
 }
 
@@ -121,11 +122,11 @@ TEST_F(Segments, TakeNoPartThatWasNotAskedFor) {
         response.headers = {
             {"ETag", "\"1\""},
             {"Content-Range",
-             fmt::format("bytes 4096-{}/{}", 4096 + response.body.size() - 1, bytes.size())}};
+             fmt::format("bytes 4096-{}/{}", 4096 + response.body.size() - 1, served.size())}};
         return response;
     });
-    EXPECT_EQ(get(server.url("/")).sha256, sha256_hex(bytes));
-    EXPECT_TRUE(content() == bytes);
+    EXPECT_EQ(get(server.url("/")).sha256, sha256_hex(served));
+    EXPECT_TRUE(content() == served);
 }
 
 TEST_F(Segments, StartAnewWhenTheFileChangesInTheMiddle) {
@@ -148,7 +149,7 @@ TEST_F(Segments, StartAnewWhenTheFileChangesInTheMiddle) {
 TEST_F(Segments, GiveUpOnAFileThatIsAnotherOneEachTime) {
     std::atomic<int> answers = 0;
     HttpServer server([&](const Request& got) {
-        auto response = throttled(got, bytes, fmt::format("\"{}\"", ++answers));
+        auto response = throttled(got, served, fmt::format("\"{}\"", ++answers));
         response.cut_after = 2 * MiB;
         return response;
     });
@@ -163,8 +164,8 @@ TEST_F(Segments, GoOnWithFewerWhereTheServerTakesNoMore) {
         if (n > 2 && n < 6) return {.status = 503};
         return throttled(got);
     });
-    EXPECT_EQ(get(server.url("/")).sha256, sha256_hex(bytes));
-    EXPECT_TRUE(content() == bytes);
+    EXPECT_EQ(get(server.url("/")).sha256, sha256_hex(served));
+    EXPECT_TRUE(content() == served);
 }
 
 TEST_F(Segments, ReplaceOneThatStallsAndOneThatIsFarSlower) {
@@ -180,9 +181,9 @@ TEST_F(Segments, ReplaceOneThatStallsAndOneThatIsFarSlower) {
             return response;
         });
         const auto done = get(server.url("/"));
-        EXPECT_EQ(done.sha256, sha256_hex(bytes));
-        EXPECT_TRUE(content() == bytes);
-        EXPECT_LT(done.received, bytes.size() + bytes.size() / 5);
+        EXPECT_EQ(done.sha256, sha256_hex(served));
+        EXPECT_TRUE(content() == served);
+        EXPECT_LT(done.received, served.size() + served.size() / 5);
         std::filesystem::remove(dir / "m.bin.part");
     }
 }
@@ -198,9 +199,9 @@ TEST_F(Segments, AreWholeWhateverIsCut) {
     });
     monitor.retry.attempts = 100;
     const auto done = get(server.url("/"));
-    EXPECT_EQ(done.sha256, sha256_hex(bytes));
-    EXPECT_TRUE(content() == bytes);
-    EXPECT_LT(done.received, bytes.size() + bytes.size() / 5);
+    EXPECT_EQ(done.sha256, sha256_hex(served));
+    EXPECT_TRUE(content() == served);
+    EXPECT_LT(done.received, served.size() + served.size() / 5);
 }
 
 TEST_F(Segments, ComeOutRightOrInAClearErrorUnderRandomFaults) {
@@ -231,8 +232,8 @@ TEST_F(Segments, ComeOutRightOrInAClearErrorUnderRandomFaults) {
         monitor.retry.attempts = 30;
         const std::string name = fmt::format("{}.bin", seed);
         try {
-            EXPECT_EQ(get(server.url("/"), name).sha256, sha256_hex(bytes)) << seed;
-            EXPECT_TRUE(content(name) == bytes) << seed;
+            EXPECT_EQ(get(server.url("/"), name).sha256, sha256_hex(served)) << seed;
+            EXPECT_TRUE(content(name) == served) << seed;
         } catch (const Error& error) {
             EXPECT_EQ(error.kind(), ErrorKind::unauthorized) << seed << error.message();
         }
@@ -244,7 +245,7 @@ TEST_F(Segments, AskTheHubOnceForAllAndOnceMoreWhenTheSignatureExpires) {
     mirrors = hub.mirrors();
     hub.add({.id = 7,
              .model_id = 5,
-             .files = {{.id = 70, .name = "m.bin", .bytes = bytes, .format = "PickleTensor"}},
+             .files = {{.id = 70, .name = "m.bin", .bytes = served, .format = "PickleTensor"}},
              .needs_key = false});
     std::atomic<int> answers = 0;
     std::atomic<bool> expired = false;
@@ -252,10 +253,10 @@ TEST_F(Segments, AskTheHubOnceForAllAndOnceMoreWhenTheSignatureExpires) {
         response.bytes_per_second = 4 * MiB;
         if (++answers >= 6 && !expired.exchange(true)) hub.expire_signatures();
     });
-    sha256 = sha256_hex(bytes);
+    sha256 = sha256_hex(served);
     const auto done = get("https://civitai.com/api/download/models/7?fileId=70");
-    EXPECT_EQ(done.size, bytes.size());
-    EXPECT_TRUE(content() == bytes);
+    EXPECT_EQ(done.size, served.size());
+    EXPECT_TRUE(content() == served);
     EXPECT_GE(hub.store().most_bodies_at_once(), 4u);
     EXPECT_EQ(hub.civitai().requests().size(), 2u);
 }
@@ -268,7 +269,7 @@ TEST_F(Segments, OfAllFilesTogetherAreNoMoreThanTheLimit) {
         files.push_back(std::async(
             std::launch::async, [&, i] { return get(server.url("/"), fmt::format("{}.bin", i)); }));
     for (auto& file : files)
-        EXPECT_EQ(file.get().sha256, sha256_hex(bytes));
+        EXPECT_EQ(file.get().sha256, sha256_hex(served));
     EXPECT_LE(server.most_bodies_at_once(), 5u + 2u);  // a cut one may still be on its way out
 }
 
@@ -281,7 +282,7 @@ TEST_F(Segments, OfASmallFileDoNotWaitForALargeOne) {
         if (got.path == "/small") return serve_bytes(got, "small");
         std::call_once(once, [&] { large_runs.set_value(); });
         // The large one ends only after the small one.
-        auto response = serve_bytes(got, bytes);
+        auto response = serve_bytes(got, served);
         if (gate.wait_for(0s) != std::future_status::ready) response.bytes_per_second = MiB;
         return response;
     });
@@ -291,20 +292,20 @@ TEST_F(Segments, OfASmallFileDoNotWaitForALargeOne) {
     EXPECT_EQ(get(server.url("/small"), "small").size, 5u);
     EXPECT_EQ(large.wait_for(0s), std::future_status::timeout);
     small_is_there.set_value();
-    EXPECT_EQ(large.get().sha256, sha256_hex(bytes));
+    EXPECT_EQ(large.get().sha256, sha256_hex(served));
 }
 
 TEST_F(Segments, ObeyTheLimitOfAllTogether) {
-    HttpServer server([](const Request& got) { return serve_bytes(got, bytes); });
+    HttpServer server([](const Request& got) { return serve_bytes(got, served); });
     options.limit_rate = 20 * MiB;
     const auto before = std::chrono::steady_clock::now();
     auto other =
         std::async(std::launch::async, [&] { return get(server.url("/other"), "other.bin"); });
-    EXPECT_EQ(get(server.url("/")).sha256, sha256_hex(bytes));
-    EXPECT_EQ(other.get().sha256, sha256_hex(bytes));
+    EXPECT_EQ(get(server.url("/")).sha256, sha256_hex(served));
+    EXPECT_EQ(other.get().sha256, sha256_hex(served));
     const std::chrono::duration<double> took = std::chrono::steady_clock::now() - before;
     // Never quicker, however fast the machine is.
-    EXPECT_GT(took.count(), 2.0 * static_cast<double>(bytes.size()) / (20.0 * MiB) * 0.9);
+    EXPECT_GT(took.count(), 2.0 * static_cast<double>(served.size()) / (20.0 * MiB) * 0.9);
 }
 
 }  // namespace

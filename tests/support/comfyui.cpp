@@ -25,10 +25,6 @@ bool is_link(const json& value) {
     return value.is_array() && value.size() == 2;
 }
 
-std::string parameter(const Request& request, const std::string& name) {
-    return parse_url("http://x/?" + request.query)->parameter(name).value_or("");
-}
-
 }  // namespace
 
 ComfyUi::ComfyUi() {
@@ -260,8 +256,8 @@ Response ComfyUi::history(const std::string& id) {
 }
 
 Response ComfyUi::view(const Request& request) const {
-    const auto key = parameter(request, "type") + "/" + parameter(request, "subfolder") + "/" +
-                     parameter(request, "filename");
+    const auto key = request.parameter("type") + "/" + request.parameter("subfolder") + "/" +
+                     request.parameter("filename");
     const auto found = files.find(key);
     if (found == files.end()) return {.status = 404};
     return {.body = found->second};

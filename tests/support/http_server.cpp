@@ -410,6 +410,10 @@ std::optional<std::string> Request::header(std::string_view name) const {
     return find_header(headers, name);
 }
 
+std::string Request::parameter(std::string_view name) const {
+    return parse_url("http://x/?" + query)->parameter(name).value_or("");
+}
+
 namespace {
 
 struct ByteRange {

@@ -23,6 +23,8 @@ struct Request {
     std::string body;  // Content-Length and chunked bodies are both read
 
     std::optional<std::string> header(std::string_view name) const;
+    // Of the query, percent-decoded; empty: it has no such parameter.
+    std::string parameter(std::string_view name) const;
 };
 
 // A connection after an answer of 101: bytes of another protocol.

@@ -85,10 +85,6 @@ json version_json(const CivitaiVersion& version, const HttpServer& images) {
         {"downloadUrl", fmt::format("https://civitai.com/api/download/models/{}", version.id)}};
 }
 
-std::string parameter(const Request& request, std::string_view name) {
-    return parse_url("http://x/?" + request.query)->parameter(name).value_or("");
-}
-
 long long number(const std::string& text) {
     return text.empty() || text.find_first_not_of("0123456789") != text.npos ? 0 : std::stoll(text);
 }
@@ -163,7 +159,7 @@ Response Hub::State::store_answer(const Request& request) {
     };
     if (request.header("authorization")) return error(400, "InvalidArgument");
     const auto signature = fmt::format("generation{}+x", generation);
-    if (request.method != "GET" || parameter(request, "X-Amz-Signature") != signature)
+    if (request.method != "GET" || request.parameter("X-Amz-Signature") != signature)
         return error(403, "AccessDenied");
     // The signature covers the encoding: one that was changed on the way is another one.
     if (request.query.find("%2Bx") == std::string::npos) return error(403, "SignatureDoesNotMatch");
@@ -243,7 +239,7 @@ Response Hub::State::civitai_download(const Request& request, long long version_
     if (!version->early_access_until.empty())
         return json_answer(403,
                            {{"error", "Early Access"}, {"deadline", version->early_access_until}});
-    const auto wanted = number(parameter(request, "fileId"));
+    const auto wanted = number(request.parameter("fileId"));
     // Without fileId the user's preferences choose: here they prefer the last one.
     const CivitaiFile* file = version->files.empty() ? nullptr : &version->files.back();
     if (wanted != 0) {

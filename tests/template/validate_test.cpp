@@ -150,7 +150,7 @@ TEST(Validation, KnowsTheWaysToReachARepository) {
 TEST(Validation, KnowsHostsThatNobodyCanAsk) {
     for (const std::string host : {"a~b", "exam%70le.com", "b\xC3\xBC\x63her.de", "a+b", "a..b",
                                    "[fe80::1%25eth0]", "us er@h"}) {
-        for (const std::string line :
+        for (const std::string& line :
              {"comfyui: {source: 'https://" + host + "/x/y.git'}\n",
               "repositories: [{git: 'ssh://" + host + "/x/y.git'}]\n",
               "comfyui: {}\ncustom_nodes: ['https://" + host + "/x/y']\n",

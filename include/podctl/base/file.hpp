@@ -81,6 +81,10 @@ void remove_tree(const std::filesystem::path& path);
 // Free bytes for an unprivileged user on the file system that holds `path` or its nearest parent.
 std::uint64_t free_space(const std::filesystem::path& path);
 
+// `path` made absolute, with . and .. and a slash at the end taken out. Lexical: links are not
+// followed.
+std::filesystem::path normal_path(const std::filesystem::path& path);
+
 // True when `path`, with . and .. taken out, is `folder` or lies in it. Lexical: links are not
 // followed.
 bool is_inside(const std::filesystem::path& path, const std::filesystem::path& folder);

@@ -12,13 +12,13 @@ namespace podctl {
 // A URL in parts (RFC 3986). Path and query keep their percent-encoding as it was given: a
 // presigned URL is not valid otherwise.
 struct Url {
-    std::string scheme;    // lower case
-    std::string userinfo;  // without the @
-    std::string host;      // lower case; an IPv6 address with its brackets
-    std::optional<std::uint16_t> port;
-    std::string path;      // "/…" or empty
-    std::string query;     // without the ?
-    std::string fragment;  // without the #
+    std::string scheme = {};    // lower case
+    std::string userinfo = {};  // without the @
+    std::string host = {};      // lower case; an IPv6 address with its brackets
+    std::optional<std::uint16_t> port = {};
+    std::string path = {};      // "/…" or empty
+    std::string query = {};     // without the ?
+    std::string fragment = {};  // without the #
 
     // Scheme, host and port with the scheme's default port filled in: what a token is bound to.
     std::string origin() const;

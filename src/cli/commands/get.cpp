@@ -31,7 +31,7 @@ using Clock = std::chrono::steady_clock;
 // Files that are looked after at once; how many connections they have together is another matter.
 constexpr std::size_t most_at_once = 64;
 
-struct Arguments {
+struct GetArguments {
     std::vector<std::string> sources;  // the last one is the folder
     std::vector<std::string> batches, mirrors;
     std::optional<std::chrono::milliseconds> pause;
@@ -66,7 +66,7 @@ std::string checked_sha256(const std::string& given) {
 
 class Get {
 public:
-    Get(const Arguments& arguments, const Common& common)
+    Get(const GetArguments& arguments, const Common& common)
         : arguments_(arguments),
           folder_(folder_of(arguments)),
           entries_(entries_of(arguments)),
@@ -98,7 +98,7 @@ public:
     }
 
 private:
-    static std::filesystem::path folder_of(const Arguments& arguments) {
+    static std::filesystem::path folder_of(const GetArguments& arguments) {
         const std::size_t least = arguments.batches.empty() ? 2 : 1;
         if (arguments.sources.size() < least)
             throw Error{ErrorKind::usage, "podctl get SOURCE... DIR: a source or the folder lacks",
@@ -108,7 +108,7 @@ private:
         return arguments.sources.back();
     }
 
-    static std::vector<fetch::BatchEntry> entries_of(const Arguments& arguments) {
+    static std::vector<fetch::BatchEntry> entries_of(const GetArguments& arguments) {
         const std::vector<std::string> sources(arguments.sources.begin(),
                                                arguments.sources.end() - 1);
         auto entries =
@@ -200,7 +200,7 @@ private:
                           }}};
     }
 
-    const Arguments& arguments_;
+    const GetArguments& arguments_;
     const Clock::time_point started_ = Clock::now();
     // Before every other thread: they inherit the blocked signals.
     StopSignals signals_;
@@ -217,7 +217,7 @@ private:
     std::optional<ErrorKind> failure_;  // under mutex_ while workers run
 };
 
-void add_naming_flags(CLI::App& command, Arguments& arguments) {
+void add_naming_flags(CLI::App& command, GetArguments& arguments) {
     auto& request = arguments.request;
     command.add_option("--name", request.name, "the file's name, of a single source")
         ->type_name("NAME");
@@ -240,7 +240,7 @@ void add_naming_flags(CLI::App& command, Arguments& arguments) {
 
 constexpr const char* civitdl_group = "As civitdl (models of Civitai)";
 
-void add_civitdl_flags(CLI::App& command, Arguments& arguments) {
+void add_civitdl_flags(CLI::App& command, GetArguments& arguments) {
     auto& request = arguments.request;
     static const std::map<std::string, fetch::NameLayout> layouts{
         {"flat", fetch::NameLayout::flat}, {"civitdl", fetch::NameLayout::civitdl}};
@@ -304,7 +304,7 @@ void add_civitdl_flags(CLI::App& command, Arguments& arguments) {
         ->group(civitdl_group);
 }
 
-void add_transfer_flags(CLI::App& command, Arguments& arguments) {
+void add_transfer_flags(CLI::App& command, GetArguments& arguments) {
     add_connection_flags(command, arguments.http.connections, arguments.http.limit_rate);
     command.add_option("--retries", arguments.retries, "attempts while nothing comes")
         ->check(CLI::Range(1, 100).description("1-100"))
@@ -331,7 +331,7 @@ void add_get(CLI::App& app, Common& common, Chosen& chosen) {
         "  podctl get civitai:299933@610541 /workspace/ComfyUI/models/checkpoints\n"
         "  podctl get hf:stabilityai/sdxl-vae/sdxl_vae.safetensors models/vae --limit-rate 50MB\n"
         "  podctl get -i models.txt models/loras --layout civitdl");
-    auto arguments = std::make_shared<Arguments>();
+    auto arguments = std::make_shared<GetArguments>();
     command->add_option("SOURCE...DIR", arguments->sources, "what to fetch, and into which folder")
         ->type_name("");
     add_repeatable(*command, "-i,--input", arguments->batches,

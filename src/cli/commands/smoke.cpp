@@ -24,7 +24,7 @@ using Clock = std::chrono::steady_clock;
 constexpr const char* step = "smoke";
 constexpr std::uint64_t largest_workflow = 16u << 20;
 
-struct Arguments {
+struct SmokeArguments {
     TemplateArguments template_;
     std::string url, workflow, junit;
     std::optional<std::chrono::milliseconds> timeout;
@@ -45,7 +45,7 @@ std::string read_workflow_file(const std::filesystem::path& path) {
 
 class Smoke {
 public:
-    Smoke(const Arguments& arguments, const Common& common)
+    Smoke(const SmokeArguments& arguments, const Common& common)
         : arguments_(arguments),
           common_(common),
           pod_(template_of(arguments)),
@@ -73,7 +73,7 @@ public:
     }
 
 private:
-    static std::optional<tmpl::Template> template_of(const Arguments& arguments) {
+    static std::optional<tmpl::Template> template_of(const SmokeArguments& arguments) {
         if (!arguments.template_.path.empty()) return load(arguments.template_);
         if (!arguments.template_.overlays.empty() || !arguments.template_.set.empty())
             throw Error{ErrorKind::usage, "--file and --set change a TEMPLATE, and there is none",
@@ -168,7 +168,7 @@ private:
         return std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - started_);
     }
 
-    const Arguments& arguments_;
+    const SmokeArguments& arguments_;
     const Common& common_;
     const Clock::time_point started_ = Clock::now();
     // Before every other thread: they inherit the blocked signals.
@@ -194,7 +194,7 @@ void add_smoke(CLI::App& app, Common& common, Chosen& chosen) {
         "  podctl smoke pod.yaml\n"
         "  podctl smoke --url http://127.0.0.1:9000 --workflow portrait.json\n"
         "  podctl smoke pod.yaml --timeout 10m --junit smoke.xml --output json");
-    auto arguments = std::make_shared<Arguments>();
+    auto arguments = std::make_shared<SmokeArguments>();
     add_template_arguments(*command, arguments->template_, TemplateIs::optional);
     add_common_flags(*command, common);
     command->add_option("--url", arguments->url, "where ComfyUI is, if not on this machine")

@@ -73,7 +73,7 @@ void print_json(const std::string& root, const std::optional<PodStatus>& status)
     put_json(line);
 }
 
-std::string text_of(const serve::RunningStep& step) {
+std::string line_of(const serve::RunningStep& step) {
     if (step.unit.empty()) return step.step;
     return line_of(event::StepProgress{step.step, step.done, step.total, step.unit},
                    Verbosity::normal)
@@ -126,7 +126,7 @@ void print_text(const std::string& root, const std::optional<PodStatus>& status)
                                  to_string(status->phase), status->version, status->pid, uptime));
     }
     for (const auto& step : status->steps)
-        put(To::out, "  " + text_of(step) + "\n");
+        put(To::out, "  " + line_of(step) + "\n");
     if (!status->services.empty()) print_services(status->services);
 }
 

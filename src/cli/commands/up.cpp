@@ -27,7 +27,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-struct Arguments {
+struct UpArguments {
     TemplateArguments template_;
     ProvisionArguments provision;
     bool no_launch = false, dry_run = false, detach = false;
@@ -63,7 +63,7 @@ void stay_for(serve::ImageStart& image, EventSink& events, const std::stop_token
 class Up {
 public:
     // `report`: of a detached process.
-    Up(const Arguments& arguments, const Common& common, Fd report)
+    Up(const UpArguments& arguments, const Common& common, Fd report)
         : arguments_(arguments),
           common_(common),
           pod_(load(arguments.template_)),
@@ -187,7 +187,7 @@ private:
         return exit_code(ErrorKind::launch);
     }
 
-    const Arguments& arguments_;
+    const UpArguments& arguments_;
     const Common& common_;
     const Clock::time_point started_ = Clock::now();
     // Before every other thread: they inherit the blocked signals.
@@ -202,7 +202,7 @@ private:
     RedactingSink events_;
 };
 
-int run_up(const Arguments& arguments, const Common& common, Fd report) {
+int run_up(const UpArguments& arguments, const Common& common, Fd report) {
     std::optional<Up> up;
     try {
         up.emplace(arguments, common, std::move(report));
@@ -233,7 +233,7 @@ void add_up(CLI::App& app, Common& common, Chosen& chosen) {
         "  podctl up pod.yaml --no-launch --output json\n"
         "  podctl up pod.yaml --detach && podctl logs -f\n"
         "  podctl up /pod.yaml --image-start /start.sh   (a container's entrypoint)");
-    auto arguments = std::make_shared<Arguments>();
+    auto arguments = std::make_shared<UpArguments>();
     add_template_arguments(*command, arguments->template_);
     add_common_flags(*command, common);
     add_provision_flags(*command, arguments->provision);
