@@ -3,18 +3,15 @@
 #include "podctl/base/error.hpp"
 #include "podctl/base/thread.hpp"
 
+#include "pidfd.hpp"
+
 #include <sys/eventfd.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <csignal>
 #include <cstdint>
-
-#ifndef SYS_pidfd_open
-#define SYS_pidfd_open 434  // the same number on every architecture
-#endif
 
 namespace podctl {
 
@@ -47,8 +44,7 @@ void wait_for_end(pid_t pid) {
 
 ExitWatch::ExitWatch(pid_t pid, ExitNotice notice) {
     if (notice == ExitNotice::pidfd) {
-        // Close-on-exec by definition.
-        fd_ = Fd{static_cast<int>(::syscall(SYS_pidfd_open, pid, 0))};
+        fd_ = open_pidfd(pid);
         if (fd_) return;
     }
     fd_ = Fd{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};

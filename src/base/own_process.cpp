@@ -2,10 +2,10 @@
 
 #include "podctl/base/names.hpp"
 
+#include "pidfd.hpp"
 #include "proc.hpp"
 
 #include <poll.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -15,13 +15,6 @@
 #include <csignal>
 #include <sstream>
 #include <system_error>
-
-#ifndef SYS_pidfd_send_signal
-#define SYS_pidfd_send_signal 424  // the same number on every architecture
-#endif
-#ifndef SYS_pidfd_open
-#define SYS_pidfd_open 434
-#endif
 
 namespace podctl {
 
@@ -94,7 +87,7 @@ std::vector<OwnProcess> find(const Wanted& wanted) {
 
 std::optional<OwnProcess> OwnProcess::open(pid_t pid) {
     if (pid <= 1) return std::nullopt;
-    Fd process{static_cast<int>(::syscall(SYS_pidfd_open, pid, 0))};
+    Fd process = open_pidfd(pid);
     if (!process && errno == ESRCH) return std::nullopt;
     const auto stat = read_process(pid);
     if (!stat || !may_be_signalled(pid, *stat)) return std::nullopt;
@@ -112,7 +105,7 @@ bool OwnProcess::runs() const {
 
 void OwnProcess::signal(int signal) const {
     if (process_) {
-        if (::syscall(SYS_pidfd_send_signal, process_.get(), signal, nullptr, 0) == 0) return;
+        if (send_signal(process_, signal)) return;
         if (errno == ESRCH) return;
     }
     const auto now = read_process(pid_);
