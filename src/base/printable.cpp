@@ -127,11 +127,6 @@ std::string printable_without_colors(std::string_view text) {
     return shown(text, Colors::left_out);
 }
 
-std::string shortened(std::string_view line, std::size_t bytes) {
-    if (line.size() <= bytes) return std::string{line};
-    return fmt::format("{}… ({} bytes)", utf8::cut(line, bytes), line.size());
-}
-
 std::string printable_json(std::string_view json) {
     std::string out;
     out.reserve(json.size());

@@ -2,6 +2,8 @@
 
 #include "podctl/base/utf8.hpp"
 
+#include <fmt/core.h>
+
 namespace podctl {
 
 std::string shorten_middle(std::string_view text, std::size_t most) {
@@ -15,6 +17,11 @@ std::string shorten_middle(std::string_view text, std::size_t most) {
     std::string shortened{front};
     shortened += mark;
     return shortened += back;
+}
+
+std::string shorten_line(std::string_view line, std::size_t most) {
+    if (line.size() <= most) return std::string{line};
+    return fmt::format("{}… ({} bytes)", utf8::cut(line, most), line.size());
 }
 
 }  // namespace podctl

@@ -3,8 +3,8 @@
 #include "podctl/base/error.hpp"
 #include "podctl/base/file.hpp"
 #include "podctl/base/names.hpp"
-#include "podctl/base/printable.hpp"
 #include "podctl/base/redact.hpp"
+#include "podctl/base/shorten.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -289,7 +289,7 @@ Finished run_installer(const Command& command, const Settings& settings, std::st
 std::string tail_of(std::string_view words, std::size_t lines) {
     std::vector<std::string> said;
     for (const std::string& line : split(words, '\n')) {
-        if (!trim(line).empty()) said.push_back(shortened(line));
+        if (!trim(line).empty()) said.push_back(shorten_line(line));
     }
     const auto from = said.size() > lines ? said.size() - lines : 0;
     return fmt::format(

@@ -1,8 +1,8 @@
 #include "podctl/base/error.hpp"
 #include "podctl/base/json.hpp"
 #include "podctl/base/names.hpp"
-#include "podctl/base/printable.hpp"
 #include "podctl/base/process.hpp"
+#include "podctl/base/shorten.hpp"
 #include "podctl/python/python.hpp"
 
 #include "probe_script.hpp"
@@ -27,7 +27,7 @@ constexpr std::chrono::minutes probe_timeout{2};
 
 std::string last_line(const std::string& output) {
     const auto lines = split(trim(output), '\n');
-    return lines.empty() ? std::string{} : shortened(lines.back());
+    return lines.empty() ? std::string{} : shorten_line(lines.back());
 }
 
 Captured ask(const fs::path& path, std::stop_token stop) {

@@ -2,7 +2,7 @@
 
 #include "podctl/base/error.hpp"
 #include "podctl/base/names.hpp"
-#include "podctl/base/printable.hpp"
+#include "podctl/base/shorten.hpp"
 #include "podctl/base/process_stat.hpp"
 #include "podctl/base/units.hpp"
 
@@ -360,7 +360,7 @@ void Service::take_line(std::string_view line) {
     auto redacted = surroundings_.options.redact(line);
     log_.write(redacted);
     surroundings_.events.emit(event::ServiceOutput{spec_.name, redacted});
-    last_lines_.push_back(shortened(redacted));
+    last_lines_.push_back(shorten_line(redacted));
     if (last_lines_.size() > lines_in_message) last_lines_.pop_front();
 }
 

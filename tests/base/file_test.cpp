@@ -299,6 +299,12 @@ TEST(ShortenMiddle, KeepsStartAndEnd) {
     EXPECT_EQ(shorten_middle(std::string(50'000, 'x')).size(), 160u);
 }
 
+TEST(ShortenLine, KeepsTheStartAndSaysHowLongItWas) {
+    EXPECT_EQ(shorten_line("short", 10), "short");
+    EXPECT_EQ(shorten_line("0123456789abcdef", 4), "0123\u2026 (16 bytes)");
+    EXPECT_EQ(shorten_line("\u00e4\u00e4\u00e4", 3), "\u00e4\u2026 (6 bytes)");
+}
+
 TEST(RenameDurably, ReplacesAFile) {
     const test::TempDir dir;
     write_file_atomically(dir / "a", "new");

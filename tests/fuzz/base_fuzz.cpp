@@ -7,6 +7,7 @@
 #include "podctl/base/printable.hpp"
 #include "podctl/base/process.hpp"
 #include "podctl/base/redact.hpp"
+#include "podctl/base/shorten.hpp"
 #include "podctl/base/units.hpp"
 #include "podctl/base/url.hpp"
 #include "podctl/base/utf8.hpp"
@@ -96,7 +97,7 @@ void show(std::string_view input) {
            std::string::npos);
     for (auto at = colored.find('\x1b'); at != std::string::npos; at = colored.find('\x1b', at + 1))
         expect(colored.find_first_not_of("0123456789;", at + 2) == colored.find('m', at));
-    expect(shortened(input, 100).size() < 200);
+    expect(shorten_line(input, 100).size() < 200);
 }
 
 }  // namespace

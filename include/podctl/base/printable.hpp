@@ -31,8 +31,4 @@ std::string printable_without_colors(std::string_view text);
 // terminal obeys it. JSON escapes only C0 by itself.
 std::string printable_json(std::string_view json);
 
-// A line of what a program has printed, for an error: at most this many bytes of it, and how long
-// it was.
-std::string shortened(std::string_view line, std::size_t bytes = 1'000);
-
 }  // namespace podctl

@@ -11,4 +11,8 @@ namespace podctl {
 // is cut in two.
 std::string shorten_middle(std::string_view text, std::size_t most = 160);
 
+// A line of what a program has printed, for an error: at most `most` bytes of it, and how long it
+// was.
+std::string shorten_line(std::string_view line, std::size_t most = 1'000);
+
 }  // namespace podctl

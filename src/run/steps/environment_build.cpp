@@ -2,8 +2,8 @@
 
 #include "podctl/base/file.hpp"
 #include "podctl/base/names.hpp"
-#include "podctl/base/printable.hpp"
 #include "podctl/base/process.hpp"
+#include "podctl/base/shorten.hpp"
 #include "podctl/base/sync.hpp"
 #include "podctl/python/generations.hpp"
 
@@ -54,10 +54,10 @@ void check_torchaudio(const EnvironmentSpec& spec, const python::Lock& lock,
                           .environment = task.context.build_environment()},
                          task.stop, {.timeout = std::chrono::minutes{2}});
         const auto words = split(trim(tried.output), '\n');
-        known =
-            Record{.fingerprint = pair,
-                   .facts = {{"fails",
-                              tried.status.ok() || words.empty() ? "" : shortened(words.back())}}};
+        known = Record{
+            .fingerprint = pair,
+            .facts = {
+                {"fails", tried.status.ok() || words.empty() ? "" : shorten_line(words.back())}}};
         task.context.journal.put(id, *known);
     }
     if (known->fact("fails").empty()) return;

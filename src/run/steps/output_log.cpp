@@ -4,6 +4,7 @@
 #include "podctl/base/error.hpp"
 #include "podctl/base/file.hpp"
 #include "podctl/base/printable.hpp"
+#include "podctl/base/shorten.hpp"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -58,7 +59,7 @@ void OutputLog::add(std::string_view line) {
     }
     write_all(fd_.get(), text + "\n", path_);
     size_ += text.size() + 1;
-    last_.push_back(shortened(text));
+    last_.push_back(shorten_line(text));
     if (last_.size() > 20) last_.pop_front();
 }
 
