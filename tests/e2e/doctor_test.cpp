@@ -62,6 +62,17 @@ TEST_F(Doctor, TellsEverythingThatIsInTheWayWithItsRemedy) {
     EXPECT_THAT(unreachable, ElementsAre(HasSubstr("http://127.0.0.1:9")));
 }
 
+// Programs that work by path would then work in theirs (docs/volumes.md).
+TEST_F(Doctor, WarnsOfARootWhoseOtherUsersMayReplaceWhatPodctlMakes) {
+    fs::create_directories(root());
+    for (const auto& [mode, grade] : {std::pair{0777u, "warn"}, {01777u, "ok"}, {0755u, "ok"}}) {
+        fs::permissions(root(), static_cast<fs::perms>(mode));
+        const auto end = run("doctor", with_index(index.url("/")));
+        EXPECT_EQ(end.status.code, 0) << end.output;
+        EXPECT_EQ(finding(end, "root").value("grade", ""), grade) << std::oct << mode;
+    }
+}
+
 TEST_F(Doctor, UpFindsAnIndexThatCannotBeReachedBeforeAnythingIsFetched) {
     const auto end = provision(with_index("http://127.0.0.1:9/simple"));
     EXPECT_EQ(end.status.code, 3) << end.output;

@@ -2,6 +2,7 @@
 
 #include "podctl/base/file.hpp"
 #include "podctl/base/names.hpp"
+#include "podctl/base/trust.hpp"
 
 #include "checks.hpp"
 
@@ -105,8 +106,16 @@ void check_gpu(Examination& found, const std::optional<tmpl::Gpu>& wanted) {
 
 void check_root(Examination& found) {
     const fs::path& root = found.context().places.root;
-    if (machine::inspect_root(root).writable)
-        return found.ok("root", fmt::format("{} is writable", root.string()));
+    if (machine::inspect_root(root).writable) {
+        const Fd folder{::open(existing(root).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+        if (!folder || !others_may_replace_in(folder.get()))
+            return found.ok("root", fmt::format("{} is writable", root.string()));
+        return found.warn(
+            "root",
+            fmt::format("{}: its other users may put other folders in the place of podctl's",
+                        root.string()),
+            fmt::format("if the volume has other users: chmod +t {}", root.string()));
+    }
     found.fail("root", fmt::format("{} is not writable", root.string()),
                "mount the volume there, or name another place with --root");
 }
