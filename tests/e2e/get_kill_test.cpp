@@ -4,6 +4,8 @@
 #include "support/random_bytes.hpp"
 #include "support/sizes.hpp"
 
+#include <atomic>
+#include <csignal>
 #include <random>
 #include <thread>
 
@@ -72,9 +74,10 @@ INSTANTIATE_TEST_SUITE_P(OverManyConnectionsAndOverOne, GetKilled, testing::Valu
 TEST(Get, ASecondPodctlOnTheSameFileIsTurnedAway) {
     const std::string bytes = gguf_start + test::random_bytes(8 * MiB, 22);
     test::TempDir dir;
+    std::atomic<bool> is_slow = true;
     test::HttpServer server{[&](const test::Request& got) {
         auto response = test::serve_bytes(got, bytes);
-        response.bytes_per_second = 2 * MiB;
+        if (is_slow) response.bytes_per_second = MiB / 64;
         return response;
     }};
     const Command command{.argv = {PODCTL_BINARY, "get", server.url("/m.gguf"),
@@ -83,7 +86,10 @@ TEST(Get, ASecondPodctlOnTheSameFileIsTurnedAway) {
     Running first{command};
     ASSERT_TRUE(first.wait_for("step.progress"));
     EXPECT_EQ(Running{command}.finish().status.code, 7);
-    EXPECT_TRUE(first.finish().status.ok());
+    first.signal(SIGTERM);
+    EXPECT_EQ(first.finish().status.code, 128 + SIGTERM);
+    is_slow = false;
+    EXPECT_TRUE(Running{command}.finish().status.ok());
     EXPECT_TRUE(read_file(dir / "models/m.gguf") == bytes);
 }
 
