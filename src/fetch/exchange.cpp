@@ -3,6 +3,7 @@
 #include "podctl/base/host.hpp"
 #include "podctl/base/names.hpp"
 
+#include "proxy.hpp"
 #include "reach.hpp"
 
 #include <fmt/core.h>
@@ -62,8 +63,20 @@ Error headers_too_large(const Exchange& exchange) {
                          "what answers there is no working web server, or a proxy adds to it");
 }
 
+// No fault that passes, and none of the server's: it was never asked.
+Error proxy_wants_login(const Exchange& exchange, const Proxy& proxy) {
+    return Error{ErrorKind::unauthorized,
+                 fmt::format("{}: the proxy {} asks for a login (407)",
+                             shown(exchange.url.to_string()), shown(proxy)),
+                 has_login(proxy)
+                     ? fmt::format("it refuses the one that ${} has", proxy.variable)
+                     : fmt::format("{}=http://USER:PASSWORD@HOST:PORT gives one", proxy.variable)};
+}
+
 void headers_complete(Exchange& exchange, const HttpOptions& options) {
     exchange.headers_done = true;
+    if (exchange.response.status == 407)
+        if (const auto proxy = proxy_for(exchange.url)) throw proxy_wants_login(exchange, *proxy);
     exchange.response.url = exchange.url.to_string();
     const char* address = nullptr;
     curl_easy_getinfo(exchange.handle.get(), CURLINFO_PRIMARY_IP, &address);
@@ -174,10 +187,33 @@ Error network_error(const Exchange& exchange, const std::string& what, std::stri
                  std::move(hint)};
 }
 
+namespace {
+
+// What went wrong before the server was reached; nullopt: it was not that.
+std::optional<Error> proxy_error(const Exchange& exchange, CURLcode code, const std::string& what) {
+    const auto proxy = proxy_for(exchange.url);
+    if (!proxy) return std::nullopt;
+    long status = 0;
+    curl_easy_getinfo(exchange.handle.get(), CURLINFO_HTTP_CONNECTCODE, &status);
+    if (status == 407) return proxy_wants_login(exchange, *proxy);
+    if (status >= 300)
+        return network_error(exchange,
+                             fmt::format("the proxy {} answers {}", shown(*proxy), status),
+                             "it lets nobody through to that host: ask who runs it, or set a "
+                             "mirror");
+    if (code != CURLE_COULDNT_CONNECT && code != CURLE_COULDNT_RESOLVE_PROXY && code != CURLE_PROXY)
+        return std::nullopt;
+    return network_error(exchange, fmt::format("by the proxy {}: {}", shown(*proxy), what),
+                         fmt::format("check ${}; NO_PROXY excepts hosts from it", proxy->variable));
+}
+
+}  // namespace
+
 Error curl_error(const Exchange& exchange, CURLcode code) {
     if (exchange.is_out_of_reach) return out_of_reach(exchange.url);
     const std::string what =
         exchange.error_text[0] ? exchange.error_text.data() : curl_easy_strerror(code);
+    if (const auto error = proxy_error(exchange, code, what)) return *error;
     switch (code) {
         case CURLE_COULDNT_RESOLVE_HOST:
         case CURLE_COULDNT_CONNECT:
@@ -225,9 +261,14 @@ void set_connection(Exchange& exchange, const HttpOptions& options, const std::s
     // HTTP/2 would put the bodies of one host on one TCP connection, at one connection's speed.
     const long version = exchange.sink ? CURL_HTTP_VERSION_1_1 : CURL_HTTP_VERSION_2TLS;
     curl_easy_setopt(handle, CURLOPT_HTTP_VERSION, version);
-    if (!bundle.empty()) curl_easy_setopt(handle, CURLOPT_CAINFO, bundle.c_str());
-    // The pod's own services are not behind the proxy, whatever NO_PROXY forgets.
-    if (is_loopback(exchange.url)) curl_easy_setopt(handle, CURLOPT_PROXY, "");
+    if (!bundle.empty()) {
+        curl_easy_setopt(handle, CURLOPT_CAINFO, bundle.c_str());
+        curl_easy_setopt(handle, CURLOPT_PROXY_CAINFO, bundle.c_str());
+    }
+    // Set, and be it to nothing, so that libcurl reads no variable itself.
+    const auto proxy = proxy_for(exchange.url);
+    curl_easy_setopt(handle, CURLOPT_PROXY, proxy ? proxy->url.c_str() : "");
+    curl_easy_setopt(handle, CURLOPT_NOPROXY, "");
 }
 
 void prepare(ExchangeContext& context, const std::string& bundle) {

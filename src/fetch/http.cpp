@@ -272,8 +272,9 @@ void HttpClient::State::drop_overdue() {
         const auto owned = running_[i].exchange;
         Exchange& exchange = *owned;
         const bool late = exchange.deadline && now >= *exchange.deadline;
-        const bool stalled = exchange.headers_done && !exchange.paused &&
-                             now - exchange.last_byte >= options.stall_timeout;
+        const auto stall_timeout = exchange.request.stall_timeout.value_or(options.stall_timeout);
+        const bool stalled =
+            exchange.headers_done && !exchange.paused && now - exchange.last_byte >= stall_timeout;
         if (!exchange.stopped && !late && !stalled) {
             ++i;
             continue;
@@ -286,7 +287,7 @@ void HttpClient::State::drop_overdue() {
             exchange.failure = std::make_exception_ptr(network_error(
                 exchange,
                 late ? fmt::format("no whole answer within {} ms", exchange.request.timeout.count())
-                     : fmt::format("no byte came for {} ms", options.stall_timeout.count())));
+                     : fmt::format("no byte came for {} ms", stall_timeout.count())));
         complete(exchange);
     }
 }
@@ -316,7 +317,8 @@ int HttpClient::State::milliseconds_to_next_check() const {
         if (running.exchange->deadline) until(*running.exchange->deadline);
         if (running.exchange->paused) wait = std::min(wait, pause_check);
         if (running.exchange->headers_done && !running.exchange->paused)
-            until(running.exchange->last_byte + options.stall_timeout);
+            until(running.exchange->last_byte +
+                  running.exchange->request.stall_timeout.value_or(options.stall_timeout));
     }
     return static_cast<int>(wait.count());
 }

@@ -10,11 +10,6 @@
 // around this machine: what it names, by a redirect or in an answer, must not be there.
 namespace podctl::fetch {
 
-// Whether libcurl asks a proxy for this URL, by the variables that it reads: the proxy resolves the
-// host's name then, and the address that is connected to is the proxy's own.
-// (https://curl.se/libcurl/c/libcurl-env.html)
-bool goes_through_proxy(const Url& url);
-
 // Whether the host that answered is none of the networks around this machine. `address` is what was
 // connected to.
 bool is_on_internet(const Url& url, std::string_view address);

@@ -138,9 +138,9 @@ std::string newest_before(git_repository* repository, const std::string& tip, st
 
 }  // namespace
 
-Checkout clone(const CloneRequest& request, const Mirrors& mirrors, const Monitor& monitor,
+Checkout clone(const CloneRequest& request, const Network& network, const Monitor& monitor,
                std::stop_token stop) {
-    Session session{mirrors, monitor, std::move(stop)};
+    Session session{network, monitor, std::move(stop)};
     return clone_with(request, session, [&](git_repository* repository, Origin& origin) {
         const Target target = origin.target_of(request.ref);
         Checkout result{.commit = origin.bring(target, Depth::one), .branch = {}};
@@ -150,9 +150,9 @@ Checkout clone(const CloneRequest& request, const Mirrors& mirrors, const Monito
     });
 }
 
-Checkout clone_as_of(const CloneRequest& request, std::int64_t before, const Mirrors& mirrors,
+Checkout clone_as_of(const CloneRequest& request, std::int64_t before, const Network& network,
                      const Monitor& monitor, std::stop_token stop) {
-    Session session{mirrors, monitor, std::move(stop)};
+    Session session{network, monitor, std::move(stop)};
     return clone_with(request, session, [&](git_repository* repository, Origin& origin) {
         const Target target = origin.target_of({});
         const std::string tip = origin.bring(target, Depth::whole);

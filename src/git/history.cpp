@@ -122,10 +122,10 @@ std::vector<FileVersion> versions_in(const std::vector<Commit>& commits, const f
 
 }  // namespace
 
-std::vector<FileVersion> history_of(const HistoryRequest& request, const Mirrors& mirrors,
+std::vector<FileVersion> history_of(const HistoryRequest& request, const Network& network,
                                     std::stop_token stop) {
     const Monitor unwatched;
-    Session session{mirrors, unwatched, std::move(stop)};
+    Session session{network, unwatched, std::move(stop)};
     const ScratchFolder scratch{request.scratch};
     const std::string where = request.scratch.string();
     std::string tip;

@@ -23,8 +23,8 @@ private:
     std::optional<std::stop_callback<std::function<void()>>> on_stop_;
 };
 
-// Makes libgit2 use podctl's sockets for http, git and ssh, and beneath TLS. They give up on a
-// server that is silent for a minute, and never raise SIGPIPE.
+// Makes libgit2 use podctl's sockets for git and ssh. They give up on a server that is silent for a
+// minute, and never raise SIGPIPE.
 void register_interruptible_stream();
 
 }  // namespace podctl::git

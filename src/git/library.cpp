@@ -1,64 +1,31 @@
 #include "library.hpp"
 
-#include "podctl/base/certificates.hpp"
-
+#include "http_transport.hpp"
 #include "interruptible_stream.hpp"
 
 #include <fmt/format.h>
 
-#include <charconv>
 #include <mutex>
-#include <optional>
 
 namespace podctl::git {
 namespace {
 
-void trust_certificates() {
-    const std::string bundle = certificate_bundle();
-    if (bundle.empty()) return;  // https then fails, and says so
-    check(git_libgit2_opts(GIT_OPT_SET_SSL_CERT_LOCATIONS, bundle.c_str(), nullptr),
-          fmt::format("reading the certificates in {}", bundle));
-}
-
-// libgit2 reports a status only in words.
-std::optional<int> http_status(std::string_view message) {
-    constexpr std::string_view marker = "http status code: ";
-    const auto at = message.find(marker);
-    if (at == message.npos) return std::nullopt;
-    const std::string_view digits = message.substr(at + marker.size());
-    int status = 0;
-    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), status);
-    if (error != std::errc{} || end == digits.data()) return std::nullopt;
-    return status;
-}
-
 bool contains(std::string_view text, std::string_view part) {
     return text.find(part) != text.npos;
-}
-
-ErrorKind kind_of_status(int status) {
-    if (status == 401 || status == 403) return ErrorKind::unauthorized;
-    if (status == 404 || status == 410) return ErrorKind::not_found;
-    if (status == 408 || status == 429 || status >= 500) return ErrorKind::network;
-    return ErrorKind::git;
 }
 
 ErrorKind remote_kind(int code, int klass, std::string_view message) {
     if (code == GIT_EAUTH) return ErrorKind::unauthorized;
     if (code == GIT_ECERTIFICATE || code == GIT_TIMEOUT || code == GIT_EEOF)
         return ErrorKind::network;
-    if (const auto status = http_status(message)) return kind_of_status(*status);
     if (code == GIT_ENOTFOUND) return ErrorKind::not_found;
     // The server's own words, as upload-pack sends them in an ERR packet.
     if (contains(message, "remote error:")) return ErrorKind::git;
-    if (contains(message, "content-type") || contains(message, "unsupported") ||
-        contains(message, "doesn't support"))
+    if (contains(message, "unsupported") || contains(message, "doesn't support"))
         return ErrorKind::git;
     switch (klass) {
         case GIT_ERROR_NET:
-        case GIT_ERROR_SSL:
         case GIT_ERROR_SSH:
-        case GIT_ERROR_HTTP:
             return ErrorKind::network;
         case GIT_ERROR_OS:
         case GIT_ERROR_FILESYSTEM:
@@ -73,20 +40,17 @@ ErrorKind local_kind(int code, int klass) {
     return klass == GIT_ERROR_OS || klass == GIT_ERROR_FILESYSTEM ? ErrorKind::io : ErrorKind::git;
 }
 
-std::string hint_for(ErrorKind kind, int code, int klass, std::string_view message) {
+std::string hint_for(ErrorKind kind, int code, std::string_view message) {
     if (contains(message, "No space left")) return "free space on that file system";
     if (code == GIT_ELOCKED)
         return "another git works on this repository; a lock that a killed git left must be "
                "removed";
-    if (code == GIT_ECERTIFICATE && klass == GIT_ERROR_SSH)
+    if (code == GIT_ECERTIFICATE)
         return "add the server's key to ~/.ssh/known_hosts (ssh-keyscan shows it)";
-    if (code == GIT_ECERTIFICATE || klass == GIT_ERROR_SSL)
-        return "the server's certificate is not trusted: SSL_CERT_FILE names the bundle to trust";
     switch (kind) {
         case ErrorKind::unauthorized:
             return "the repository is private, or does not exist: many servers ask for a login "
-                   "rather than say so; a private one needs a mirror that carries the token, or an "
-                   "ssh URL and its key";
+                   "rather than say so";
         case ErrorKind::not_found:
             return "check the spelling of the repository's URL";
         case ErrorKind::network:
@@ -115,8 +79,8 @@ void ensure_network() {
     ensure_library();
     static std::once_flag once;
     std::call_once(once, [] {
-        trust_certificates();
         register_interruptible_stream();
+        register_http_transport();
     });
 }
 
@@ -128,7 +92,7 @@ Error last_error(int code, std::string_view doing, Side side) {
                                  : std::string(error->message);
     const ErrorKind kind =
         side == Side::remote ? remote_kind(code, klass, text) : local_kind(code, klass);
-    return Error{kind, fmt::format("{}: {}", doing, text), hint_for(kind, code, klass, text)};
+    return Error{kind, fmt::format("{}: {}", doing, text), hint_for(kind, code, text)};
 }
 
 void check(int code, std::string_view doing, Side side) {

@@ -11,7 +11,7 @@ namespace podctl::git {
 
 // Initialises libgit2 once. Every entry to the room calls it before anything of libgit2.
 void ensure_library();
-// ensure_library, and what only a transfer needs: time limits and the trusted certificates.
+// ensure_library, and what only a transfer needs: podctl's own ways to servers.
 void ensure_network();
 
 // The side on which a failing operation works: it decides what an error of the system means.

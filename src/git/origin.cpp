@@ -264,6 +264,7 @@ void Origin::check_remote(int code) {
     } catch (const Error& error) {
         if (error.kind() == ErrorKind::interrupted) throw;
         std::string message = error.message();
+        if (!message.starts_with(display_)) message = fmt::format("{}: {}", display_, message);
         for (const std::string& url : {url_, fetch_url_}) {
             const auto parts = parse_url(url);
             if (parts && transport_of(url) != Transport::ssh && !parts->userinfo.empty())

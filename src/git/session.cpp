@@ -27,20 +27,9 @@ int key_from_home(git_credential** out, const char* user, std::size_t nth) {
 
 }  // namespace
 
-Session::Session(const Mirrors& mirrors, const Monitor& monitor, std::stop_token stop)
-    : mirrors_(mirrors), monitor_(monitor), stop_(std::move(stop)), interruptible_(stop_) {
+Session::Session(const Network& network, const Monitor& monitor, std::stop_token stop)
+    : network_(network), monitor_(monitor), stop_(std::move(stop)), interruptible_(stop_) {
     ensure_network();
-}
-
-template <class Body>
-int Session::guarded(Body body) noexcept {
-    try {
-        if (stop_.stop_requested()) return GIT_EUSER;
-        return body();
-    } catch (...) {
-        thrown_ = std::current_exception();
-        return GIT_EUSER;
-    }
 }
 
 void Session::report(const git_indexer_progress& progress) {
@@ -66,9 +55,8 @@ int Session::on_sideband(const char* /*text*/, int /*size*/, void* payload) {
     return static_cast<Session*>(payload)->guarded([] { return 0; });
 }
 
-// Only ssh has anything to offer without asking: the agent, then the usual keys, each of them once
-// (libgit2 calls again after a refusal). Over http a URL's own user and password are tried by
-// libgit2.
+// Of ssh alone: http_transport.cpp has its own. The agent, then the usual keys, each of them once
+// (libgit2 calls again after a refusal).
 int Session::on_credentials(git_credential** out, const char* /*url*/, const char* user,
                             unsigned allowed, void* payload) {
     auto& session = *static_cast<Session*>(payload);
@@ -109,7 +97,6 @@ git_remote_callbacks Session::callbacks() {
 git_fetch_options Session::fetch_options() {
     git_fetch_options options = GIT_FETCH_OPTIONS_INIT;
     options.callbacks = callbacks();
-    options.proxy_opts.type = GIT_PROXY_AUTO;
     options.update_fetchhead = 0;
     return options;
 }
@@ -118,7 +105,6 @@ git_remote_connect_options Session::connect_options() {
     credentials_tried_ = 0;
     git_remote_connect_options options = GIT_REMOTE_CONNECT_OPTIONS_INIT;
     options.callbacks = callbacks();
-    options.proxy_opts.type = GIT_PROXY_AUTO;
     return options;
 }
 

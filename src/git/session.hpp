@@ -19,9 +19,15 @@ namespace podctl::git {
 // libgit2 is C: what a callback throws is kept here and thrown again by check().
 class Session {
 public:
-    Session(const Mirrors& mirrors, const Monitor& monitor, std::stop_token stop);
+    Session(const Network& network, const Monitor& monitor, std::stop_token stop);
 
-    const Mirrors& mirrors() const { return mirrors_; }
+    const Mirrors& mirrors() const { return network_.mirrors; }
+    fetch::HttpClient& http() const { return network_.http; }
+    const std::stop_token& stop() const { return stop_; }
+    // Whose callbacks these are: every connection of this room is one of a session.
+    static Session& of(const git_remote_callbacks& callbacks) {
+        return *static_cast<Session*>(callbacks.payload);
+    }
 
     git_fetch_options fetch_options();
     git_remote_connect_options connect_options();
@@ -34,6 +40,19 @@ public:
     void stop_if_requested(std::string_view doing) const;
     void notice(const std::string& message) const;
 
+    // Runs the body of a callback from libgit2: what it returns, or GIT_EUSER once it threw or a
+    // stop was requested.
+    template <class Body>
+    int guarded(Body body) noexcept {
+        try {
+            if (stop_.stop_requested()) return GIT_EUSER;
+            return body();
+        } catch (...) {
+            thrown_ = std::current_exception();
+            return GIT_EUSER;
+        }
+    }
+
 private:
     struct Planning {
         Session* session;
@@ -41,10 +60,6 @@ private:
     };
     git_remote_callbacks callbacks();
     void report(const git_indexer_progress& progress);
-    // Runs a callback's body: 0, or GIT_EUSER once it threw or a stop was requested.
-    template <class Body>
-    int guarded(Body body) noexcept;
-
     static int on_transfer(const git_indexer_progress* progress, void* payload);
     static int on_sideband(const char* text, int size, void* payload);
     static int on_credentials(git_credential** out, const char* url, const char* user,
@@ -52,7 +67,7 @@ private:
     static int on_planned(git_checkout_notify_t why, const char* path, const git_diff_file*,
                           const git_diff_file*, const git_diff_file*, void* payload);
 
-    const Mirrors& mirrors_;
+    Network network_;
     const Monitor& monitor_;
     std::stop_token stop_;
     InterruptibleNetwork interruptible_;

@@ -117,9 +117,9 @@ Checkout bring_target(git_repository* repository, Origin& origin, const UpdateRe
 
 }  // namespace
 
-Checkout update(const UpdateRequest& request, const Mirrors& mirrors, const Monitor& monitor,
+Checkout update(const UpdateRequest& request, const Network& network, const Monitor& monitor,
                 std::stop_token stop) {
-    Session session{mirrors, monitor, std::move(stop)};
+    Session session{network, monitor, std::move(stop)};
     const auto repository = open_for_update(request);
     require_unmodified(repository.get());
     UpdateNote note{repository.get()};

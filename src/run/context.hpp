@@ -3,6 +3,7 @@
 #include "podctl/base/event.hpp"
 #include "podctl/fetch/http.hpp"
 #include "podctl/fetch/resolve.hpp"
+#include "podctl/git/git.hpp"
 #include "podctl/machine/machine.hpp"
 #include "podctl/plan/plan.hpp"
 #include "podctl/python/python.hpp"
@@ -63,6 +64,7 @@ struct Context {
 
     // Made at the first request: a run with nothing to fetch needs no client.
     fetch::HttpClient& http();
+    git::Network network() { return {mirrors, http()}; }
     // Asked once: it may start a process.
     const machine::Gpus& gpus();
     // pod.env, git's mirrors and child_mark(): for the processes of the pod, which get secrets

@@ -113,20 +113,5 @@ TEST_F(Reach, IsJudgedByTheAddressThatANameTurnsOutToHave) {
         ErrorKind::network);  // it was tried
 }
 
-TEST(GoesThroughProxy, AsLibcurlReadsTheVariables) {
-    const test::SetEnv http{"http_proxy", "http://p:1"}, https{"https_proxy", ""},
-        https_in_capitals{"HTTPS_PROXY", ""}, all{"all_proxy", ""},
-        all_in_capitals{"ALL_PROXY", ""}, none{"no_proxy", "a.example, .b.example,10.0.0.1"},
-        none_in_capitals{"NO_PROXY", ""};
-    EXPECT_TRUE(goes_through_proxy(url_of("http://c.example/")));
-    EXPECT_FALSE(goes_through_proxy(url_of("https://c.example/")));
-    for (const char* excepted : {"http://a.example/", "http://x.a.example/", "http://b.example/",
-                                 "http://x.b.example./", "http://10.0.0.1/", "http://localhost/"})
-        EXPECT_FALSE(goes_through_proxy(url_of(excepted))) << excepted;
-    EXPECT_TRUE(goes_through_proxy(url_of("http://xa.example/")));
-    const test::SetEnv everything{"no_proxy", "*"};
-    EXPECT_FALSE(goes_through_proxy(url_of("http://c.example/")));
-}
-
 }  // namespace
 }  // namespace podctl::fetch

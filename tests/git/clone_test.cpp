@@ -271,7 +271,7 @@ TEST_F(Clone, ReportsProgressUpToTheEnd) {
     test::GitServer server{served()};
     Progress last;
     Monitor watch{.on_progress = [&](const Progress& progress) { last = progress; }};
-    clone(request(server.url("pack.git")), mirrors, watch, {});
+    clone(request(server.url("pack.git")), network, watch, {});
     EXPECT_GT(last.total_objects, 3U);
     EXPECT_EQ(last.received_objects, last.total_objects);
     EXPECT_GT(last.received_bytes, 100U);
@@ -281,7 +281,7 @@ TEST_F(Clone, HandsOnWhatAMonitorThrows) {
     test::GitServer server{served()};
     Monitor watch{
         .on_progress = [](const Progress&) { throw std::out_of_range("from the monitor"); }};
-    EXPECT_THROW(clone(request(server.url("pack.git")), mirrors, watch, {}), std::out_of_range);
+    EXPECT_THROW(clone(request(server.url("pack.git")), network, watch, {}), std::out_of_range);
     EXPECT_FALSE(fs::exists(there()));
 }
 
@@ -289,7 +289,7 @@ class CloneAsOf : public GitTest {
 protected:
     static constexpr std::int64_t start = test::GitRepository::first_commit_time;
     Checkout as_of(std::int64_t before) {
-        return clone_as_of(request(bare().string()), before, mirrors, monitor(), {});
+        return clone_as_of(request(bare().string()), before, network, monitor(), {});
     }
 };
 

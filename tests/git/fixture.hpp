@@ -85,10 +85,10 @@ protected:
         return test::git(there(), arguments);
     }
     Checkout clone_it(const std::string& url, const std::string& ref = {}) {
-        return clone(request(url, ref), mirrors, monitor(), {});
+        return clone(request(url, ref), network, monitor(), {});
     }
     Checkout update_it(const std::string& url, const std::string& ref = {}) {
-        return update({.checkout = there(), .url = url, .ref = ref}, mirrors, monitor(), {});
+        return update({.checkout = there(), .url = url, .ref = ref}, network, monitor(), {});
     }
     Monitor monitor() {
         return {.on_progress = {},
@@ -102,6 +102,8 @@ protected:
     }
 
     Mirrors mirrors;
+    fetch::HttpClient http;
+    Network network{mirrors, http};
     std::vector<std::string> notices;
 };
 

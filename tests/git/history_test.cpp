@@ -10,7 +10,7 @@ class HistoryOfAFile : public testing::Test, protected Folder {
 protected:
     std::vector<FileVersion> history(const std::string& url, std::stop_token stop = {}) {
         return history_of({.url = url, .file = "requirements.txt", .scratch = dir / "scratch"},
-                          mirrors, stop);
+                          network, stop);
     }
     void publish() { work.publish(dir / "served/pack.git"); }
     static std::vector<std::string> told(const std::vector<FileVersion>& versions) {
@@ -23,6 +23,8 @@ protected:
     test::GitRepository work{dir / "work"};
     test::GitServer server{dir / "served"};
     Mirrors mirrors;
+    fetch::HttpClient http;
+    const Network network{mirrors, http};
 };
 
 TEST_F(HistoryOfAFile, GivesEachContentOnceAtATagOrElseItsNewestCommit) {

@@ -100,7 +100,7 @@ TEST_F(SubmoduleTest, ComeWholeWhereTheServerRefusesTheirCommit) {
 TEST_F(SubmoduleTest, AreLeftOutWhenNotWanted) {
     auto wanted = request((served() / "parent.git").string());
     wanted.submodules = Submodules::no;
-    clone(wanted, mirrors, monitor(), {});
+    clone(wanted, network, monitor(), {});
     EXPECT_TRUE(fs::is_empty(there() / "libs/middle"));
 }
 

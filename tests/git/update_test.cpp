@@ -186,7 +186,7 @@ TEST_F(Update, MovesToAnAbbreviatedCommit) {
 TEST_F(Update, AsksNoServerForACommitThatIsHere) {
     clone_it(bare().string());
     EXPECT_EQ(
-        update({.checkout = there(), .url = bare().string(), .ref = first}, mirrors, {}, {}).commit,
+        update({.checkout = there(), .url = bare().string(), .ref = first}, network, {}, {}).commit,
         first);
     const auto asked = server.http().requests().size();
     in_clone({"remote", "set-url", "origin", url()});

@@ -22,7 +22,7 @@ const std::map<std::string, std::set<std::string>> allowed = {
     {"template", {"base"}},
     {"machine", {"base"}},
     {"fetch", {"base"}},
-    {"git", {"base"}},
+    {"git", {"base", "fetch"}},
     {"python", {"base"}},
     {"comfy", {"base", "template", "machine", "fetch", "git", "python"}},
     {"plan", {"base", "template", "machine", "fetch", "git", "python", "comfy"}},

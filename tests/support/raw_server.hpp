@@ -13,6 +13,8 @@ class RawConnection {
 public:
     explicit RawConnection(int fd) : fd_(fd) {}
 
+    int fd() const { return fd_; }
+
     // Up to the empty line, or what came before the client went.
     std::string read_head();
     // False: the client is gone, or the server stops.

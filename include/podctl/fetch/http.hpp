@@ -29,6 +29,8 @@ struct HttpRequest {
     std::vector<std::pair<std::string, std::string>> headers = {};
     std::string body = {};
     std::chrono::milliseconds timeout{30'000};  // for the whole exchange
+    // In place of HttpOptions::stall_timeout.
+    std::optional<std::chrono::milliseconds> stall_timeout = {};
     // Of send(): a larger answer is Error{network}. An API's answer; whoever asks for more says so.
     std::size_t max_body = 8u << 20;
     enum class Redirects { follow, report } redirects = Redirects::follow;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "podctl/base/url.hpp"
+#include "podctl/fetch/http.hpp"
 
 #include <cstdint>
 #include <filesystem>
@@ -18,6 +19,13 @@ struct Progress {
     std::uint64_t received_objects = 0;
     std::uint64_t total_objects = 0;
     std::uint64_t received_bytes = 0;
+};
+
+// The way to servers. http and https go by podctl's one client: its rules for proxies,
+// certificates, redirects and tokens are those of downloads.
+struct Network {
+    const Mirrors& mirrors;
+    fetch::HttpClient& http;
 };
 
 enum class Submodules { no, yes };
@@ -46,7 +54,7 @@ struct Monitor {
 // is checked out as a local branch with its upstream, a tag or commit detached. Submodules
 // (recursively) follow the same mirrors. Nothing stands at `destination` until all of it is there.
 // Throws Error{git | network | not_found | unauthorized | io | interrupted}.
-Checkout clone(const CloneRequest& request, const Mirrors& mirrors, const Monitor& monitor,
+Checkout clone(const CloneRequest& request, const Network& network, const Monitor& monitor,
                std::stop_token stop);
 
 // What HEAD says, by reading .git alone (no libgit2): cheap enough for every start. nullopt: no
@@ -73,12 +81,12 @@ struct UpdateRequest {
     std::string ref;
     Submodules submodules = Submodules::yes;
 };
-Checkout update(const UpdateRequest& request, const Mirrors& mirrors, const Monitor& monitor,
+Checkout update(const UpdateRequest& request, const Network& network, const Monitor& monitor,
                 std::stop_token stop);
 
 // The newest commit of the default branch that is not younger than `before` (seconds since the
 // epoch, committer time): for a companion repository that has to fit an old checkout. Clones whole.
-Checkout clone_as_of(const CloneRequest& request, std::int64_t before, const Mirrors& mirrors,
+Checkout clone_as_of(const CloneRequest& request, std::int64_t before, const Network& network,
                      const Monitor& monitor, std::stop_token stop);
 
 // Committer time of HEAD, seconds since the epoch. Throws Error{git}.
@@ -98,7 +106,7 @@ struct HistoryRequest {
 // Every content that a file had on the default branch (some hundred commits back, where the
 // transport can cut a history) and at the tags there, newest first: each at the newest tag that has
 // it, else at the newest commit of the branch that does. Throws what clone() throws.
-std::vector<FileVersion> history_of(const HistoryRequest& request, const Mirrors& mirrors,
+std::vector<FileVersion> history_of(const HistoryRequest& request, const Network& network,
                                     std::stop_token stop);
 
 // The same repository: scheme, user, a trailing / or .git and letter case of the host do not count.

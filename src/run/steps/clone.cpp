@@ -57,7 +57,7 @@ git::Checkout fresh_clone(const plan::Clone& action, const Task& task) {
                        .destination = action.path,
                        .staging = staging_of(task),
                        .submodules = action.submodules},
-                      task.context.mirrors, monitor_of(task), task.stop);
+                      task.context.network(), monitor_of(task), task.stop);
 }
 
 git::Checkout update(const plan::Clone& action, const Task& task) {
@@ -66,7 +66,7 @@ git::Checkout update(const plan::Clone& action, const Task& task) {
                         .url = action.url,
                         .ref = action.ref,
                         .submodules = action.submodules},
-                       task.context.mirrors, monitor_of(task), task.stop);
+                       task.context.network(), monitor_of(task), task.stop);
 }
 
 // Moves back what the fresh checkout does not have: models, output, other packs. What it has too
@@ -221,7 +221,7 @@ bool ensure_companion(const std::string& url, const fs::path& pack, const Task& 
                       .destination = companion->folder,
                       .staging = staging_of(task),
                       .submodules = git::Submodules::no},
-                     git::head_time(pack), task.context.mirrors, monitor_of(task), task.stop);
+                     git::head_time(pack), task.context.network(), monitor_of(task), task.stop);
     return true;
 }
 

@@ -101,7 +101,7 @@ Versions git_versions(const Pack& pack, const tmpl::GitNode& node, const Attempt
     const fs::path scratch = attempt.request.scratch / "history";
     Versions versions;
     for (auto& it : git::history_of({.url = node.git, .file = pack.file, .scratch = scratch},
-                                    task.context.mirrors, stop)) {
+                                    task.context.network(), stop)) {
         if (it.text == present) continue;
         if (it.time > head_time) ++versions.newer;
         versions.all.push_back(

@@ -1,0 +1,260 @@
+// git's smart protocol over http, stateless: GET info/refs, then a POST for each round of the
+// negotiation, the last of which is answered by the pack.
+// (https://git-scm.com/docs/http-protocol)
+#include "http_transport.hpp"
+
+#include "podctl/base/names.hpp"
+#include "podctl/fetch/body_reader.hpp"
+
+#include "library.hpp"
+#include "location.hpp"
+#include "session.hpp"
+
+#include <fmt/format.h>
+#include <git2/sys/errors.h>
+#include <git2/sys/transport.h>
+
+#include <array>
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace podctl::git {
+namespace {
+
+// A server may count and pack for a while before it says anything.
+constexpr std::chrono::milliseconds patience{60'000};
+
+constexpr std::string_view refs_path = "/info/refs", pack_path = "/git-upload-pack";
+constexpr std::string_view refs_query = "service=git-upload-pack";
+
+// What is asked next lies beside where info/refs was answered, as git has it.
+struct Base {
+    Url url;
+    fetch::HttpRequest::Authorization authorization = fetch::HttpRequest::Authorization::by_prefix;
+    fetch::HttpRequest::Reach reach = fetch::HttpRequest::Reach::anywhere;
+};
+
+Base base_of(std::string_view text) {
+    auto url = parse_url(text);
+    if (!url)
+        throw Error{ErrorKind::git, fmt::format("{}: is no URL", without_secrets(text)),
+                    "check the repository's URL"};
+    while (url->path.ends_with('/'))
+        url->path.pop_back();
+    url->fragment.clear();
+    return {.url = *std::move(url)};
+}
+
+Base redirected(const Base& base, const fetch::HttpResponse& answer) {
+    auto url = parse_url(answer.url).value();
+    if (!url.path.ends_with(refs_path) || !url.query.ends_with(refs_query))
+        throw Error{ErrorKind::git,
+                    fmt::format("{}: redirects to {}, which is no repository",
+                                without_secrets(base.url.to_string()), without_secrets(answer.url)),
+                    "check the repository's URL; a login may be needed there"};
+    url.path.resize(url.path.size() - refs_path.size());
+    url.query.resize(url.query.size() - refs_query.size());
+    if (url.query.ends_with('&')) url.query.pop_back();
+    Base next{.url = url, .authorization = base.authorization, .reach = base.reach};
+    if (url.origin() == base.url.origin()) return next;
+    next.authorization = fetch::HttpRequest::Authorization::none;
+    if (answer.from_internet) next.reach = fetch::HttpRequest::Reach::internet;
+    return next;
+}
+
+enum class Round { refs, pack };
+
+fetch::HttpRequest request_for(const Base& base, Round round) {
+    Url url = base.url;
+    url.path += round == Round::refs ? refs_path : pack_path;
+    fetch::HttpRequest request{.timeout = patience,
+                               .stall_timeout = patience,
+                               .authorization = base.authorization,
+                               .reach = base.reach};
+    // Some hosts answer a browser's page to whoever is not git.
+    request.headers = {{"User-Agent", "git/2.0 (podctl/" PODCTL_VERSION ")"}};
+    if (round == Round::refs) {
+        url.query += (url.query.empty() ? "" : "&") + std::string{refs_query};
+        request.headers.emplace_back("Pragma", "no-cache");
+    } else {
+        request.method = "POST";
+        request.headers.emplace_back("Content-Type", "application/x-git-upload-pack-request");
+        request.headers.emplace_back("Accept", "application/x-git-upload-pack-result");
+    }
+    request.url = url.to_string();
+    return request;
+}
+
+std::string media_type(const fetch::HttpResponse& answer) {
+    const std::string header = answer.header("content-type").value_or("");
+    return to_lower(trim(std::string_view(header).substr(0, header.find(';'))));
+}
+
+// The repository's URL where it was found at last, for messages.
+std::string place_of(const fetch::HttpResponse& answer) {
+    auto url = parse_url(answer.url).value();
+    for (const std::string_view end : {refs_path, pack_path})
+        if (url.path.ends_with(end)) url.path.resize(url.path.size() - end.size());
+    url.query.clear();
+    return without_secrets(url.to_string());
+}
+
+// What the server says of it, in plain text as git shows it: one line.
+std::string words_of(fetch::BodyReader& reader) {
+    if (media_type(reader.answer()) != "text/plain") return {};
+    std::array<char, 200> text{};
+    const std::size_t size = reader.read(text);
+    const std::string_view words{text.data(), size};
+    const auto line = trim(words.substr(0, words.find('\n')));
+    return line.empty() ? std::string{} : fmt::format(": {}", line);
+}
+
+Error refusal(fetch::BodyReader& reader) {
+    const int status = reader.answer().status;
+    const std::string message = fmt::format("{}: the server answers {}{}",
+                                            place_of(reader.answer()), status, words_of(reader));
+    if (status == 401 || status == 403)
+        return {ErrorKind::unauthorized, message,
+                "the repository is private, or does not exist: many servers ask for a login rather "
+                "than say so; a private one needs a mirror that carries the token, or an ssh URL "
+                "and its key"};
+    if (status == 404 || status == 410)
+        return {ErrorKind::not_found, message, "check the spelling of the repository's URL"};
+    if (status == 408 || status == 429 || status >= 500)
+        return {ErrorKind::network, message, "try again later, or set a mirror for this prefix"};
+    return {ErrorKind::git, message};
+}
+
+void require_service(fetch::BodyReader& reader, Round round) {
+    const auto& answer = reader.answer();
+    if (answer.status != 200) throw refusal(reader);
+    const std::string_view wanted = round == Round::refs
+                                        ? "application/x-git-upload-pack-advertisement"
+                                        : "application/x-git-upload-pack-result";
+    const std::string type = media_type(answer);
+    if (type == wanted) return;
+    throw Error{ErrorKind::git,
+                fmt::format("{}: answers with {}, so no repository is there", place_of(answer),
+                            type.empty() ? "no type" : type),
+                "check the repository's URL; a login may be needed there"};
+}
+
+struct HttpSubtransport : git_smart_subtransport {
+    explicit HttpSubtransport(git_transport* of);
+    int find_session();
+
+    git_transport* owner;
+    Session* session = nullptr;  // since the first round was begun
+    std::optional<Base> base;    // from the first round to the close
+};
+
+// One request, sent at the first read: libgit2 writes all of it before.
+struct HttpStream : git_smart_subtransport_stream {
+    HttpStream(HttpSubtransport& of, Round what);
+    void ask();
+
+    HttpSubtransport& transport;
+    Session& session;
+    const Round round;
+    fetch::HttpRequest request;
+    std::unique_ptr<fetch::BodyReader> reader;
+};
+
+HttpStream& self(git_smart_subtransport_stream* stream) {
+    return static_cast<HttpStream&>(*stream);
+}
+
+int stream_read(git_smart_subtransport_stream* stream, char* into, std::size_t size,
+                std::size_t* got) {
+    return self(stream).session.guarded([&] {
+        *got = 0;
+        if (!self(stream).reader) self(stream).ask();
+        *got = self(stream).reader->read({into, size});
+        return 0;
+    });
+}
+
+int stream_write(git_smart_subtransport_stream* stream, const char* bytes, std::size_t size) {
+    return self(stream).session.guarded([&] {
+        self(stream).request.body.append(bytes, size);
+        return 0;
+    });
+}
+
+void stream_free(git_smart_subtransport_stream* stream) {
+    delete &self(stream);
+}
+
+HttpStream::HttpStream(HttpSubtransport& of, Round what)
+    : git_smart_subtransport_stream{&of, stream_read, stream_write, stream_free},
+      transport(of),
+      session(*of.session),
+      round(what),
+      request(request_for(*of.base, what)) {}
+
+void HttpStream::ask() {
+    reader = std::make_unique<fetch::BodyReader>(session.http(), request, session.stop());
+    require_service(*reader, round);
+    if (round == Round::refs) transport.base = redirected(*transport.base, reader->answer());
+}
+
+HttpSubtransport& self(git_smart_subtransport* transport) {
+    return static_cast<HttpSubtransport&>(*transport);
+}
+
+int begin_round(git_smart_subtransport_stream** out, git_smart_subtransport* transport,
+                const char* url, git_smart_service_t service) {
+    auto& own = self(transport);
+    if (const int code = own.find_session(); code < 0) return code;
+    return own.session->guarded([&] {
+        if (service != GIT_SERVICE_UPLOADPACK_LS && service != GIT_SERVICE_UPLOADPACK)
+            throw Error{ErrorKind::internal, "podctl pushes nothing"};
+        if (!own.base) own.base = base_of(url);
+        const bool is_first = service == GIT_SERVICE_UPLOADPACK_LS;
+        *out = std::make_unique<HttpStream>(own, is_first ? Round::refs : Round::pack).release();
+        return 0;
+    });
+}
+
+int close_subtransport(git_smart_subtransport* transport) {
+    self(transport).base.reset();
+    return 0;
+}
+
+void free_subtransport(git_smart_subtransport* transport) {
+    delete &self(transport);
+}
+
+HttpSubtransport::HttpSubtransport(git_transport* of)
+    : git_smart_subtransport{begin_round, close_subtransport, free_subtransport}, owner(of) {}
+
+// A transport is given its options after it was made. Nothing of them has to be freed: the session
+// names neither a proxy nor headers there.
+int HttpSubtransport::find_session() {
+    git_remote_connect_options options = GIT_REMOTE_CONNECT_OPTIONS_INIT;
+    const int code = git_transport_remote_connect_options(&options, owner);
+    if (code < 0) return code;
+    session = &Session::of(options.callbacks);
+    return 0;
+}
+
+int new_subtransport(git_smart_subtransport** out, git_transport* owner, void*) {
+    auto made = std::unique_ptr<HttpSubtransport>(new (std::nothrow) HttpSubtransport(owner));
+    if (!made) git_error_set_oom();
+    *out = made.release();
+    return *out ? 0 : -1;
+}
+
+}  // namespace
+
+void register_http_transport() {
+    static git_smart_subtransport_definition definition{new_subtransport, 1, nullptr};
+    for (const char* scheme : {"http", "https"})
+        check(git_transport_register(scheme, git_transport_smart, &definition),
+              "libgit2's transports");
+}
+
+}  // namespace podctl::git
