@@ -255,6 +255,10 @@ std::vector<std::string> configured_constraints(const Installer& installer,
     return words_of(Variables{installer, settings}.configured("constraint"));
 }
 
+std::vector<std::string> configured_build_constraints(const Settings& settings) {
+    return words_of(Variables{{}, settings}.current("UV_BUILD_CONSTRAINT").value_or(""));
+}
+
 std::optional<std::string> index_address(const Interpreter& interpreter, const Settings& settings) {
     const Installer pip{InstallerKind::pip, interpreter.path, interpreter.pip_settings};
     const Variables variables{pip, settings};

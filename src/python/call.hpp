@@ -23,6 +23,9 @@ void add_index_arguments(Command& command, const Installer& installer, const Set
 std::vector<std::string> configured_constraints(const Installer& installer,
                                                 const Settings& settings);
 
+// The files of constraints for builds that uv's variable names.
+std::vector<std::string> configured_build_constraints(const Settings& settings);
+
 struct Finished {
     ExitStatus status;
     std::string words;  // the last MiB, without credentials

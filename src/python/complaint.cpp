@@ -2,6 +2,7 @@
 
 #include "podctl/base/names.hpp"
 
+#include "build_failure.hpp"
 #include "conflict.hpp"
 #include "reasons.hpp"
 #include "specifier.hpp"
@@ -19,6 +20,9 @@ namespace {
 
 // std::regex recurses for every character it matches.
 constexpr std::size_t longest_line = 4096;
+
+constexpr const char* network_hint =
+    "check the network, python.index_url and the proxy; the same command goes on where it stopped";
 
 bool speaks_of_network(const Finished& finished) {
     return says(finished, {"Request failed after", "Failed to fetch", "error sending request",
@@ -52,24 +56,15 @@ std::optional<Error> common_error(const Finished& finished, const Settings& sett
 std::optional<Error> network_error(const Finished& finished) {
     if (!speaks_of_network(finished)) return std::nullopt;
     return made(ErrorKind::network,
-                "the package index cannot be reached: " + tail_of(finished.words),
-                "check the network, python.index_url and the proxy; the same command goes on where "
-                "it stopped");
+                "the package index cannot be reached: " + tail_of(finished.words), network_hint);
 }
 
-std::optional<Error> build_error(const Finished& finished) {
-    if (!says(finished,
-              {"Failed to build", "metadata-generation-failed", "subprocess-exited-with-error",
-               "Failed building wheel", "build backend returned an error"})) {
-        return std::nullopt;
-    }
-    const bool no_compiler =
-        says(finished, {"'g++'", "'gcc'", "'cc'", "command 'x86_64-linux-gnu-g", "Python.h"});
-    return made(ErrorKind::python,
-                "a package that comes as source cannot be built: " + tail_of(finished.words, 20),
-                no_compiler
-                    ? "it wants a compiler: add build-essential and python3-dev to system_packages"
-                    : "ask for a version of it that has a wheel for this Python");
+// What a build fetches itself may be what it lacks.
+Error failed_build_error(const Finished& finished, const Installer& installer,
+                         const WhoAsks& who_asks) {
+    const Error error = build_error(read_failed_build(finished.words, installer), who_asks);
+    if (!speaks_of_network(finished)) return error;
+    return made(ErrorKind::network, error.message(), network_hint);
 }
 
 // uv names a file and a position in bytes, pip a line.
@@ -104,21 +99,6 @@ const Requirement* unreadable_line(const Finished& finished, const Demand& deman
     return nullptr;
 }
 
-// "https://user@host/a.git@v1#egg=a" → "host/a.git": so it stands in what git, uv and pip say.
-std::string bare_address(std::string_view target) {
-    target = target.substr(0, target.find('#'));
-    if (const auto scheme = target.find("://"); scheme != std::string_view::npos) {
-        target.remove_prefix(scheme + 3);
-        if (const auto user = target.find('@'); user < target.find('/'))
-            target.remove_prefix(user + 1);
-    }
-    const auto revision = target.rfind('@');
-    const auto slash = target.rfind('/');
-    const bool has_revision =
-        revision != std::string_view::npos && slash != std::string_view::npos && revision > slash;
-    return std::string{target.substr(0, has_revision ? revision : target.size())};
-}
-
 // The requirement by URL or path that the installer's errors speak of. What it says before may name
 // any.
 const Requirement* failed_address(const Finished& finished, const Demand& demand) {
@@ -146,19 +126,15 @@ const Requirement* failed_address(const Finished& finished, const Demand& demand
     return nullptr;
 }
 
-bool speaks_of_git(const Finished& finished) {
-    return says(finished, {"Git operation failed", "git clone", "failed to clone"});
-}
-
 std::optional<Error> git_error(const Finished& finished) {
-    if (!speaks_of_git(finished)) return std::nullopt;
+    if (!tells_of_failed_git(finished.words)) return std::nullopt;
     return made(ErrorKind::git, "a requirement from git cannot be had: " + tail_of(finished.words),
                 "check the URL and the revision of the requirement");
 }
 
 // What is asked for by its address (a URL, git+, a file) and cannot be had.
 std::optional<Error> address_error(const Finished& finished, const Demand& demand) {
-    const bool by_git = speaks_of_git(finished);
+    const bool by_git = tells_of_failed_git(finished.words);
     const bool missing = says(finished, {"HTTP error 4", "client error (4",
                                          "Distribution not found", "due to an OSError: [Errno 2]"});
     const bool no_answer =
@@ -188,6 +164,9 @@ void fail_resolution(const Finished& finished, const Demand& demand, const Insta
                    "correct the line; a requirement looks like name>=1.0");
     }
     if (auto error = common_error(finished, settings)) throw *error;
+    // Before what else may stand there: a build has a resolution of its own.
+    if (tells_a_failed_build(finished.words))
+        throw failed_build_error(finished, installer, by_demand(demand));
     const bool is_unknown = says(finished, {"was not found in the package registry",
                                             "was not found in the provided package locations"});
     if (is_unknown) throw unknown_package(finished, demand);
@@ -204,20 +183,22 @@ void fail_resolution(const Finished& finished, const Demand& demand, const Insta
         throw unknown_package(finished, demand);
     if (no_python || says(finished, {"No matching distribution found"}))
         fail_as_conflict(finished, demand, installer);
-    throw install_error(finished, installer, settings);
+    throw install_error(finished, installer, settings, by_demand(demand));
 }
 
-Error install_error(const Finished& finished, const Installer& installer,
-                    const Settings& settings) {
+Error install_error(const Finished& finished, const Installer& installer, const Settings& settings,
+                    const WhoAsks& who_asks) {
     if (auto error = common_error(finished, settings)) return *error;
     if (says(finished, {"Hash mismatch", "DO NOT MATCH THE HASHES"})) {
         return made(ErrorKind::integrity,
                     "a package is not the one that was promised: " + tail_of(finished.words),
                     "correct the --hash of the requirement, or look at who serves the index");
     }
-    // pip takes a clone that fails for a build that fails.
+    if (tells_a_failed_build(finished.words))
+        return failed_build_error(finished, installer, who_asks);
     if (auto error = git_error(finished)) return *error;
-    if (auto error = build_error(finished)) return *error;
+    if (says(finished, {"Failed to build", "subprocess-exited-with-error"}))
+        return failed_build_error(finished, installer, who_asks);
     if (auto error = network_error(finished)) return *error;
     return made(
         ErrorKind::python,

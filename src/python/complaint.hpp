@@ -3,6 +3,7 @@
 #include "podctl/base/error.hpp"
 #include "podctl/python/python.hpp"
 
+#include "build_failure.hpp"
 #include "call.hpp"
 #include "demand.hpp"
 
@@ -12,7 +13,8 @@ namespace podctl::python {
 [[noreturn]] void fail_resolution(const Finished& finished, const Demand& demand,
                                   const Installer& installer, const Settings& settings);
 
-// What a failed install means.
-Error install_error(const Finished& finished, const Installer& installer, const Settings& settings);
+// What a failed install means; a build that fails is led back to `who_asks`.
+Error install_error(const Finished& finished, const Installer& installer, const Settings& settings,
+                    const WhoAsks& who_asks = {});
 
 }  // namespace podctl::python

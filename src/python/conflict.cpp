@@ -30,16 +30,6 @@ std::string name_by_address(const Requirement& line) {
     return normalise_name(address.substr(address.rfind('/') + 1));
 }
 
-// Who asks for a package, on this machine.
-std::vector<const Requirement*> askers_of(const std::string& name, const Demand& demand) {
-    std::vector<const Requirement*> askers;
-    for (const Requirement* line : all_lines(demand)) {
-        const std::string asked = line->name.empty() ? name_by_address(*line) : line->name;
-        if (asked == name && marker_may_hold(marker_of(line->text))) askers.push_back(line);
-    }
-    return askers;
-}
-
 std::vector<const Requirement*> askers_of(const std::vector<std::string>& names,
                                           const Demand& demand) {
     std::vector<const Requirement*> askers;
@@ -182,6 +172,15 @@ std::string describe(const Requirement& line) {
     const bool label_says_more = !line.file.empty() && !line.label.empty();
     return fmt::format("{}: {}{}", line.where(), line.text,
                        label_says_more ? " (" + line.label + ")" : "");
+}
+
+std::vector<const Requirement*> askers_of(const std::string& name, const Demand& demand) {
+    std::vector<const Requirement*> askers;
+    for (const Requirement* line : all_lines(demand)) {
+        const std::string asked = line->name.empty() ? name_by_address(*line) : line->name;
+        if (asked == name && marker_may_hold(marker_of(line->text))) askers.push_back(line);
+    }
+    return askers;
 }
 
 void fail_as_conflict(const Finished& finished, const Demand& demand, const Installer& installer) {

@@ -9,6 +9,7 @@
 #include <initializer_list>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace podctl::python {
 
@@ -21,6 +22,9 @@ Error made(ErrorKind kind, const std::string& message, const std::string& hint);
 
 // "file:line: text (who asks)"
 std::string describe(const Requirement& line);
+
+// Who asks for a package, on this machine.
+std::vector<const Requirement*> askers_of(const std::string& name, const Demand& demand);
 
 // Throws Conflict: no choice of versions is what everybody asks for. A single line that the index
 // has nothing for is unknown_package().

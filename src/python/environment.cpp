@@ -47,10 +47,15 @@ void inherit(const fs::path& environment, const Interpreter& base) {
     const fs::path folder = environment / "lib" /
                             fmt::format("python{}.{}", numbers.at(0), numbers.at(1)) /
                             "site-packages";
+    // With the folders that the reader of this file knows, as a plain path would be: pip reads it
+    // once more, knowing none, to see what a build must not find. `site` runs the line where they
+    // are a variable, which is no promise.
     std::string text;
     for (const std::string& site : base.site_packages) {
-        text +=
-            fmt::format("import os, site; site.addsitedir(os.fsdecode({}))\n", bytes_literal(site));
+        text += fmt::format(
+            "import os, site; "
+            "site.addsitedir(os.fsdecode({}), locals().get('known_paths'))\n",
+            bytes_literal(site));
     }
     write_file_atomically(folder / "_inherit.pth", text);
 }

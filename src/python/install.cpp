@@ -55,7 +55,7 @@ void install_pins(const Lock& lock, const fs::path& python, const Installer& ins
     command.argv.insert(command.argv.end(), {"--requirement", file.path().string()});
     add_index_arguments(command, installer, settings);
     const Finished finished = run_installer(command, settings, stop);
-    if (!finished.status.ok()) throw install_error(finished, installer, settings);
+    if (!finished.status.ok()) throw install_error(finished, installer, settings, by_lock(lock));
 }
 
 }  // namespace

@@ -241,6 +241,11 @@ const Requirement* line_of_file(std::string_view file, std::size_t number, const
     return is_there ? &(*lines)[number - 1] : nullptr;
 }
 
+const Requirement* line_in(std::string_view text, const Demand& demand) {
+    const auto place = find_place(text, demand, 0);
+    return place ? place->line : nullptr;
+}
+
 Reasons read_reasons(std::string_view words, const Demand& demand) {
     std::vector<std::string> lines = reason_lines(words);
     for (std::string& line : lines)

@@ -29,4 +29,7 @@ std::vector<const Requirement*> all_lines(const Demand& demand);
 const std::vector<Requirement>* lines_of_file(std::string_view file, const Demand& demand);
 const Requirement* line_of_file(std::string_view file, std::size_t number, const Demand& demand);
 
+// The one that pip names by "-r …/requirements.txt (line 3)"; nullptr: none.
+const Requirement* line_in(std::string_view text, const Demand& demand);
+
 }  // namespace podctl::python

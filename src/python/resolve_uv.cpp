@@ -1,13 +1,14 @@
 #include "podctl/base/error.hpp"
 #include "podctl/base/file.hpp"
 #include "podctl/base/names.hpp"
+#include "podctl/base/url.hpp"
 
 #include "call.hpp"
 #include "complaint.hpp"
 #include "resolvers.hpp"
+#include "stubs.hpp"
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include <regex>
 
@@ -17,58 +18,31 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// uv never looks at what is installed elsewhere, and an image's torch (2.9.0+cu128, or a vendor's
-// own build) is on no index that uv asks. So what is inherited is shown to it as wheels that hold
-// nothing but the metadata; they take part in the resolution only, and offline too.
-constexpr const char* stub_script = R"py(
-import json, os, re, sys, zipfile
-folders, wanted, out = json.loads(sys.argv[1])
-done = set()
-for folder in folders:
-    for entry in os.scandir(folder):
-        m = re.fullmatch(r'([A-Za-z0-9][A-Za-z0-9._]*)-(\d[^-]*)\.dist-info', entry.name)
-        name = m and re.sub(r'[-_.]+', '-', m[1]).lower()
-        if not m or name in done or wanted.get(name) != m[2]:
-            continue
-        try:
-            with open(os.path.join(entry.path, 'METADATA'), 'rb') as f:
-                metadata = f.read()
-        except OSError:
-            continue
-        done.add(name)
-        info = '%s-%s.dist-info/' % (m[1], m[2])
-        with zipfile.ZipFile(os.path.join(out, '%s-%s-py3-none-any.whl' % (m[1], m[2])), 'w') as z:
-            z.writestr(info + 'METADATA', metadata)
-            z.writestr(info + 'WHEEL', 'Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n')
-            z.writestr(info + 'RECORD', '')
-)py";
-
-void write_stubs(const Resolution& resolution, const fs::path& folder, std::stop_token stop) {
-    remove_tree(folder);
-    create_folders(folder);
-    nlohmann::json wanted = nlohmann::json::object();
-    for (const Package& package : resolution.demand.inherited) {
-        if (is_version(package.version)) wanted[package.name] = package.version;
-    }
-    const nlohmann::json input = {resolution.base.site_packages, wanted, folder.string()};
-    const Finished finished = run_installer(
-        {.argv = {resolution.base.path.string(), "-I", "-c", stub_script,
-                  input.dump(-1, ' ', true, nlohmann::json::error_handler_t::replace)}},
-        resolution.settings, stop);
-    if (!finished.status.ok()) {
-        throw Error{ErrorKind::python,
-                    fmt::format("the packages of {} cannot be read: {}",
-                                resolution.base.path.string(), tail_of(finished.words))};
-    }
-}
-
 // Pins in the output file are preferred by uv.
-std::string preferences(const Demand& demand) {
+std::string preferences(const Demand& demand, const Stubs& stubs) {
     std::string text;
     for (const Package& package : demand.inherited) {
-        if (is_version(package.version)) text += package.name + "==" + package.version + "\n";
+        if (!is_version(package.version)) continue;
+        const auto stub = stubs.versions.find(package.name);
+        text += fmt::format("{}=={}\n", package.name,
+                            stub == stubs.versions.end() ? package.version : stub->second);
     }
     return text;
+}
+
+// Named in the file, not by the variable, the stubs are seen by this call alone: a build may start
+// an installer itself.
+std::string stub_option(const Stubs& stubs) {
+    if (stubs.versions.empty()) return {};
+    return "--find-links file://" + percent_encode(stubs.folder.string(), "/") + "\n";
+}
+
+// An argument replaces what uv's variable says, so the user's own files are named again.
+void add_build_constraints(Command& command, const fs::path& file, const Settings& settings) {
+    auto files = configured_build_constraints(settings);
+    files.push_back(file.string());
+    for (const std::string& each : files)
+        command.argv.insert(command.argv.end(), {"--build-constraints", each});
 }
 
 // A marker that never holds drops a package everywhere; --excludes does the same in newer releases
@@ -103,36 +77,71 @@ std::vector<Pin> read_output(const std::string& text, const Demand& demand) {
     return pins;
 }
 
-}  // namespace
-
-std::vector<Pin> resolve_with_uv(const Resolution& resolution, std::stop_token stop) {
+// What the requirements.txt in `folder` resolves to is written into its lock.txt.
+Finished compile(const Resolution& resolution, const fs::path& folder,
+                 const std::vector<std::string>& options, std::stop_token stop) {
     const auto& [demand, base, installer, settings, scratch] = resolution;
-    Settings with_stubs = settings;
-    if (!demand.inherited.empty()) {
-        const fs::path stubs = scratch / "inherited";
-        write_stubs(resolution, stubs, stop);
-        with_stubs.find_links.push_back(stubs.string());
-    }
-    write_file_atomically(scratch / "requirements.txt", requirements_file(demand));
-    write_file_atomically(scratch / "constraints.txt", file_of(demand.constraints));
-    write_file_atomically(scratch / "overrides.txt", overrides(demand));
-    write_file_atomically(scratch / "lock.txt", preferences(demand));
-
-    Command command = call_of(installer, with_stubs);
+    Command command = call_of(installer, settings);
     for (const std::string& word :
          {std::string{"pip"}, std::string{"compile"}, std::string{"--quiet"},
           std::string{"--no-header"}, std::string{"--generate-hashes"}, std::string{"--python"},
           base.path.string(), std::string{"--constraint"}, (scratch / "constraints.txt").string(),
           std::string{"--override"}, (scratch / "overrides.txt").string(),
-          std::string{"--output-file"}, (scratch / "lock.txt").string(),
-          (scratch / "requirements.txt").string()}) {
+          std::string{"--output-file"}, (folder / "lock.txt").string(),
+          (folder / "requirements.txt").string()}) {
         command.argv.push_back(word);
     }
+    command.argv.insert(command.argv.end(), options.begin(), options.end());
+    add_build_constraints(command, scratch / "build-constraints.txt", settings);
     add_index_arguments(command, installer, settings);
-    const Finished finished = run_installer(command, settings, stop);
-    if (!finished.status.ok()) fail_resolution(finished, demand, installer, settings);
+    Settings quoting = settings;
+    if (settings.on_line) {
+        quoting.on_line = [&](const std::string& line) {
+            settings.on_line(with_real_versions(line));
+        };
+    }
+    Finished finished = run_installer(command, quoting, stop);
+    finished.words = with_real_versions(std::move(finished.words));
+    return finished;
+}
 
-    return read_output(read_file(scratch / "lock.txt"), demand);
+// uv says nothing of a line without a name when its build fails; each alone tells which it was.
+Finished with_its_line(Finished finished, const Resolution& resolution, std::stop_token stop) {
+    const bool is_nameless =
+        tells_a_failed_build(finished.words) &&
+        read_failed_build(finished.words, resolution.installer).package.empty();
+    if (!is_nameless) return finished;
+    const fs::path folder = resolution.scratch / "alone";
+    create_folders(folder);
+    for (const Requirement& line : resolution.demand.requirements) {
+        if (!line.name.empty()) continue;
+        const Demand just{.requirements = {line}, .options = resolution.demand.options};
+        write_file_atomically(folder / "requirements.txt", requirements_file(just));
+        const Finished alone = compile(resolution, folder, {"--no-deps"}, stop);
+        if (alone.status.ok() || !tells_a_failed_build(alone.words)) continue;
+        finished.words =
+            fmt::format("error: Failed to build `{}`\n{}", line.for_installer, alone.words);
+        break;
+    }
+    return finished;
+}
+
+}  // namespace
+
+std::vector<Pin> resolve_with_uv(const Resolution& resolution, std::stop_token stop) {
+    const auto& [demand, base, installer, settings, scratch] = resolution;
+    const Stubs stubs = demand.inherited.empty() ? Stubs{} : write_stubs(resolution, stop);
+    write_file_atomically(scratch / "requirements.txt",
+                          requirements_file(demand) + stub_option(stubs));
+    write_file_atomically(scratch / "constraints.txt", file_of(demand.constraints));
+    write_file_atomically(scratch / "build-constraints.txt", build_constraints(stubs));
+    write_file_atomically(scratch / "overrides.txt", overrides(demand));
+    write_file_atomically(scratch / "lock.txt", preferences(demand, stubs));
+    const Finished finished = compile(resolution, scratch, {}, stop);
+    if (!finished.status.ok()) {
+        fail_resolution(with_its_line(finished, resolution, stop), demand, installer, settings);
+    }
+    return read_output(with_real_versions(read_file(scratch / "lock.txt")), demand);
 }
 
 std::optional<std::string> source_only(const Lock& lock, const Interpreter& base,

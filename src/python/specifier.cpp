@@ -117,4 +117,18 @@ std::string normalise_name(std::string_view name) {
     return out;
 }
 
+std::string bare_address(std::string_view target) {
+    target = target.substr(0, target.find('#'));
+    if (const auto scheme = target.find("://"); scheme != std::string_view::npos) {
+        target.remove_prefix(scheme + 3);
+        if (const auto user = target.find('@'); user < target.find('/'))
+            target.remove_prefix(user + 1);
+    }
+    const auto revision = target.rfind('@');
+    const auto slash = target.rfind('/');
+    const bool has_revision =
+        revision != std::string_view::npos && slash != std::string_view::npos && revision > slash;
+    return std::string{target.substr(0, has_revision ? revision : target.size())};
+}
+
 }  // namespace podctl::python

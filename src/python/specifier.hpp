@@ -19,4 +19,8 @@ bool is_name_character(char c);
 
 Specifier parse_specifier(std::string_view text);
 
+// "https://user@host/a.git@v1#egg=a" → "host/a.git": so a target stands in what git, uv and pip
+// say.
+std::string bare_address(std::string_view target);
+
 }  // namespace podctl::python

@@ -1,15 +1,36 @@
 #include "podctl/base/digest.hpp"
 
+#include "support/git_server.hpp"
 #include "world.hpp"
 
 namespace podctl::python {
 namespace {
 
+using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Not;
+using testing::StartsWith;
 using testing::UnorderedElementsAre;
+
+// A package whose only module is a build backend (PEP 517). What it builds knows by which version.
+test::Wheel backend(const std::string& version) {
+    return {"backend", version, {}, {{"inhouse.py", R"py(
+import os, re, zipfile
+from backend import __version__
+def build_wheel(folder, config_settings=None, metadata_directory=None):
+    with open('pyproject.toml') as f:
+        name = re.search("name = '(.*)'", f.read())[1]
+    info, file = name + '-1.0.dist-info/', name + '-1.0-py3-none-any.whl'
+    with zipfile.ZipFile(os.path.join(folder, file), 'w') as z:
+        z.writestr(name + '.py', 'built_by = %r' % __version__)
+        z.writestr(info + 'METADATA', 'Metadata-Version: 2.1\nName: %s\nVersion: 1.0\n' % name)
+        z.writestr(info + 'WHEEL', 'Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n')
+        z.writestr(info + 'RECORD', '%s.py,,\n%sMETADATA,,\n%sWHEEL,,\n' % (name, info, info))
+    return file
+)py"}}};
+}
 
 class Resolve : public World {
 protected:
@@ -136,6 +157,63 @@ TEST_P(Resolve, OfflineAsksNoServer) {
     EXPECT_TRUE(server.requests().empty());
 }
 
+TEST_P(Resolve, GivesABuildTheRealPackageWhereTheImageHasIt) {
+    index({backend("1.0"), backend("2.0"), {"needs-backend", "1.0", {"backend==2.0"}}});
+    const auto base = base_with({"backend==2.0"});
+    auto wanted = request({source_built_by("same", "backend==2.0"),
+                           source_built_by("older", "backend<2"), "needs-backend"});
+    wanted.inherited = base.packages;
+    const Lock lock = resolved(wanted, base);
+    EXPECT_THAT(lock.text(), Not(HasSubstr("backend==2.0")));  // it is still inherited
+    EXPECT_THAT(lock.text(), Not(HasSubstr("podctl.")));
+    const auto python = create_environment({.path = dir / "venv"}, base, installer, settings, {});
+    install(lock, python, installer, settings, {});
+    EXPECT_EQ(says(python,
+                   "import same, older, backend; "
+                   "print(same.built_by, older.built_by, "
+                   "backend.__version__)"),
+              "2.0 1.0 2.0");
+}
+
+TEST_P(Resolve, NamesPackageAndLineOfABuildThatFails) {
+    index({{"needs-builds", "1.0", {"builds"}}});
+    test::write_source(dir / "index", "builds", "2.0");  // its backend is nowhere
+    const auto source = [&](const std::string& name, const std::string& build) {
+        file(name + "/pyproject.toml",
+             "[build-system]\nrequires = []\nbuild-backend = 'own'\nbackend-path = ['.']\n");
+        file(name + "/own.py", "def build_wheel(*_, **__):\n    " + build + "\n");
+        return (dir / name).string();
+    };
+    const auto broken = source("broken", "raise SystemExit('no wheel today')");
+    const auto python =
+        create_environment({.path = dir / "venv"}, host_python(), installer, settings, {});
+    // Whether the build is wanted for the resolution or later differs.
+    const auto message_for = [&](const std::string& line) {
+        const auto requirements = file("packs/pack/requirements.txt", "# mine\n" + line + "\n");
+        ResolveRequest wanted{.requirements = {{.file = requirements, .label = "node pack"}},
+                              .scratch = dir / "scratch"};
+        const auto error =
+            error_of([&] { install(resolved(wanted), python, installer, settings, {}); });
+        EXPECT_EQ(error.kind(), ErrorKind::python);
+        EXPECT_THAT(error.message(), HasSubstr("comes as source and cannot be built"));
+        return error.message();
+    };
+    const std::string place = (dir / "packs/pack/requirements.txt").string() + ":2";
+    EXPECT_THAT(message_for("broken @ file://" + broken),
+                AllOf(HasSubstr(place + ": broken @ file"), HasSubstr("(node pack)"),
+                      HasSubstr("no wheel today")));
+    EXPECT_THAT(message_for(broken),
+                AllOf(HasSubstr(place + ": " + broken), HasSubstr("no wheel today")));
+    test::git(broken, {"init", "--quiet"});
+    test::git(broken, {"add", "."});
+    test::git(broken, {"commit", "--quiet", "--message", "all"});
+    EXPECT_THAT(message_for("git+file://" + broken),
+                AllOf(HasSubstr(place + ": git+file://" + broken), HasSubstr("no wheel today")));
+    EXPECT_THAT(message_for("builds"), AllOf(StartsWith("builds"), HasSubstr(place)));
+    EXPECT_THAT(message_for("needs-builds"),
+                AllOf(StartsWith("builds"), HasSubstr(place), HasSubstr("needs-builds")));
+}
+
 TEST_P(Resolve, OfNothingStartsNothing) {
     installer.program = "/nowhere/installer";
     EXPECT_THAT(requirements_in(resolved(request({"# nothing"}))), IsEmpty());
@@ -237,6 +315,40 @@ TEST_P(UvAlone, NamesAPackageThatComesAsSourceAlone) {
     };
     EXPECT_EQ(told({"attrs"}), std::nullopt);
     EXPECT_EQ(told({"attrs", "builds"}), "builds==2.0");
+}
+
+TEST_P(UvAlone, PrefersWhatIsInheritedWithoutMetadataToShow) {
+    index({{"attrs", "1.0"}, {"attrs", "2.0"}, {"pack", "1.0", {"attrs"}}});
+    auto wanted = request({"pack"});
+    wanted.inherited = {{"attrs", "1.0"}};  // an .egg-info, say
+    EXPECT_THAT(requirements_in(resolved(wanted)), ElementsAre("pack==1.0"));
+}
+
+TEST_P(UvAlone, KeepsConstraintsOfTheUserForBuilds) {
+    index({backend("1.0"), backend("2.0"), backend("3.0")});
+    const auto base = base_with({"backend==3.0"});
+    settings.environment["UV_BUILD_CONSTRAINT"] = file("build.txt", "backend<2\n").string();
+    auto wanted = request({source_built_by("product", "backend")});
+    wanted.inherited = base.packages;
+    const Lock lock = resolved(wanted, base);
+    const auto python = create_environment({.path = dir / "venv"}, base, installer, settings, {});
+    install(lock, python, installer, settings, {});
+    EXPECT_EQ(says(python, "import product; print(product.built_by)"), "1.0");
+}
+
+// A vendor's build is on no index, and nothing can be built with what is shown of it.
+TEST_P(UvAlone, GivesABuildAnotherOneWhereTheImageHasAVendorsOwn) {
+    index({backend("2.0+cu128")});
+    const auto base = base_with({"backend==2.0+cu128"});
+    remove_tree(dir / "index/backend");
+    index({backend("1.0"), backend("2.0"), {"needs-backend", "1.0", {"backend==2.0+cu128"}}});
+    auto wanted = request({source_built_by("product", "backend"), "needs-backend"});
+    wanted.inherited = base.packages;
+    const Lock lock = resolved(wanted, base);
+    EXPECT_THAT(lock.text(), Not(HasSubstr("backend==2.0+cu128")));
+    const auto python = create_environment({.path = dir / "venv"}, base, installer, settings, {});
+    install(lock, python, installer, settings, {});
+    EXPECT_EQ(says(python, "import product; print(product.built_by)"), "2.0");
 }
 
 TEST_P(UvAlone, OverridesWhatPackagesAskOfEachOther) {

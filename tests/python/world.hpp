@@ -98,6 +98,14 @@ protected:
         return probe(python, {});
     }
 
+    // A line that asks for a source tree, which the backend inhouse.py builds.
+    std::string source_built_by(const std::string& name, const std::string& requirement) {
+        file(name + "/pyproject.toml",
+             "[build-system]\nrequires = ['" + requirement +
+                 "']\nbuild-backend = 'inhouse'\n[tool.inhouse]\nname = '" + name + "'\n");
+        return name + " @ file://" + (dir / name).string();
+    }
+
     ResolveRequest request(const std::vector<std::string>& lines) {
         return {.requirements = {{.file = {}, .lines = lines, .label = "template"}},
                 .scratch = dir / "scratch"};
