@@ -10,7 +10,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <functional>
+#include <queue>
 #include <set>
+#include <string_view>
+#include <unordered_map>
+#include <unordered_set>
+#include <utility>
 
 namespace podctl::plan {
 namespace {
@@ -48,6 +54,7 @@ public:
 
 private:
     Step& add(std::string id, Action action, std::vector<std::string> needs) {
+        ids_.insert(id);
         plan_.steps.push_back(
             {.id = std::move(id), .action = std::move(action), .needs = std::move(needs)});
         return plan_.steps.back();
@@ -152,7 +159,7 @@ private:
             }
             std::string id = model_step_id(fetch, plan_.places);
             // Two archives may be unpacked into one folder, and one source be stored in two.
-            if (plan_.find(id)) id += "#" + std::to_string(i);
+            if (ids_.contains(id)) id += "#" + std::to_string(i);
             const fs::path folder = fetch.target.empty() ? plan_.places.models : fetch.target;
             const std::string partial = "download:" + fetch.source.text;
             Step& step = add(std::move(id), std::move(fetch), {"preflight"});
@@ -249,29 +256,42 @@ private:
 
     // Behind all that it needs, otherwise in the order in which it was added.
     void sort_by_needs() {
-        std::vector<Step> sorted;
-        std::set<std::string> done;
-        while (!plan_.steps.empty()) {
-            const auto next =
-                std::find_if(plan_.steps.begin(), plan_.steps.end(), [&](const Step& step) {
-                    return std::all_of(step.needs.begin(), step.needs.end(),
-                                       [&](const auto& id) { return done.contains(id); });
-                });
-            if (next == plan_.steps.end()) {
-                throw Error{
-                    ErrorKind::template_,
-                    fmt::format("{} lies in a folder that waits for it", plan_.steps.front().id),
-                    "give the repositories paths that do not contain each other"};
-            }
-            done.insert(next->id);
-            sorted.push_back(std::move(*next));
-            plan_.steps.erase(next);
+        auto& steps = plan_.steps;
+        std::unordered_map<std::string_view, std::vector<std::size_t>> waiting;
+        std::vector<std::size_t> open;  // how many needs of each step are not behind it yet
+        std::priority_queue<std::size_t, std::vector<std::size_t>, std::greater<>> ready;
+        for (std::size_t i = 0; i < steps.size(); ++i) {
+            open.push_back(steps[i].needs.size());
+            if (open[i] == 0) ready.push(i);
+            for (const auto& need : steps[i].needs)
+                waiting[need].push_back(i);
         }
-        plan_.steps = std::move(sorted);
+        std::vector<std::size_t> order;
+        while (!ready.empty()) {
+            const std::size_t next = ready.top();
+            ready.pop();
+            order.push_back(next);
+            // Of two steps with one id the first is enough.
+            for (const std::size_t i : std::exchange(waiting[steps[next].id], {}))
+                if (--open[i] == 0) ready.push(i);
+        }
+        if (order.size() < steps.size()) {
+            const auto stuck =
+                std::ranges::find_if(open, [](std::size_t left) { return left > 0; });
+            throw Error{ErrorKind::template_,
+                        fmt::format("{} lies in a folder that waits for it",
+                                    steps[static_cast<std::size_t>(stuck - open.begin())].id),
+                        "give the repositories paths that do not contain each other"};
+        }
+        std::vector<Step> sorted;
+        for (const std::size_t i : order)
+            sorted.push_back(std::move(steps[i]));
+        steps = std::move(sorted);
     }
 
     const tmpl::Template& pod_;
     Plan plan_;
+    std::unordered_set<std::string> ids_;  // of its steps
     std::vector<Source> sources_;
 };
 
@@ -338,10 +358,11 @@ Plan only(const Plan& plan, std::span<const std::string> ids) {
 
 Bill bill_of(const Plan& plan, std::span<const Assessment> assessments) {
     Bill bill;
+    std::unordered_set<std::string_view> models;
+    for (const auto& step : plan.steps)
+        if (std::holds_alternative<FetchModel>(step.action)) models.insert(step.id);
     for (const auto& assessment : assessments) {
-        const Step* step = plan.find(assessment.step);
-        if (!step || assessment.change == Change::keep) continue;
-        if (!std::holds_alternative<FetchModel>(step->action)) continue;
+        if (assessment.change == Change::keep || !models.contains(assessment.step)) continue;
         if (!assessment.download) {
             ++bill.unknown;
             continue;

@@ -15,6 +15,9 @@
 namespace podctl::tmpl {
 namespace {
 
+// More than anybody reads before he mends the first ones.
+constexpr std::size_t most_told = 100;
+
 constexpr std::size_t longest_quote = 80;
 
 std::string joined(const std::vector<Diagnostic>& diagnostics) {
@@ -87,6 +90,13 @@ void Diagnostics::throw_if_any() {
         return std::tuple(order.at(a.file), a.line, a.column) <
                std::tuple(order.at(b.file), b.line, b.column);
     });
+    if (found_.size() > most_told) {
+        const auto further = found_.size() - most_told;
+        found_.resize(most_told + 1);
+        auto& last = found_.back();
+        last.key.clear();
+        last.message = fmt::format("and {} more faults, from here on", further);
+    }
     throw TemplateError{std::move(found_)};
 }
 

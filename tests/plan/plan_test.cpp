@@ -146,6 +146,17 @@ TEST(Plan, AHuggingFaceFileHasItsIdBeforeTheHubIsAsked) {
     EXPECT_NE(plan.find("model:vae/a.safetensors"), nullptr);
 }
 
+// In less than quadratic time: else this test comes to its limit.
+TEST(Plan, OfManyNodesIsMadeAndHasThemInTheirOrder) {
+    constexpr std::size_t many = 14'000;
+    std::string nodes;
+    for (std::size_t i = 0; i < many; ++i)
+        nodes += "\"https://h.example/a/p" + std::to_string(i) + "\", ";
+    const Plan plan = plan_of("comfyui: {}\ncustom_nodes: [" + nodes + "]\n");
+    EXPECT_EQ(position(plan, "node:p13999"), position(plan, "node:p0") + many - 1);
+    EXPECT_LT(position(plan, "node:p13999"), position(plan, "python.resolve"));
+}
+
 TEST(Plan, TheRootStandsInForTheMount) {
     const auto pod = pod_of("pod: {volume: {mount: /workspace}}\n");
     EXPECT_EQ(under_root(pod, "/tmp/r", "/workspace/a/b"), "/tmp/r/a/b");

@@ -38,6 +38,14 @@ TEST(Hostile, LongInputIsReadInLinearTime) {
     }
 }
 
+TEST(Hostile, OfManyFaultsTheFirstAreTold) {
+    const auto faults = faults_of_text("apiVersion: podctl/v1\nname: pod\nmodels:\n" +
+                                       repeated("  - {sauce: x}\n", 5'000));
+    ASSERT_EQ(faults.size(), 101u);
+    EXPECT_THAT(faults.front(), HasSubstr("models[0]"));
+    EXPECT_THAT(faults.back(), HasSubstr("more faults, from here on"));
+}
+
 TEST(Hostile, AliasBombsAreBounded) {
     std::string bomb = "a: &a [x,x,x,x,x,x,x,x,x,x]\n";
     for (char c = 'b'; c <= 'k'; ++c) {
