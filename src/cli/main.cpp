@@ -8,6 +8,7 @@
 #include <CLI/CLI.hpp>
 #include <fcntl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -24,6 +25,19 @@ void never_ask() {
     ::setenv("GIT_TERMINAL_PROMPT", "0", 1);
     ::setenv("SSH_ASKPASS", "false", 1);
     ::setenv("SSH_ASKPASS_REQUIRE", "force", 1);
+}
+
+// What would end a supervisor without a word: a reader of its output that goes away (seen at the
+// write), a limit of a file's size (the write fails, and says so), and signals that mean something
+// to other programs. What podctl starts gets the defaults again.
+void ignore_what_has_no_meaning() {
+    for (const int signal : {SIGPIPE, SIGXFSZ, SIGUSR1, SIGUSR2, SIGALRM, SIGVTALRM})
+        std::signal(signal, SIG_IGN);
+}
+
+// A umask that takes rights from the owner himself would make folders that podctl cannot open.
+void keep_owners_rights() {
+    ::umask(::umask(0) & 077);
 }
 
 // Where 0, 1 or 2 is closed, the next file that is opened would get what is printed.
@@ -61,15 +75,16 @@ int parse_and_run(CLI::App& app, Chosen& chosen, int argc, char** argv) {
         return asked_for_help ? 0 : exit_code(ErrorKind::usage);
     }
     const int code = chosen ? chosen() : 0;
-    flush_out();
+    // What went wrong before is what counts.
+    if (code == 0) flush_out();
     return code;
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-    // A reader of our output that goes away is seen at the write, and ends nothing.
-    std::signal(SIGPIPE, SIG_IGN);
+    ignore_what_has_no_meaning();
+    keep_owners_rights();
     open_standard_streams();
     leave_no_core(argc, argv);
     never_ask();

@@ -6,12 +6,16 @@
 #include <nlohmann/json.hpp>
 #include <stdio_ext.h>
 
+#include <atomic>
 #include <cerrno>
 #include <cstdio>
 
 namespace podctl::cli {
 
 namespace {
+
+// Why some of stdout's text is lost: errno of a full disk, say. 0: none is.
+std::atomic<int> lost_by = 0;
 
 std::FILE* stream_of(To to) {
     return to == To::out ? stdout : stderr;
@@ -47,11 +51,11 @@ bool try_composed(To to, std::string_view text) {
 }
 
 void put_composed(To to, std::string_view text) {
-    try_composed(to, text);
+    if (!try_composed(to, text) && to == To::out && errno != EPIPE) lost_by = errno;
 }
 
 void flush_out() {
-    if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0)
+    if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0 || lost_by != 0)
         throw Error{ErrorKind::io, "cannot write to stdout", "is the disk full?"};
 }
 

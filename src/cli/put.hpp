@@ -20,15 +20,15 @@ void put_json(const nlohmann::ordered_json& line);
 std::string json_line(const nlohmann::ordered_json& line);
 
 // Text that podctl has put together with its own colours and cursor movements, and whose other
-// parts have been made printable. Written at once; a reader that went away (a closed pipe) must not
-// end a pod that runs.
+// parts have been made printable. Written at once. A pod that runs is not ended when that fails: of
+// a reader that went away (a closed pipe) nothing is said, of anything else flush_out() tells.
 void put_composed(To to, std::string_view text);
 
 // As above, for one who wants to know: false when it could not be written, with its reason in
 // errno.
 bool try_composed(To to, std::string_view text);
 
-// Throws Error{io} when something that was put to stdout could not be written.
+// Throws Error{io} when something that was put to stdout could not be written, now or before.
 void flush_out();
 
 }  // namespace podctl::cli

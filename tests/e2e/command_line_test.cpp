@@ -131,6 +131,38 @@ TEST(CommandLine, OutputThatCannotBeWrittenIsAFailure) {
     EXPECT_EQ(full.status.code, 4) << full.output;
 }
 
+// A reader of events who lost some must not take the rest for all.
+TEST(CommandLine, EventsThatCannotBeWrittenAreAFailure) {
+    const test::TempDir dir;
+    write_file_atomically(dir / "pod.yaml", "apiVersion: podctl/v1\nname: pod\n");
+    const auto up = [&](const std::string& out) {
+        return run_captured(
+            {.argv = {"sh", "-c",
+                      "\"$0\" up --no-launch --output json \"$1\" --root \"$2\" > " + out,
+                      PODCTL_BINARY, (dir / "pod.yaml").string(), (dir / "root").string()}},
+            {});
+    };
+    EXPECT_EQ(up("/dev/null").status.code, 0);
+    const auto full = up("/dev/full");
+    EXPECT_EQ(full.status.code, 4);
+    EXPECT_THAT(full.output, HasSubstr("cannot write to stdout"));
+}
+
+// Else podctl could not open what it has made.
+TEST(CommandLine, AUmaskTakesNoRightsFromTheOwner) {
+    const test::TempDir dir;
+    write_file_atomically(dir / "pod.yaml", "apiVersion: podctl/v1\nname: pod\n");
+    const auto up = run_captured(
+        {.argv = {"sh", "-c", "umask 0777; exec \"$0\" up --no-launch \"$1\" --root \"$2\"",
+                  PODCTL_BINARY, (dir / "pod.yaml").string(), (dir / "root").string()}},
+        {});
+    EXPECT_EQ(up.status.code, 0) << up.output;
+    for (const char* folder : {"root", "root/.podctl"})
+        EXPECT_EQ(std::filesystem::status(dir / folder).permissions(),
+                  std::filesystem::perms::owner_all)
+            << folder;
+}
+
 TEST(CommandLine, ATemplateThatIsNotThereIsNamed) {
     const auto checked = podctl({"validate", "/nonexistent/pod.yaml"});
     EXPECT_EQ(checked.status.code, 2);

@@ -13,7 +13,7 @@ class Supervision : public ServicePodTest {};
 
 TEST_F(Supervision, EndsThePodOnEverySignalThatAsksForIt) {
     write_template(listener("web"));
-    for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
+    for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGQUIT}) {
         auto pod = start();
         ASSERT_TRUE(pod.wait_for(is_launched));
         const auto pid = status()["services"][0]["pid"].get<pid_t>();
@@ -21,6 +21,18 @@ TEST_F(Supervision, EndsThePodOnEverySignalThatAsksForIt) {
         EXPECT_EQ(pod.finish().status.code, 128 + signal);
         EXPECT_FALSE(read_process(pid));
     }
+}
+
+// Their services would go on without anybody who looks after them.
+TEST_F(Supervision, OutlivesSignalsThatMeanNothingToIt) {
+    write_template(listener("web"));
+    auto pod = start();
+    ASSERT_TRUE(pod.wait_for(is_launched));
+    for (const int signal : {SIGPIPE, SIGXFSZ, SIGUSR1, SIGUSR2, SIGALRM, SIGVTALRM})
+        pod.signal(signal);
+    EXPECT_EQ(status()["phase"], "ready");
+    pod.signal(SIGTERM);
+    EXPECT_EQ(pod.finish().status.code, 128 + SIGTERM);
 }
 
 TEST_F(Supervision, ASecondSignalKillsAtOnce) {
