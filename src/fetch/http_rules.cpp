@@ -71,6 +71,11 @@ Url checked_url(const std::string& text) {
     return *url;
 }
 
+bool may_carry_token(const Url& url, const HttpOptions& options) {
+    return url.scheme == "https" || is_loopback(url) ||
+           options.insecure_http == HttpOptions::InsecureHttp::allow;
+}
+
 Authorization authorization_for(const Url& url, const HttpOptions& options) {
     const Credential* best = nullptr;
     for (const auto& credential : options.credentials) {
@@ -78,10 +83,8 @@ Authorization authorization_for(const Url& url, const HttpOptions& options) {
         if (!best || credential.url_prefix.size() > best->url_prefix.size()) best = &credential;
     }
     if (!best) return {};
-    const bool may_go = url.scheme == "https" || is_loopback(url) ||
-                        options.insecure_http == HttpOptions::InsecureHttp::allow;
-    if (!may_go) return {.withheld = true};
-    return {.token = &best->token};
+    if (!may_carry_token(url, options)) return {.withheld = true};
+    return {.token = &best->token, .name = best->name};
 }
 
 std::vector<std::string> header_lines(const HttpRequest& request, Origin origin,

@@ -20,14 +20,6 @@ Url checked_url(const std::string& text);
 // Whether a URL lies under a prefix, in a way that no server reads otherwise.
 bool covers(const std::string& prefix, const Url& url);
 
-struct Authorization {
-    const Secret* token = nullptr;  // points into the credentials
-    bool withheld = false;          // there is one, but it would go over plain http
-};
-
-// The token of the credential with the longest prefix that covers `url`.
-Authorization authorization_for(const Url& url, const HttpOptions& options);
-
 // Whether a chain of redirects has left the origin that was asked first; it never counts as back.
 enum class Origin { same, crossed };
 

@@ -3,11 +3,13 @@
 // (https://git-scm.com/docs/http-protocol)
 #include "http_transport.hpp"
 
+#include "podctl/base/host.hpp"
 #include "podctl/base/names.hpp"
 #include "podctl/fetch/body_reader.hpp"
 
 #include "library.hpp"
 #include "location.hpp"
+#include "logins.hpp"
 #include "session.hpp"
 
 #include <fmt/format.h>
@@ -32,22 +34,28 @@ constexpr std::string_view refs_query = "service=git-upload-pack";
 
 // What is asked next lies beside where info/refs was answered, as git has it.
 struct Base {
-    Url url;
-    fetch::HttpRequest::Authorization authorization = fetch::HttpRequest::Authorization::by_prefix;
+    Url url;  // without the login
+    std::optional<Login> login = {};
     fetch::HttpRequest::Reach reach = fetch::HttpRequest::Reach::anywhere;
 };
 
-Base base_of(std::string_view text) {
+Base base_of(std::string_view text, const Session& session) {
     auto url = parse_url(text);
-    if (!url)
-        throw Error{ErrorKind::git, fmt::format("{}: is no URL", without_secrets(text)),
+    const std::string fault = url ? host_fault(*url) : "is no URL";
+    if (!fault.empty())
+        throw Error{ErrorKind::git, fmt::format("{}: {}", without_secrets(text), fault),
                     "check the repository's URL"};
-    while (url->path.ends_with('/'))
-        url->path.pop_back();
-    url->fragment.clear();
-    return {.url = *std::move(url)};
+    Base base{.url = *url, .login = login_in(*url)};
+    base.url.userinfo.clear();
+    base.url.fragment.clear();
+    while (base.url.path.ends_with('/'))
+        base.url.path.pop_back();
+    const auto known = session.logins.find(base.url.origin());
+    if (!base.login && known != session.logins.end()) base.login = known->second;
+    return base;
 }
 
+// A login stays with its origin.
 Base redirected(const Base& base, const fetch::HttpResponse& answer) {
     auto url = parse_url(answer.url).value();
     if (!url.path.ends_with(refs_path) || !url.query.ends_with(refs_query))
@@ -58,9 +66,9 @@ Base redirected(const Base& base, const fetch::HttpResponse& answer) {
     url.path.resize(url.path.size() - refs_path.size());
     url.query.resize(url.query.size() - refs_query.size());
     if (url.query.ends_with('&')) url.query.pop_back();
-    Base next{.url = url, .authorization = base.authorization, .reach = base.reach};
+    Base next{.url = url, .login = base.login, .reach = base.reach};
     if (url.origin() == base.url.origin()) return next;
-    next.authorization = fetch::HttpRequest::Authorization::none;
+    next.login.reset();
     if (answer.from_internet) next.reach = fetch::HttpRequest::Reach::internet;
     return next;
 }
@@ -72,10 +80,11 @@ fetch::HttpRequest request_for(const Base& base, Round round) {
     url.path += round == Round::refs ? refs_path : pack_path;
     fetch::HttpRequest request{.timeout = patience,
                                .stall_timeout = patience,
-                               .authorization = base.authorization,
+                               .authorization = fetch::HttpRequest::Authorization::none,
                                .reach = base.reach};
     // Some hosts answer a browser's page to whoever is not git.
     request.headers = {{"User-Agent", "git/2.0 (podctl/" PODCTL_VERSION ")"}};
+    if (base.login) request.headers.emplace_back("Authorization", base.login->header());
     if (round == Round::refs) {
         url.query += (url.query.empty() ? "" : "&") + std::string{refs_query};
         request.headers.emplace_back("Pragma", "no-cache");
@@ -112,17 +121,18 @@ std::string words_of(fetch::BodyReader& reader) {
     return line.empty() ? std::string{} : fmt::format(": {}", line);
 }
 
-Error refusal(fetch::BodyReader& reader) {
+Error refusal(fetch::BodyReader& reader, const std::string& tried) {
     const int status = reader.answer().status;
     const std::string message = fmt::format("{}: the server answers {}{}",
                                             place_of(reader.answer()), status, words_of(reader));
     if (status == 401 || status == 403)
         return {ErrorKind::unauthorized, message,
                 "the repository is private, or does not exist: many servers ask for a login rather "
-                "than say so; a private one needs a mirror that carries the token, or an ssh URL "
-                "and its key"};
+                "than say so; " +
+                    tried};
     if (status == 404 || status == 410)
-        return {ErrorKind::not_found, message, "check the spelling of the repository's URL"};
+        return {ErrorKind::not_found, message,
+                "check the spelling of the repository's URL; if it is private: " + tried};
     if (status == 408 || status == 429 || status >= 500)
         return {ErrorKind::network, message, "try again later, or set a mirror for this prefix"};
     return {ErrorKind::git, message};
@@ -130,7 +140,6 @@ Error refusal(fetch::BodyReader& reader) {
 
 void require_service(fetch::BodyReader& reader, Round round) {
     const auto& answer = reader.answer();
-    if (answer.status != 200) throw refusal(reader);
     const std::string_view wanted = round == Round::refs
                                         ? "application/x-git-upload-pack-advertisement"
                                         : "application/x-git-upload-pack-result";
@@ -155,11 +164,12 @@ struct HttpSubtransport : git_smart_subtransport {
 struct HttpStream : git_smart_subtransport_stream {
     HttpStream(HttpSubtransport& of, Round what);
     void ask();
+    void send();
 
     HttpSubtransport& transport;
     Session& session;
     const Round round;
-    fetch::HttpRequest request;
+    std::string body;
     std::unique_ptr<fetch::BodyReader> reader;
 };
 
@@ -179,7 +189,7 @@ int stream_read(git_smart_subtransport_stream* stream, char* into, std::size_t s
 
 int stream_write(git_smart_subtransport_stream* stream, const char* bytes, std::size_t size) {
     return self(stream).session.guarded([&] {
-        self(stream).request.body.append(bytes, size);
+        self(stream).body.append(bytes, size);
         return 0;
     });
 }
@@ -192,13 +202,33 @@ HttpStream::HttpStream(HttpSubtransport& of, Round what)
     : git_smart_subtransport_stream{&of, stream_read, stream_write, stream_free},
       transport(of),
       session(*of.session),
-      round(what),
-      request(request_for(*of.base, what)) {}
+      round(what) {}
 
+void HttpStream::send() {
+    fetch::HttpRequest request = request_for(*transport.base, round);
+    request.body = body;
+    reader = std::make_unique<fetch::BodyReader>(session.network().http, request, session.stop());
+}
+
+// The first round finds the login that the others have, too.
 void HttpStream::ask() {
-    reader = std::make_unique<fetch::BodyReader>(session.http(), request, session.stop());
+    Base& base = *transport.base;
+    Logins logins{base.url, base.login, session.network(), session.stop()};
+    send();
+    const auto is_here = [&] {
+        return parse_url(reader->answer().url)->origin() == base.url.origin();
+    };
+    while (round == Round::refs && reader->answer().status != 200 && is_here()) {
+        auto login = logins.next(reader->answer().status);
+        if (!login) break;
+        base.login = std::move(login);
+        send();
+    }
+    if (reader->answer().status != 200) throw refusal(*reader, logins.told());
     require_service(*reader, round);
-    if (round == Round::refs) transport.base = redirected(*transport.base, reader->answer());
+    if (round != Round::refs) return;
+    if (base.login) session.logins[base.url.origin()] = *base.login;
+    base = redirected(base, reader->answer());
 }
 
 HttpSubtransport& self(git_smart_subtransport* transport) {
@@ -212,7 +242,7 @@ int begin_round(git_smart_subtransport_stream** out, git_smart_subtransport* tra
     return own.session->guarded([&] {
         if (service != GIT_SERVICE_UPLOADPACK_LS && service != GIT_SERVICE_UPLOADPACK)
             throw Error{ErrorKind::internal, "podctl pushes nothing"};
-        if (!own.base) own.base = base_of(url);
+        if (!own.base) own.base = base_of(url, *own.session);
         const bool is_first = service == GIT_SERVICE_UPLOADPACK_LS;
         *out = std::make_unique<HttpStream>(own, is_first ? Round::refs : Round::pack).release();
         return 0;

@@ -112,6 +112,13 @@ std::string without_secrets(std::string_view url) {
     return parts->to_string();
 }
 
+std::string without_login(const std::string& url) {
+    auto parts = transport_of(url) == Transport::http ? parse_url(url) : std::nullopt;
+    if (!parts || parts->userinfo.empty()) return url;
+    parts->userinfo.clear();
+    return parts->to_string();
+}
+
 std::string https_form(std::string_view ssh_url) {
     if (transport_of(ssh_url) != Transport::ssh) return {};
     if (const auto scp = parse_scp_like(ssh_url)) {

@@ -16,6 +16,10 @@ bool can_shallow(std::string_view url);
 // The URL without what may be a secret in it.
 std::string without_secrets(std::string_view url);
 
+// An http URL without its login; any other as it is. What is written into a repository's
+// configuration, which outlives the run and its secrets.
+std::string without_login(const std::string& url);
+
 // "https://host/path" for an ssh URL or scp-like one; empty for anything else.
 std::string https_form(std::string_view ssh_url);
 

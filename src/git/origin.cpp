@@ -72,20 +72,29 @@ Origin::Origin(Session& session, git_repository* repository, const std::string& 
       display_(display_of(url_, fetch_url_)),
       can_shallow_(git::can_shallow(fetch_url_)) {
     require_readable(fetch_url_, display_);
+    configure();
+}
+
+void Origin::configure() {
+    const std::string wanted = without_login(url_);
+    // A login that an earlier podctl, or a person, has left on the volume.
+    const std::string before = configured_url();
+    if (const std::string clean = without_login(before); clean != before)
+        git::check(git_remote_set_url(repository_, "origin", clean.c_str()), display_);
     remote_ = find<RemoteHandle>(display_, git_remote_lookup, repository_, "origin");
     if (!remote_)
         remote_ =
-            make<RemoteHandle>(display_, git_remote_create, repository_, "origin", url_.c_str());
+            make<RemoteHandle>(display_, git_remote_create, repository_, "origin", wanted.c_str());
     // Left alone where it may be: the user's own url.*.insteadOf has been applied to it.
-    if (fetch_url_ != url_ || !is_configured())
+    if (fetch_url_ != wanted || configured_url() != wanted)
         git::check(git_remote_set_instance_url(remote_.get(), fetch_url_.c_str()), display_);
 }
 
-bool Origin::is_configured() const {
+std::string Origin::configured_url() const {
     const auto config = make<ConfigHandle>(display_, git_repository_config_snapshot, repository_);
     const char* configured = nullptr;
     const int code = git_config_get_string(&configured, config.get(), "remote.origin.url");
-    return code == 0 && url_ == configured;
+    return code == 0 ? configured : std::string{};
 }
 
 void Origin::follow(const std::string& branch) {

@@ -24,7 +24,7 @@ public:
 
     // How errors name it: the URL without secrets, and the mirror behind it.
     const std::string& display() const { return display_; }
-    // The URL as it is configured: the template's, a local path made absolute.
+    // The template's URL, a local path made absolute; configured without its login.
     const std::string& url() const { return url_; }
 
     // What the server advertises; asked once.
@@ -39,7 +39,9 @@ public:
 private:
     // Every branch and tag, whole.
     void fetch_all();
-    bool is_configured() const;
+    void configure();
+    // The URL of the remote as the configuration has it; empty: none.
+    std::string configured_url() const;
     std::string bring_commit(const std::string& commit, Depth depth);
     std::string bring_short_commit(const std::string& prefix);
     // A commit that is the tip of a ref can be asked of any server, by that name.

@@ -5,9 +5,11 @@
 #include "handles.hpp"
 #include "interruptible_stream.hpp"
 #include "library.hpp"
+#include "logins.hpp"
 
 #include <chrono>
 #include <exception>
+#include <map>
 #include <set>
 #include <stop_token>
 #include <string>
@@ -22,7 +24,7 @@ public:
     Session(const Network& network, const Monitor& monitor, std::stop_token stop);
 
     const Mirrors& mirrors() const { return network_.mirrors; }
-    fetch::HttpClient& http() const { return network_.http; }
+    const Network& network() const { return network_; }
     const std::stop_token& stop() const { return stop_; }
     // Whose callbacks these are: every connection of this room is one of a session.
     static Session& of(const git_remote_callbacks& callbacks) {
@@ -39,6 +41,9 @@ public:
     // Throws Error{interrupted} when a stop was requested.
     void stop_if_requested(std::string_view doing) const;
     void notice(const std::string& message) const;
+
+    // What a server has taken, by origin: asked again, it is given that at once.
+    std::map<std::string, Login> logins = {};
 
     // Runs the body of a callback from libgit2: what it returns, or GIT_EUSER once it threw or a
     // stop was requested.

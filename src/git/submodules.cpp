@@ -161,7 +161,8 @@ void register_submodule(git_repository* superproject, const Declaration& declare
     const std::string where = git_repository_path(superproject);
     const auto config = make<ConfigHandle>(where, git_repository_config, superproject);
     const std::string key = "submodule." + declared.name;
-    check(git_config_set_string(config.get(), (key + ".url").c_str(), url.c_str()), where);
+    check(git_config_set_string(config.get(), (key + ".url").c_str(), without_login(url).c_str()),
+          where);
     check(git_config_set_bool(config.get(), (key + ".active").c_str(), 1), where);
 }
 

@@ -64,7 +64,10 @@ struct Context {
 
     // Made at the first request: a run with nothing to fetch needs no client.
     fetch::HttpClient& http();
-    git::Network network() { return {mirrors, http()}; }
+    git::Network network() {
+        using enum git::Network::StoredLogins;
+        return {mirrors, http(), is_look() ? ignore : use};
+    }
     // Asked once: it may start a process.
     const machine::Gpus& gpus();
     // pod.env, git's mirrors and child_mark(): for the processes of the pod, which get secrets

@@ -153,6 +153,20 @@ TEST_F(HubSecrets, AreToldToThePlanWithWhoeverNamesTheirRecipient) {
     EXPECT_EQ(told().at(0).by, Recipient::By::hub);
 }
 
+TEST_F(HubSecrets, GoToTheHostThatTheirNameSpells) {
+    const test::SetEnv token("GIT_TOKEN_git_my__forge_example", "t-1");
+    const test::SetEnv other("GIT_TOKEN_", "t-2");
+    auto pod = pod_with({"GIT_TOKEN_git_my__forge_example", "GIT_TOKEN_"});
+    const auto credentials = credentials_of(read_secrets(pod), {});
+    ASSERT_EQ(credentials.size(), 1u);
+    EXPECT_EQ(credentials[0].url_prefix, "https://git.my-forge.example/");
+    EXPECT_EQ(credentials[0].name, "GIT_TOKEN_git_my__forge_example");
+    pod.repositories.push_back({.git = "https://git.my-forge.example/o/r.git", .path = "r"});
+    EXPECT_THAT(recipients_of(pod, read_secrets(pod)),
+                ElementsAre(Recipient{"GIT_TOKEN_git_my__forge_example",
+                                      "https://git.my-forge.example", Recipient::By::hub}));
+}
+
 TEST_F(HubSecrets, TakeAMissingOrUnreadableLoginForNone) {
     const test::SetEnv at("HF_TOKEN_PATH", (dir / "missing").c_str());
     EXPECT_EQ(hf_token(), "");

@@ -21,6 +21,7 @@ namespace podctl::fetch {
 struct Credential {
     std::string url_prefix = {};  // "https://civitai.com/", or its mirror's prefix
     Secret token = {};            // sent as Authorization: Bearer
+    std::string name = {};        // of the secret, for messages
 };
 
 struct HttpRequest {
@@ -68,6 +69,16 @@ struct HttpOptions {
     unsigned connections = 16;
     std::uint64_t limit_rate = 0;
 };
+
+// What of the credentials is for a URL: the one with the longest prefix that covers it.
+struct Authorization {
+    const Secret* token = nullptr;  // points into the options
+    bool withheld = false;          // there is one, but it would go over plain http
+    std::string name = {};          // Credential::name
+};
+Authorization authorization_for(const Url& url, const HttpOptions& options);
+// Over https, to loopback, or wherever --insecure-http says.
+bool may_carry_token(const Url& url, const HttpOptions& options);
 
 struct TransferShare;  // src/fetch/transfer_share.hpp
 class Connection;      // src/fetch/connection.hpp

@@ -26,6 +26,8 @@ struct Progress {
 struct Network {
     const Mirrors& mirrors;
     fetch::HttpClient& http;
+    // ~/.netrc, and git's credential helpers, which are programs: not for a look.
+    enum class StoredLogins { ignore, use } stored_logins = StoredLogins::ignore;
 };
 
 enum class Submodules { no, yes };

@@ -48,7 +48,8 @@ std::vector<fetch::Credential> credentials_in(std::span<const fetch::Source> sou
 Redactor redactor_of(const Secrets& secrets);
 
 // Where the tokens that podctl itself uses may go: Civitai's key, Hugging Face's and GitHub's token
-// to the hub of each, and each to the mirror of that hub's whole origin, if `mirrors` has one.
+// to the hub of each, GIT_TOKEN_git_example_com to https://git.example.com/, and each to the mirror
+// of that hub's whole origin, if `mirrors` has one.
 std::vector<fetch::Credential> credentials_of(const Secrets& secrets, const Mirrors& mirrors);
 
 // An origin that is going to be given a secret by podctl.
@@ -61,7 +62,7 @@ struct Recipient {
 const char* word_of(
     Recipient::By by);  // "the hub", "a mirror of yours", "a mirror of the template"
 
-// Those of a template's models, without repetition.
+// Those of a template's models and repositories, without repetition.
 std::vector<Recipient> recipients_of(const tmpl::Template& pod, const Secrets& secrets);
 
 // The first URL that is asked for a source: of a hub its root.
