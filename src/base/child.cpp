@@ -73,6 +73,8 @@ void Child::State::look(int flags) {
 
 void Child::State::signal_group(int signal) {
     ::kill(-pid, signal);
+    // What is stopped would see the request to end only after the grace, when it is killed.
+    if (signal == SIGTERM) ::kill(-pid, SIGCONT);
 }
 
 Child::Child(std::unique_ptr<State> state) : state_{std::move(state)} {}

@@ -104,6 +104,11 @@ bool OwnProcess::runs() const {
 }
 
 void OwnProcess::signal(int signal) const {
+    send(signal);
+    if (signal == SIGTERM) send(SIGCONT);
+}
+
+void OwnProcess::send(int signal) const {
     if (process_) {
         if (send_signal(process_, signal)) return;
         if (errno == ESRCH) return;

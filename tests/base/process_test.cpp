@@ -304,6 +304,13 @@ TEST_P(ChildTest, HasNoStatusWhileItRuns) {
     EXPECT_NO_THROW(child.signal_group(SIGTERM));  // gone, and that is fine
 }
 
+TEST_P(ChildTest, SeesARequestToEndAlsoWhenItIsStopped) {
+    Child child = spawn("exec sleep 60");
+    child.signal_group(SIGSTOP);
+    child.signal_group(SIGTERM);
+    EXPECT_EQ(child.wait().signal, SIGTERM);
+}
+
 TEST_P(ChildTest, PollGetsTheStatusAfterTheNotice) {
     Child child = spawn("exit 4");
     ASSERT_TRUE(becomes_readable(child.exit_fd()));

@@ -60,6 +60,13 @@ TEST_F(WhatIsLeft, IsEndedWhenItIsRecorded) {
     EXPECT_THAT(notices_, IsEmpty());
 }
 
+TEST_F(WhatIsLeft, IsAskedToEndAlsoWhenItIsStopped) {
+    record();
+    ::kill(service_.pid(), SIGSTOP);
+    EXPECT_THAT(end(), ElementsAre("web"));
+    EXPECT_EQ(service_.wait().signal, SIGTERM);
+}
+
 TEST_F(WhatIsLeft, IsLeftAloneWhenTheRecordIsOfAnotherProcess) {
     for (const std::string field : {"start_time", "session"}) {
         record([&](json& record) {

@@ -51,6 +51,15 @@ TEST_F(PodStop, LeavesNoGrandchildOfAServiceThatEndsByItself) {
     EXPECT_FALSE(read_process(pid_in("pid")));
 }
 
+TEST_F(PodStop, IsSeenByAServiceThatIsStopped) {
+    start({listener("web")});
+    const auto pid = events_.wait_for<event::ServiceStarted>().pid;
+    events_.wait_for<event::ServiceReady>();
+    ::kill(pid, SIGSTOP);
+    EXPECT_EQ(stop().cause, PodEnd::Cause::stopped);
+    EXPECT_EQ(events_.all<event::ServiceExited>()[0].signal, SIGTERM);
+}
+
 TEST_F(PodStop, EndsAServiceThatIsStillStarting) {
     start({listener("slow", {"--late", "3600000"})});
     events_.wait_for<event::ServiceStarted>();

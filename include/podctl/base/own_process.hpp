@@ -29,7 +29,7 @@ public:
     pid_t pid() const { return pid_; }
     const ProcessStat& stat() const { return stat_; }  // as it was when it was opened
     bool runs() const;
-    // One that has ended is fine.
+    // One that has ended is fine. After SIGTERM comes SIGCONT: one that is stopped would not see it.
     void signal(int signal) const;
     // False: it still runs when the time is over.
     bool wait_until(std::chrono::steady_clock::time_point deadline) const;
@@ -37,6 +37,7 @@ public:
 private:
     OwnProcess(pid_t pid, Fd process, const ProcessStat& stat)
         : pid_{pid}, process_{std::move(process)}, stat_{stat} {}
+    void send(int signal) const;
 
     pid_t pid_;
     Fd process_;  // invalid: there are no pidfds here
