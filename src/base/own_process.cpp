@@ -1,11 +1,13 @@
 #include "podctl/base/own_process.hpp"
 
+#include "podctl/base/digest.hpp"
 #include "podctl/base/names.hpp"
 
 #include "pidfd.hpp"
 #include "proc.hpp"
 
 #include <poll.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -69,6 +71,24 @@ bool has_variable(pid_t pid, const std::string& variable) {
     return std::ranges::find(variables, variable) != variables.end();
 }
 
+// The name of a file in memory: it is seen in /proc/<pid>/fd, and by nobody but the same user. A
+// digest, since such a name has bounds that a path has not.
+std::string announcement_name(const fs::path& folder) {
+    std::error_code failed;
+    const fs::path canonical = fs::weakly_canonical(folder, failed);
+    return "podctl-works-in-" + sha256_hex((failed ? folder : canonical).string());
+}
+
+bool announces(pid_t pid, const std::string& name) {
+    const std::string link = "/memfd:" + name + " (deleted)";
+    std::error_code failed, ignored;
+    for (fs::directory_iterator entry{proc::path_of(pid, "fd"), failed}, end;
+         !failed && entry != end; entry.increment(failed)) {
+        if (fs::read_symlink(entry->path(), ignored) == link) return true;
+    }
+    return false;
+}
+
 // What `wanted` takes, looked at once cheaply and again when it is held.
 template <typename Wanted>
 std::vector<OwnProcess> find(const Wanted& wanted) {
@@ -91,7 +111,23 @@ std::optional<OwnProcess> OwnProcess::open(pid_t pid) {
     if (!process && errno == ESRCH) return std::nullopt;
     const auto stat = read_process(pid);
     if (!stat || !may_be_signalled(pid, *stat)) return std::nullopt;
-    return OwnProcess{pid, std::move(process), *stat};
+    return OwnProcess{pid, std::move(process), *stat, false};
+}
+
+std::optional<OwnProcess> OwnProcess::find_announced(const fs::path& folder) {
+    const auto name = announcement_name(folder);
+    std::optional<OwnProcess> found;
+    proc::any_process([&](pid_t pid) {
+        if (pid == ::getpid() || !is_of_this_user(pid)) return false;
+        Fd process = open_pidfd(pid);
+        if (!process && errno == ESRCH) return false;
+        const auto stat = read_process(pid);
+        if (!stat || !is_of_this_user(pid) || !announces(pid, name) || !sees_the_same_files(pid))
+            return false;
+        found = OwnProcess{pid, std::move(process), *stat, true};
+        return true;
+    });
+    return found;
 }
 
 bool OwnProcess::runs() const {
@@ -114,8 +150,8 @@ void OwnProcess::send(int signal) const {
         if (errno == ESRCH) return;
     }
     const auto now = read_process(pid_);
-    if (now && now->start_time == stat_.start_time && may_be_signalled(pid_, *now))
-        ::kill(pid_, signal);
+    if (!now || now->start_time != stat_.start_time) return;
+    if (announced_ ? is_of_this_user(pid_) : may_be_signalled(pid_, *now)) ::kill(pid_, signal);
 }
 
 bool OwnProcess::wait_until(Clock::time_point deadline) const {
@@ -131,6 +167,9 @@ bool OwnProcess::wait_until(Clock::time_point deadline) const {
     }
     return true;
 }
+
+Announcement::Announcement(const fs::path& folder)
+    : file_{::memfd_create(announcement_name(folder).c_str(), MFD_CLOEXEC)} {}
 
 std::vector<OwnProcess> find_group(pid_t group, pid_t session) {
     return find([&](pid_t, const ProcessStat& process) {

@@ -1,5 +1,7 @@
 #include "pod_place.hpp"
 
+#include "podctl/base/own_process.hpp"
+
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
@@ -46,7 +48,9 @@ plan::Places find_places(const PodArguments& arguments, const Common& common) {
     }
     const tmpl::Template any;
     auto places = plan::places_of(any, root_of(any, common));
-    if (!common.root.empty() || std::filesystem::exists(places.state)) return places;
+    if (!common.root.empty() || std::filesystem::exists(places.state) ||
+        OwnProcess::find_announced(places.root))
+        return places;
     throw Error{ErrorKind::usage,
                 fmt::format("which pod? There is none in {}", places.root.string()),
                 "name the template that it was started with, or its root with --root"};

@@ -47,9 +47,17 @@ std::string holder_in(const Fd& lock, const std::filesystem::path& path) {
     return std::string{trim({text.data(), size})};
 }
 
+Error held_by(const std::string& holder, const std::filesystem::path& root) {
+    return {ErrorKind::locked,
+            fmt::format("another podctl{} holds {}",
+                        holder.empty() ? "" : fmt::format(" (pid {})", holder), root.string()),
+            "wait until it ends, or stop it; --root names another root"};
+}
+
 }  // namespace
 
-RootLock::RootLock(const std::filesystem::path& path) {
+RootLock::RootLock(const std::filesystem::path& path, For what) {
+    const auto root = path.parent_path().parent_path();
     try {
         create_folders(path.parent_path());
     } catch (const Error& error) {
@@ -59,13 +67,13 @@ RootLock::RootLock(const std::filesystem::path& path) {
     fd_ = open_lock(path);
     if (::flock(fd_.get(), LOCK_EX | LOCK_NB) != 0) {
         if (errno != EWOULDBLOCK) throw system_error("cannot lock " + path.string(), errno);
-        const std::string holder = holder_in(fd_, path);
-        throw Error{ErrorKind::locked,
-                    fmt::format("another podctl{} holds {}",
-                                holder.empty() ? "" : fmt::format(" (pid {})", holder),
-                                path.parent_path().parent_path().string()),
-                    "wait until it ends, or stop it; --root names another root"};
+        throw held_by(holder_in(fd_, path), root);
     }
+    // Before the look: of two that got a lock file each, none misses the other.
+    if (what == For::pod) announcement_.emplace(root);
+    // One whose lock file was taken away. Of this user alone: nobody else can keep podctl out.
+    if (const auto other = OwnProcess::find_announced(root))
+        throw held_by(std::to_string(other->pid()), root);
     // Only for the message above: the lock itself is what counts.
     if (::ftruncate(fd_.get(), 0) != 0) throw system_error("cannot write " + path.string(), errno);
     write_all(fd_.get(), fmt::format("{}\n", ::getpid()), path);

@@ -1,5 +1,6 @@
 #include "podctl/base/file.hpp"
 #include "podctl/base/names.hpp"
+#include "podctl/base/own_process.hpp"
 #include "podctl/base/units.hpp"
 #include "podctl/serve/control.hpp"
 
@@ -130,6 +131,17 @@ Fd ask_and_stay(const fs::path& state, protocol::Request::Command command,
     return socket;
 }
 
+// Throws when a podctl runs there all the same: its folder was removed or renamed, and its socket
+// with it.
+void refuse_one_without_socket(const fs::path& state) {
+    const auto podctl = OwnProcess::find_announced(state.parent_path());
+    if (!podctl) return;
+    auto error = unreachable(state, fmt::format("pid {} runs, and its socket is not in {}",
+                                                podctl->pid(), state.string()));
+    throw Error{error.kind(), error.message(),
+                "if somebody has removed that folder: `podctl down` ends the pod"};
+}
+
 PodStatus status_of(RunningPod pod) {
     PodStatus status{.pid = pod.pid,
                      .version = {},
@@ -170,8 +182,9 @@ std::optional<PodStatus> find_pod_status(const fs::path& state, const fs::path& 
         if (const auto line = read_line(socket, patience, state, stop))
             return protocol::status_of(*line);
     }
-    auto recorded = find_running_pod(pids, on_notice);
-    return recorded ? std::optional{status_of(std::move(*recorded))} : std::nullopt;
+    if (auto recorded = find_running_pod(pids, on_notice)) return status_of(std::move(*recorded));
+    refuse_one_without_socket(state);
+    return std::nullopt;
 }
 
 std::optional<std::vector<RunningService>> restart_services(const fs::path& state,
@@ -180,7 +193,10 @@ std::optional<std::vector<RunningService>> restart_services(const fs::path& stat
                                                             const std::stop_token& stop) {
     const Fd socket =
         ask(state, {.command = protocol::Request::Command::restart, .service = service});
-    if (!socket) return std::nullopt;
+    if (!socket) {
+        refuse_one_without_socket(state);
+        return std::nullopt;
+    }
     if (!wait_readable(socket.get(), timeout, stop))
         throw Error{ErrorKind::launch,
                     fmt::format("{} not ready again within {}",

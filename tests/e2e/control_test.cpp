@@ -4,6 +4,7 @@
 #include "support/http_server.hpp"
 
 #include <atomic>
+#include <filesystem>
 #include <future>
 
 namespace podctl::e2e {
@@ -44,6 +45,29 @@ TEST_F(PodCommands, FindThePodByItsTemplateToo) {
     EXPECT_EQ(podctl({"restart", "pod.yaml", "web"}).status.code, 0);
     EXPECT_THAT(podctl({"logs", "web", "pod.yaml"}).output, HasSubstr("up\n"));
     EXPECT_EQ(podctl({"down", "pod.yaml"}).status.code, 0);
+}
+
+TEST_F(PodCommands, FindThePodAlsoWhenItsStateFolderIsGone) {
+    write_template(listener("web"));
+    auto pod = start();
+    ASSERT_TRUE(pod.wait_for(is_launched));
+    const auto web = status()["services"][0]["pid"].get<pid_t>();
+    std::filesystem::remove_all(root() + "/.podctl");
+    const auto pid = "pid " + std::to_string(pod.pid());
+    for (const std::string asks : {"status", "restart"}) {
+        const auto told = on_pod({asks});
+        EXPECT_EQ(told.status.code, 5) << asks;
+        EXPECT_THAT(told.output, HasSubstr(pid)) << asks;
+    }
+    const auto second = start().finish();
+    EXPECT_EQ(second.status.code, 7) << second.output;
+    EXPECT_THAT(second.output, HasSubstr(pid));
+    EXPECT_TRUE(read_process(web));
+    const auto down = on_pod({"down"});
+    EXPECT_EQ(down.status.code, 0);
+    EXPECT_THAT(down.output, HasSubstr("the pod has ended"));
+    EXPECT_FALSE(read_process(web));
+    EXPECT_EQ(pod.finish().status.code, 128 + SIGTERM);
 }
 
 TEST_F(PodCommands, WithoutAPodSayThatThereIsNone) {

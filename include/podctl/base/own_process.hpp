@@ -25,23 +25,42 @@ class OwnProcess {
 public:
     // nullopt: there is none, it has ended, or it must not be signalled.
     static std::optional<OwnProcess> open(pid_t pid);
+    // Another podctl of this user that announces that it works in this folder. That is its word,
+    // and so it may be signalled by itself wherever it stands: in this process's group, as its
+    // ancestor, or as an init.
+    static std::optional<OwnProcess> find_announced(const std::filesystem::path& folder);
 
     pid_t pid() const { return pid_; }
     const ProcessStat& stat() const { return stat_; }  // as it was when it was opened
     bool runs() const;
-    // One that has ended is fine. After SIGTERM comes SIGCONT: one that is stopped would not see it.
+    // One that has ended is fine. After SIGTERM comes SIGCONT: one that is stopped would not see
+    // it.
     void signal(int signal) const;
     // False: it still runs when the time is over.
     bool wait_until(std::chrono::steady_clock::time_point deadline) const;
 
 private:
-    OwnProcess(pid_t pid, Fd process, const ProcessStat& stat)
-        : pid_{pid}, process_{std::move(process)}, stat_{stat} {}
+    OwnProcess(pid_t pid, Fd process, const ProcessStat& stat, bool announced)
+        : pid_{pid}, process_{std::move(process)}, stat_{stat}, announced_{announced} {}
     void send(int signal) const;
 
     pid_t pid_;
     Fd process_;  // invalid: there are no pidfds here
     ProcessStat stat_;
+    bool announced_;
+};
+
+// Tells the other podctl of this user, for as long as it is held, that this one works in `folder`.
+// Nothing in the folder tells it, so that nobody who may write there can take it away, and only
+// processes of the same user are believed, so that nobody else can tell it. The kernel lets go of
+// it when the process ends, however it ends. Where it cannot be had (no /proc, no memfd) it is
+// silent.
+class Announcement {
+public:
+    explicit Announcement(const std::filesystem::path& folder);
+
+private:
+    Fd file_;
 };
 
 // Those of one process group and session.

@@ -1,3 +1,4 @@
+#include "podctl/base/own_process.hpp"
 #include "podctl/base/stop.hpp"
 #include "podctl/run/lock.hpp"
 #include "podctl/run/state.hpp"
@@ -13,6 +14,7 @@
 #include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
+#include <csignal>
 #include <memory>
 
 namespace podctl::cli {
@@ -41,7 +43,8 @@ public:
 
     int run() {
         // Nothing was ever started there; the lock would make the folders.
-        if (!std::filesystem::exists(places_.state)) return tell("", 0);
+        if (!std::filesystem::exists(places_.state) && !OwnProcess::find_announced(places_.root))
+            return tell("", 0);
         return exit_code_of([this] { return end(); }, signals_);
     }
 
@@ -55,9 +58,7 @@ private:
                 return end_what_is_left(asked);
             } catch (const Error& error) {
                 if (error.kind() != ErrorKind::locked) throw;
-                if (!asked)
-                    asked = serve::ask_to_end(places_.state, serve::Urgency::graceful,
-                                              signals_.token());
+                if (!asked) asked = ask_to_end(serve::Urgency::graceful);
                 if (Clock::now() >= give_up_at(asked)) throw;
                 end_at_once_when_it_is_time();
             }
@@ -74,12 +75,21 @@ private:
     void end_at_once_when_it_is_time() {
         if (told_at_once_ || !at_once_at_ || Clock::now() < *at_once_at_) return;
         told_at_once_ = true;
-        serve::ask_to_end(places_.state, serve::Urgency::at_once, signals_.token());
+        ask_to_end(serve::Urgency::at_once);
+    }
+
+    // One whose state folder is gone has no socket that could be found, and gets the signal that
+    // stands for the same.
+    bool ask_to_end(serve::Urgency urgency) const {
+        if (serve::ask_to_end(places_.state, urgency, signals_.token())) return true;
+        const auto podctl = OwnProcess::find_announced(places_.root);
+        if (podctl) podctl->signal(SIGTERM);
+        return podctl.has_value();
     }
 
     // Throws Error{locked} while a podctl runs.
     int end_what_is_left(bool asked) {
-        const run::RootLock lock{places_.lock};
+        const run::RootLock lock{places_.lock, run::RootLock::For::moment};
         const auto left =
             serve::end_left_behind(places_.state, places_.pids, serve::LeftBehind::all,
                                    serve::PodOptions{}.grace, print_notice);
