@@ -6,6 +6,7 @@
 
 #include "control_address.hpp"
 #include "control_protocol.hpp"
+#include "state_trust.hpp"
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -57,7 +58,7 @@ int connect_without_folder(const Fd& socket, const fs::path& state) {
 }
 
 // A pod listens only to its user and to root, and so it must be one of them who is asked. Root may
-// ask the owner of the folder, too.
+// ask the owner of the folder, too, which check_state() has judged.
 void check_server(const Fd& socket, const Fd& folder, const fs::path& state) {
     const auto user = peer_of(socket.get()).user;
     struct stat owner {};
@@ -80,6 +81,7 @@ Fd make_socket() {
 Fd connect(const fs::path& state) {
     const Fd folder = open_folder(state);
     if (!folder) return {};
+    check_state_folder(folder, state);
     Fd socket = make_socket();
     int error = connect_in_folder(socket, folder);
     if (nobody_listens(error)) error = connect_without_folder(socket, state);
@@ -142,6 +144,23 @@ void refuse_one_without_socket(const fs::path& state) {
                 "if somebody has removed that folder: `podctl down` ends the pod"};
 }
 
+// Waits for the outcome, which may take as long as a service takes to start. A server that says
+// nothing else meanwhile is not waited for. False: it has not come in `time`.
+bool wait_for_outcome(const Fd& socket, std::optional<milliseconds> time, milliseconds silence,
+                      const fs::path& state, const std::stop_token& stop) {
+    const auto until = time ? std::optional{Clock::now() + *time} : std::nullopt;
+    while (true) {
+        const auto now = Clock::now();
+        const auto next = until ? std::min(*until, now + silence) : now + silence;
+        if (wait_readable(socket.get(), std::chrono::ceil<milliseconds>(next - now), stop))
+            return true;
+        if (until && Clock::now() >= *until) return false;
+        const Fd asked = ask(state, {.command = protocol::Request::Command::status});
+        // One that ends meanwhile closes both.
+        if (asked) read_line(asked, silence, state, stop);
+    }
+}
+
 PodStatus status_of(RunningPod pod) {
     PodStatus status{.pid = pod.pid,
                      .version = {},
@@ -190,14 +209,15 @@ std::optional<PodStatus> find_pod_status(const fs::path& state, const fs::path& 
 std::optional<std::vector<RunningService>> restart_services(const fs::path& state,
                                                             const std::string& service,
                                                             std::optional<milliseconds> timeout,
-                                                            const std::stop_token& stop) {
+                                                            const std::stop_token& stop,
+                                                            milliseconds silence) {
     const Fd socket =
         ask(state, {.command = protocol::Request::Command::restart, .service = service});
     if (!socket) {
         refuse_one_without_socket(state);
         return std::nullopt;
     }
-    if (!wait_readable(socket.get(), timeout, stop))
+    if (!wait_for_outcome(socket, timeout, silence, state, stop))
         throw Error{ErrorKind::launch,
                     fmt::format("{} not ready again within {}",
                                 service.empty() ? "the services are" : service + " is",

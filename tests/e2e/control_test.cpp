@@ -3,6 +3,9 @@
 #include "service_pod.hpp"
 #include "support/http_server.hpp"
 
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <atomic>
 #include <filesystem>
 #include <future>
@@ -68,6 +71,22 @@ TEST_F(PodCommands, FindThePodAlsoWhenItsStateFolderIsGone) {
     EXPECT_THAT(down.output, HasSubstr("the pod has ended"));
     EXPECT_FALSE(read_process(web));
     EXPECT_EQ(pod.finish().status.code, 128 + SIGTERM);
+}
+
+TEST_F(PodCommands, DoNotBelieveTheStateFolderOfAnotherUser) {
+    if (::geteuid() != 0) GTEST_SKIP() << "only root can give files away";
+    const std::filesystem::path state = root() + "/.podctl";
+    std::filesystem::create_directories(state / "logs");
+    ::chmod(root().c_str(), 01777);
+    write_file_atomically(state / "logs/web.log", "hello\n");
+    for (const auto& path : {state / "logs/web.log", state / "logs", state})
+        ASSERT_EQ(::chown(path.c_str(), 65534, 65534), 0);
+    for (const std::string asks : {"status", "restart", "logs"}) {
+        const auto told = on_pod({asks});
+        EXPECT_EQ(told.status.code, 5) << asks;
+        EXPECT_THAT(told.output, HasSubstr("belongs to nobody (uid 65534)")) << asks;
+        EXPECT_THAT(told.output, Not(HasSubstr("hello"))) << asks;
+    }
 }
 
 TEST_F(PodCommands, WithoutAPodSayThatThereIsNone) {

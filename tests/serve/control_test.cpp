@@ -343,7 +343,7 @@ TEST_F(Control, TheSocketIsForItsOwnerAloneAndGoesWithThePod) {
 TEST_F(Control, AnotherUserIsTurnedAway) {
     if (::geteuid() != 0) GTEST_SKIP() << "needs root to become somebody else";
     serve();
-    ::chmod(dir_.path().c_str(), 0777);
+    ::chmod(dir_.path().c_str(), 0755);
     ::chmod((dir_ / socket_name).c_str(), 0777);
     // The system call is for this thread alone, where setuid(2) is for the process.
     auto asked = std::async(std::launch::async, [&] {
@@ -352,6 +352,14 @@ TEST_F(Control, AnotherUserIsTurnedAway) {
     });
     EXPECT_FALSE(asked.get());
     EXPECT_TRUE(status());
+}
+
+TEST_F(Control, ARestartOutlastsTheSilenceOfAServerThatLives) {
+    serve();
+    start_and_wait({listener("web", by_run("--late-from", "2"))});
+    const auto error =
+        test::error_of([&] { restart_services(dir_.path(), "web", 300ms, {}, 50ms); });
+    EXPECT_THAT(error.message(), HasSubstr("web is not ready again within 300ms"));
 }
 
 TEST_F(Control, AStaleSocketIsReplaced) {

@@ -123,6 +123,11 @@ private:
 // The other side. nullopt and false: no podctl runs there. All throw Error{launch} when it does but
 // cannot be reached, and Error{interrupted}.
 
+// Throws Error{launch} that names the owner when somebody else can have put the state folder there,
+// or its logs: what they say of a pod is then that user's word. Every call below asks it first.
+// Root may look at another user's pod where root folder and state are that user's alone.
+void check_state(const std::filesystem::path& state);
+
 // Asks the running podctl; without one, pod.json tells what was left behind (find_running_pod).
 std::optional<PodStatus> find_pod_status(const std::filesystem::path& state,
                                          const std::filesystem::path& pids,
@@ -130,10 +135,12 @@ std::optional<PodStatus> find_pod_status(const std::filesystem::path& state,
                                          const OnNotice& on_notice = {});
 
 // Restarts one service, or all (an empty name), and waits until they are ready. Throws
-// Error{launch} when that fails, or takes longer than `timeout`.
+// Error{launch} when that fails, or takes longer than `timeout`, or when the podctl answers nothing
+// at all any more for `silence`.
 std::optional<std::vector<RunningService>> restart_services(
     const std::filesystem::path& state, const std::string& service,
-    std::optional<std::chrono::milliseconds> timeout, const std::stop_token& stop);
+    std::optional<std::chrono::milliseconds> timeout, const std::stop_token& stop,
+    std::chrono::milliseconds silence = std::chrono::seconds{10});
 
 // Asks podctl to end the pod, as SIGTERM would; at once, as a second SIGTERM would.
 enum class Urgency { graceful, at_once };

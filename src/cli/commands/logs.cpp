@@ -52,6 +52,7 @@ public:
 
 private:
     int show() {
+        serve::check_state(places_.state);
         // Before the first look: when the pod has ended, a last look finds all of it.
         Fd pod;
         if (arguments_.follow) pod = serve::watch_pod(places_.state, signals_.token());
