@@ -2,6 +2,7 @@
 
 #include "podctl/base/error.hpp"
 #include "podctl/base/fd.hpp"
+#include "podctl/base/file.hpp"
 
 #include <fcntl.h>
 #include <openssl/evp.h>
@@ -92,8 +93,7 @@ std::string sha256_base64(std::string_view bytes) {
 }
 
 std::string sha256_file(const std::filesystem::path& path, std::stop_token stop) {
-    const Fd fd{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
-    if (!fd) throw system_error("cannot open " + path.string(), errno);
+    const Fd fd = open_regular_file(path);
     ::posix_fadvise(fd.get(), 0, 0, POSIX_FADV_SEQUENTIAL);
     Sha256 sha;
     std::vector<char> block(1 << 20);

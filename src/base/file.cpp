@@ -179,6 +179,17 @@ std::string read_file(const fs::path& path) {
     return read_all(fd.get(), path);
 }
 
+Fd open_regular_file(const fs::path& path) {
+    // Without O_NONBLOCK, to open a pipe is to wait for its writer.
+    Fd fd{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
+    struct stat status {};
+    if (!fd || ::fstat(fd.get(), &status) != 0)
+        throw system_error("cannot open " + path.string(), errno);
+    if (!S_ISREG(status.st_mode))
+        throw Error{ErrorKind::io, path.string() + " is no regular file", "remove it"};
+    return fd;
+}
+
 void remove_abandoned(const fs::path& folder, const std::string& name) {
     const Fd opened = open_folder_beneath(folder, Missing::fail);
     if (!opened && is_absence(errno)) return;

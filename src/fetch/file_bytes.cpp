@@ -3,7 +3,6 @@
 #include "podctl/base/error.hpp"
 #include "podctl/base/file.hpp"
 
-#include <fcntl.h>
 #include <fmt/core.h>
 #include <sys/stat.h>
 
@@ -15,15 +14,10 @@ namespace {
 
 constexpr std::size_t window_size = 64u << 10;
 
-Fd opened(const std::filesystem::path& path) {
-    Fd fd{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
-    if (!fd) throw system_error(fmt::format("opening {}", path.string()), errno);
-    return fd;
-}
-
 }  // namespace
 
-FileBytes::FileBytes(const std::filesystem::path& path) : FileBytes(opened(path), path) {}
+FileBytes::FileBytes(const std::filesystem::path& path)
+    : FileBytes(open_regular_file(path), path) {}
 
 FileBytes::FileBytes(Fd fd, std::filesystem::path path)
     : fd_(std::move(fd)), path_(std::move(path)) {

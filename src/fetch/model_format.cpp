@@ -9,10 +9,8 @@
 #include "inert_format.hpp"
 #include "safetensors_header.hpp"
 
-#include <fcntl.h>
 #include <fmt/core.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -34,9 +32,9 @@ struct OpenFile {
 };
 
 OpenFile open_file(const std::filesystem::path& path) {
-    OpenFile file{.fd = Fd{::open(path.c_str(), O_RDONLY | O_CLOEXEC)}, .path = path};
+    OpenFile file{.fd = open_regular_file(path), .path = path};
     struct stat status {};
-    if (!file.fd || ::fstat(file.fd.get(), &status) != 0)
+    if (::fstat(file.fd.get(), &status) != 0)
         throw system_error(fmt::format("opening {}", path.string()), errno);
     file.size = static_cast<std::uint64_t>(status.st_size);
     return file;

@@ -3,6 +3,7 @@
 #include "podctl/git/git.hpp"
 
 #include "origin.hpp"
+#include "plain_files.hpp"
 #include "worktree.hpp"
 
 #include <algorithm>

@@ -5,6 +5,7 @@
 
 #include "cuts.hpp"
 #include "location.hpp"
+#include "plain_files.hpp"
 
 #include <fmt/format.h>
 
@@ -88,6 +89,10 @@ void Origin::configure() {
     // Left alone where it may be: the user's own url.*.insteadOf has been applied to it.
     if (fetch_url_ != wanted || configured_url() != wanted)
         git::check(git_remote_set_instance_url(remote_.get(), fetch_url_.c_str()), display_);
+    // What insteadOf has made of it, too.
+    const char* read = git_remote_url(remote_.get());
+    if (read != nullptr && transport_of(read) == Transport::local)
+        require_plain_repository(local_path(read));
 }
 
 std::string Origin::configured_url() const {

@@ -3,6 +3,8 @@
 #include "podctl/base/names.hpp"
 #include "podctl/git/git.hpp"
 
+#include "git_folder.hpp"
+
 #include <algorithm>
 #include <string>
 
@@ -34,28 +36,6 @@ bool is_ref_name(std::string_view name) {
            name.find('\0') == name.npos;
 }
 
-// The folder that .git is, or the one that a file .git of a worktree or submodule names.
-std::optional<fs::path> find_gitdir(const fs::path& checkout) {
-    const fs::path dot_git = checkout / ".git";
-    std::error_code ignored;
-    if (fs::is_directory(dot_git, ignored)) return dot_git;
-    const auto link = content_of(dot_git);
-    constexpr std::string_view marker = "gitdir:";
-    if (!link || !link->starts_with(marker)) return std::nullopt;
-    const auto target = trim(std::string_view(*link).substr(marker.size()));
-    if (target.empty() || target.find('\0') != target.npos) return std::nullopt;
-    return checkout / fs::path(target);
-}
-
-// A linked worktree has its own HEAD, but shares the refs of the main one.
-fs::path find_common_dir(const fs::path& gitdir) {
-    const auto content = content_of(gitdir / "commondir");
-    if (!content) return gitdir;
-    const auto target = trim(*content);
-    if (target.empty() || target.find('\0') != target.npos) return gitdir;
-    return gitdir / fs::path(target);
-}
-
 std::optional<std::string> find_packed(const fs::path& common, std::string_view name) {
     const auto packed = content_of(common / "packed-refs");
     if (!packed) return std::nullopt;
@@ -69,6 +49,26 @@ std::optional<std::string> find_packed(const fs::path& common, std::string_view 
 }
 
 }  // namespace
+
+std::optional<fs::path> find_gitdir(const fs::path& checkout) {
+    const fs::path dot_git = checkout / ".git";
+    std::error_code ignored;
+    if (fs::is_directory(dot_git, ignored)) return dot_git;
+    const auto link = content_of(dot_git);
+    constexpr std::string_view marker = "gitdir:";
+    if (!link || !link->starts_with(marker)) return std::nullopt;
+    const auto target = trim(std::string_view(*link).substr(marker.size()));
+    if (target.empty() || target.find('\0') != target.npos) return std::nullopt;
+    return checkout / fs::path(target);
+}
+
+fs::path find_common_dir(const fs::path& gitdir) {
+    const auto content = content_of(gitdir / "commondir");
+    if (!content) return gitdir;
+    const auto target = trim(*content);
+    if (target.empty() || target.find('\0') != target.npos) return gitdir;
+    return gitdir / fs::path(target);
+}
 
 std::optional<Checkout> read_head(const fs::path& checkout) {
     const auto gitdir = find_gitdir(checkout);

@@ -7,6 +7,7 @@
 #include "location.hpp"
 #include "origin.hpp"
 #include "pending_update.hpp"
+#include "plain_files.hpp"
 #include "worktree.hpp"
 
 #include <fmt/format.h>
@@ -169,6 +170,7 @@ void register_submodule(git_repository* superproject, const Declaration& declare
 // Its repository is kept when the submodule leaves the work tree, with what the user may have in
 // it.
 RepositoryHandle reopen_submodule(const fs::path& gitdir, const fs::path& workdir) {
+    require_plain_repository(gitdir);
     auto repository =
         find<RepositoryHandle>(gitdir.string(), git_repository_open_ext, gitdir.c_str(),
                                GIT_REPOSITORY_OPEN_NO_SEARCH, static_cast<const char*>(nullptr));

@@ -1,5 +1,8 @@
 #include "worktree.hpp"
 
+#include "plain_files.hpp"
+#include "plain_tree.hpp"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -44,6 +47,7 @@ void add_modified_submodules(git_repository* repository, bool moved_count,
 }  // namespace
 
 RepositoryHandle open_repository(const fs::path& checkout) {
+    require_plain_repository(checkout);
     auto repository =
         find<RepositoryHandle>(checkout.string(), git_repository_open_ext, checkout.c_str(),
                                GIT_REPOSITORY_OPEN_NO_SEARCH, static_cast<const char*>(nullptr));
@@ -65,6 +69,8 @@ void check_out(Session& session, git_repository* repository, const std::string& 
     std::set<std::string> conflicts;
     git_checkout_options options = session.checkout_options(conflicts);
     session.stop_if_requested(where);
+    require_plain_tree(repository, target.get());
+    require_plain_work_tree(repository);
     int code = git_checkout_tree(repository, object, &options);
     const auto pending = PendingUpdate(repository).commits();
     if (code == GIT_ECONFLICT &&
@@ -114,6 +120,7 @@ void point_head(git_repository* repository, const std::string& commit, const std
 }
 
 std::vector<std::string> modified_files(git_repository* repository) {
+    require_plain_rules(repository);
     git_status_options options = GIT_STATUS_OPTIONS_INIT;
     options.show = GIT_STATUS_SHOW_INDEX_AND_WORKDIR;
     options.flags = GIT_STATUS_OPT_EXCLUDE_SUBMODULES;

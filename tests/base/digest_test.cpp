@@ -3,9 +3,11 @@
 #include "podctl/base/error.hpp"
 #include "podctl/base/file.hpp"
 
+#include "support/ends_in_time.hpp"
 #include "support/temp_dir.hpp"
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 namespace podctl {
 namespace {
@@ -52,6 +54,14 @@ TEST(Sha256File, HashesAFileLongerThanABlock) {
     const std::string content((1 << 20) + 1, 'x');
     write_file_atomically(dir / "a.bin", content);
     EXPECT_EQ(sha256_file(dir / "a.bin"), sha256_hex(content));
+}
+
+TEST(Sha256File, DoesNotWaitAtAPipeThatHasTakenTheFilesPlace) {
+    const test::TempDir dir;
+    ASSERT_EQ(::mkfifo((dir / "pipe").c_str(), 0600), 0);
+    EXPECT_THROW(test::ends_in_time(dir / "pipe", [&] { return sha256_file(dir / "pipe"); }),
+                 Error);
+    EXPECT_THROW(open_regular_file("/dev/zero"), Error);
 }
 
 TEST(Sha256File, NamesAFileThatIsNotThere) {

@@ -29,6 +29,10 @@ std::string read_file(const std::filesystem::path& path);
 // into it.
 std::optional<std::string> read_file_if_exists(const std::filesystem::path& path);
 
+// Opens a regular file for reading, links followed. Whatever else stands there by now, a pipe that
+// would be waited for or a device without an end, is refused. Throws Error{io}.
+Fd open_regular_file(const std::filesystem::path& path);
+
 // A half-written file is worse than none, so the destructor discards; call commit().
 // Writes go to a hidden file beside the final one; commit() syncs it, renames it and syncs the
 // folder.

@@ -1,0 +1,125 @@
+#include "plain_tree.hpp"
+
+#include "podctl/base/error.hpp"
+#include "podctl/base/names.hpp"
+
+#include "library.hpp"
+
+#include <fmt/format.h>
+#include <git2/sys/errors.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <climits>
+#include <exception>
+#include <filesystem>
+#include <optional>
+#include <string>
+
+namespace podctl::git {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::size_t most_files = 2'000'000;
+constexpr std::ptrdiff_t deepest_folder = 256;
+constexpr std::uint64_t largest_blob = std::uint64_t{2} << 30;
+
+Error refused(const std::string& path, const std::string& why) {
+    return Error{ErrorKind::git, fmt::format("{}: {}", path, why),
+                 "do not use this repository, or another commit of it"};
+}
+
+class TreeLook {
+public:
+    TreeLook(git_repository* repository, const git_tree* tree)
+        : tree_(tree),
+          objects_(make<OdbHandle>("objects", git_repository_odb, repository)),
+          repository_(repository),
+          workdir_(git_repository_workdir(repository)) {}
+
+    void run() {
+        const int code = git_tree_walk(tree_, GIT_TREEWALK_PRE, &TreeLook::on_entry, this);
+        if (thrown_) std::rethrow_exception(thrown_);
+        check(code, "the commit's files");
+    }
+
+private:
+    // libgit2 is C: nothing may be thrown through it.
+    static int on_entry(const char* root, const git_tree_entry* entry, void* payload) {
+        auto& look = *static_cast<TreeLook*>(payload);
+        try {
+            look.look_at(root, entry);
+            return 0;
+        } catch (...) {
+            look.thrown_ = std::current_exception();
+            git_error_set_str(GIT_ERROR_TREE, "refused");
+            return GIT_EUSER;
+        }
+    }
+
+    void look_at(const std::string& root, const git_tree_entry* entry) {
+        const std::string path = root + git_tree_entry_name(entry);
+        if (++count_ > most_files)
+            throw refused(path, fmt::format("the commit has more than {} files", most_files));
+        if (path.size() >= PATH_MAX || std::ranges::count(path, '/') > deepest_folder)
+            throw refused(path.substr(0, 80) + "…", "lies too deep in folders");
+        if (git_tree_entry_type(entry) != GIT_OBJECT_BLOB) return;
+        require_no_pipe_at(workdir_ / path);
+        std::size_t size = 0;
+        git_object_t type{};
+        // A clone may be partial: what is not here is not read either.
+        if (git_odb_read_header(&size, &type, objects_.get(), git_tree_entry_id(entry)) < 0) return;
+        if (size > largest_blob)
+            throw refused(
+                path, fmt::format("has {} bytes; files of up to 2 GiB can be checked out", size));
+        if (git_tree_entry_filemode(entry) == GIT_FILEMODE_LINK) look_at_link(root, path, entry);
+    }
+
+    // libgit2 sees nothing there, and opens it to write the file.
+    static void require_no_pipe_at(const fs::path& path) {
+        struct stat status {};
+        if (::lstat(path.c_str(), &status) != 0 || S_ISREG(status.st_mode) ||
+            S_ISDIR(status.st_mode) || S_ISLNK(status.st_mode))
+            return;
+        throw Error{
+            ErrorKind::conflict,
+            fmt::format("{}: a pipe, socket or device stands in the way of a file", path.string()),
+            "remove it, or move it away"};
+    }
+
+    // git itself follows no such link. One to a file of the commit is harmless.
+    void look_at_link(const std::string& root, const std::string& path,
+                      const git_tree_entry* entry) {
+        const auto name = to_lower(git_tree_entry_name(entry));
+        if (name != ".gitignore" && name != ".gitattributes" && name != ".gitmodules") return;
+        const auto blob =
+            make<BlobHandle>(path, git_blob_lookup, repository_, git_tree_entry_id(entry));
+        const std::string target{static_cast<const char*>(git_blob_rawcontent(blob.get())),
+                                 static_cast<std::size_t>(git_blob_rawsize(blob.get()))};
+        const fs::path inside = (fs::path{root} / target).lexically_normal();
+        git_tree_entry* found = nullptr;
+        const bool is_there = !target.empty() && !inside.is_absolute() &&
+                              git_tree_entry_bypath(&found, tree_, inside.c_str()) == 0;
+        const TreeEntryHandle held{found};
+        if (!is_there || git_tree_entry_type(found) != GIT_OBJECT_BLOB ||
+            git_tree_entry_filemode(found) == GIT_FILEMODE_LINK)
+            throw refused(path, "is a link to what is no file of the commit");
+    }
+
+    const git_tree* tree_;
+    OdbHandle objects_;
+    git_repository* repository_;
+    fs::path workdir_;
+    std::size_t count_ = 0;
+    std::exception_ptr thrown_;
+};
+
+}  // namespace
+
+void require_plain_tree(git_repository* repository, const git_commit* commit) {
+    const auto tree = make<TreeHandle>("the commit's files", git_commit_tree, commit);
+    TreeLook{repository, tree.get()}.run();
+}
+
+}  // namespace podctl::git
