@@ -162,8 +162,14 @@ bool keeps_owners(int folder) {
 
 bool others_may_replace_in(int folder) {
     const auto status = status_of(folder);
+    const bool is_sticky = (status.st_mode & S_ISVTX) != 0;
+    if (is_sticky && is_trusted_owner(status.st_uid, folder)) return false;
+    return others_may_add_in(folder);
+}
+
+bool others_may_add_in(int folder) {
+    const auto status = status_of(folder);
     if (!is_trusted_owner(status.st_uid, folder)) return true;
-    if ((status.st_mode & S_ISVTX) != 0) return false;
     return is_open_to_others(status) && modes_count(folder);
 }
 

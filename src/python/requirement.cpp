@@ -223,10 +223,10 @@ private:
         return !inside_.empty() && !is_inside(resolved(file), inside_);
     }
 
-    // A file that a stranger's -r has led to may be any of this machine: its lines are nobody's.
+    // A file that a -r has led to may be any of this machine: its lines are nobody's.
     [[noreturn]] void refuse(const Requirement& here, const std::string& why) const {
         const bool is_quoted =
-            here.file.empty() || quoted_.empty() || is_inside(resolved(here.file), quoted_);
+            here.file.empty() || (!quoted_.empty() && is_inside(resolved(here.file), quoted_));
         throw Error{ErrorKind::python,
                     fmt::format("{}: {}{}", here.where(), why, is_quoted ? ": " + here.text : ""),
                     "correct the line; a requirement looks like name>=1.0"};
@@ -342,7 +342,7 @@ private:
 
     const std::string label_;
     const fs::path inside_;  // what the files and what they name must lie in; empty: anywhere
-    const fs::path quoted_;  // whose lines may be shown; empty: all
+    const fs::path quoted_;  // whose files' lines may be shown; empty: none's
     std::set<std::pair<fs::path, Kind>> seen_;
     std::vector<Requirement> found_;
 };

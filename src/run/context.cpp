@@ -67,6 +67,11 @@ bool Pythons::take_fresh(const fs::path& environment) {
     return fresh_.erase(environment) > 0;
 }
 
+bool Told::is_new(const fs::path& about) {
+    const std::scoped_lock lock{mutex_};
+    return about_.insert(about).second;
+}
+
 fetch::HttpClient& Context::http() {
     std::call_once(http_once_, [this] {
         fetch::HttpOptions http;

@@ -44,6 +44,16 @@ private:
     std::map<python::InstallerChoice, python::Installer> installers_;
 };
 
+// What a run says only once, whichever of its steps comes upon it first.
+class Told {
+public:
+    bool is_new(const std::filesystem::path& about);
+
+private:
+    std::mutex mutex_;
+    std::set<std::filesystem::path> about_;
+};
+
 // What every step works with.
 struct Context {
     const tmpl::Template& pod;
@@ -54,6 +64,7 @@ struct Context {
     EventSink& events;
     Journal journal;
     Pythons pythons;
+    Told told = {};
     std::atomic<std::uint64_t> downloaded_bytes = 0;
     // What the steps are going to do, for preflight.
     struct Due {

@@ -134,11 +134,12 @@ TEST_F(StateFile, ThatCannotBeOpenedIsAnError) {
 
 class SharedFolder : public testing::Test {
 protected:
-    bool is_replaceable(mode_t mode) const {
+    Fd with_mode(mode_t mode) const {
         ::chmod(dir.path().c_str(), mode);
-        const Fd folder{::open(dir.path().c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)};
-        return others_may_replace_in(folder.get());
+        return Fd{::open(dir.path().c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)};
     }
+    bool is_replaceable(mode_t mode) const { return others_may_replace_in(with_mode(mode).get()); }
+    bool takes_more(mode_t mode) const { return others_may_add_in(with_mode(mode).get()); }
 
     test::TempDir dir;
 };
@@ -147,6 +148,17 @@ TEST_F(SharedFolder, IsSafeFromOthersWhereTheyMayNotRename) {
     EXPECT_FALSE(is_replaceable(0755));
     EXPECT_FALSE(is_replaceable(01777));
     EXPECT_TRUE(is_replaceable(0777));
+}
+
+// The sticky bit keeps others from renaming, not from making.
+TEST_F(SharedFolder, TakesWhatOthersAddWithTheStickyBitToo) {
+    EXPECT_FALSE(takes_more(0755));
+    EXPECT_FALSE(takes_more(01755));
+    EXPECT_TRUE(takes_more(01777));
+    EXPECT_TRUE(takes_more(0777));
+    if (::geteuid() != 0) return;
+    ASSERT_EQ(::chown(dir.path().c_str(), nobody, nobody), 0);
+    EXPECT_TRUE(takes_more(0755));
 }
 
 TEST_F(SharedFolder, OfAnotherUserIsNotSafe) {

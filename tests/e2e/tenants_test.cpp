@@ -62,6 +62,82 @@ TEST_F(Tenant, CannotGiveACheckoutThatPodctlRuns) {
     EXPECT_EQ(fs::exists(root() / "ComfyUI/main.py"), true);
 }
 
+// The sticky bit keeps others from renaming, not from adding.
+TEST_F(Tenant, CannotGiveACheckoutInAStickyRoot) {
+    ASSERT_TRUE(provision({"--only", "comfyui.clone"}).status.ok());
+    give(root() / "ComfyUI/.git");
+    give(root() / "ComfyUI");
+    ASSERT_EQ(::chmod(root().c_str(), 01777), 0);
+    const auto end = provision({"--only", "comfyui.clone"});
+    EXPECT_EQ(end.status.code, 4) << end.output;
+    EXPECT_THAT(failure(end).value("message", ""), HasSubstr("ComfyUI belongs to"));
+}
+
+TEST_F(Tenant, CannotGiveAFileOfACheckoutThatGitReadsOrPodctlRuns) {
+    ASSERT_TRUE(provision({"--only", "comfyui.clone"}).status.ok());
+    for (const auto* part : {".git/config", ".git/HEAD", "main.py", "requirements.txt"}) {
+        give(root() / "ComfyUI" / part);
+        const auto end = provision({"--only", "comfyui.clone"});
+        EXPECT_EQ(end.status.code, 4) << end.output;
+        EXPECT_THAT(failure(end).value("message", ""),
+                    HasSubstr("ComfyUI/" + std::string{part} + " belongs to"));
+        ASSERT_EQ(::lchown((root() / "ComfyUI" / part).c_str(), 0, 0), 0);
+    }
+    // Where data is kept others may have their own.
+    fs::create_directories(root() / "ComfyUI/output");
+    give(root() / "ComfyUI/output");
+    EXPECT_TRUE(provision({"--only", "comfyui.clone"}).status.ok());
+}
+
+TEST_F(Tenant, CannotGiveThePackThatIsCopied) {
+    write_file_atomically(root() / "tenant/mine/__init__.py", "NODE_CLASS_MAPPINGS = {}\n");
+    write_template("custom_nodes: [{path: tenant/mine}]\n");
+    const std::vector<std::string> copy{"--only", "comfyui.clone", "--only", "node:mine"};
+    const auto copied = root() / "ComfyUI/custom_nodes/mine/__init__.py";
+    for (const auto* part : {"tenant/mine", "tenant/mine/__init__.py"}) {
+        give(root() / part);
+        auto by_force = copy;
+        by_force.emplace_back("--force");
+        for (const auto& arguments : {copy, by_force}) {
+            const auto end = provision(arguments);
+            EXPECT_EQ(end.status.code, 4) << end.output;
+            EXPECT_THAT(failure(end).value("message", ""),
+                        HasSubstr(std::string{part} + " belongs to"));
+            EXPECT_THAT(failure(end).value("hint", ""), HasSubstr("custom_nodes[].path"));
+        }
+        EXPECT_FALSE(fs::exists(copied));
+        EXPECT_TRUE(fs::exists(root() / part));
+        ASSERT_EQ(::lchown((root() / part).c_str(), 0, 0), 0);
+    }
+    EXPECT_TRUE(provision(copy).status.ok());
+    EXPECT_TRUE(fs::exists(copied));
+}
+
+TEST_F(Tenant, CannotGiveTheRequirementsOfTheTemplate) {
+    write_file_atomically(root() / "more.txt", "");
+    give(root() / "more.txt");
+    const auto end = provision({"--set", "python.requirements=[more.txt]"});
+    EXPECT_EQ(end.status.code, 4) << end.output;
+    EXPECT_THAT(failure(end).value("message", ""), HasSubstr("more.txt belongs to"));
+}
+
+TEST_F(Tenant, WhoOwnsAFolderOnTheWayToAModelIsToldOnce) {
+    ASSERT_TRUE(provision({"--only", "comfyui.clone"}).status.ok());
+    fs::create_directories(root() / "ComfyUI/models/checkpoints");
+    give(root() / "ComfyUI/models/checkpoints");
+    for (int i = 0; i < 2; ++i) {
+        const auto end = provision();
+        EXPECT_TRUE(end.status.ok()) << end.output;
+        std::vector<std::string> told;
+        for (const auto& notice : end.of("notice")) {
+            auto message = notice.value("message", "");
+            if (message.find("can exchange") != message.npos) told.push_back(std::move(message));
+        }
+        ASSERT_THAT(told, SizeIs(1)) << end.output;
+        EXPECT_THAT(told.at(0), HasSubstr("models/checkpoints belongs to"));
+    }
+}
+
 TEST_F(Tenant, CannotGiveTheStateThatPodctlReads) {
     fs::create_directories(root() / ".podctl/logs");
     write_file_atomically(root() / ".podctl/journal.jsonl", "theirs");

@@ -186,6 +186,12 @@ TEST_F(Requirements, QuoteOnlyWhatStandsBesideTheFileThatWasNamed) {
     const auto other = test::error_of(
         [&] { read_requirements(file("mine/requirements.txt", "-r ../secret/shadow\n")); });
     EXPECT_THAT(other.message(), AllOf(HasSubstr("shadow:1: "), Not(HasSubstr("root:"))));
+    // A line of the template itself stands beside no file.
+    const auto line = test::error_of([&] {
+        read_requirements(RequirementSource{
+            .file = {}, .lines = {"-r " + (dir / "secret/shadow").string()}, .label = "it"});
+    });
+    EXPECT_THAT(line.message(), AllOf(HasSubstr("shadow:1: "), Not(HasSubstr("root:"))));
 }
 
 TEST(Names, AreNormalisedAsPep503Says) {

@@ -51,7 +51,11 @@ bool is_trusted_owner(uid_t owner, int folder);
 
 // Whether users besides its owner and root may put other things into the open `folder` in place of
 // what is there. A sticky folder counts as safe when its owner is: nobody else may rename there.
+// Who asks this has judged the owner of the thing itself, or knows the very thing.
 bool others_may_replace_in(int folder);
+// Whether they may put new things there, which the sticky bit does not keep them from. Whoever
+// concludes from a folder alone that what is in it is nobody else's asks this.
+bool others_may_add_in(int folder);
 
 // Whether what stands at `path` itself (a link is not followed) belongs to such an owner; nothing
 // there does.

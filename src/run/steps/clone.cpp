@@ -159,8 +159,8 @@ Look look(const plan::Clone& action, const Task& task) {
     using plan::Change;
     const auto head = git::read_head(action.path);
     if (!head) return {.change = Change::create, .reason = action.url};
-    if (const auto owner = other_owner(action.path, task.context.places); !owner.empty())
-        return {.change = Change::change, .reason = "it belongs to " + owner};
+    if (const auto foreign = other_owner(action.path, task.context.places))
+        return {.change = Change::change, .reason = foreign->brief()};
     if (!task.record)
         return {.change = Change::change,
                 .reason = "a checkout stands there that is not known yet"};

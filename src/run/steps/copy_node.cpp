@@ -170,8 +170,11 @@ Look look(const plan::CopyNode& action, const Task& task) {
     if (!fs::is_directory(action.path) || !fs::is_directory(action.from)) {
         return {.change = Change::create, .reason = "from " + action.from.string()};
     }
-    if (const auto owner = other_owner(action.path, task.context.places); !owner.empty())
-        return {.change = Change::change, .reason = "it belongs to " + owner};
+    if (const auto foreign = other_owner(action.path, task.context.places))
+        return {.change = Change::change, .reason = foreign->brief()};
+    // What was copied before its owner was looked at is not run either.
+    if (const auto foreign = other_owner(action.from, task.context.places))
+        return {.change = Change::change, .reason = "its source: " + foreign->brief()};
     const Manifest source = list_files(action.from);
     const Manifest copied = task.record ? from_fact(task.record->fact("files")) : Manifest{};
     std::size_t different = 0;
@@ -198,6 +201,7 @@ Look look(const plan::CopyNode& action, const Task& task) {
 
 Outcome perform(const plan::CopyNode& action, const Task& task) {
     require_source(action.from);
+    refuse_other_owners(action.from, "custom_nodes[].path", task.context.places);
     clear_other_owners(action.path, task);
     const Manifest source = list_files(action.from);
     const Manifest copied = task.record ? from_fact(task.record->fact("files")) : Manifest{};

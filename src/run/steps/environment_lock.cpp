@@ -8,6 +8,7 @@
 
 #include "environment_base.hpp"
 #include "output_log.hpp"
+#include "owner.hpp"
 #include "ways_out.hpp"
 
 #include <fmt/format.h>
@@ -96,6 +97,15 @@ void require_files(const std::vector<python::RequirementSource>& sources) {
         throw Error{ErrorKind::not_found,
                     fmt::format("{} ({}) does not exist", source.file.string(), source.label),
                     "paths of requirements are relative to the volume's mount"};
+    }
+}
+
+// The template's own files: packs and ComfyUI were judged as checkouts.
+void refuse_files_of_others(const EnvironmentSpec& spec, const Task& task) {
+    for (const auto& [files, key] : {std::pair{&spec.requirement_files, "requirements"},
+                                     std::pair{&spec.constraint_files, "python.constraints"}}) {
+        for (const auto& file : *files)
+            refuse_other_owner_of_file(file, key, task.context.places);
     }
 }
 
@@ -238,6 +248,7 @@ bool needs_resolution(const EnvironmentSpec& spec, const Task& task) {
 
 std::string resolve_environment(const EnvironmentSpec& spec, const Task& task) {
     require_files(requirement_sources(spec));
+    refuse_files_of_others(spec, task);
     const fs::path kept = kept_resolution(spec, task);
     auto text = task.context.options.update ? std::nullopt : read_sealed(kept);
     if (!text) {

@@ -1,4 +1,3 @@
-#include "podctl/base/beneath.hpp"
 #include "podctl/base/digest.hpp"
 #include "podctl/base/file.hpp"
 #include "podctl/base/json.hpp"
@@ -9,6 +8,7 @@
 #include "podctl/fetch/inert.hpp"
 
 #include "../resolution.hpp"
+#include "owner.hpp"
 #include "steps.hpp"
 
 #include <fmt/format.h>
@@ -365,7 +365,7 @@ std::string partial_name(const FetchModel& model) {
 Look look(const FetchModel& model, const Task& task) {
     Look missing{.change = Change::create, .reason = model.source.text};
     bill(model, task, missing);
-    if (model.target.empty()) return missing;
+    if (model.target.empty() || !is_way_followed(model.target, task)) return missing;
     if (has_lost_its_word(model, task)) {
         missing.change = Change::change;
         missing.reason = "to be looked at without the word that it was brought with";
@@ -393,7 +393,7 @@ Look look(const FetchModel& model, const Task& task) {
 
 Outcome perform(const FetchModel& action, const Task& task) {
     const FetchModel model = resolved(action, task);
-    refuse_foreign_links(model.target);
+    require_way(model.target, task);
     return model.unpack ? perform_archive(model, task) : perform_file(model, task);
 }
 

@@ -125,8 +125,8 @@ Look look(const plan::RegistryNode& action, const Task& task) {
     if (!file_stamp(tracking_of(action.path))) {
         return {.change = Change::create, .reason = "from the Comfy registry"};
     }
-    if (const auto owner = other_owner(action.path, task.context.places); !owner.empty())
-        return {.change = Change::change, .reason = "it belongs to " + owner};
+    if (const auto foreign = other_owner(action.path, task.context.places))
+        return {.change = Change::change, .reason = foreign->brief()};
     if (!task.record)
         return {.change = Change::change, .reason = "a pack stands there that is not known yet"};
     if (!task.same_fingerprint()) {
