@@ -21,7 +21,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::size_t most_files = 2'000'000;
+constexpr std::size_t most_files = 500'000;
 constexpr std::ptrdiff_t deepest_folder = 256;
 constexpr std::uint64_t largest_blob = std::uint64_t{2} << 30;
 

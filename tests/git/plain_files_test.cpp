@@ -259,7 +259,7 @@ TEST_F(PlainTree, Ends) {
     publish();
     const auto error = error_of([&] { clone_it("file://" + bare().string()); });
     ASSERT_TRUE(error);
-    EXPECT_THAT(error->message(), HasSubstr("more than 2000000 files"));
+    EXPECT_THAT(error->message(), HasSubstr("more than 500000 files"));
     EXPECT_FALSE(fs::exists(dir / "staging"));
 }
 
