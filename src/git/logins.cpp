@@ -64,8 +64,7 @@ std::optional<Login> login_in(const Url& url) {
     const auto colon = url.userinfo.find(':');
     const std::string password =
         colon == std::string::npos ? "" : percent_decode(url.userinfo.substr(colon + 1));
-    return Login{percent_decode(url.userinfo.substr(0, colon)), Secret{password},
-                 of_the_url};
+    return Login{percent_decode(url.userinfo.substr(0, colon)), Secret{password}, of_the_url};
 }
 
 Logins::Logins(Url repository, const std::optional<Login>& first, const Network& network,

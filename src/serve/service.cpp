@@ -2,8 +2,8 @@
 
 #include "podctl/base/error.hpp"
 #include "podctl/base/names.hpp"
-#include "podctl/base/shorten.hpp"
 #include "podctl/base/process_stat.hpp"
+#include "podctl/base/shorten.hpp"
 #include "podctl/base/units.hpp"
 
 #include <fmt/format.h>

@@ -161,7 +161,8 @@ TEST_F(HubSecrets, GoToTheHostThatTheirNameSpells) {
     ASSERT_EQ(credentials.size(), 1u);
     EXPECT_EQ(credentials[0].url_prefix, "https://git.my-forge.example/");
     EXPECT_EQ(credentials[0].name, "GIT_TOKEN_git_my__forge_example");
-    pod.repositories.push_back({.git = "https://git.my-forge.example/o/r.git", .path = "r"});
+    pod.repositories.push_back(
+        {.git = "https://git.my-forge.example/o/r.git", .ref = {}, .path = "r"});
     EXPECT_THAT(recipients_of(pod, read_secrets(pod)),
                 ElementsAre(Recipient{"GIT_TOKEN_git_my__forge_example",
                                       "https://git.my-forge.example", Recipient::By::hub}));
