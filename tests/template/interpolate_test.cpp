@@ -100,7 +100,7 @@ TEST(Interpolation, EndsEvenWhenDefaultsAreNestedDeeply) {
 
 TEST(Interpolation, DoesNotFillTheMemory) {
     std::string list;
-    for (int i = 0; i < 400; ++i)
+    for (int i = 0; i < 300; ++i)
         list += "'${BIG}', ";
     EXPECT_THAT(
         faults("pod: {command: [" + list + "]}\n", options({{"BIG", std::string(1 << 16, 'x')}})),
