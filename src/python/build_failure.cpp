@@ -142,6 +142,12 @@ std::string hint_for(std::string_view words) {
             return "it wants a compiler: add build-essential and python3-dev to system_packages";
     }
     const auto module = between(words, "No module named '", "'");
+    if (module == "pkg_resources") {
+        return "its build imports pkg_resources, which setuptools has until 81: name a file with "
+               "the "
+               "line setuptools<82 in pod: {env: {UV_BUILD_CONSTRAINT: FILE}} (with pip: "
+               "PIP_BUILD_CONSTRAINT, PIP_CONSTRAINT before pip 25.3)";
+    }
     if (!module.empty()) {
         return fmt::format(
             "its build imports {} and does not ask for it: take a version that does or that has a "
