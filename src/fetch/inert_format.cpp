@@ -43,18 +43,42 @@ bool is_gguf(const FileBytes& file) {
     return key > 0 && key <= longest_key && key <= file.size() - 32;
 }
 
-// "'descr': '<f4'" of a NumPy header: one kind of number or text, no Python objects, no records,
-// whose fields could be objects.
-bool is_plain_dtype(std::string_view header) {
-    constexpr std::string_view key = "'descr': '";
-    const auto at = header.find(key);
-    if (at == header.npos) return false;
-    header.remove_prefix(at + key.size());
-    const auto dtype = header.substr(0, header.find('\''));
+// Takes `word` from the front of `text`. False: it does not stand there.
+bool take(std::string_view& text, std::string_view word) {
+    if (!text.starts_with(word)) return false;
+    text.remove_prefix(word.size());
+    return true;
+}
+
+// Takes what is made of these characters alone, and returns it.
+std::string_view take_all_of(std::string_view& text, std::string_view characters) {
+    const auto taken = text.substr(0, text.find_first_not_of(characters));
+    text.remove_prefix(taken.size());
+    return taken;
+}
+
+// "<f4": one kind of number or text, no Python objects, no records, whose fields could be objects.
+bool is_plain_dtype(std::string_view dtype) {
     const auto kind = dtype.find_first_not_of("<>|=");
     return kind != dtype.npos && kind <= 1 &&
            std::string_view{"?bBhHiIlLqQefdgFDGSaUuc"}.find(dtype[kind]) != dtype.npos &&
            dtype.find_first_not_of("0123456789", kind + 1) == dtype.npos;
+}
+
+// NumPy reads the header as a literal of Python, in which one thing can be written in many ways:
+// so it has to be what NumPy itself writes, from its start to its end.
+bool is_plain_header(std::string_view header) {
+    if (!take(header, "{'descr': '")) return false;
+    const auto dtype = header.substr(0, header.find('\''));
+    header.remove_prefix(dtype.size());
+    if (!is_plain_dtype(dtype) || !take(header, "', 'fortran_order': ")) return false;
+    if (!take(header, "False") && !take(header, "True")) return false;
+    if (!take(header, ", 'shape': (")) return false;
+    take_all_of(header, "0123456789, ");
+    if (!take(header, ")")) return false;
+    take(header, ",");
+    take_all_of(header, " ");
+    return take(header, "}") && header.find_first_not_of(" \n") == header.npos;
 }
 
 // https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
@@ -67,11 +91,7 @@ bool is_npy(const FileBytes& file) {
     const auto length = is_first ? little_endian<2>(start, 8) : little_endian<4>(start, 8);
     if (length > longest_header) return false;
     const std::string header{file.part(is_first ? 10 : 12, static_cast<std::size_t>(length))};
-    // A second 'descr' would be the one that counts.
-    const auto one = header.find("descr");
-    return header.size() == length && one != header.npos &&
-           header.find("descr", one + 1) == header.npos && header.find('\\') == header.npos &&
-           is_plain_dtype(header);
+    return header.size() == length && is_plain_header(header);
 }
 
 bool is_tflite(const FileBytes& file) {

@@ -29,25 +29,28 @@ public:
 
 private:
     void add(char c) {
+        // Wherever it stands: what ends a line for YAML is more than a newline.
+        constexpr std::string_view directive = "%TAG";
+        directive_ = c == directive[directive_] ? directive_ + 1 : (c == '%' ? 1u : 0u);
+        if (directive_ == directive.size()) {
+            found_ = true;
+            directive_ = 0;
+        }
         const bool is_space = c == ' ' || c == '\n' || c == '\t' || c == '\r';
-        if (c == '%' && at_line_start_) collects_directive_ = true;
-        at_line_start_ = c == '\n';
-        if (c == '!' && !collects_tag_) collects_tag_ = true;
-        if (!collects_tag_ && !collects_directive_) return;
+        if (c == '!') collects_tag_ = true;
+        if (!collects_tag_) return;
         if (!is_space && word_.size() < 200) {
             word_ += c;
             return;
         }
-        found_ |= collects_directive_ && word_.starts_with("%TAG");
-        found_ |=
-            collects_tag_ && (word_.find("python") != word_.npos || word_.find('%') != word_.npos);
-        collects_tag_ = collects_directive_ = false;
+        found_ |= word_.find("python") != word_.npos || word_.find('%') != word_.npos;
+        collects_tag_ = false;
         word_.clear();
     }
 
     bool found_ = false;
-    bool at_line_start_ = true;
-    bool collects_tag_ = false, collects_directive_ = false;
+    std::size_t directive_ = 0;  // how many of its characters came one after the other
+    bool collects_tag_ = false;
     std::string word_;
 };
 

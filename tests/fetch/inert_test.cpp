@@ -178,6 +178,9 @@ TEST_F(Inert, WantsTheWordForWhatItDoesNotKnow) {
              {"a.npy", npy("'|O'")},
              {"a.npy", npy("[('a', '<f4'), ('b', '|O')]")},
              {"a.npy", npy("'<f4', 'descr': '|O'")},
+             {"a.npy", npy("'<f4', 'd' 'escr': '|O'")},
+             {"a.npy", npy("'<f' '4,O'")},
+             {"a.npy", npy("'f4' ',O'")},
              {"m.onnx", "not a protobuf"},
              {"m.onnx", onnx().substr(0, 20)},
              {"m.onnx", "\x08\x08"s},
@@ -204,6 +207,11 @@ TEST_F(Inert, TakesNoYamlThatCallsPython) {
          {"a: !!python/object/apply:os.system ['id']\n",
           "a: !<tag:yaml.org,2002:python/object/apply:os.system> ['id']",
           "%TAG !p! tag:yaml.org,2002:python/\n---\na: !p!object/apply:os.system [id]",
+          "\xEF\xBB\xBF%TAG !p! tag:yaml.org,2002:python/\n---\na: !p!object/apply:os.system [id]",
+          "# a\r%TAG !p! tag:yaml.org,2002:python/\n---\na: !p!object/apply:os.system [id]",
+          "# a\xC2\x85%TAG !p! tag:yaml.org,2002:python/\n---\na: !p!object/apply:os.system [id]",
+          "# a\xE2\x80\xA8%TAG !p! tag:yaml.org,2002:python/\n---\na: !p!object/apply:os.system "
+          "[id]",
           "a: !!%70ython/name:os.system\n"}) {
         EXPECT_EQ(of(text, "c.yaml").kind, Kind::unknown) << text;
         EXPECT_EQ(of(text, "notes.md").kind, Kind::inert) << text;
