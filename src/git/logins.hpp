@@ -27,7 +27,8 @@ std::optional<Login> login_in(const Url& url);
 // so keeps nobody from a public repository. None of them ever asks a person.
 class Logins {
 public:
-    // `first`: what is tried before; if it stands in the URL, stored logins have to be for its user.
+    // `first`: what is tried before; if it stands in the URL, stored logins have to be for its
+    // user.
     Logins(Url repository, const std::optional<Login>& first, const Network& network,
            std::stop_token stop);
 
