@@ -143,10 +143,9 @@ std::string hint_for(std::string_view words) {
     }
     const auto module = between(words, "No module named '", "'");
     if (module == "pkg_resources") {
-        return "its build imports pkg_resources, which setuptools has until 81: name a file with "
-               "the "
-               "line setuptools<82 in pod: {env: {UV_BUILD_CONSTRAINT: FILE}} (with pip: "
-               "PIP_BUILD_CONSTRAINT, PIP_CONSTRAINT before pip 25.3)";
+        return "its build wants pkg_resources, which setuptools has no more: name a file with "
+               "setuptools<82 in pod: {env: {UV_BUILD_CONSTRAINT: FILE}}, for pip in "
+               "PIP_BUILD_CONSTRAINT (PIP_CONSTRAINT before 25.3)";
     }
     if (!module.empty()) {
         return fmt::format(

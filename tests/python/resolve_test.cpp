@@ -178,13 +178,7 @@ TEST_P(Resolve, GivesABuildTheRealPackageWhereTheImageHasIt) {
 TEST_P(Resolve, NamesPackageAndLineOfABuildThatFails) {
     index({{"needs-builds", "1.0", {"builds"}}});
     test::write_source(dir / "index", "builds", "2.0");  // its backend is nowhere
-    const auto source = [&](const std::string& name, const std::string& build) {
-        file(name + "/pyproject.toml",
-             "[build-system]\nrequires = []\nbuild-backend = 'own'\nbackend-path = ['.']\n");
-        file(name + "/own.py", "def build_wheel(*_, **__):\n    " + build + "\n");
-        return (dir / name).string();
-    };
-    const auto broken = source("broken", "raise SystemExit('no wheel today')");
+    const auto broken = source_that("broken", "raise SystemExit('no wheel today')");
     const auto python =
         create_environment({.path = dir / "venv"}, host_python(), installer, settings, {});
     // Whether the build is wanted for the resolution or later differs.
@@ -349,6 +343,17 @@ TEST_P(UvAlone, GivesABuildAnotherOneWhereTheImageHasAVendorsOwn) {
     const auto python = create_environment({.path = dir / "venv"}, base, installer, settings, {});
     install(lock, python, installer, settings, {});
     EXPECT_EQ(says(python, "import product; print(product.built_by)"), "2.0");
+}
+
+TEST_P(UvAlone, SaysWhatABuildImportsAndDoesNotAskFor) {
+    index({});
+    const auto hint_for = [&](const std::string& module) {
+        const auto line = source_that("imports-" + module, "import " + module);
+        return error_of([&] { resolved(request({line})); }).hint();
+    };
+    EXPECT_THAT(hint_for("torch"),
+                AllOf(HasSubstr("imports torch"), HasSubstr("UV_NO_BUILD_ISOLATION")));
+    EXPECT_THAT(hint_for("pkg_resources"), HasSubstr("setuptools<82"));
 }
 
 TEST_P(UvAlone, OverridesWhatPackagesAskOfEachOther) {

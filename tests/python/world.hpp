@@ -106,6 +106,14 @@ protected:
         return name + " @ file://" + (dir / name).string();
     }
 
+    // The path of a source tree whose build runs `code`, and gives nothing.
+    std::string source_that(const std::string& name, const std::string& code) {
+        file(name + "/pyproject.toml",
+             "[build-system]\nrequires = []\nbuild-backend = 'own'\nbackend-path = ['.']\n");
+        file(name + "/own.py", "def build_wheel(*_, **__):\n    " + code + "\n");
+        return (dir / name).string();
+    }
+
     ResolveRequest request(const std::vector<std::string>& lines) {
         return {.requirements = {{.file = {}, .lines = lines, .label = "template"}},
                 .scratch = dir / "scratch"};
