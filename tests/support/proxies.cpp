@@ -1,5 +1,6 @@
 #include "support/proxies.hpp"
 
+#include "podctl/base/digest.hpp"
 #include "podctl/base/names.hpp"
 #include "podctl/base/url.hpp"
 
@@ -10,21 +11,6 @@
 
 namespace podctl::test {
 namespace {
-
-std::string base64(std::string_view text) {
-    constexpr std::string_view digits =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    std::string out;
-    for (std::size_t i = 0; i < text.size(); i += 3) {
-        const auto byte = [&](std::size_t at) {
-            return at < text.size() ? static_cast<unsigned char>(text[at]) : 0u;
-        };
-        const unsigned group = byte(i) << 16 | byte(i + 1) << 8 | byte(i + 2);
-        for (unsigned j = 0; j < 4; ++j)
-            out += i + j > text.size() ? '=' : digits[group >> (18 - 6 * j) & 63];
-    }
-    return out;
-}
 
 std::string read_bytes(RawConnection& client, std::size_t size) {
     std::string bytes(size, '\0');
