@@ -77,11 +77,6 @@ bool modes_count(int folder) {
     return !fresh || fresh->keeps_modes;
 }
 
-bool is_open_to_others(const struct stat& status) {
-    if ((status.st_mode & S_IWOTH) != 0) return true;
-    return (status.st_mode & S_IWGRP) != 0 && status.st_gid != status.st_uid;
-}
-
 // The owner and the permissions, which files and folders have in common.
 std::string reason_by_owner(const struct stat& status, int folder) {
     if (!is_own(status.st_uid, folder)) return "belongs to " + user_name(status.st_uid);
@@ -136,6 +131,11 @@ std::string user_name(uid_t user) {
     const bool known =
         ::getpwuid_r(user, &entry, buffer.data(), buffer.size(), &found) == 0 && found != nullptr;
     return known ? fmt::format("{} (uid {})", entry.pw_name, user) : fmt::format("uid {}", user);
+}
+
+bool is_open_to_others(const struct stat& status) {
+    if ((status.st_mode & S_IWOTH) != 0) return true;
+    return (status.st_mode & S_IWGRP) != 0 && status.st_gid != status.st_uid;
 }
 
 bool is_own(uid_t owner, int folder) {

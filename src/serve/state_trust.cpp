@@ -24,26 +24,20 @@ struct stat stat_of_folder(const Fd& folder, const fs::path& path) {
     return status;
 }
 
-bool is_closed_to_others(const struct stat& folder) {
-    const mode_t of_others =
-        S_IWOTH | (folder.st_gid == folder.st_uid ? 0u : static_cast<mode_t>(S_IWGRP));
-    return (folder.st_mode & of_others) == 0;
-}
-
 // Root looks after the pods of others, too: where the whole root is the other's, and nobody else
 // can have put the state there.
 bool is_a_pod_of_its_owner(const struct stat& folder, const fs::path& state) {
-    if (::geteuid() != 0 || !is_closed_to_others(folder)) return false;
+    if (::geteuid() != 0 || is_open_to_others(folder)) return false;
     const fs::path path = state.parent_path();
     const Fd root = open_folder_beneath(path, Missing::fail);
     if (!root) return false;
     const auto status = stat_of_folder(root, path);
-    return status.st_uid == folder.st_uid && is_closed_to_others(status);
+    return status.st_uid == folder.st_uid && !is_open_to_others(status);
 }
 
 // A pod of root's may be asked by others, whom it turns away itself.
 std::string reason_against_state(const Fd& folder, const struct stat& status) {
-    if (status.st_uid == 0 && is_closed_to_others(status)) return {};
+    if (status.st_uid == 0 && !is_open_to_others(status)) return {};
     return reason_to_distrust_folder(folder.get(), folder.get());
 }
 

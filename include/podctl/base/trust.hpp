@@ -9,6 +9,8 @@
 #include <string>
 #include <string_view>
 
+struct stat;  // of <sys/stat.h>
+
 // A volume may have other tenants: users who can write to the same folders. What one of them wrote
 // must not steer podctl, so state is trusted only when it is the user's own (docs/volumes.md).
 //
@@ -42,6 +44,10 @@ StateText read_own_file(const std::filesystem::path& path);
 
 // As write_file_atomically(), for this user alone: 0600.
 void write_state_file(const std::filesystem::path& path, std::string_view content);
+
+// Whether the permissions let somebody besides the owner write. They say nothing on a mount that
+// keeps none.
+bool is_open_to_others(const struct stat& status);
 
 // Whether a file of `owner` in the open `folder` is this process's own, with what the mount does to
 // owners taken into account.
