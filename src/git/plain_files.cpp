@@ -163,14 +163,16 @@ void require_plain_rules_in(const fs::path& folder) {
 
 void require_plain_repository(const fs::path& path) {
     const fs::path whole = normal_path(path);
-    GitFiles files;
     require_plain(whole / ".git", most_of_a_text);
+    std::set<fs::path> folders;
     if (const auto found = find_gitdir(whole)) {
         const fs::path gitdir = normal_path(*found);
-        files.look_at_git_folder(gitdir);
-        files.look_at_git_folder(normal_path(find_common_dir(gitdir)));
+        folders = {gitdir, normal_path(find_common_dir(gitdir))};  // mostly the same
     }
-    if (looks_bare(whole)) files.look_at_git_folder(whole);
+    if (looks_bare(whole)) folders.insert(whole);
+    GitFiles files;
+    for (const auto& folder : folders)
+        files.look_at_git_folder(folder);
 }
 
 void require_plain_rules(git_repository* repository) {
