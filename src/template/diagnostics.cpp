@@ -2,6 +2,7 @@
 
 #include "podctl/base/names.hpp"
 #include "podctl/base/redact.hpp"
+#include "podctl/base/text.hpp"
 #include "podctl/base/utf8.hpp"
 
 #include "leaks.hpp"
@@ -9,7 +10,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cctype>
 #include <unordered_map>
 
 namespace podctl::tmpl {
@@ -101,8 +101,8 @@ void Diagnostics::throw_if_any() {
 }
 
 std::string key_path(const std::string& parent, std::string_view key) {
-    const bool simple = !key.empty() && std::all_of(key.begin(), key.end(), [](unsigned char c) {
-        return std::isalnum(c) || c == '_' || c == '-';
+    const bool simple = !key.empty() && std::all_of(key.begin(), key.end(), [](char c) {
+        return is_alphanumeric(c) || c == '_' || c == '-';
     });
     const std::string step = simple ? presentable(key) : '"' + presentable(key) + '"';
     return parent.empty() ? step : parent + '.' + step;

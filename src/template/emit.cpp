@@ -1,11 +1,12 @@
 #include "emit.hpp"
 
+#include "podctl/base/text.hpp"
+
 #include "table.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cctype>
 #include <vector>
 
 namespace podctl::tmpl {
@@ -14,9 +15,9 @@ namespace {
 // Text that no reader of YAML takes for anything but itself where a value begins.
 bool is_plain(std::string_view text) {
     constexpr std::string_view safe = "_./@+-:=,~()";
-    if (text.empty() || !std::isalnum(static_cast<unsigned char>(text.front()))) return false;
-    return text.back() != ':' && std::all_of(text.begin(), text.end(), [&](unsigned char c) {
-               return std::isalnum(c) || safe.find(static_cast<char>(c)) != std::string_view::npos;
+    if (text.empty() || !is_alphanumeric(text.front())) return false;
+    return text.back() != ':' && std::all_of(text.begin(), text.end(), [&](char c) {
+               return is_alphanumeric(c) || safe.find(c) != std::string_view::npos;
            });
 }
 

@@ -1,6 +1,7 @@
 #include "interpolate.hpp"
 
 #include "podctl/base/secret_names.hpp"
+#include "podctl/base/text.hpp"
 
 #include "document.hpp"
 #include "leaks.hpp"
@@ -8,7 +9,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cctype>
 #include <iterator>
 #include <set>
 #include <string>
@@ -51,9 +51,9 @@ std::string escaped(std::string_view text) {
 }
 
 bool is_name(std::string_view text) {
-    return !text.empty() && !std::isdigit(static_cast<unsigned char>(text[0])) &&
-           std::all_of(text.begin(), text.end(),
-                       [](unsigned char c) { return std::isalnum(c) || c == '_'; });
+    return !text.empty() && !is_digit(text[0]) && std::all_of(text.begin(), text.end(), [](char c) {
+        return is_alphanumeric(c) || c == '_';
+    });
 }
 
 // Where the brace that a reference opened is closed; a default may hold further references.

@@ -2,6 +2,7 @@
 
 #include "podctl/base/file.hpp"
 #include "podctl/base/stop.hpp"
+#include "podctl/base/text.hpp"
 #include "podctl/base/thread.hpp"
 #include "podctl/comfy/comfy.hpp"
 #include "podctl/git/git.hpp"
@@ -86,11 +87,11 @@ std::vector<Pack> packs_of(const Attempt& attempt, const std::vector<std::size_t
 
 // What is read from a template as a number stands in quotes there.
 std::string in_yaml(const std::string& text) {
-    const bool plain = !text.empty() && std::isalpha(static_cast<unsigned char>(text[0])) != 0 &&
-                       std::all_of(text.begin(), text.end(), [](char c) {
-                           return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '.' ||
-                                  c == '_' || c == '-' || c == '/';
-                       });
+    const bool plain =
+        !text.empty() && std::isalpha(static_cast<unsigned char>(text[0])) != 0 &&
+        std::all_of(text.begin(), text.end(), [](char c) {
+            return is_alphanumeric(c) || c == '.' || c == '_' || c == '-' || c == '/';
+        });
     return plain ? text : '"' + text + '"';
 }
 
