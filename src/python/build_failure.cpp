@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
 #include <set>
 
 namespace podctl::python {
@@ -57,15 +58,28 @@ FailedBuild read_uv(std::string_view words) {
     return failed;
 }
 
+// "docopt==0.6.2" of "/w/docopt-0.6.2.tar.gz": pip before 24 names a package of a local index by
+// its file alone.
+std::optional<std::string> pin_of_sdist(std::string_view path) {
+    for (const std::string_view ending : {".tar.gz", ".zip"}) {
+        if (!path.ends_with(ending)) continue;
+        path.remove_suffix(ending.size());
+        path.remove_prefix(path.rfind('/') + 1);  // npos + 1 is 0
+        const auto dash = path.rfind('-');
+        if (dash == std::string_view::npos) return std::string{path};
+        return fmt::format("{}=={}", path.substr(0, dash), path.substr(dash + 1));
+    }
+    return std::nullopt;
+}
+
 // "Collecting gradio>=3 (from …)", "Processing /w/docopt-0.6.2.tar.gz", at the start of a line:
 // what a build's own pip says stands behind blanks.
-std::string_view subject_of_line(std::string_view line) {
+std::string subject_of_line(std::string_view line) {
     for (const std::string_view beginning : {"Collecting ", "Processing ", "Obtaining "}) {
         if (!line.starts_with(beginning)) continue;
         line.remove_prefix(beginning.size());
         line = trim(line.substr(0, line.find(" (from ")));
-        const bool is_archive = line.ends_with(".tar.gz") || line.ends_with(".zip");
-        return is_archive ? line.substr(line.rfind('/') + 1) : line;
+        return pin_of_sdist(line).value_or(std::string{line});
     }
     return {};
 }

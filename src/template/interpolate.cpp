@@ -113,7 +113,7 @@ public:
         for (Entry& entry : value.entries) {
             const Where below = is_environment(path, entry.key) ? Where::environment : where;
             visit(entry.value, key_path(path, entry.key), below,
-                  is_secret(entry.key) && path != "");
+                  is_secret(entry.key) && !path.empty());
         }
     }
 

@@ -61,7 +61,8 @@ protected:
         }};
     const std::string home_text = home().string();
     SetEnv home_of_test{"HOME", home_text.c_str()}, netrc{"NETRC", nullptr},
-        system_config{"GIT_CONFIG_NOSYSTEM", "1"}, xdg{"XDG_CONFIG_HOME", nullptr};
+        system_config{"GIT_CONFIG_NOSYSTEM", "1"}, user_config{"GIT_CONFIG_GLOBAL", nullptr},
+        xdg{"XDG_CONFIG_HOME", nullptr};
 };
 
 TEST_F(GitLogins, ATokenGoesToItsOriginOnceThatAsks) {
