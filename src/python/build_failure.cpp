@@ -58,7 +58,7 @@ FailedBuild read_uv(std::string_view words) {
     return failed;
 }
 
-// "docopt==0.6.2" of "/w/docopt-0.6.2.tar.gz": pip before 24 names a package of a local index by
+// "docopt==0.6.2" of "/w/docopt-0.6.2.tar.gz": pip names a package of a local index by
 // its file alone.
 std::optional<std::string> pin_of_sdist(std::string_view path) {
     for (const std::string_view ending : {".tar.gz", ".zip"}) {
