@@ -59,8 +59,7 @@ Fault env_name_fault(std::string_view text, const PathContext&) {
 }
 
 Fault sha256_fault(std::string_view text, const PathContext&) {
-    const bool hex = std::all_of(text.begin(), text.end(),
-                                 [](unsigned char c) { return std::isxdigit(c) != 0; });
+    const bool hex = std::all_of(text.begin(), text.end(), is_hex_digit);
     if (text.empty() || (text.size() == 64 && hex)) return std::nullopt;
     return hex ? fmt::format("it has {} digits", text.size())
                : "it has other characters than hex digits";

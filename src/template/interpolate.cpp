@@ -198,6 +198,7 @@ private:
                 reference.name)};
         }
         const bool set = value && !(value->empty() && reference.has_default);
+        if (set) require_room_for(*value);  // before it is looked through
         Expanded result = set ? Expanded{.text = *value, .printed = escaped(*value)}
                               : expand(reference.fallback, depth + 1);
         const bool secret = is_secret(reference.name) || looks_secret(result.text);
@@ -208,10 +209,14 @@ private:
     }
 
     // Aliases and long values together could fill the memory.
-    void append(Expanded& to, Expanded more) {
-        expanded_ += more.text.size();
-        if (expanded_ > Limits::text)
+    void require_room_for(std::string_view text) const {
+        if (text.size() > Limits::text - expanded_)
             throw Mistake{"variables expand to more text than a template may have"};
+    }
+
+    void append(Expanded& to, Expanded more) {
+        require_room_for(more.text);
+        expanded_ += more.text.size();
         to.text += more.text;
         to.printed += more.printed;
         to.from_environment = to.from_environment || more.from_environment;

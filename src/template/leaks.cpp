@@ -8,15 +8,11 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <optional>
 
 namespace podctl::tmpl {
 namespace {
 
-bool is_hex(char c) {
-    return std::isxdigit(static_cast<unsigned char>(c)) != 0;
-}
 bool is_word(char c) {
     return is_alphanumeric(c) || c == '_' || c == '-';
 }
@@ -202,7 +198,7 @@ bool is_hex_key(std::string_view name, std::string_view text) {
     const bool key = lower.find("key") != std::string::npos ||
                      lower.find("auth") != std::string::npos ||
                      lower.find("civitai") != std::string::npos;
-    return key && text.size() == 32 && std::all_of(text.begin(), text.end(), is_hex);
+    return key && text.size() == 32 && std::all_of(text.begin(), text.end(), is_hex_digit);
 }
 
 constexpr auto advice =

@@ -11,6 +11,7 @@
 #include "interpolate.hpp"
 #include "leaks.hpp"
 #include "overlay.hpp"
+#include "pasted.hpp"
 #include "validate.hpp"
 
 #include <fmt/format.h>
@@ -73,6 +74,7 @@ Value load_tree(const std::vector<Layer>& layers, const LoadOptions& options) {
     for (const std::string& assignment : options.set)
         apply_set(*root, assignment, diagnostics);
     interpolate(*root, options.environment, diagnostics);
+    understand_pasted(*root, diagnostics);
     const PathContext context = path_context(*root);
     validate(*root, context, diagnostics);
     check_all(*root, context, diagnostics);
