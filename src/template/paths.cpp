@@ -1,6 +1,13 @@
 #include "paths.hpp"
 
+#include "podctl/base/names.hpp"
+
+#include "model_folders.hpp"
+
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <array>
 #include <vector>
 
 namespace podctl::tmpl {
@@ -32,6 +39,21 @@ bool climbs_out(std::string_view path) {
         }
     }
     return false;
+}
+
+// What would be a folder of that name beside the file that is meant.
+bool is_model_file(std::string_view name) {
+    const std::string lower = to_lower(name);
+    constexpr std::array endings{".safetensors", ".sft",  ".ckpt", ".pt", ".pth",
+                                 ".bin",         ".gguf", ".onnx", ".pkl"};
+    return std::ranges::any_of(endings, [&](std::string_view end) { return lower.ends_with(end); });
+}
+
+bool is_in_typographic_quotes(std::string_view text) {
+    constexpr std::array quotes{"\u201C", "\u201D", "\u201E", "\u2018", "\u2019"};
+    return std::ranges::any_of(quotes, [&](std::string_view quote) {
+        return text.starts_with(quote) || text.ends_with(quote);
+    });
 }
 
 }  // namespace
@@ -67,6 +89,9 @@ Fault characters_fault(std::string_view text) {
     if (text.empty()) return "it is empty";
     if (has_control(text)) return "it has control characters";
     if (text.front() == '~') return "~ is not expanded";
+    // Windows' paths, and what a word processor makes of quotes.
+    if (text.find('\\') != std::string_view::npos) return "it has a backslash: write /";
+    if (is_in_typographic_quotes(text)) return "its quotes are no quotes of YAML's";
     const auto parts = components(text);
     const bool long_part = std::any_of(parts.begin(), parts.end(), [](std::string_view part) {
         return part.size() > longest_component;
@@ -93,15 +118,28 @@ Fault owned_path_fault(std::string_view text, const PathContext& context) {
 }
 
 Fault model_folder_fault(std::string_view text, const PathContext& context) {
+    constexpr auto is_file = "it is a folder: the file's own name is given by `name`";
+    const std::string normal = absolute_path(text, "/");
+    const auto parts = components(normal);
+    if (!parts.empty() && is_model_file(parts.back())) return is_file;
     if (text.starts_with('/')) return path_fault(text, context);
     if (auto fault = characters_fault(text)) return fault;
     if (climbs_out(text)) return "it leaves ComfyUI's models/";
-    const auto parts = components(text);
     const auto reserved = [](std::string_view part) { return part == ".podctl"; };
     if (std::any_of(parts.begin(), parts.end(), reserved)) return ".podctl is podctl's own folder";
     // `civitdl URL models/checkpoints/` is a habit; here it would be models/models/checkpoints.
-    if (!parts.empty() && parts[0] == "models")
-        return "it is under models/ already: leave models/ out";
+    const auto models = std::find(parts.begin(), parts.end(), "models");
+    const bool is_doubled =
+        models == parts.begin() || (models == parts.begin() + 1 && to_lower(parts[0]) == "comfyui");
+    if (models != parts.end() && is_doubled)
+        return "it is under ComfyUI's models/ already: leave that out";
+    const auto meant = parts.empty() ? std::nullopt : folder_meant(parts[0]);
+    // Some pack may read a folder of that very name.
+    if (meant)
+        return fmt::format(
+            "nothing reads that folder: did you mean {}? An absolute path is "
+            "taken as it is",
+            *meant);
     return std::nullopt;
 }
 
