@@ -4,6 +4,7 @@
 #include "podctl/base/file.hpp"
 #include "podctl/base/names.hpp"
 
+#include "batch_option.hpp"
 #include "batch_text.hpp"
 #include "source_forms.hpp"
 
@@ -26,11 +27,6 @@ constexpr std::size_t max_batch_size = 16u << 20;
 constexpr std::size_t max_depth = 16;
 constexpr std::size_t max_told = 50;
 constexpr const char* allowed_in_batch = "a source, a list of them, @FILE, -i FILE or # a comment";
-
-// What is wrong with one line; not an Error yet, since all are told together.
-struct Wrong {
-    std::string message, hint;
-};
 
 std::string checked(std::string text) {
     if (text.size() > max_batch_size)
@@ -113,10 +109,33 @@ public:
 
 private:
     void add_lines(const std::string& text, const fs::path& folder, const std::string& name) {
+        of_line_.clear();
         for (const auto& line : batch_lines(text)) {
             const std::string origin = fmt::format("{}:{}", name, line.number);
+            if (line.indented) {
+                if (const auto option = read_option(line.text)) {
+                    add_option(*option, origin);
+                    continue;
+                }
+            }
+            of_line_.clear();
             for (const auto& word : split_sources(line.text))
                 add_word(word, folder, origin);
+        }
+    }
+
+    void add_option(const BatchOption& option, const std::string& origin) {
+        try {
+            if (of_line_.empty())
+                throw Wrong{fmt::format("the option {} stands below no source", option.name),
+                            allowed_in_batch};
+            if (option.name == "out" && of_line_.size() > 1)
+                throw Wrong{"out= names one file, and the line above has more sources",
+                            "a line for each source"};
+            for (const std::size_t index : of_line_)
+                apply_option(option, entries_[index]);
+        } catch (const Wrong& wrong) {
+            tell(origin, wrong);
         }
     }
 
@@ -139,6 +158,7 @@ private:
 
     void add_source(Source source, const std::string& origin) {
         const auto [at, is_new] = places_.emplace(location_key(source.location), entries_.size());
+        of_line_.push_back(at->second);
         if (is_new) return entries_.push_back({std::move(source), origin});
         // The token is the place's, whichever of its URLs brought it.
         auto& known = entries_[at->second].source;
@@ -172,6 +192,7 @@ private:
 
     std::vector<BatchEntry> entries_;
     std::map<std::string, std::size_t> places_;  // location_key → index in entries_
+    std::vector<std::size_t> of_line_;           // entries of the last line, for its options
     std::vector<std::string> open_;              // files that are being read, outermost first
     std::set<std::string> read_;
     std::vector<Wrong> wrong_;

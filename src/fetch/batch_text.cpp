@@ -123,8 +123,9 @@ std::vector<BatchLine> batch_lines(std::string_view text) {
     std::vector<BatchLine> lines;
     for (std::size_t number = 1; !text.empty(); ++number) {
         const auto end = text.find_first_of("\r\n");
-        const auto said = trim(without_comment(text.substr(0, end)));
-        if (!said.empty()) lines.push_back({number, std::string(said)});
+        const auto line = text.substr(0, end);
+        const auto said = trim(without_comment(line));
+        if (!said.empty()) lines.push_back({number, std::string(said), is_blank(line.front())});
         if (end == text.npos) break;
         text.remove_prefix(text.substr(end).starts_with("\r\n") ? end + 2 : end + 1);
     }

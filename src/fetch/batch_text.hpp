@@ -13,6 +13,7 @@ std::vector<std::string> split_sources(std::string_view line);
 struct BatchLine {
     std::size_t number = 0;  // from 1
     std::string text = {};   // trimmed, without its comment; not empty
+    bool indented = false;   // as aria2 has the options of the source above
 };
 
 // The lines of a batch file that say something.

@@ -52,6 +52,39 @@ protected:
     test::TempDir dir;
 };
 
+TEST_F(Batch, TakesWhatAnInputListOfAria2SaysOfAFile) {
+    const std::string hex(64, 'a');
+    const auto list = write("list.txt",
+                            "https://h.example/a\n  dir=ComfyUI/models/vae\n"
+                            "\tout = vae.safetensors\n  split=16\n  checksum=sha-256=" +
+                                hex +
+                                "\nhttps://h.example/b\n  out=loras/x.safetensors\n"
+                                "  https://h.example/c?x=1\n");
+    const auto entries = expand_sources({}, {list});
+    ASSERT_EQ(entries.size(), 3U);
+    EXPECT_EQ(entries[0].folder, "ComfyUI/models/vae");
+    EXPECT_EQ(entries[0].name, "vae.safetensors");
+    EXPECT_EQ(entries[0].sha256, hex);
+    EXPECT_EQ(entries[1].folder, "loras");
+    EXPECT_EQ(entries[1].name, "x.safetensors");
+    EXPECT_EQ(entries[2].source.text, "https://h.example/c?x=1");
+    EXPECT_EQ(entries[2].folder, "");
+}
+
+TEST_F(Batch, TellsEachOptionOfAria2ThatWouldNotBeDone) {
+    const auto list = write("list.txt",
+                            "  dir=x\nhttps://h.example/a\n  header=Authorization: s3cret\n"
+                            "  dir=../up\n  out=/etc/x\n  checksum=md5=00\n"
+                            "https://h.example/b https://h.example/c\n  out=x\n");
+    const auto error = failure({}, {list});
+    for (const std::string told :
+         {"list.txt:1: the option dir stands below no source",
+          "list.txt:3: aria2's option header is not taken", "list.txt:4: dir=../up leads out",
+          "list.txt:5: out=/etc/x", "list.txt:6: checksum=md5=00", "list.txt:8: out= names one"})
+        EXPECT_THAT(error.message(), HasSubstr(told));
+    EXPECT_THAT(error.message(), Not(HasSubstr("s3cret")));
+}
+
 TEST(SplitSources, SplitsListsAsCivitdlDoes) {
     EXPECT_THAT(split_sources("1,2, 3 ,,4,"), ElementsAre("1", "2", "3", "4"));
     EXPECT_THAT(split_sources(" https://civitai.com/models/1,2,https://civitai.red/models/3 "),

@@ -11,6 +11,10 @@ namespace podctl::fetch {
 struct BatchEntry {
     Source source = {};
     std::string origin = {};  // "models.txt:12"; empty for the command line
+    // What an input list of aria2 says below the source; empty: nothing.
+    std::filesystem::path folder = {};  // absolute, or under the folder that all go into
+    std::string name = {};              // the file's
+    std::string sha256 = {};            // lower-case hex
 };
 
 // The sources of a command line and of its batch files ("-": standard input), in that order, each
@@ -28,6 +32,10 @@ struct BatchEntry {
 // comment at a line's start or after white space; elsewhere it is a URL's. `@FILE` and `-i FILE`
 // name a nested file, and so does the path of a file that is there, as in civitdl's batch files; it
 // is relative to the file that names it. A file is read once, however often it is named.
+//
+// An indented NAME=VALUE below a source is an option of aria2's input lists, for all sources of the
+// line above: dir, out (of one source) and checksum=sha-256=HEX. Those that say how aria2 transfers
+// are passed over, and others are an error.
 //
 // Throws one Error{usage} that lists all that is wrong, each with its file and line and what is
 // allowed there: unknown sources, files that cannot be read, a file that names itself, more than 16

@@ -119,7 +119,23 @@ private:
         if (entries.size() > 1 && !(request.name.empty() && request.sha256.empty()))
             throw Error{ErrorKind::usage, "--name and --sha256 are of one source",
                         "fetch that one by itself"};
+        for (auto& entry : entries)
+            entry.folder = folder_within(arguments.sources.back(), entry);
         return entries;
+    }
+
+    // Where an input list says nothing else, the folder itself.
+    static std::filesystem::path folder_within(const std::filesystem::path& all,
+                                               const fetch::BatchEntry& entry) {
+        const auto inside = (std::filesystem::absolute(all) / entry.folder).lexically_normal();
+        const auto way =
+            inside.lexically_relative(std::filesystem::absolute(all).lexically_normal());
+        if (way.empty() || *way.begin() == "..")
+            throw Error{ErrorKind::usage,
+                        fmt::format("{}: dir={} is not in {}", entry.origin, entry.folder.string(),
+                                    all.string()),
+                        "name a folder as DIR that holds all of them"};
+        return all / way;
     }
 
     static run::Secrets secrets_of(const std::vector<fetch::BatchEntry>& entries) {
@@ -146,7 +162,7 @@ private:
         while (true) {
             const std::size_t index = next_++;
             if (index >= entries_.size() || !wait_for_turn(index)) return;
-            get_one(getter, entries_[index].source, steps_[index]);
+            get_one(getter, entries_[index], steps_[index]);
         }
     }
 
@@ -157,13 +173,15 @@ private:
         return wait_for(turn - Clock::now(), signals_.token());
     }
 
-    void get_one(fetch::Getter& getter, const fetch::Source& source, const std::string& step) {
+    void get_one(fetch::Getter& getter, const fetch::BatchEntry& entry, const std::string& step) {
         const auto started = Clock::now();
         events_.emit(event::StepStarted{step});
         try {
             auto request = arguments_.request;
-            request.source = source;
-            request.folder = folder_;
+            request.source = entry.source;
+            request.folder = entry.folder;
+            if (!entry.name.empty()) request.name = entry.name;
+            if (!entry.sha256.empty()) request.sha256 = entry.sha256;
             const auto got = getter.get(request, monitor_of(step), signals_.token());
             received_ += got.received;
             const auto took =
@@ -330,7 +348,8 @@ void add_get(CLI::App& app, Common& common, Chosen& chosen) {
         "Examples:\n"
         "  podctl get civitai:299933@610541 /workspace/ComfyUI/models/checkpoints\n"
         "  podctl get hf:stabilityai/sdxl-vae/sdxl_vae.safetensors models/vae --limit-rate 50MB\n"
-        "  podctl get -i models.txt models/loras --layout civitdl");
+        "  podctl get -i models.txt models/loras --layout civitdl\n"
+        "  podctl get -i aria2-list.txt /workspace      # with dir=, out= and checksum=");
     auto arguments = std::make_shared<GetArguments>();
     command->add_option("SOURCE...DIR", arguments->sources, "what to fetch, and into which folder")
         ->type_name("");
