@@ -49,6 +49,8 @@ Description contents_of(const EnvironmentSpec& spec) {
     text.add(spec.settings.find_links).add(spec.settings.overrides).add(spec.requirement_files);
     text.add(spec.requirement_lines).add(spec.constraint_files).add(spec.constraint_lines);
     text.add(spec.comfyui).add(spec.custom_nodes).add(spec.hold_torch);
+    for (const auto& [pack, names] : spec.ignored_requirements)
+        text.add(pack).add(names);
     if (spec.settings.index_strategy != tmpl::IndexStrategy::automatic)
         text.add(std::to_string(static_cast<int>(spec.settings.index_strategy)));
     return text;

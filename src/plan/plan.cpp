@@ -181,6 +181,9 @@ private:
         split(pod_.python.constraints, spec.constraint_files, spec.constraint_lines);
         spec.comfyui = plan_.places.comfyui;
         spec.custom_nodes = plan_.places.custom_nodes;
+        for (const auto& node : pod_.custom_nodes)
+            if (!node.ignore_requirements.empty())
+                spec.ignored_requirements[node.name] = node.ignore_requirements;
         return spec;
     }
 

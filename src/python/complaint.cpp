@@ -55,8 +55,7 @@ std::optional<Error> common_error(const Finished& finished, const Settings& sett
 
 std::optional<Error> network_error(const Finished& finished) {
     if (!speaks_of_network(finished)) return std::nullopt;
-    return made(ErrorKind::network,
-                "the package index cannot be reached: " + tail_of(finished.words), network_hint);
+    return network_error_of(finished);
 }
 
 // What a build fetches itself may be what it lacks.
@@ -99,9 +98,8 @@ const Requirement* unreadable_line(const Finished& finished, const Demand& deman
     return nullptr;
 }
 
-// The requirement by URL or path that the installer's errors speak of. What it says before may name
-// any.
-const Requirement* failed_address(const Finished& finished, const Demand& demand) {
+// What an installer says before its errors may name any address.
+std::string errors_in(const Finished& finished) {
     std::string errors;
     for (const std::string& line : split(finished.words, '\n')) {
         for (const std::string_view mark :
@@ -111,6 +109,12 @@ const Requirement* failed_address(const Finished& finished, const Demand& demand
             break;
         }
     }
+    return errors;
+}
+
+// The requirement by URL or path that the installer's errors speak of.
+const Requirement* failed_address(const Finished& finished, const Demand& demand) {
+    const std::string errors = errors_in(finished);
     for (const Requirement* line : all_lines(demand)) {
         std::string_view text = line->for_installer;
         if (text.starts_with("-e ")) text.remove_prefix(3);
@@ -155,6 +159,23 @@ std::optional<Error> address_error(const Finished& finished, const Demand& deman
 }
 
 }  // namespace
+
+Error network_error_of(const Finished& finished) {
+    return made(ErrorKind::network,
+                "the package index cannot be reached: " + tail_of(finished.words), network_hint);
+}
+
+const Requirement* index_away(const Finished& finished, const Demand& demand) {
+    if (tells_a_failed_build(finished.words)) return nullptr;
+    const std::string errors = errors_in(finished);
+    for (const Requirement& option : demand.options) {
+        constexpr std::string_view extra = "--extra-index-url ";
+        if (!option.for_installer.starts_with(extra)) continue;
+        const auto address = bare_address(trim(option.for_installer.substr(extra.size())));
+        if (!address.empty() && errors.find(address) != std::string::npos) return &option;
+    }
+    return nullptr;
+}
 
 void fail_resolution(const Finished& finished, const Demand& demand, const Installer& installer,
                      const Settings& settings) {

@@ -13,6 +13,10 @@ namespace podctl::python {
 [[noreturn]] void fail_resolution(const Finished& finished, const Demand& demand,
                                   const Installer& installer, const Settings& settings);
 
+// The index option of a file that a failed call could not ask; nullptr: none is to blame.
+const Requirement* index_away(const Finished& finished, const Demand& demand);
+Error network_error_of(const Finished& finished);
+
 // What a failed install means; a build that fails is led back to `who_asks`.
 Error install_error(const Finished& finished, const Installer& installer, const Settings& settings,
                     const WhoAsks& who_asks = {});

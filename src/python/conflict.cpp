@@ -21,15 +21,6 @@ bool holds_name(const std::vector<std::string>& names, const std::string& name) 
     return std::find(names.begin(), names.end(), name) != names.end();
 }
 
-// "git+https://host/Segment_Anything.git@main" → "segment-anything": a guess at the name of a
-// requirement that gives none.
-std::string name_by_address(const Requirement& line) {
-    std::string_view address = line.text;
-    address = address.substr(0, address.find_first_of("#?"));
-    address = address.substr(0, address.find(".git"));
-    return normalise_name(address.substr(address.rfind('/') + 1));
-}
-
 std::vector<const Requirement*> askers_of(const std::vector<std::string>& names,
                                           const Demand& demand) {
     std::vector<const Requirement*> askers;
@@ -177,8 +168,8 @@ std::string describe(const Requirement& line) {
 std::vector<const Requirement*> askers_of(const std::string& name, const Demand& demand) {
     std::vector<const Requirement*> askers;
     for (const Requirement* line : all_lines(demand)) {
-        const std::string asked = line->name.empty() ? name_by_address(*line) : line->name;
-        if (asked == name && marker_may_hold(marker_of(line->text))) askers.push_back(line);
+        if (line->probable_name() == name && marker_may_hold(marker_of(line->text)))
+            askers.push_back(line);
     }
     return askers;
 }

@@ -1,9 +1,14 @@
 #include "demand.hpp"
 
+#include "podctl/base/error.hpp"
+#include "podctl/base/file.hpp"
 #include "podctl/base/names.hpp"
 #include "podctl/base/text.hpp"
+#include "podctl/base/url.hpp"
 
+#include "marker.hpp"
 #include "specifier.hpp"
+#include "wheel_tags.hpp"
 
 #include <fmt/format.h>
 
@@ -27,11 +32,11 @@ void sort_in(std::vector<Requirement> lines, Demand& demand) {
                 demand.constraints.push_back(std::move(line));
                 break;
             case Kind::option: {
-                const auto& options = demand.options;
-                if (std::find(options.begin(), options.end(), line.for_installer) ==
-                    options.end()) {
-                    demand.options.push_back(line.for_installer);
-                }
+                const auto same = [&](const Requirement& it) {
+                    return it.for_installer == line.for_installer;
+                };
+                if (std::ranges::none_of(demand.options, same))
+                    demand.options.push_back(std::move(line));
                 break;
             }
             case Kind::ignored_option:
@@ -50,6 +55,12 @@ std::vector<Requirement> as_constraints(std::vector<Requirement> lines) {
     return lines;
 }
 
+std::string_view bare_requirement(const Requirement& line) {
+    std::string_view text = line.for_installer;
+    if (text.starts_with("-e ")) text.remove_prefix(3);
+    return text;
+}
+
 void hold(const ResolveRequest& request, const Interpreter& base, Demand& demand) {
     for (const std::string& wanted : request.hold) {
         const std::string name = normalise_name(wanted);
@@ -65,6 +76,23 @@ void hold(const ResolveRequest& request, const Interpreter& base, Demand& demand
                  .text = pin,
                  .for_installer = pin});
         }
+    }
+}
+
+// Found out only when it is to be installed, it would be told without its line.
+void refuse_foreign_wheels(const Demand& demand, const Interpreter& base) {
+    for (const Requirement& line : demand.requirements) {
+        const auto target = parse_specifier(bare_requirement(line)).target;
+        const auto is_for = foreign_wheel(target, base.version);
+        if (!is_for || !marker_may_hold(marker_of(line.text)) ||
+            demand.excluded.contains(line.name))
+            continue;
+        throw Error{ErrorKind::python,
+                    fmt::format("{}: this wheel is for another machine ({}), and here is Python {} "
+                                "on Linux: {}",
+                                line.where(), *is_for, base.version, line.text),
+                    "name a wheel for this one, or pass over the line: custom_nodes: [{…, "
+                    "ignore_requirements: [NAME]}]"};
     }
 }
 
@@ -111,6 +139,13 @@ Demand read_demand(const ResolveRequest& request, const Interpreter& base,
     sort_in(read_lines(request.constraints, "python.constraints", Kind::constraint), demand);
     for (const std::string& file : constraint_files) {
         if (file.find("://") != std::string::npos) continue;
+        if (!file_stamp(file))
+            throw Error{ErrorKind::python,
+                        fmt::format("{}: pip is configured with this file of constraints "
+                                    "(PIP_CONSTRAINT, or `constraint` in pip.conf), and it is not "
+                                    "there",
+                                    file),
+                        "bring the file, or take it out of pip's configuration"};
         sort_in(as_constraints(read_source({.file = file, .label = "pip's configuration"})),
                 demand);
     }
@@ -120,7 +155,28 @@ Demand read_demand(const ResolveRequest& request, const Interpreter& base,
         if (!demand.excluded.contains(line.name)) demand.overrides.push_back(std::move(line));
     }
     hold(request, base, demand);
+    refuse_foreign_wheels(demand, base);
     return demand;
+}
+
+void apply_mirrors(const Mirrors& mirrors, Demand& demand) {
+    for (auto* lines : {&demand.requirements, &demand.constraints, &demand.overrides}) {
+        for (Requirement& line : *lines) {
+            const auto target = parse_specifier(bare_requirement(line)).target;
+            if (!target.starts_with("http://") && !target.starts_with("https://")) continue;
+            std::string mirrored = mirrors.apply(target);
+            // Behind `name @` stands a URL, and pip takes no other.
+            if (mirrored.starts_with('/')) mirrored = "file://" + percent_encode(mirrored, "/");
+            line.for_installer.replace(line.for_installer.rfind(target), target.size(), mirrored);
+        }
+    }
+}
+
+std::vector<std::string> option_texts(const Demand& demand) {
+    std::vector<std::string> texts;
+    for (const Requirement& option : demand.options)
+        texts.push_back(option.for_installer);
+    return texts;
 }
 
 std::string file_of(const std::vector<Requirement>& lines) {
@@ -132,9 +188,7 @@ std::string file_of(const std::vector<Requirement>& lines) {
 
 std::string requirements_file(const Demand& demand) {
     std::string text = file_of(demand.requirements);
-    for (const std::string& option : demand.options)
-        text += option + "\n";
-    return text;
+    return text + file_of(demand.options);
 }
 
 bool is_version(const std::string& text) {

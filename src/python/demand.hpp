@@ -17,16 +17,22 @@ struct Demand {
     // Those by -c, the template's, pip's own, and what is held.
     std::vector<Requirement> constraints = {};
     std::vector<Requirement> overrides = {};
-    std::vector<std::string> options = {};  // index options of the files
+    std::vector<Requirement> options = {};  // index options of the files, each once
     std::vector<std::string> ignored = {};  // options that are left out, with their place
     std::vector<Package> inherited = {};
     std::set<std::string> held = {};
     std::set<std::string> excluded = {};
 };
 
-// Throws Error{python} for a line that cannot be read.
+// Throws Error{python} for a line that cannot be read, or that names a wheel for another machine.
 Demand read_demand(const ResolveRequest& request, const Interpreter& base,
                    const std::vector<std::string>& constraint_files);
+
+// Has the addresses that requirements name replaced by their mirrors'.
+void apply_mirrors(const Mirrors& mirrors, Demand& demand);
+
+// What the options say, as an installer takes them.
+std::vector<std::string> option_texts(const Demand& demand);
 
 // A requirements file for the installer, a line each, so that its words about a line can be led
 // back.

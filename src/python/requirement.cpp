@@ -122,9 +122,33 @@ std::string with_variables(const std::string& text) {
     return out.append(rest, text.cend());
 }
 
+// The path of file:./x, file:x and file://./x, which pip takes as relative; nullopt: of no other.
+std::optional<std::string_view> relative_in_file_url(std::string_view target) {
+    constexpr std::string_view scheme = "file:";
+    if (!target.starts_with(scheme)) return std::nullopt;
+    target.remove_prefix(scheme.size());
+    if (target.starts_with("//./") || target.starts_with("//../")) return target.substr(2);
+    if (target.starts_with('/')) return std::nullopt;
+    return target;
+}
+
+// A pack's relative paths begin at its own file, wherever the installer is started.
 std::string absolute(const fs::path& folder, const std::string& target) {
+    const auto at_folder = [&](const std::string& path) {
+        return fs::absolute(folder / with_variables(path)).lexically_normal().string();
+    };
+    if (const auto relative = relative_in_file_url(target)) {
+        const auto end = std::min(relative->find('#'), relative->size());
+        const auto path = at_folder(percent_decode(relative->substr(0, end)));
+        return "file://" + percent_encode(path, "/") + std::string{relative->substr(end)};
+    }
     if (target.find("://") != std::string::npos || target.starts_with("file:")) return target;
-    return fs::absolute(folder / with_variables(target)).lexically_normal().string();
+    return at_folder(target);
+}
+
+// D:\wheels\x.whl, as a pip freeze on Windows writes it.
+bool is_path_of_windows(std::string_view text) {
+    return text.find(":\\") != std::string_view::npos || text.starts_with("\\\\");
 }
 
 enum class Meaning {
@@ -256,6 +280,7 @@ private:
             here.text = std::string{trim(std::string_view{here.text}.substr(0, at))};
         }
         if (here.text.size() > longest_requirement) refuse(here, "the requirement is too long");
+        if (is_path_of_windows(here.text)) refuse(here, "a path of another machine, under Windows");
         const Specifier specifier = parse_specifier(here.text);
         if (specifier.form == Specifier::Form::invalid) refuse(here, "no requirement");
         here.name = specifier.name;
@@ -354,16 +379,40 @@ std::string Requirement::where() const {
     return label.empty() ? "requirements" : label;
 }
 
+std::string Requirement::probable_name() const {
+    if (!name.empty()) return name;
+    std::string_view address = text;
+    address = address.substr(0, address.find_first_of("#?"));
+    address = address.substr(0, address.find(".git"));
+    return normalise_name(address.substr(address.rfind('/') + 1));
+}
+
 std::vector<Requirement> read_lines(const std::vector<std::string>& lines, const std::string& label,
                                     Kind kind) {
     return read_source({.file = {}, .lines = lines, .label = label}, kind);
 }
 
+namespace {
+
+// Lines of a pack that the template passes over, whatever their version or address is.
+std::vector<Requirement> without(const std::vector<std::string>& ignored,
+                                 std::vector<Requirement> lines) {
+    std::set<std::string> names;
+    for (const std::string& name : ignored)
+        names.insert(normalise_name(name));
+    std::erase_if(lines, [&](const Requirement& line) {
+        return line.kind == Kind::requirement && names.contains(line.probable_name());
+    });
+    return lines;
+}
+
+}  // namespace
+
 std::vector<Requirement> read_source(const RequirementSource& source, Kind kind) {
     Reader reader{source.label, source.inside, source.file};
     if (!source.file.empty()) {
         reader.read_first(source.file);
-        return reader.take();
+        return without(source.ignore, reader.take());
     }
     for (const std::string& line : source.lines) {
         for (const LogicalLine& logical : logical_lines(line))

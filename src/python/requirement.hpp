@@ -24,6 +24,9 @@ struct Requirement {
 
     // "file:line", or the label for a line that stands in no file.
     std::string where() const;
+    // The name, or for a line that gives none a guess: git+https://host/Segment_Anything.git@main
+    // is segment-anything.
+    std::string probable_name() const;
 };
 
 // Everything that a source asks for, -r and -c followed; `kind` is what a plain line means. Throws

@@ -2,8 +2,10 @@
 #include "podctl/base/file.hpp"
 #include "podctl/base/names.hpp"
 #include "podctl/base/process.hpp"
+#include "podctl/base/redact.hpp"
 
 #include "call.hpp"
+#include "conflict.hpp"
 #include "demand.hpp"
 #include "resolvers.hpp"
 #include "specifier.hpp"
@@ -107,6 +109,36 @@ void require_git(const Demand& demand) {
     }
 }
 
+// The index of one pack that is away concerns what only that index has: the resolution goes on
+// without it, and what is lacking then is told with it.
+std::vector<Pin> resolve_without_what_is_away(Demand& demand, const Interpreter& base,
+                                              const Installer& installer, const Settings& settings,
+                                              const fs::path& scratch, std::stop_token stop) {
+    std::string away;
+    while (true) {
+        try {
+            return resolve_with({demand, base, installer, settings, scratch}, stop);
+        } catch (const IndexAway& index) {
+            const auto same = [&](const Requirement& it) {
+                return it.for_installer == index.option();
+            };
+            const auto option = std::ranges::find_if(demand.options, same);
+            if (option == demand.options.end()) throw;
+            const auto told =
+                Redactor{}(fmt::format("{}: this index cannot be asked, and is left out: {}",
+                                       option->where(), option->text));
+            if (settings.on_notice) settings.on_notice(told);
+            away += "\n  " + told;
+            demand.options.erase(option);
+        } catch (const Conflict& conflict) {
+            throw Conflict{conflict.message() + away, conflict.hint(), conflict.askers()};
+        } catch (const Error& error) {
+            if (away.empty() || error.kind() != ErrorKind::python) throw;
+            throw made(error.kind(), error.message() + away, error.hint());
+        }
+    }
+}
+
 bool wants_torch_index(const Demand& demand, const Settings& settings) {
     return !settings.torch_index_url.empty() && !demand.held.contains("torch") &&
            !demand.excluded.contains("torch") && !settings.offline;
@@ -160,6 +192,7 @@ Lock resolve(const ResolveRequest& request, const Interpreter& base, const Insta
             settings.on_line(ignored);
     }
     if (demand.requirements.empty()) return {};
+    apply_mirrors(settings.mirrors, demand);
     require_git(demand);
     if (installer.kind == InstallerKind::pip && !settings.torch_backend.empty() &&
         settings.torch_index_url.empty() && !demand.held.contains("torch")) {
@@ -169,8 +202,9 @@ Lock resolve(const ResolveRequest& request, const Interpreter& base, const Insta
         const auto pins = torch_pins({demand, base, installer, settings, scratch}, stop);
         demand.constraints.insert(demand.constraints.end(), pins.begin(), pins.end());
     }
-    const auto resolved = resolve_with({demand, base, installer, settings, scratch}, stop);
-    return {.pins = to_install(resolved, demand), .options = demand.options};
+    const auto resolved =
+        resolve_without_what_is_away(demand, base, installer, settings, scratch, stop);
+    return {.pins = to_install(resolved, demand), .options = option_texts(demand)};
 }
 
 }  // namespace podctl::python

@@ -139,6 +139,8 @@ std::vector<Pin> resolve_with_uv(const Resolution& resolution, std::stop_token s
     write_file_atomically(scratch / "lock.txt", preferences(demand, stubs));
     const Finished finished = compile(resolution, scratch, {}, stop);
     if (!finished.status.ok()) {
+        if (const Requirement* away = index_away(finished, demand))
+            throw IndexAway{network_error_of(finished), away->for_installer};
         fail_resolution(with_its_line(finished, resolution, stop), demand, installer, settings);
     }
     return read_output(with_real_versions(read_file(scratch / "lock.txt")), demand);

@@ -221,6 +221,7 @@ CustomNode bind_node(const Value& value) {
         return node;
     }
     read(value, "install_script", node.install_script);
+    read(value, "ignore_requirements", node.ignore_requirements);
     if (given(value, "git")) {
         node.source = bind_git_node(value);
     } else if (given(value, "registry")) {

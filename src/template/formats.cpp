@@ -188,6 +188,12 @@ Fault registry_id_fault(std::string_view text, const PathContext&) {
                     only(text, "._-"));
 }
 
+// As PyPI has them (PEP 508).
+Fault package_name_fault(std::string_view text, const PathContext&) {
+    return not_that(!text.empty() && is_alphanumeric(text.front()) &&
+                    is_alphanumeric(text.back()) && only(text, "._-"));
+}
+
 Fault version_fault(std::string_view text, const PathContext&) {
     return not_that(text.empty() || (is_alphanumeric(text[0]) && only(text, "._+-")));
 }
@@ -271,6 +277,8 @@ const Format file_name{"file_name", "^[^/]+$",
 const Format requirement{"requirement", "^[^-]",
                          "a requirement as pip takes it, or a file under the mount",
                          requirement_fault};
+const Format package_name{"package_name", "^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$",
+                          "the name of a Python package, without a version", package_name_fault};
 const Format registry_id{"registry_id", "^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$",
                          "an id of the node registry", registry_id_fault};
 const Format version{"version", "^([A-Za-z0-9][A-Za-z0-9._+-]*)?$", "a version", version_fault};

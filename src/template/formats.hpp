@@ -40,6 +40,7 @@ extern const Format owned_path;    // in the mount, and not the mount itself
 extern const Format model_folder;  // under ComfyUI's models/, or an absolute path in the mount
 extern const Format file_name;     // one component
 extern const Format requirement;   // a requirement, or a file in the mount
+extern const Format package_name;  // of a Python package, without a version
 extern const Format registry_id;
 extern const Format version;
 extern const Format listen;

@@ -224,6 +224,8 @@ const Shape& custom_node_shape() {
                 {"submodules", boolean(), "Of git: whether submodules are cloned, too.", "true"},
                 {"name", string(formats::file_name), "Its folder under custom_nodes/."},
                 {"install_script", boolean(), "Whether its install.py runs.", "true"},
+                {"ignore_requirements", list(string(formats::package_name)),
+                 "Packages that it asks for and that are not installed for it."},
             },
         .short_form = "git",
         .one_of = {"git", "registry", "path"}};

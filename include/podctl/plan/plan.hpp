@@ -56,7 +56,9 @@ struct EnvironmentSpec {
     std::vector<std::string> constraint_lines;
     std::filesystem::path comfyui;       // empty: not ComfyUI's environment
     std::filesystem::path custom_nodes;  // every pack's requirement files count; empty: none
-    bool hold_torch = true;              // an inherited torch stays as it is
+    // Of a pack, by its folder's name: the packages whose lines are passed over.
+    std::map<std::string, std::vector<std::string>> ignored_requirements;
+    bool hold_torch = true;  // an inherited torch stays as it is
 };
 
 struct Preflight {

@@ -92,9 +92,12 @@ struct Settings {
         {};  // uv's --torch-backend: cpu, cu128, …; empty: as the index has it
     std::string torch_index_url =
         {};  // the same for pip, and for a mirror; wins where both are given
+    // For the requirements that name an address; git's own mirrors are in `environment`.
+    Mirrors mirrors = {};
     bool offline = false;
-    std::function<void(const std::string&)> on_line = {};  // the installer's own words
-    std::optional<Caution> caution = {};                   // of installer_at_hand()
+    std::function<void(const std::string&)> on_line = {};    // the installer's own words
+    std::function<void(const std::string&)> on_notice = {};  // what the user is to know
+    std::optional<Caution> caution = {};                     // of installer_at_hand()
 };
 
 // A release of uv on PyPI, by the digests of its wheels.
@@ -164,6 +167,8 @@ struct RequirementSource {
     // The folder of a stranger's pack: the file, what it includes (-r, -c) and the files that it
     // names (-e, -f, paths) must lie in it, links followed. Empty: anywhere.
     std::filesystem::path inside = {};
+    // Packages whose lines are passed over, as if the file did not ask for them.
+    std::vector<std::string> ignore = {};
 };
 
 struct ResolveRequest {

@@ -122,6 +122,7 @@ struct CustomNode {
     std::variant<GitNode, RegistryNode, PathNode> source;
     std::string name;  // its folder under custom_nodes/
     bool install_script = true;
+    std::vector<std::string> ignore_requirements;  // packages whose lines are passed over
 };
 
 enum class Restart { never, on_failure, always };

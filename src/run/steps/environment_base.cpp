@@ -59,10 +59,6 @@ Record base_record(const python::Interpreter& base) {
     return record;
 }
 
-bool sees_base(const EnvironmentSpec& spec) {
-    return spec.settings.inherit || spec.settings.environment == tmpl::EnvironmentKind::system;
-}
-
 // Which wheels torch comes from, when the image has none to inherit. Preflight has told what a user
 // should know of the choice.
 void choose_torch(const EnvironmentSpec& spec, Toolset& tools, const Task& task) {
@@ -109,6 +105,10 @@ python::InstallerChoice choice_of(const EnvironmentSpec& spec) {
             return python::InstallerChoice::pip;
     }
     return python::InstallerChoice::automatic;
+}
+
+bool sees_base(const EnvironmentSpec& spec) {
+    return spec.settings.inherit || spec.settings.environment == tmpl::EnvironmentKind::system;
 }
 
 bool takes_torch_of(const python::Interpreter& base, const EnvironmentSpec& spec) {
@@ -166,6 +166,7 @@ python::Settings settings_of(const EnvironmentSpec& spec, const Context& context
             is_url ? mirrors.apply(link)
                    : plan::under_root(context.pod, context.places.root, link).string());
     }
+    settings.mirrors = mirrors;
     settings.offline = context.options.offline;
     return settings;
 }

@@ -26,6 +26,9 @@ struct Toolset {
 // Finds them; uv is brought when it has to be. Throws what torch_tag() and find_installer() throw.
 Toolset toolset_of(const plan::EnvironmentSpec& spec, const Task& task);
 
+// Whether the interpreter's own packages are seen by the environment.
+bool sees_base(const plan::EnvironmentSpec& spec);
+
 // Whether the image's torch is the one to run with: none other is asked for, or it is of the wheel
 // tag that is (PyTorch's wheels say theirs in the local version: 2.9.0+cu128).
 bool takes_torch_of(const python::Interpreter& base, const plan::EnvironmentSpec& spec);

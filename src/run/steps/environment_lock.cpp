@@ -47,8 +47,8 @@ python::ResolveRequest request_of(const EnvironmentSpec& spec, const python::Int
                                   const Task& task) {
     python::ResolveRequest request;
     request.requirements = requirement_sources(spec);
-    // install.py of a pack calls `python -m pip`.
-    if (!base.has_pip)
+    // install.py of a pack calls `python -m pip`, and so does ComfyUI-Manager.
+    if (!base.has_pip || (!spec.custom_nodes.empty() && !sees_base(spec)))
         request.requirements.push_back({.file = {}, .lines = {"pip"}, .label = "podctl"});
     request.constraints = lines_of(spec.constraint_files, spec.constraint_lines);
     request.overrides = spec.settings.overrides;
@@ -83,6 +83,7 @@ python::Lock resolve_anew(const EnvironmentSpec& spec, const Task& task) {
         redactor_of(task.context.secrets)};
     auto tools = toolset_of(spec, task);
     tools.settings.on_line = [&](const std::string& line) { log.add(line); };
+    tools.settings.on_notice = [&](const std::string& text) { task.notice(text); };
     const auto request = request_of(spec, tools.base, task);
     create_folders(request.scratch);
     auto lock = resolve_or_tell_ways_out(
@@ -181,9 +182,12 @@ std::vector<python::RequirementSource> requirement_sources(const EnvironmentSpec
     }
     std::sort(packs.begin(), packs.end());
     for (const auto& pack : packs) {
+        const std::string name = pack.filename();
+        const auto ignored = spec.ignored_requirements.find(name);
         for (const auto& file : comfy::requirement_files(pack)) {
-            sources.push_back(
-                {.file = file, .label = "node " + pack.filename().string(), .inside = pack});
+            auto& source = sources.emplace_back();
+            source = {.file = file, .label = "node " + name, .inside = pack};
+            if (ignored != spec.ignored_requirements.end()) source.ignore = ignored->second;
         }
     }
     return sources;
