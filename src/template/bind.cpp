@@ -26,6 +26,7 @@ constexpr Words<IndexStrategy, 3> index_strategy_words{
     {{"first-index", IndexStrategy::first_index},
      {"unsafe-first-match", IndexStrategy::unsafe_first_match},
      {"unsafe-best-match", IndexStrategy::unsafe_best_match}}};
+constexpr Words<Drift, 2> drift_words{{{"mend", Drift::mend}, {"keep", Drift::keep}}};
 constexpr Words<Vram, 7> vram_words{{{"auto", Vram::automatic},
                                      {"gpu-only", Vram::gpu_only},
                                      {"high", Vram::high},
@@ -152,6 +153,7 @@ Python bind_python(const Value& value) {
     read(value, "constraints", python.constraints);
     read(value, "requirements", python.requirements);
     read(value, "overrides", python.overrides);
+    read(value, "drift", python.drift, drift_words);
     read(value, "build_secrets", python.build_secrets);
     return python;
 }

@@ -150,6 +150,9 @@ const Shape& python_shape() {
              "Requirements files and plain requirements, joined with ComfyUI's and every node's."},
             {"overrides", list(string(formats::line)),
              "Requirements that replace what anybody asks of that package."},
+            {"drift", choice({"mend", "keep"}),
+             "Of an environment that ComfyUI-Manager or somebody has changed: made anew, or kept.",
+             "\"mend\""},
             {"build_secrets", names(),
              "Those of `secrets` that resolvers, builds and install.py see; absent: none."},
         }};

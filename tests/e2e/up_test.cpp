@@ -400,19 +400,30 @@ TEST_F(Up, ForceReplacesAChangedCheckoutAndKeepsWhatTheRepositoryDoesNotHave) {
     EXPECT_EQ(run("plan").status.code, 0);
 }
 
-TEST_F(Up, APackageThatSomebodyRemovedComesBackWithVerify) {
+TEST_F(Up, APackageThatSomebodyRemovedIsToldAndComesBack) {
     ASSERT_TRUE(provision().status.ok());
-    std::vector<std::filesystem::path> gone;
-    for (const auto& entry : std::filesystem::recursive_directory_iterator{root() / "venv/lib"}) {
-        const auto name = entry.path().filename().string();
-        if (name.starts_with("humanize")) gone.push_back(entry.path());
-    }
-    ASSERT_THAT(gone, Not(IsEmpty()));
-    for (const auto& path : gone)
-        std::filesystem::remove_all(path);
-    ASSERT_TRUE(provision({"--verify"}).status.ok());
+    const auto remove_it = [&] {
+        std::vector<std::filesystem::path> gone;
+        for (const auto& entry :
+             std::filesystem::recursive_directory_iterator{root() / "venv/lib"}) {
+            const auto name = entry.path().filename().string();
+            if (name.starts_with("humanize")) gone.push_back(entry.path());
+        }
+        ASSERT_THAT(gone, Not(IsEmpty()));
+        for (const auto& path : gone)
+            std::filesystem::remove_all(path);
+    };
+    remove_it();
+    const auto kept = run("plan", {"--set", "python.drift=keep"});
+    EXPECT_EQ(kept.status.code, 0) << kept.output;
+    EXPECT_THAT(kept.output, HasSubstr("kept by python.drift: humanize is gone"));
+    const auto plan = run("plan");
+    EXPECT_EQ(plan.status.code, 10) << plan.output;
+    EXPECT_THAT(plan.output, HasSubstr("humanize is gone: to be made anew"));
+    ASSERT_TRUE(provision().status.ok());
     const auto python = (root() / "venv/bin/python").string();
     EXPECT_TRUE(run_command({.argv = {python, "-c", "import humanize"}}, {}).ok());
+    EXPECT_EQ(run("plan").status.code, 0);
 }
 
 TEST_F(Up, ALinkThatLeavesAPackIsNotFollowed) {

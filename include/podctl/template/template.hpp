@@ -54,6 +54,9 @@ enum class Installer { automatic, uv, pip };
 // How far a package is looked for that several indexes know; the words are uv's.
 enum class IndexStrategy { automatic, first_index, unsafe_first_match, unsafe_best_match };
 
+// What is done about an environment that others have changed.
+enum class Drift { mend, keep };
+
 struct Python {
     std::string interpreter = "auto";
     EnvironmentKind environment = EnvironmentKind::venv;
@@ -68,6 +71,7 @@ struct Python {
     std::vector<std::string> constraints;   // files and plain constraints
     std::vector<std::string> requirements;  // files and plain requirements
     std::vector<std::string> overrides;
+    Drift drift = Drift::mend;
     std::vector<std::string> build_secrets;  // those that resolvers, builds and scripts see
 };
 

@@ -1,6 +1,7 @@
 #include "podctl/base/digest.hpp"
 #include "podctl/base/file.hpp"
 #include "podctl/base/trust.hpp"
+#include "podctl/python/drift.hpp"
 
 #include "environment_base.hpp"
 #include "environment_build.hpp"
@@ -8,9 +9,9 @@
 #include "steps.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
-#include <set>
 
 namespace podctl::run {
 namespace {
@@ -23,33 +24,49 @@ bool stands(const EnvironmentSpec& spec) {
     return python::finished_fingerprint(spec.path).has_value();
 }
 
-// Whether every package of the lock has its metadata in the environment: what somebody removed is
-// missing.
-bool holds_all_packages(const EnvironmentSpec& spec, const Task& task) {
-    std::set<std::string> present;
-    std::error_code failed;
-    for (const auto& python : fs::directory_iterator{spec.path / "lib", failed}) {
-        for (const auto& entry : fs::directory_iterator{python.path() / "site-packages", failed}) {
-            const std::string name = entry.path().filename();
-            if (!name.ends_with(".dist-info")) continue;
-            present.insert(python::normalise_name(name.substr(0, name.find('-'))));
-        }
-    }
-    const auto wanted =
-        names_in(python::parse_lock(read_state_file(lock_file(spec, task)).text.value_or("")));
-    return std::includes(present.begin(), present.end(), wanted.begin(), wanted.end());
+// What others have done to the environment since podctl left it.
+python::Drift drift_in(const EnvironmentSpec& spec, const Task& task) {
+    const auto lock = python::parse_lock(read_state_file(lock_file(spec, task)).text.value_or(""));
+    const auto check =
+        task.context.options.verify ? python::DriftCheck::contents : python::DriftCheck::names;
+    return python::find_drift(spec.path, lock, check, task.stop);
 }
 
-bool is_installed(const EnvironmentSpec& spec, const Task& task) {
+std::string first_of(const std::vector<std::string>& texts) {
+    constexpr std::size_t most_told = 3;
+    const std::size_t told = std::min(texts.size(), most_told);
+    std::string text = fmt::format("{}", fmt::join(texts.begin(), texts.begin() + told, ", "));
+    if (texts.size() > told) text += fmt::format(" and {} more", texts.size() - told);
+    return text;
+}
+
+bool is_locked_version_installed(const EnvironmentSpec& spec, const Task& task) {
     if (spec.settings.environment == tmpl::EnvironmentKind::system) {
         const auto lock = lock_digest(spec, task);
         return lock && task.same_fingerprint() && task.record->fact("lock") == *lock &&
                task.record->fact("installed") == installed_distributions(spec, task);
     }
     const std::string wanted = wanted_fingerprint(spec, task);
-    if (wanted.empty() || python::finished_fingerprint(spec.path) != wanted) return false;
-    const bool look_closely = !task.record || task.context.options.verify;
-    return !look_closely || holds_all_packages(spec, task);
+    return !wanted.empty() && python::finished_fingerprint(spec.path) == wanted;
+}
+
+// keep, or why the packages are to be installed.
+Look look_at_packages(const EnvironmentSpec& spec, const Task& task) {
+    if (!is_locked_version_installed(spec, task))
+        return {.change = stands(spec) ? Change::change : Change::create,
+                .reason = "packages are to be installed"};
+    Look look{.change = Change::keep, .reason = "installed"};
+    if (spec.settings.environment == tmpl::EnvironmentKind::system) return look;
+    const auto drift = drift_in(spec, task);
+    if (!drift.broken.empty()) {
+        const auto told = first_of(drift.broken);
+        if (spec.settings.drift == tmpl::Drift::mend)
+            return {.change = Change::change, .reason = told + ": to be made anew"};
+        look.reason += "; kept by python.drift: " + told;
+    }
+    // What ComfyUI-Manager brings for packs that the template does not name harms nobody.
+    if (!drift.more.empty()) look.reason += "; beside the lock: " + first_of(drift.more);
+    return look;
 }
 
 }  // namespace
@@ -84,9 +101,7 @@ Outcome perform(const plan::ResolveEnvironment& action, const Task& task) {
 }
 
 Look look(const plan::InstallEnvironment& action, const Task& task) {
-    if (is_installed(action.spec, task)) return {.change = Change::keep, .reason = "installed"};
-    return {.change = stands(action.spec) ? Change::change : Change::create,
-            .reason = "packages are to be installed"};
+    return look_at_packages(action.spec, task);
 }
 
 Outcome perform(const plan::InstallEnvironment& action, const Task& task) {
@@ -107,16 +122,14 @@ Look look(const plan::BuildEnvironment& action, const Task& task) {
     }
     const Look lock = look_at_lock(action.spec, task);
     if (lock.change != Change::keep) return lock;
-    if (!is_installed(action.spec, task)) {
-        return {.change = Change::change, .reason = "packages are to be installed"};
-    }
-    return {.change = Change::keep, .reason = "installed"};
+    return look_at_packages(action.spec, task);
 }
 
 Outcome perform(const plan::BuildEnvironment& action, const Task& task) {
     create_environment(action.spec, task);
     const std::string lock = resolve_environment(action.spec, task);
-    if (!is_installed(action.spec, task)) install_environment(action.spec, task);
+    if (look_at_packages(action.spec, task).change != Change::keep)
+        install_environment(action.spec, task);
     return {.changed = true,
             .facts = {{"lock", lock}, {"inputs", inputs_digest(action.spec, task)}}};
 }

@@ -5,6 +5,7 @@
 #include "podctl/base/process.hpp"
 #include "podctl/base/shorten.hpp"
 #include "podctl/base/sync.hpp"
+#include "podctl/python/drift.hpp"
 #include "podctl/python/generations.hpp"
 
 #include "environment_base.hpp"
@@ -88,24 +89,28 @@ bool create_environment(const EnvironmentSpec& spec, const Task& task) {
 void install_environment(const EnvironmentSpec& spec, const Task& task) {
     const bool venv = spec.settings.environment == tmpl::EnvironmentKind::venv;
     const std::string wanted = wanted_fingerprint(spec, task);
+    const auto lock = python::parse_lock(read_file(lock_file(spec, task)));
     if (venv) {
-        // It passes for whole, but somebody removed packages of it.
-        if (python::finished_fingerprint(spec.path) == wanted) python::mark_unfinished(spec.path);
-        if (const auto ready = python::find_generation(spec.path, wanted))
-            return python::swap_in(spec.path, *ready);
+        const auto ready = python::find_generation(spec.path, wanted);
+        // Not one that was left because somebody had changed it.
+        const auto whole = [&] {
+            return python::find_drift(*ready, lock, python::DriftCheck::names, task.stop)
+                .broken.empty();
+        };
+        if (ready && whole()) return python::swap_in(spec.path, *ready);
     }
     OutputLog log{
         task.context.places.logs / (lock_file(spec, task).stem().string() + ".install.log"),
         redactor_of(task.context.secrets)};
     auto tools = toolset_of(spec, task);
     tools.settings.on_line = [&](const std::string& line) { log.add(line); };
-    const auto lock = python::parse_lock(read_file(lock_file(spec, task)));
     const auto install_into = [&](const fs::path& python) {
         python::install(lock, python, tools.installer, tools.settings, task.stop);
     };
     if (!venv) return install_into(tools.base.path);
     const fs::path generation = fresh_generation(spec, tools, task);
     install_into(python::environment_python(generation));
+    python::accept_drift(generation, lock);
     sync_file_system(generation);
     python::mark_finished(generation, wanted);
     python::swap_in(spec.path, generation);

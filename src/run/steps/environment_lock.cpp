@@ -43,12 +43,34 @@ std::vector<python::RequirementLine> lines_in(
     return lines;
 }
 
+// Those that ComfyUI loads: it passes over the others too (nodes.py).
+std::vector<fs::path> packs_in(const EnvironmentSpec& spec) {
+    std::vector<fs::path> packs;
+    if (spec.custom_nodes.empty()) return packs;
+    std::error_code failed;
+    for (fs::directory_iterator it{spec.custom_nodes, failed}, end; !failed && it != end;
+         it.increment(failed)) {
+        const std::string name = it->path().filename();
+        if (name.starts_with(".") || name.ends_with(".disabled") || !it->is_directory(failed))
+            continue;
+        packs.push_back(it->path());
+    }
+    std::sort(packs.begin(), packs.end());
+    return packs;
+}
+
+// Such a pack calls `python -m pip`: its install.py, or what it runs before ComfyUI starts, as
+// ComfyUI-Manager does.
+bool starts_installers(const fs::path& pack) {
+    return file_stamp(pack / "install.py") || file_stamp(pack / "prestartup_script.py");
+}
+
 python::ResolveRequest request_of(const EnvironmentSpec& spec, const python::Interpreter& base,
                                   const Task& task) {
     python::ResolveRequest request;
     request.requirements = requirement_sources(spec);
-    // install.py of a pack calls `python -m pip`, and so does ComfyUI-Manager.
-    if (!base.has_pip || (!spec.custom_nodes.empty() && !sees_base(spec)))
+    const bool sees_pip = base.has_pip && sees_base(spec);
+    if (!base.has_pip || (!sees_pip && std::ranges::any_of(packs_in(spec), starts_installers)))
         request.requirements.push_back({.file = {}, .lines = {"pip"}, .label = "podctl"});
     request.constraints = lines_of(spec.constraint_files, spec.constraint_lines);
     request.overrides = spec.settings.overrides;
@@ -145,15 +167,6 @@ void forget_oldest(const fs::path& folder) {
 
 }  // namespace
 
-std::set<std::string> names_in(const python::Lock& lock) {
-    std::set<std::string> names;
-    for (const auto& pin : lock.pins) {
-        const auto& text = pin.requirement;
-        names.insert(python::normalise_name(text.substr(0, text.find_first_of("=@ [;"))));
-    }
-    return names;
-}
-
 std::vector<python::RequirementSource> requirement_sources(const EnvironmentSpec& spec) {
     std::vector<python::RequirementSource> sources;
     if (!spec.comfyui.empty()) {
@@ -169,19 +182,7 @@ std::vector<python::RequirementSource> requirement_sources(const EnvironmentSpec
     if (!spec.requirement_lines.empty()) {
         sources.push_back({.file = {}, .lines = spec.requirement_lines, .label = "the template"});
     }
-    if (spec.custom_nodes.empty()) return sources;
-    std::vector<fs::path> packs;
-    std::error_code failed;
-    for (fs::directory_iterator it{spec.custom_nodes, failed}, end; !failed && it != end;
-         it.increment(failed)) {
-        const std::string name = it->path().filename();
-        // ComfyUI passes these over too (nodes.py).
-        if (name.starts_with(".") || name.ends_with(".disabled") || !it->is_directory(failed))
-            continue;
-        packs.push_back(it->path());
-    }
-    std::sort(packs.begin(), packs.end());
-    for (const auto& pack : packs) {
+    for (const auto& pack : packs_in(spec)) {
         const std::string name = pack.filename();
         const auto ignored = spec.ignored_requirements.find(name);
         for (const auto& file : comfy::requirement_files(pack)) {

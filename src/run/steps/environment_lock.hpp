@@ -6,7 +6,6 @@
 
 #include <filesystem>
 #include <optional>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -33,8 +32,5 @@ std::optional<std::string> lock_digest(const plan::EnvironmentSpec& spec, const 
 
 // The lock file is the one that was resolved from what there is now; keep, or why it is not.
 Look look_at_lock(const plan::EnvironmentSpec& spec, const Task& task);
-
-// The packages that a lock pins, by normalised name.
-std::set<std::string> names_in(const python::Lock& lock);
 
 }  // namespace podctl::run

@@ -4,8 +4,10 @@
 #include "podctl/base/sync.hpp"
 #include "podctl/base/trust.hpp"
 #include "podctl/git/git.hpp"
+#include "podctl/python/drift.hpp"
 
 #include "environment_base.hpp"
+#include "environment_lock.hpp"
 #include "output_log.hpp"
 #include "steps.hpp"
 
@@ -97,6 +99,9 @@ Outcome perform(const InstallScript& action, const Task& task) {
                         if (line.starts_with("Traceback (most recent call last)")) traceback = true;
                     }});
     if (finished && status.signal == 0) {
+        python::accept_drift(
+            action.spec.path,
+            python::parse_lock(read_state_file(lock_file(action.spec, task)).text.value_or("")));
         sync_file_system(action.spec.path);
         python::mark_finished(action.spec.path, *finished);
     }
