@@ -1,6 +1,5 @@
 #include "podctl/fetch/archive.hpp"
 
-#include "podctl/base/beneath.hpp"
 #include "podctl/base/error.hpp"
 #include "podctl/base/fd.hpp"
 #include "podctl/base/file.hpp"
@@ -10,16 +9,17 @@
 
 #include "archive_reader.hpp"
 #include "file_bytes.hpp"
+#include "inert_archive.hpp"
 #include "unpack_folder.hpp"
 #include "zip_directory.hpp"
 
-#include <archive.h>
 #include <archive_entry.h>
-#include <fcntl.h>
 #include <fmt/core.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <optional>
 
 namespace podctl::fetch {
 namespace {
@@ -32,27 +32,33 @@ constexpr std::uint64_t always_allowed = 64u << 20;
 class Unpacking {
 public:
     Unpacking(const std::filesystem::path& path, const std::filesystem::path& folder,
-              std::stop_token stop)
-        : path_(path), place_(folder), folder_(folder), stop_(std::move(stop)), bytes_(path) {
-        // The reader has a descriptor of its own, since it moves the place that it reads at.
+              DotNames dot_names, std::stop_token stop)
+        : path_(path), place_(folder), folder_(folder, dot_names), bytes_(path) {
         room_ = free_space(folder);
         allowed_ = std::max(always_allowed, max_ratio * std::min(bytes_.size(), room_));
+        const auto directory = zip_directory();
+        if (directory) check_directory(*directory);
+        // What else a packed tar has (headers, padding) is never as much as that again.
+        const ArchiveLimits limits{.inflated = 2 * allowed_, .entries = max_archive_entries};
+        if (directory)
+            reader_.emplace(bytes_, *directory, limits, std::move(stop));
+        else
+            reader_.emplace(bytes_, ArchiveKind::tar, limits, std::move(stop));
     }
 
     std::vector<UnpackedFile> run() {
-        open();
-        archive_entry* entry = nullptr;
-        while (next(entry)) {
-            if (++entries_ > max_archive_entries)
-                refuse(fmt::format("more than {} entries", max_archive_entries));
-            if (entries_ == 1) check_directory();
+        if (!reader_->open()) refuse(reader_->fault());
+        while (archive_entry* entry = next())
             unpack_entry(entry);
-        }
         folder_.sync();
-        return folder_.files();
+        auto files = folder_.files();
+        if (files.empty()) refuse(no_file);
+        return files;
     }
 
 private:
+    static constexpr const char* no_file = "it holds no file";
+
     [[noreturn]] void refuse(const std::string& what) const {
         throw Error{ErrorKind::integrity, fmt::format("{}: {}", shown_path(), what),
                     "nothing of it is used; check where the archive comes from"};
@@ -60,58 +66,42 @@ private:
 
     std::string shown_path() const { return shorten_middle(path_.string()); }
 
+    // nullopt: it is none. What begins as another archive is that, whatever stands at its end.
+    std::optional<ZipDirectory> zip_directory() const {
+        if (!begins_as_zip(bytes_) && looks_like_archive(bytes_)) return std::nullopt;
+        auto directory = read_zip_directory(bytes_, max_archive_entries + 1);
+        if (!directory && begins_as_zip(bytes_))
+            refuse("damaged, or cut off: a zip archive without its directory");
+        return directory;
+    }
+
     // What a zip's directory tells before anything is unpacked.
-    void check_directory() const {
-        const int format = archive_format(archive_.get()) & ARCHIVE_FORMAT_BASE_MASK;
-        if (format != ARCHIVE_FORMAT_ZIP) return;
-        const auto directory = read_zip_directory(bytes_, max_archive_entries + 1);
-        if (!directory) refuse("damaged, or cut off: a zip archive without its directory");
-        if (directory->count > max_archive_entries)
+    void check_directory(const ZipDirectory& directory) const {
+        if (directory.count > max_archive_entries)
             refuse(fmt::format("more than {} entries", max_archive_entries));
         std::uint64_t total = 0;
-        for (const auto& member : directory->members) {
+        for (const auto& member : directory.members) {
             if (member.encrypted)
                 refuse(fmt::format("{} is encrypted", shorten_middle(member.name)));
             if (__builtin_add_overflow(total, member.size, &total)) refuse("impossible sizes");
             check_room(total);
         }
-        if (has_overlaps(*directory)) refuse("its members overlap");
+        if (const auto fault = zip_fault(bytes_, directory); !fault.empty()) refuse(fault);
+        if (directory.members.empty()) refuse(no_file);
     }
 
-    void open() {
-        std::string why;
-        file_ = open_beneath(path_, O_RDONLY);
-        if (!file_) throw system_error(fmt::format("opening {}", shown_path()), errno);
-        archive_ = open_archive(file_.get(), ArchiveKind::zip_or_tar, why);
-        if (!archive_) refuse(fmt::format("no zip or tar archive ({})", why));
-    }
-
-    std::string said() const {
-        const char* text = archive_error_string(archive_.get());
-        return shorten_middle(text ? text : "unknown");
-    }
-
-    bool next(archive_entry*& entry) {
-        check_stop();
-        const int result = archive_read_next_header(archive_.get(), &entry);
-        if (result == ARCHIVE_EOF) return false;
-        // ARCHIVE_WARN: a name that the C locale cannot say; its bytes are there all the same.
-        if (result != ARCHIVE_OK && result != ARCHIVE_WARN)
-            refuse(fmt::format("damaged, or no zip or tar archive ({})", said()));
-        return true;
-    }
-
-    void check_stop() const {
-        if (stop_.stop_requested()) throw Error{ErrorKind::interrupted, "stopped"};
+    archive_entry* next() {
+        archive_entry* entry = reader_->next();
+        if (!entry && !reader_->fault().empty()) refuse(reader_->fault());
+        return entry;
     }
 
     static std::string name_of(const char* utf8, const char* raw) {
-        return utf8 ? utf8 : raw ? raw : "";
+        return utf8_name(utf8 ? utf8 : raw ? raw : "");
     }
 
     void unpack_entry(archive_entry* entry) {
-        const auto name =
-            name_of(archive_entry_pathname_utf8(entry), archive_entry_pathname(entry));
+        const auto name = reader_->name();
         const auto parts = folder_.checked_parts(name);
         if (parts.empty()) return;  // "./"
         if (archive_entry_is_encrypted(entry))
@@ -144,20 +134,16 @@ private:
         const bool executable = (archive_entry_perm(entry) & 0100) != 0;
         const Fd file = folder_.create_file(parts, executable ? 0755 : 0644);
         std::uint64_t size = 0;
-        while (true) {
-            check_stop();
-            const void* data = nullptr;
-            std::size_t length = 0;
-            la_int64_t offset = 0;
-            const int result = archive_read_data_block(archive_.get(), &data, &length, &offset);
-            if (result == ARCHIVE_EOF) break;
-            if (result != ARCHIVE_OK)
-                refuse(fmt::format("{}: {}", shorten_middle(join(parts)), said()));
-            const auto end = static_cast<std::uint64_t>(offset) + length;
+        while (const auto block = reader_->read()) {
+            std::uint64_t end = 0;
+            if (__builtin_add_overflow(block->offset, block->bytes.size(), &end))
+                refuse("impossible sizes");
             check_room(end);
-            write_block(file, static_cast<const char*>(data), length, offset, parts);
+            write_block(file, *block, parts);
             size = std::max(size, end);
         }
+        if (!reader_->fault().empty())
+            refuse(fmt::format("{}: {}", shorten_middle(join(parts)), reader_->fault()));
         // A sparse file may end in a hole.
         if (archive_entry_size_is_set(entry) &&
             static_cast<std::uint64_t>(archive_entry_size(entry)) > size) {
@@ -186,38 +172,36 @@ private:
                            format_bytes({bytes_.size()})));
     }
 
-    void write_block(const Fd& file, const char* data, std::size_t length, la_int64_t offset,
+    void write_block(const Fd& file, ArchiveReader::Block block,
                      const std::vector<std::string>& parts) const {
-        while (length > 0) {
-            const auto put = ::pwrite(file.get(), data, length, offset);
+        while (!block.bytes.empty()) {
+            const auto put = ::pwrite(file.get(), block.bytes.data(), block.bytes.size(),
+                                      static_cast<off_t>(block.offset));
             if (put < 0 && errno == EINTR) continue;
             if (put < 0) throw system_error("writing " + place_of(parts), errno);
-            data += put;
-            length -= static_cast<std::size_t>(put);
-            offset += put;
+            block.bytes.remove_prefix(static_cast<std::size_t>(put));
+            block.offset += static_cast<std::uint64_t>(put);
         }
     }
 
     const std::filesystem::path& path_;
     const std::filesystem::path& place_;
     UnpackFolder folder_;
-    std::stop_token stop_;
     FileBytes bytes_;
     std::uint64_t room_ = 0;     // free on the file system
     std::uint64_t allowed_ = 0;  // by the archive's own size
     std::uint64_t written_ = 0;
-    std::size_t entries_ = 0;
-    Fd file_;
-    ArchiveHandle archive_;
+    std::optional<ArchiveReader> reader_;
 };
 
 }  // namespace
 
 std::vector<UnpackedFile> unpack(const std::filesystem::path& archive,
-                                 const std::filesystem::path& folder, std::stop_token stop) {
+                                 const std::filesystem::path& folder, DotNames dot_names,
+                                 std::stop_token stop) {
     create_folders(folder);
     try {
-        return Unpacking(archive, folder, std::move(stop)).run();
+        return Unpacking(archive, folder, dot_names, std::move(stop)).run();
     } catch (...) {
         // A refused archive keeps no byte, nor does one that a full disk or a signal stopped.
         remove_tree_quietly(folder);

@@ -16,6 +16,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <initializer_list>
+#include <optional>
 
 namespace podctl::fetch {
 namespace {
@@ -57,40 +58,48 @@ Verdict holds(const std::string& member, Verdict verdict) {
 class Members {
 public:
     Members(const FileBytes& file, std::string_view name, const Judging& judging)
-        : file_(file), name_(name), judging_(judging) {
-        room_ = free_space(judging.folder);
-        allowed_ = std::max(always_allowed, max_ratio * std::min(file.size(), room_));
+        : file_(file),
+          name_(name),
+          judging_(judging),
+          room_(free_space(judging.folder)),
+          allowed_(std::max(always_allowed, max_ratio * std::min(file.size(), room_))) {}
+
+    // By its directory, which zip readers believe.
+    Verdict run_zip(const ZipDirectory& directory) {
+        reader_.emplace(file_, directory, limits(), judging_.stop);
+        return run();
     }
 
-    Verdict run() {
-        Fd fd{::fcntl(file_.fd(), F_DUPFD_CLOEXEC, 0)};
-        if (!fd || ::lseek(fd.get(), 0, SEEK_SET) < 0)
-            throw system_error(fmt::format("reading {}", file_.path().string()), errno);
-        std::string why;
-        archive_ = open_archive(fd.get(), ArchiveKind::any_stream, why);
-        if (!archive_) return unknown("a damaged archive");
-        for (std::size_t count = 0;; ++count) {
-            if (judging_.stop.stop_requested()) throw Error{ErrorKind::interrupted, "stopped"};
-            archive_entry* entry = nullptr;
-            const int result = archive_read_next_header(archive_.get(), &entry);
-            if (result == ARCHIVE_EOF) return {.kind = Kind::inert, .what = "an archive"};
-            if (result != ARCHIVE_OK && result != ARCHIVE_WARN) return unknown("a damaged archive");
-            if (count >= max_archive_entries) return unknown("an archive of too many members");
-            if (const auto verdict = member(entry); verdict.kind != Kind::inert) return verdict;
-        }
+    Verdict run_stream() {
+        reader_.emplace(file_, ArchiveKind::tar_or_stream, limits(), judging_.stop);
+        const auto verdict = run();
+        if (verdict.kind != Kind::inert) return verdict;
+        const auto zip = read_zip_directory(file_, 1);
+        // A tar's last member may be a zip, and was looked at.
+        if (!zip || (file_.part(257, 5) == "ustar" && zip->begin < end_)) return verdict;
+        return unknown("an archive and a zip archive");
     }
 
 private:
-    std::string name_of(archive_entry* entry) const {
-        const int format = archive_format(archive_.get()) & ARCHIVE_FORMAT_BASE_MASK;
-        if (format == ARCHIVE_FORMAT_RAW) return without_last_extension(name_);
-        const char* utf8 = archive_entry_pathname_utf8(entry);
-        const char* raw = archive_entry_pathname(entry);
-        return utf8 ? utf8 : raw ? raw : "";
+    ArchiveLimits limits() const {
+        return {.inflated = 2 * allowed_, .entries = max_archive_entries};
+    }
+
+    Verdict run() {
+        if (!reader_->open()) return unknown(damaged());
+        while (archive_entry* entry = reader_->next())
+            if (const auto verdict = member(entry); verdict.kind != Kind::inert) return verdict;
+        end_ = reader_->position();
+        if (!reader_->fault().empty()) return unknown(damaged());
+        return {.kind = Kind::inert, .what = "an archive"};
+    }
+
+    std::string damaged() const {
+        return fmt::format("an archive that is refused: {}", reader_->fault());
     }
 
     Verdict member(archive_entry* entry) {
-        const auto name = name_of(entry);
+        const auto name = reader_->is_raw() ? without_last_extension(name_) : reader_->name();
         if (archive_entry_filetype(entry) != AE_IFREG) return {.kind = Kind::inert};
         if (archive_entry_is_encrypted(entry)) return holds(name, unknown("encrypted"));
         const auto by_name = judge_name(file_name(name));
@@ -106,38 +115,31 @@ private:
 
     // False: damaged, or more than an archive of this size may hold.
     bool write(int fd) {
-        while (true) {
-            if (judging_.stop.stop_requested()) throw Error{ErrorKind::interrupted, "stopped"};
-            const void* data = nullptr;
-            std::size_t size = 0;
-            la_int64_t offset = 0;
-            const int result = archive_read_data_block(archive_.get(), &data, &size, &offset);
-            if (result == ARCHIVE_EOF) return true;
-            if (result != ARCHIVE_OK || offset < 0) return false;
-            written_ += size;
-            const auto end = static_cast<std::uint64_t>(offset) + size;
+        while (const auto block = reader_->read()) {
+            written_ += block->bytes.size();
+            const auto end = block->offset + block->bytes.size();
             if (std::max(written_, end) > std::min(allowed_, room_)) return false;
-            if (::lseek(fd, static_cast<off_t>(offset), SEEK_SET) < 0)
+            if (::lseek(fd, static_cast<off_t>(block->offset), SEEK_SET) < 0)
                 throw system_error("looking into an archive", errno);
-            write_all(fd, {static_cast<const char*>(data), size}, file_.path());
+            write_all(fd, block->bytes, file_.path());
         }
+        return reader_->fault().empty();
     }
 
     const FileBytes& file_;
     const std::string name_;
     const Judging& judging_;
-    ArchiveHandle archive_;
-    std::uint64_t room_ = 0, allowed_ = 0, written_ = 0;
+    const std::uint64_t room_, allowed_;
+    std::uint64_t written_ = 0, end_ = 0;
+    std::optional<ArchiveReader> reader_;
 };
 
 // What a zip's directory says before any member is unpacked. Inert: nothing against it.
-Verdict judge_directory(const FileBytes& file) {
-    const auto directory = read_zip_directory(file, max_archive_entries);
-    if (!directory) return unknown("a damaged zip archive");
-    if (directory->count > max_archive_entries) return unknown("a zip archive of too many members");
-    if (has_overlaps(*directory)) return unknown("a zip archive whose members overlap");
-    // A member has a name here and another one before its bytes; readers differ in which they take.
-    for (const auto& member : directory->members) {
+Verdict judge_directory(const FileBytes& file, const ZipDirectory& directory) {
+    if (directory.count > max_archive_entries) return unknown("a zip archive of too many members");
+    if (const auto fault = zip_fault(file, directory); !fault.empty())
+        return unknown("a zip archive that is refused: " + fault);
+    for (const auto& member : directory.members) {
         auto verdict = judge_name(file_name(member.name));
         if (verdict.kind == Kind::inert || (verdict.kind == Kind::unknown && member.size == 0))
             continue;
@@ -149,10 +151,10 @@ Verdict judge_directory(const FileBytes& file) {
 }  // namespace
 
 bool looks_like_archive(const FileBytes& file) {
+    if (begins_as_zip(file)) return true;
     constexpr std::string_view lzma{"\x5D\0\0", 3};
     for (const std::string_view mark :
-         {std::string_view{"PK\3\4"}, std::string_view{"PK\5\6"}, std::string_view{"PK00"},
-          std::string_view{"\x1F\x8B"}, std::string_view{"\x1F\x9D"}, std::string_view{"BZh"},
+         {std::string_view{"\x1F\x8B"}, std::string_view{"\x1F\x9D"}, std::string_view{"BZh"},
           std::string_view{"\xFD"
                            "7zXZ"},
           std::string_view{"\x28\xB5\x2F\xFD"}, std::string_view{"\x04\x22\x4D\x18"}, lzma})
@@ -163,9 +165,14 @@ bool looks_like_archive(const FileBytes& file) {
 Verdict judge_archive(const FileBytes& file, std::string_view name, const Judging& judging) {
     if (judging.depth >= max_depth) return unknown("an archive in too many others");
     // At the end of a file that begins as another one there can only be a zip.
-    if (file.part(0, 2) == "PK" || !looks_like_archive(file))
-        if (const auto verdict = judge_directory(file); verdict.kind != Kind::inert) return verdict;
-    return Members{file, name, judging}.run();
+    if (!begins_as_zip(file) && looks_like_archive(file))
+        return Members{file, name, judging}.run_stream();
+    const auto directory = read_zip_directory(file, max_archive_entries + 1);
+    if (file.part(257, 5) == "ustar") return unknown("a zip archive and a tar");
+    if (!directory) return unknown("a damaged zip archive");
+    if (auto verdict = judge_directory(file, *directory); verdict.kind != Kind::inert)
+        return verdict;
+    return Members{file, name, judging}.run_zip(*directory);
 }
 
 }  // namespace podctl::fetch

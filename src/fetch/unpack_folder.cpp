@@ -32,6 +32,13 @@ bool has_control_characters(const std::string& name) {
     return std::ranges::any_of(name, [](char c) { return (c >= 0 && c < ' ') || c == 127; });
 }
 
+// .git, .netrc, .env, .ssh, .pip, .condarc: a name that begins with a dot is one that programs look
+// for by themselves. Three are none of these: what macOS adds to a zip, and git's empty file.
+bool acts_by_its_name(const std::string& part) {
+    return part.size() > 1 && part.front() == '.' && !part.starts_with("._") &&
+           part != ".DS_Store" && part != ".gitkeep";
+}
+
 Fd open_folder(int parent, const std::string& name) {
     return Fd{::openat(parent, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)};
 }
@@ -50,8 +57,8 @@ std::string join(const std::vector<std::string>& parts) {
     return path;
 }
 
-UnpackFolder::UnpackFolder(const std::filesystem::path& path)
-    : path_(path), root_(open_root(path)) {
+UnpackFolder::UnpackFolder(const std::filesystem::path& path, DotNames dot_names)
+    : path_(path), dot_names_(dot_names), root_(open_root(path)) {
     if (!root_) throw system_error(fmt::format("opening {}", path.string()), errno);
 }
 
@@ -64,6 +71,8 @@ std::vector<std::string> UnpackFolder::checked_parts(const std::string& name) co
     for (auto& part : split(name, '/')) {
         if (part == "..") refuse(name, "leaves the folder");
         if (part.size() > max_name) refuse(part, fmt::format("longer than {} bytes", max_name));
+        if (dot_names_ == DotNames::refused && acts_by_its_name(part))
+            refuse(name, "a hidden name: programs read such files without being asked to");
         if (!part.empty() && part != ".") parts.push_back(std::move(part));
     }
     if (parts.size() > max_depth) refuse(name, fmt::format("more than {} folders deep", max_depth));

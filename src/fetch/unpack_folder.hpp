@@ -20,10 +20,11 @@ std::string join(const std::vector<std::string>& parts);
 // that follows no link, so that not even a link which the archive brought leads out.
 class UnpackFolder {
 public:
-    explicit UnpackFolder(const std::filesystem::path& path);
+    UnpackFolder(const std::filesystem::path& path, DotNames dot_names);
 
     // The parts of a name, . left out. Throws Error{integrity} for an absolute one, .., control
-    // characters, and one that is longer or deeper than files are named (1,024 bytes, 64 folders).
+    // characters, one that is longer or deeper than files are named (1,024 bytes, 64 folders), and
+    // hidden ones where they are refused.
     std::vector<std::string> checked_parts(const std::string& name) const;
 
     void add_folder(const std::vector<std::string>& parts);
@@ -49,6 +50,7 @@ private:
     std::string place_of(const std::vector<std::string>& parts) const;
 
     std::filesystem::path path_;
+    DotNames dot_names_;
     Fd root_;
     std::map<std::string, std::uint64_t> files_;  // the regular ones, with their sizes
     std::size_t made_ = 0;

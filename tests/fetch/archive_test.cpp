@@ -59,7 +59,7 @@ protected:
     std::vector<UnpackedFile> unpack_entries(const std::vector<Entry>& entries,
                                              Format format = Format::tar_gz) {
         write_archive(dir / "a", format, entries);
-        return unpack(dir / "a", dir / "out", {});
+        return unpack(dir / "a", dir / "out", DotNames::refused, {});
     }
 
     void expect_refused(const std::vector<Entry>& entries, Format format = Format::tar_gz) {
@@ -174,7 +174,7 @@ TEST_F(Unpack, RefusesAnArchiveThatClaimsMoreThanTheDiskHolds) {
     archive_entry_free(entry);
     archive_write_free(out);
     try {
-        unpack(dir / "a", dir / "out", {});
+        unpack(dir / "a", dir / "out", DotNames::refused, {});
         ADD_FAILURE() << "it was unpacked";
     } catch (const Error& error) {
         EXPECT_EQ(error.kind(), ErrorKind::io) << error.message();
@@ -267,7 +267,8 @@ std::string zip_of_overlapping_members() {
 
 TEST_F(Unpack, RefusesMembersThatOverlap) {
     write_file_atomically(dir / "a", zip_of_overlapping_members());
-    const auto error = test::error_of([&] { unpack(dir / "a", dir / "out", {}); });
+    const auto error =
+        test::error_of([&] { unpack(dir / "a", dir / "out", DotNames::refused, {}); });
     EXPECT_THAT(error.message(), testing::HasSubstr("overlap"));
     EXPECT_FALSE(std::filesystem::exists(dir / "out"));
 }
@@ -287,7 +288,8 @@ TEST_F(Unpack, RefusesWhatIsCutOrNoArchive) {
     for (const auto& content : {bytes.substr(0, bytes.size() / 2), std::string("<html></html>"),
                                 std::string(2000, 'z'), std::string{}}) {
         write_file_atomically(dir / "a", content);
-        EXPECT_THROW(unpack(dir / "a", dir / "out", {}), Error) << content.size();
+        EXPECT_THROW(unpack(dir / "a", dir / "out", DotNames::refused, {}), Error)
+            << content.size();
     }
 }
 
@@ -296,7 +298,7 @@ TEST_F(Unpack, StopsWhenAskedTo) {
     std::stop_source stop;
     stop.request_stop();
     try {
-        unpack(dir / "a", dir / "out", stop.get_token());
+        unpack(dir / "a", dir / "out", DotNames::refused, stop.get_token());
         ADD_FAILURE() << "it was unpacked";
     } catch (const Error& error) {
         EXPECT_EQ(error.kind(), ErrorKind::interrupted);

@@ -340,7 +340,7 @@ Outcome perform_archive(const FetchModel& model, const Task& task) {
     const Discarded staged{staging};
     std::vector<fetch::UnpackedFile> files;
     take_or_discard(model, task, [&] {
-        files = fetch::unpack(archive, staging, task.stop);
+        files = fetch::unpack(archive, staging, fetch::DotNames::refused, task.stop);
         refuse_members(model, staging, files, task);
     });
     wait_for_place(task);

@@ -53,7 +53,7 @@ void clear_place(const plan::RegistryNode& action, const Task& task) {
 std::string unpack_pack(const fs::path& archive, const fs::path& staging, const Task& task) {
     std::string tracking;
     try {
-        for (const auto& file : fetch::unpack(archive, staging, task.stop))
+        for (const auto& file : fetch::unpack(archive, staging, fetch::DotNames::taken, task.stop))
             tracking += file.path + "\n";
     } catch (const Error& error) {
         if (error.kind() != ErrorKind::interrupted) fetch::discard(archive);
