@@ -120,10 +120,25 @@ void body_bytes(Exchange& exchange, const char* data, std::size_t size) {
     exchange.response.body.append(data, size);
 }
 
+// What the rest of podctl takes while it is told of one transfer.
+class CallbackTime {
+public:
+    explicit CallbackTime(Exchange::Clock::duration& sum) : sum_(sum) {}
+    ~CallbackTime() { sum_ += Exchange::Clock::now() - from_; }
+    CallbackTime(const CallbackTime&) = delete;
+    CallbackTime& operator=(const CallbackTime&) = delete;
+
+private:
+    Exchange::Clock::duration& sum_;
+    Exchange::Clock::time_point from_ = Exchange::Clock::now();
+};
+
 std::size_t on_header(char* data, std::size_t, std::size_t size, void* user) {
     const auto& context = *static_cast<ExchangeContext*>(user);
     Exchange& exchange = *context.exchange;
-    exchange.last_byte = Exchange::Clock::now();
+    // A trailer is no byte of the answer: there may be one every now and then.
+    if (!exchange.headers_done) exchange.last_byte = Exchange::Clock::now();
+    const CallbackTime time{*context.in_callbacks};
     const bool ok = guarded(exchange, [&] {
         header_line(exchange, {data, size}, *context.options);
     });
@@ -133,7 +148,9 @@ std::size_t on_header(char* data, std::size_t, std::size_t size, void* user) {
 std::size_t on_body(char* data, std::size_t, std::size_t size, void* user) {
     const auto& context = *static_cast<ExchangeContext*>(user);
     Exchange& exchange = *context.exchange;
-    exchange.last_byte = Exchange::Clock::now();
+    // An empty chunk of a chunked answer is nothing that came.
+    if (size > 0) exchange.last_byte = Exchange::Clock::now();
+    const CallbackTime time{*context.in_callbacks};
     if (exchange.redirect) {
         exchange.skipped += size;
         return exchange.skipped > max_redirect_body ? 0 : size;

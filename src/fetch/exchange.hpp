@@ -75,6 +75,7 @@ struct ExchangeContext {
     Exchange* exchange;
     const HttpOptions* options;
     RateLimit* limit;
+    Exchange::Clock::duration* in_callbacks;  // of all transfers, since the client's last turn
 };
 
 // A body waits in the network while its reader has no room or the limit is used up.

@@ -70,7 +70,8 @@ private:
     std::vector<std::shared_ptr<Exchange>> arriving_;
     std::map<StreamId, std::shared_ptr<Exchange>> live_;  // from submit() to complete()
     bool ending_ = false;
-    RateLimit limit_;               // the client's thread only
+    RateLimit limit_;  // the client's thread only
+    Clock::duration in_callbacks_ = {};
     std::vector<Running> running_;  // the client's thread only
     std::jthread thread_;
 };
@@ -168,11 +169,12 @@ void HttpClient::State::turn(std::vector<std::shared_ptr<Exchange>>& fresh) {
     limit_.refill();
     resume_paused();
     int active = 0;
-    const auto before = Clock::now();
+    in_callbacks_ = {};
     curl_multi_perform(multi_.get(), &active);
-    // Time that a callback took for one transfer is not held against the others.
+    // Time that a callback took for one transfer is not held against the others. What libcurl took
+    // itself is: a server can keep it busy without giving a byte of the answer.
     for (auto& running : running_)
-        running.exchange->last_byte += Clock::now() - before;
+        running.exchange->last_byte += in_callbacks_;
     finish_transfers();
     drop_overdue();
     curl_multi_poll(multi_.get(), nullptr, 0, milliseconds_to_next_check(), nullptr);
@@ -196,8 +198,8 @@ void HttpClient::State::fail_all(std::vector<std::shared_ptr<Exchange>>& fresh,
 
 void HttpClient::State::begin(std::shared_ptr<Exchange> exchange) {
     const bool begun = guarded(*exchange, [&] {
-        Running running{exchange, std::make_unique<ExchangeContext>(
-                                      ExchangeContext{exchange.get(), &options, &limit_})};
+        Running running{exchange, std::make_unique<ExchangeContext>(ExchangeContext{
+                                      exchange.get(), &options, &limit_, &in_callbacks_})};
         running_.reserve(running_.size() + 1);
         exchange->handle.reset(curl_easy_init());
         add_handle(running);

@@ -131,7 +131,7 @@ void Transfer::on_body(Segment& segment, const char* data, std::size_t size) {
         body.append(data, std::min(size, max_error_body - std::min(max_error_body, body.size())));
         return;
     }
-    if (segment.dropped) return;
+    if (segment.dropped || size == 0) return;
     segment.last_byte = Clock::now();
     if (!segment.is_flowing()) segment.first_byte = segment.last_byte;
     received_ += size;

@@ -103,6 +103,27 @@ TEST(HostileAnswer, TrailersWithoutAnEndAreAnError) {
     });
 }
 
+// They are no byte of the answer, however many come.
+TEST(HostileAnswer, StallsWhereOnlyChunkExtensionsCome) {
+    const std::string head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+    for (const auto& [begin, rest] : std::vector<std::pair<std::string, std::string>>{
+             {"1;", std::string(100'000, 'e')}, {"1\r\nx\r\n1;", std::string(100'000, 'e')}}) {
+        RawServer server([&](RawConnection& connection) {
+            connection.read_head();
+            connection.send(head + begin);
+            send_forever(connection, rest);
+        });
+        HttpClient http{{.stall_timeout = 200ms}};
+        const auto error = error_of([&] {
+            http.stream({.url = server.url("/"), .timeout = 10s},
+                        {.on_headers = [](const HttpResponse&) { return true; },
+                         .on_body = [](const char*, std::size_t) {}},
+                        {});
+        });
+        EXPECT_THAT(error.message(), HasSubstr("no byte came for 200 ms"));
+    }
+}
+
 TEST(HostileAnswer, AStatusLineOrChunkThatIsNoneIsAnError) {
     error_after([](RawConnection& connection) { send_forever(connection, "HTTP/1.1 200 OKKKKK"); });
     error_after(
