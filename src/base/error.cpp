@@ -1,5 +1,7 @@
 #include "podctl/base/error.hpp"
 
+#include "podctl/base/shorten.hpp"
+
 #include <cerrno>
 #include <filesystem>
 #include <system_error>
@@ -75,6 +77,11 @@ int exit_code(ErrorKind kind) {
     }
     return 4;
 }
+
+Error::Error(ErrorKind kind, const std::string& message, std::string hint)
+    : std::runtime_error(shorten_message(message)),
+      kind_(kind),
+      hint_(shorten_message(std::move(hint))) {}
 
 namespace {
 

@@ -24,4 +24,19 @@ std::string shorten_line(std::string_view line, std::size_t most) {
     return fmt::format("{}… ({} bytes)", utf8::cut(line, most), line.size());
 }
 
+std::string shorten_message(std::string text) {
+    constexpr std::size_t longest_line = 4'000, longest_text = 64u << 10;
+    if (text.size() <= longest_line) return text;
+    std::string shortened;
+    for (std::string_view rest = text; !rest.empty();) {
+        const auto line = rest.substr(0, rest.find('\n'));
+        shortened += shorten_middle(line, longest_line);
+        rest.remove_prefix(line.size());
+        if (rest.empty()) break;
+        shortened += '\n';
+        rest.remove_prefix(1);
+    }
+    return shorten_middle(shortened, longest_text);
+}
+
 }  // namespace podctl

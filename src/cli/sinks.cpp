@@ -1,3 +1,5 @@
+#include "podctl/base/shorten.hpp"
+
 #include "live_sink.hpp"
 #include "output.hpp"
 #include "paced_output.hpp"
@@ -59,7 +61,8 @@ std::unique_ptr<EventSink> make_sink(const OutputOptions& options) {
 }
 
 Event redacted(Event event, const Redactor& redact) {
-    const auto clean = [&](std::string& text) { text = redact(text); };
+    // Shortened afterwards: half a secret would not be known for one.
+    const auto clean = [&](std::string& text) { text = shorten_message(redact(text)); };
     // `get` names a step by its source, whose URL may hold a password.
     std::visit(
         [&](auto& it) {
@@ -81,14 +84,16 @@ Event redacted(Event event, const Redactor& redact) {
                           [&](event::ServiceOutput& it) { clean(it.line); },
                           [&](event::NodeFailed& it) { clean(it.reason); },
                           [&](event::SmokeFinished& it) {
-                              clean(it.url);
-                              for (auto& output : it.outputs)
-                                  clean(output.url);
-                              for (auto& fault : it.faults) {
-                                  clean(fault.message);
-                                  clean(fault.hint);
-                                  clean(fault.details);
-                              }
+                              for (auto* text : {&it.url, &it.workflow, &it.prompt_id})
+                                  clean(*text);
+                              for (auto& its : it.outputs)
+                                  for (auto* text : {&its.node, &its.class_type, &its.file,
+                                                     &its.url, &its.type, &its.format})
+                                      clean(*text);
+                              for (auto& its : it.faults)
+                                  for (auto* text : {&its.node, &its.class_type, &its.input,
+                                                     &its.message, &its.hint, &its.details})
+                                      clean(*text);
                           },
                           [](auto&) {}},
                event);

@@ -161,6 +161,18 @@ TEST(SmokeOutput, NamesEachFaultUnlessTheStepsOwnLineDoes) {
     EXPECT_EQ(parsed(failed)["faults"][1]["message"], "two");
 }
 
+// ComfyUI, its packs and hubs say what they like, as long as they like.
+TEST(SmokeOutput, QuotesOthersWithinBounds) {
+    const std::string endless(1 << 20, 'x');
+    auto failed = smoke();
+    failed.prompt_id = failed.outputs[0].file = failed.outputs[0].class_type = endless;
+    auto told = fault(endless);
+    told.details = told.hint = told.node = endless;
+    failed.faults = {told};
+    EXPECT_LT(json_of(redacted(failed, Redactor{}))->size(), 50'000u);
+    EXPECT_LT(json_of(redacted(event::Notice{"a", endless}, Redactor{}))->size(), 5'000u);
+}
+
 TEST(SmokeOutput, HasNoSecret) {
     auto failed = smoke();
     failed.outputs[0].url = "http://user:hunter22@x/a";

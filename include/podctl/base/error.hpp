@@ -39,8 +39,8 @@ int exit_code(ErrorKind kind);
 // catcher knows.
 class Error : public std::runtime_error {
 public:
-    Error(ErrorKind kind, const std::string& message, std::string hint = {})
-        : std::runtime_error(message), kind_(kind), hint_(std::move(hint)) {}
+    // Either may quote what others have made: they are kept within shorten_message()'s bounds.
+    Error(ErrorKind kind, const std::string& message, std::string hint = {});
 
     ErrorKind kind() const { return kind_; }
     std::string message() const { return what(); }
