@@ -113,6 +113,7 @@ void header_line(Exchange& exchange, std::string_view line, const HttpOptions& o
 }
 
 void body_bytes(Exchange& exchange, const char* data, std::size_t size) {
+    if (!exchange.headers_done) throw no_answer(exchange);
     if (exchange.sink) return exchange.sink->on_body(data, size);
     if (exchange.response.body.size() + size > exchange.request.max_body)
         throw network_error(
@@ -202,6 +203,11 @@ void set_method(Exchange& exchange) {
 Error network_error(const Exchange& exchange, const std::string& what, std::string hint) {
     return Error{ErrorKind::network, fmt::format("{}: {}", shown(exchange.url.to_string()), what),
                  std::move(hint)};
+}
+
+Error no_answer(const Exchange& exchange) {
+    return network_error(exchange, fmt::format("no answer came, but HTTP {} (one on the way)",
+                                               exchange.response.status));
 }
 
 namespace {

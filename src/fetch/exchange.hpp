@@ -88,6 +88,10 @@ void set_connection(Exchange& exchange, const HttpOptions& options, const std::s
 // std::bad_alloc, and Error{not_found} for a place that the internet must not name.
 void prepare(ExchangeContext& context, const std::string& bundle);
 
+// libcurl ends with an answer on the way (101) that nobody asked for, and takes what follows for a
+// body.
+Error no_answer(const Exchange& exchange);
+
 Error network_error(const Exchange& exchange, const std::string& what, std::string hint = {});
 Error curl_error(const Exchange& exchange, CURLcode code);
 

@@ -265,6 +265,7 @@ HttpClient::State::Next HttpClient::State::transfer_ended(Running& running, CURL
         return Next::hop;
     }
     if (code != CURLE_OK && !exchange.declined) throw curl_error(exchange, code);
+    if (!exchange.headers_done && !exchange.declined) throw no_answer(exchange);
     return Next::end;
 }
 

@@ -7,6 +7,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <utility>
 
 namespace podctl::fetch {
 namespace {
@@ -124,7 +125,7 @@ bool Transfer::continues_earlier(const ControlFile::Content& earlier) const {
 
 bool Transfer::is_complete() const {
     if (declined_) return segments_.empty();
-    return known_.size && missing_.empty() && segments_.empty() && !must_start_over_;
+    return known_.size && missing_.empty() && segments_.empty() && !start_over_because_;
 }
 
 void Transfer::step(std::unique_lock<std::mutex>& lock) {
@@ -133,9 +134,9 @@ void Transfer::step(std::unique_lock<std::mutex>& lock) {
     launch();
     wait_for_news(lock);
     settle_ended();
-    if (must_start_over_) {
+    if (start_over_because_) {
         end_all(lock);
-        start_over();
+        start_over(*std::exchange(start_over_because_, std::nullopt));
     }
     adjust();
 }
@@ -147,19 +148,20 @@ void Transfer::wait_for_news(std::unique_lock<std::mutex>& lock) {
     if (stop_.stop_requested()) throw Error{ErrorKind::interrupted, "stopped"};
 }
 
+Error Transfer::changes() const {
+    return {ErrorKind::network, fmt::format("{}: changes while it is being fetched", request_.name),
+            "its server gives another file each time; try later, or another source"};
+}
+
 // What is there is of another file, or of nobody knows which.
-void Transfer::start_over() {
-    if (++restarts_ > max_restarts)
-        throw Error{ErrorKind::network,
-                    fmt::format("{}: changes while it is being fetched", request_.name),
-                    "its server gives another file each time; try later, or another source"};
+void Transfer::start_over(const Error& why) {
+    if (++restarts_ > max_restarts) throw why;
     file_.restart();
     known_ = {};
     missing_ = {};
     start_.clear();
     front_ = 0;
     has_earlier_bytes_ = false;
-    must_start_over_ = false;
     // Servers behind one name that do not agree: what one of them sends whole can be had.
     if (restarts_ > 1) ranges_ = Ranges::no;
 }
@@ -170,7 +172,7 @@ std::optional<Downloaded> Transfer::verified() {
     const std::uint64_t size = *known_.size;
     const std::string digest = file_.finish(size, stop_);
     if (has_earlier_bytes_ && !request_.sha256.empty() && digest != request_.sha256) {
-        start_over();
+        start_over(changes());
         return std::nullopt;
     }
     check_bytes(request_, digest, size);

@@ -87,7 +87,8 @@ private:
     bool ask_later(const std::string& reason,
                    std::optional<std::chrono::milliseconds> at_least = {});
     void wait_or_give_up(const Error& error);
-    void start_over();
+    void start_over(const Error& why);
+    Error changes() const;
     void end_all(std::unique_lock<std::mutex>& lock);
     void wind_up(std::unique_lock<std::mutex>& lock);
 
@@ -136,7 +137,8 @@ private:
     bool has_earlier_bytes_ = false;  // of another call: a wrong digest may be their fault
     bool is_asked_about_ = false;     // DownloadMonitor::is_wanted was
     bool declined_ = false;
-    bool must_start_over_ = false;
+    // Why nothing of what is there is worth keeping; told when starting over does not help.
+    std::optional<Error> start_over_because_ = {};
     int restarts_ = 0;
 
     // Where the bytes come from is asked once: a hub counts every question towards its rate limit.

@@ -224,7 +224,7 @@ void Transfer::judge_end(const Segment& segment) {
         case AnswerKind::whole:
             return end_at(segment.begin);
         case AnswerKind::changed:
-            must_start_over_ = true;
+            start_over_because_ = changes();
             return;
         case AnswerKind::other_size:
             return end_at(total_size(segment.response).value_or(segment.begin));
@@ -241,7 +241,7 @@ void Transfer::end_at(std::uint64_t size) {
     missing_.remove({size, Segment::unknown_end});
     file_.describe(known_);
     // Whatever is at work beyond it knows better or worse: nobody can tell.
-    if (!segments_.empty()) must_start_over_ = true;
+    if (!segments_.empty()) start_over_because_ = changes();
 }
 
 void Transfer::after_body(const Segment& segment) {
@@ -276,7 +276,10 @@ void Transfer::after_cut(const Segment& segment, const Error& error) {
         address_known_ = false;
     }
     if (!is_identified(known_))
-        must_start_over_ = true;
+        start_over_because_ = Error{
+            error.kind(), error.message(),
+            "the server gives the file no ETag and no date, so that it begins anew after each "
+            "cut; try another source"};
     else if (progressed && segment.at - segment.begin >= much && monitor_.retry.attempts > 1)
         return;
     wait_or_give_up(error);
@@ -311,7 +314,11 @@ void Transfer::after_no_ranges() {
     if (segments_.empty() && !std::exchange(asked_twice_for_range_, true)) return;
     ranges_ = Ranges::no;
     pace_.limit(1, Clock::now());
-    if (segments_.empty()) must_start_over_ = true;
+    if (segments_.empty())
+        start_over_because_ =
+            Error{ErrorKind::network,
+                  fmt::format("{}: its server gives other parts than are asked for", request_.name),
+                  "try later, or another source"};
 }
 
 void Transfer::after_refusal(const Segment& segment) {

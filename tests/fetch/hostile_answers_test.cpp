@@ -138,6 +138,13 @@ TEST(HostileAnswer, AStatusLineOrChunkThatIsNoneIsAnError) {
     });
 }
 
+TEST(HostileAnswer, AnInterimAnswerAloneIsNone) {
+    EXPECT_THAT(error_after([](RawConnection& connection) {
+                    connection.send("HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\nwords");
+                }),
+                HasSubstr("no answer came, but HTTP 101"));
+}
+
 class HostileDownload : public testing::Test {
 protected:
     Error failure(const std::string& url) {
@@ -157,6 +164,26 @@ TEST_F(HostileDownload, OfAnAnswerWithALongHeaderFails) {
         return Response{.headers = {{"X-Long", std::string(110'000, 'c')}}, .body = "x"};
     });
     EXPECT_THAT(failure(server.url("/")).message(), HasSubstr("headers of the answer"));
+}
+
+// It starts over each time, since nothing tells whether the rest would be of the same file.
+TEST_F(HostileDownload, ThatIsCutEachTimeSaysSo) {
+    RawServer server([](RawConnection& connection) {
+        connection.read_head();
+        connection.send("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nxxxxx");
+    });
+    monitor.retry.attempts = 100;
+    const auto error = failure(server.url("/"));
+    EXPECT_THAT(error.message(), testing::Not(HasSubstr("changes while")));
+    EXPECT_THAT(error.hint(), HasSubstr("begins anew after each cut"));
+}
+
+TEST_F(HostileDownload, OfAnInterimAnswerAloneSaysSo) {
+    RawServer server([](RawConnection& connection) {
+        connection.read_head();
+        connection.send("HTTP/1.1 101 Switching Protocols\r\n\r\nwords");
+    });
+    EXPECT_THAT(failure(server.url("/")).message(), HasSubstr("no answer came, but HTTP 101"));
 }
 
 // These hung for ever: a segment that was never asked for was waited for.
