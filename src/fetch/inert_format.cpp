@@ -11,8 +11,6 @@
 namespace podctl::fetch {
 namespace {
 
-constexpr std::uint64_t max_safetensors_header = 100'000'000;  // the format's own limit
-
 bool is_safetensors(const FileBytes& file) {
     const std::string start{file.part(0, 9)};
     if (start.size() < 9 || start[8] != '{') return false;

@@ -18,7 +18,6 @@
 namespace podctl::fetch {
 namespace {
 
-constexpr std::uint64_t max_header = 100'000'000;  // the format's own limit
 constexpr std::size_t start_size = 512;
 
 bool is_one_of(const std::string& extension, std::initializer_list<std::string_view> known) {
@@ -61,7 +60,12 @@ void check_safetensors_start(std::string_view start, std::optional<std::uint64_t
         refuse_model(name,
                      fmt::format("{} bytes are no safetensors file", size.value_or(start.size())));
     const auto length = safetensors_length(start);
-    if (length > max_header || (size && length > *size - 8))
+    constexpr std::uint64_t formats_own_limit = 100'000'000;
+    if (length > max_safetensors_header && length <= formats_own_limit)
+        refuse_model(name, fmt::format("its safetensors header has {} bytes, more than the {} of "
+                                       "any model that is known",
+                                       length, max_safetensors_header));
+    if (length > formats_own_limit || (size && length > *size - 8))
         refuse_model(name, "not a safetensors file (its header's length is impossible)");
     if (length == 0 || (start.size() > 8 && start[8] != '{'))
         refuse_model(name, "its safetensors header is no JSON object");

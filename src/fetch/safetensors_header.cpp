@@ -74,10 +74,10 @@ void check_metadata(const std::string& name, const json& metadata) {
     if (!fits) refuse_model(name, "its __metadata__ is no map of strings");
 }
 
-// A model of a hundred thousand tensors; the format's own bound is the text of 100 MB alone. A
-// tensor is an object of three members.
+// A model of a hundred thousand tensors; the format's own bound is the text's alone. A tensor is an
+// object of three members.
 constexpr JsonLimits limits{
-    .bytes = 100'000'000, .depth = 8, .values = 1'000'000, .members = 200'000};
+    .bytes = max_safetensors_header, .depth = 8, .values = 1'000'000, .members = 200'000};
 
 json parse_header(const std::string& name, const std::string& text) {
     if (text.empty() || text.front() != '{')

@@ -83,6 +83,19 @@ bool may_start(const std::string& first, std::optional<std::uint64_t> size,
     }
 }
 
+// The format allows 100 MB of header; nobody has made a model with more than a few.
+TEST(ModelFormat, RefusesAHeaderThatIsLargerThanAnyModels) {
+    const auto start = [](std::uint64_t length) {
+        std::string bytes;
+        for (int i = 0; i < 8; ++i)
+            bytes += static_cast<char>(length >> (8 * i) & 0xFF);
+        return bytes + "{\"a\"";
+    };
+    EXPECT_TRUE(may_start(start(25'000'000), 1u << 30, "m.safetensors"));
+    EXPECT_FALSE(may_start(start(25'000'001), 1u << 30, "m.safetensors"));
+    EXPECT_FALSE(may_start(start(90'000'000), {}, "m.sft"));
+}
+
 TEST(ModelFormat, IsToldByTheFirstBytes) {
     const auto sound = test::safetensors_bytes(100'000);
     const auto first = sound.substr(0, 512);
