@@ -4,7 +4,8 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
+#include <set>
+#include <string>
 
 namespace podctl::comfy {
 namespace {
@@ -12,7 +13,8 @@ namespace {
 // Whatever their kind (images, gifs, audio, 3d, …), files are told by a filename, a subfolder and a
 // type; what a node shows beside them is text.
 void add_outputs(const std::string& node, const std::string& class_type, const json& shown,
-                 const Client& client, std::vector<event::SmokeOutput>& into) {
+                 const Client& client, std::set<std::string>& seen,
+                 std::vector<event::SmokeOutput>& into) {
     for (const auto& items : shown) {
         if (!items.is_array()) continue;
         for (const auto& item : items) {
@@ -28,10 +30,8 @@ void add_outputs(const std::string& node, const std::string& class_type, const j
             } else {
                 continue;
             }
-            const bool is_known = std::ranges::any_of(into, [&](const event::SmokeOutput& it) {
-                return !it.url.empty() && it.url == output.url;
-            });
-            if (!is_known) into.push_back(std::move(output));
+            if (output.url.empty() || seen.insert(output.url).second)
+                into.push_back(std::move(output));
         }
     }
 }
@@ -50,8 +50,10 @@ void inspect(event::SmokeOutput& output, const Client& client) {
 void check_outputs(const json& history_entry, const json& prompt, const Client& client,
                    SmokeReport& report) {
     std::vector<event::SmokeOutput> outputs;
+    std::set<std::string> seen;  // their URLs: a workflow can have thousands
     for (const auto& [node, shown] : object_at(history_entry, "outputs").items())
-        add_outputs(node, text_at(object_at(prompt, node), "class_type"), shown, client, outputs);
+        add_outputs(node, text_at(object_at(prompt, node), "class_type"), shown, client, seen,
+                    outputs);
     for (auto& output : outputs) {
         try {
             if (!output.url.empty()) inspect(output, client);
