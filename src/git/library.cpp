@@ -1,5 +1,7 @@
 #include "library.hpp"
 
+#include "podctl/base/shorten.hpp"
+
 #include "http_transport.hpp"
 #include "interruptible_stream.hpp"
 
@@ -92,7 +94,9 @@ Error last_error(int code, std::string_view doing, Side side) {
                                  : std::string(error->message);
     const ErrorKind kind =
         side == Side::remote ? remote_kind(code, klass, text) : local_kind(code, klass);
-    return Error{kind, fmt::format("{}: {}", doing, text), hint_for(kind, code, text)};
+    // A server's words are as long as it likes, and a path as its repository likes.
+    return Error{kind, fmt::format("{}: {}", doing, shorten_line(text)),
+                 hint_for(kind, code, text)};
 }
 
 void check(int code, std::string_view doing, Side side) {

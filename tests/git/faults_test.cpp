@@ -2,6 +2,8 @@
 
 #include "fixture.hpp"
 
+#include <fmt/format.h>
+
 #include <chrono>
 #include <random>
 #include <thread>
@@ -178,6 +180,18 @@ TEST_F(Faults, TwoClonesAtOnceDoNotDisturbEachOther) {
     thread.join();
     ASSERT_TRUE(other);
     EXPECT_EQ(other->commit, feature);
+}
+
+TEST_F(Faults, WhatAServerSaysIsToldInShort) {
+    test::GitServer server{served(), [](const Request&, Response& response) {
+                               const std::string words = "ERR " + std::string(60'000, 'w');
+                               response.body = "001e# service=git-upload-pack\n0000" +
+                                               fmt::format("{:04x}{}", words.size() + 4, words);
+                           }};
+    const auto error = clone_error(server.url("pack.git"));
+    EXPECT_EQ(error.kind(), ErrorKind::git);
+    EXPECT_THAT(error.message(), HasSubstr("wwww"));
+    EXPECT_LT(error.message().size(), 2'000u);
 }
 
 }  // namespace
