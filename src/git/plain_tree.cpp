@@ -3,6 +3,7 @@
 #include "podctl/base/error.hpp"
 #include "podctl/base/names.hpp"
 
+#include "gitmodules.hpp"
 #include "library.hpp"
 
 #include <fmt/format.h>
@@ -23,6 +24,7 @@ namespace fs = std::filesystem;
 
 constexpr std::size_t most_files = 500'000;
 constexpr std::ptrdiff_t deepest_folder = 256;
+constexpr std::uint64_t largest_rules = 4u << 20;
 constexpr std::uint64_t largest_blob = std::uint64_t{2} << 30;
 
 Error refused(const std::string& path, const std::string& why) {
@@ -73,7 +75,30 @@ private:
         if (size > largest_blob)
             throw refused(
                 path, fmt::format("has {} bytes; files of up to 2 GiB can be checked out", size));
-        if (git_tree_entry_filemode(entry) == GIT_FILEMODE_LINK) look_at_link(root, path, entry);
+        if (git_tree_entry_filemode(entry) == GIT_FILEMODE_LINK)
+            look_at_link(root, path, entry);
+        else
+            look_at_rules(path, entry, size);
+    }
+
+    // libgit2 reads them as a whole at each look, and follows what .gitmodules includes.
+    void look_at_rules(const std::string& path, const git_tree_entry* entry, std::size_t size) {
+        if (!is_rule_file(entry)) return;
+        if (size > largest_rules)
+            throw refused(path, fmt::format("has {} bytes, which no such file has", size));
+        if (to_lower(path) == ".gitmodules") require_plain_gitmodules(text_of(path, entry), path);
+    }
+
+    static bool is_rule_file(const git_tree_entry* entry) {
+        const auto name = to_lower(git_tree_entry_name(entry));
+        return name == ".gitignore" || name == ".gitattributes" || name == ".gitmodules";
+    }
+
+    std::string text_of(const std::string& path, const git_tree_entry* entry) {
+        const auto blob =
+            make<BlobHandle>(path, git_blob_lookup, repository_, git_tree_entry_id(entry));
+        return {static_cast<const char*>(git_blob_rawcontent(blob.get())),
+                static_cast<std::size_t>(git_blob_rawsize(blob.get()))};
     }
 
     // libgit2 sees nothing there, and opens it to write the file.
@@ -91,12 +116,10 @@ private:
     // git itself follows no such link. One to a file of the commit is harmless.
     void look_at_link(const std::string& root, const std::string& path,
                       const git_tree_entry* entry) {
-        const auto name = to_lower(git_tree_entry_name(entry));
-        if (name != ".gitignore" && name != ".gitattributes" && name != ".gitmodules") return;
-        const auto blob =
-            make<BlobHandle>(path, git_blob_lookup, repository_, git_tree_entry_id(entry));
-        const std::string target{static_cast<const char*>(git_blob_rawcontent(blob.get())),
-                                 static_cast<std::size_t>(git_blob_rawsize(blob.get()))};
+        if (!is_rule_file(entry)) return;
+        // Its target is looked at as no .gitmodules is; git itself takes none that is a link.
+        if (to_lower(path) == ".gitmodules") throw refused(path, "is a link");
+        const std::string target = text_of(path, entry);
         const fs::path inside = (fs::path{root} / target).lexically_normal();
         git_tree_entry* found = nullptr;
         const bool is_there = !target.empty() && !inside.is_absolute() &&

@@ -45,6 +45,9 @@ public:
     // What a server has taken, by origin: asked again, it is given that at once.
     std::map<std::string, Login> logins = {};
 
+    // How many were brought, of all superprojects together.
+    std::size_t submodules = 0;
+
     // Runs the body of a callback from libgit2: what it returns, or GIT_EUSER once it threw or a
     // stop was requested.
     template <class Body>

@@ -2,8 +2,10 @@
 
 #include "podctl/base/file.hpp"
 #include "podctl/base/names.hpp"
+#include "podctl/base/shorten.hpp"
 
 #include "cuts.hpp"
+#include "gitmodules.hpp"
 #include "location.hpp"
 #include "origin.hpp"
 #include "pending_update.hpp"
@@ -22,10 +24,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// A section of .gitmodules.
-struct Declaration {
-    std::string name, path, url, update;
-};
+// Deeper than any repository goes; one that contains itself has no end.
+constexpr int deepest_submodule = 8;
 
 struct Submodule {
     Declaration declared;
@@ -64,32 +64,7 @@ std::vector<Declaration> read_declarations(Session& session, git_repository* sup
             fmt::format("{} is no regular file: its submodules are left out", file.string()));
         return {};
     }
-    const auto config = make<ConfigHandle>(file.string(), git_config_open_ondisk, file.c_str());
-    const auto entries = make<ConfigIteratorHandle>(file.string(), git_config_iterator_new,
-                                                    static_cast<const git_config*>(config.get()));
-    std::map<std::string, Declaration> declarations;
-    git_config_entry* entry = nullptr;
-    while (git_config_next(&entry, entries.get()) == 0) {
-        std::string_view name = entry->name;
-        constexpr std::string_view section = "submodule.";
-        const auto dot = name.rfind('.');
-        if (!name.starts_with(section) || dot < section.size()) continue;
-        const std::string_view key = name.substr(dot + 1);
-        name = name.substr(section.size(), dot - section.size());
-        Declaration& declaration = declarations[std::string(name)];
-        declaration.name = name;
-        const std::string value = entry->value == nullptr ? "" : entry->value;
-        if (key == "path") declaration.path = value;
-        if (key == "url") declaration.url = value;
-        if (key == "update") declaration.update = value;
-    }
-    std::vector<Declaration> result;
-    for (auto& [name, declaration] : declarations) {
-        while (declaration.path.ends_with('/'))
-            declaration.path.pop_back();
-        result.push_back(std::move(declaration));
-    }
-    return result;
+    return read_gitmodules(file);
 }
 
 std::map<std::string, std::string> read_gitlinks(git_repository* superproject) {
@@ -107,6 +82,7 @@ std::map<std::string, std::string> read_gitlinks(git_repository* superproject) {
 std::vector<Submodule> find_submodules(Session& session, git_repository* superproject) {
     const fs::path workdir = git_repository_workdir(superproject);
     auto links = read_gitlinks(superproject);
+    require_few_submodules(links.size(), workdir.string());
     std::vector<Submodule> result;
     for (auto& declared : read_declarations(session, superproject)) {
         if (!is_safe_relative(declared.name) || !is_safe_relative(declared.path) ||
@@ -114,7 +90,8 @@ std::vector<Submodule> find_submodules(Session& session, git_repository* superpr
             throw Error{ErrorKind::git,
                         fmt::format("{}: .gitmodules declares a submodule that leads out of the "
                                     "repository: name \"{}\", path \"{}\"",
-                                    workdir.string(), declared.name, declared.path),
+                                    workdir.string(), shorten_middle(declared.name),
+                                    shorten_middle(declared.path)),
                         "do not use this repository, or set submodules: false"};
         const auto link = links.find(declared.path);
         if (link == links.end()) {
@@ -149,10 +126,11 @@ std::string submodule_url(const Submodule& submodule, const std::string& parent)
     const std::string url = resolve_submodule_url(parent, declared.url);
     // As git has it since CVE-2022-39253: what came from a server may not read the local disk.
     if (transport_of(url) == Transport::local && transport_of(parent) != Transport::local)
-        throw Error{ErrorKind::git,
-                    fmt::format("{}: submodule {} points at the local disk: {}",
-                                without_secrets(parent), declared.path, url),
-                    "do not use this repository, or set submodules: false"};
+        throw Error{
+            ErrorKind::git,
+            fmt::format("{}: submodule {} points at the local disk: {}", without_secrets(parent),
+                        shorten_middle(declared.path), shorten_middle(url)),
+            "do not use this repository, or set submodules: false"};
     return url;
 }
 
@@ -193,14 +171,16 @@ RepositoryHandle create_submodule(const fs::path& gitdir, const fs::path& workdi
     return make<RepositoryHandle>(work, git_repository_init_ext, gitdir.c_str(), &options);
 }
 
-void update_submodule(Session& session, git_repository* superproject, const Submodule& submodule,
-                      const std::string& url) {
-    const fs::path workdir =
-        fs::path(git_repository_workdir(superproject)) / submodule.declared.path;
+void update_submodule(Session& session, const Superproject& superproject,
+                      const Submodule& submodule) {
+    git_repository* above = superproject.repository;
+    const fs::path workdir = fs::path(git_repository_workdir(above)) / submodule.declared.path;
     const fs::path gitdir =
-        fs::path(git_repository_commondir(superproject)) / "modules" / submodule.declared.name;
+        fs::path(git_repository_commondir(above)) / "modules" / submodule.declared.name;
+    const std::string url = submodule_url(submodule, superproject.url);
     session.stop_if_requested(workdir.string());
-    register_submodule(superproject, submodule.declared, url);
+    require_few_submodules(++session.submodules, without_secrets(superproject.url));
+    register_submodule(above, submodule.declared, url);
 
     const auto head = read_head(workdir);
     RepositoryHandle repository =
@@ -217,14 +197,20 @@ void update_submodule(Session& session, git_repository* superproject, const Subm
         point_head(repository.get(), submodule.commit, {}, Upstream::no);
         note.done();
     }
-    update_submodules(session, repository.get(), url);
+    update_submodules(session, {repository.get(), url, superproject.depth + 1});
 }
 
 }  // namespace
 
-void update_submodules(Session& session, git_repository* superproject, const std::string& url) {
-    for (const auto& submodule : find_submodules(session, superproject))
-        update_submodule(session, superproject, submodule, submodule_url(submodule, url));
+void update_submodules(Session& session, const Superproject& superproject) {
+    const auto submodules = find_submodules(session, superproject.repository);
+    if (!submodules.empty() && superproject.depth == deepest_submodule)
+        throw Error{ErrorKind::git,
+                    fmt::format("{}: submodules are nested more than {} deep",
+                                without_secrets(superproject.url), deepest_submodule),
+                    "do not use this repository, or set submodules: false"};
+    for (const auto& submodule : submodules)
+        update_submodule(session, superproject, submodule);
 }
 
 }  // namespace podctl::git

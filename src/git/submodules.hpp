@@ -6,9 +6,15 @@
 
 namespace podctl::git {
 
+// A repository, as its submodules see it.
+struct Superproject {
+    git_repository* repository = nullptr;
+    std::string url;  // its own, to which theirs may be relative
+    int depth = 0;    // how many superprojects it has itself
+};
+
 // Brings every submodule of the checked-out commit to the commit that its superproject names,
-// recursively. `url` is the superproject's own, to which theirs may be relative. Throws as clone()
-// does.
-void update_submodules(Session& session, git_repository* superproject, const std::string& url);
+// recursively. Throws as clone() does.
+void update_submodules(Session& session, const Superproject& superproject);
 
 }  // namespace podctl::git

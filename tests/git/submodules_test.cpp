@@ -188,5 +188,65 @@ TEST_F(SubmoduleTest, ThatStandElsewhereCountAsModified) {
     EXPECT_TRUE(inspect(there())->modified);
 }
 
+TEST_F(SubmoduleTest, AreNotReadFromAFileThatTheirDeclarationsInclude) {
+    write_file_atomically(dir / "outside",
+                          "[submodule \"x\"]\n\tpath = x\n\turl = https://git.invalid/pack.git\n");
+    for (const std::string header :
+         {"[include]\n\t", "[Include] ", "[a][ include]", "[includeIf \"gitdir:/\"]\n"}) {
+        parent.write(".gitmodules", header + "path = " + (dir / "outside").string() + "\n");
+        link(parent, "x", third);
+        parent.commit();
+        parent.publish(served() / "parent.git");
+        test::GitServer server{served()};
+        mirror_to(server);
+        const auto error = clone_parent_error("https://git.invalid/parent.git");
+        EXPECT_EQ(error.kind(), ErrorKind::git) << header;
+        EXPECT_THAT(error.message(), HasSubstr("includes another file")) << header;
+        EXPECT_FALSE(fs::exists(there()));
+    }
+}
+
+TEST_F(SubmoduleTest, AreNotAsManyAsTheirRepositoryLikes) {
+    std::string declarations;
+    for (int i = 0; i < 1'001; ++i)
+        declarations += "[submodule \"s" + std::to_string(i) + "\"]\npath = p\n";
+    parent.write(".gitmodules", declarations);
+    parent.commit();
+    parent.publish(served() / "parent.git");
+    const auto error = clone_parent_error((served() / "parent.git").string());
+    EXPECT_EQ(error.kind(), ErrorKind::git);
+    EXPECT_THAT(error.message(), HasSubstr("more than 1000 submodules"));
+    parent.write(".gitmodules", std::string(2u << 20, '\n'));
+    parent.commit();
+    parent.publish(served() / "parent.git");
+    const auto large = clone_parent_error((served() / "parent.git").string());
+    EXPECT_THAT(large.message(), HasSubstr("2097152 bytes"));
+}
+
+// Each names the one before, so that the last has nine below it.
+TEST_F(SubmoduleTest, AreNotNestedWithoutAnEnd) {
+    std::string below = third, url = "../pack.git";
+    for (int i = 0; i < 9; ++i) {
+        const std::string name = "nested" + std::to_string(i) + ".git";
+        test::GitRepository repository{dir / name};
+        add(repository, "s", url, below);
+        below = repository.commit();
+        repository.publish(served() / name);
+        url = "../" + name;
+    }
+    const auto error = clone_parent_error((served() / "nested8.git").string());
+    EXPECT_EQ(error.kind(), ErrorKind::git);
+    EXPECT_THAT(error.message(), HasSubstr("nested more than 8 deep"));
+    EXPECT_EQ(clone_it((served() / "nested7.git").string()).branch, "main");
+}
+
+TEST_F(SubmoduleTest, WithAnEndlessNameAreToldInShort) {
+    const std::string name(100'000, 'n');
+    parent.write(".gitmodules", "[submodule \"../" + name + "\"]\npath = libs/middle\nurl = ..\n");
+    parent.commit();
+    parent.publish(served() / "parent.git");
+    EXPECT_LT(clone_parent_error((served() / "parent.git").string()).message().size(), 2'000u);
+}
+
 }  // namespace
 }  // namespace podctl::git
