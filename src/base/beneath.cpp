@@ -63,6 +63,16 @@ Anchors& anchors() {
     return all;
 }
 
+struct Judge {
+    std::mutex mutex;
+    std::shared_ptr<const LinkJudge> asked;
+};
+
+Judge& judge_of_links() {
+    static Judge judge;
+    return judge;
+}
+
 }  // namespace
 
 void anchor(const fs::path& folder) {
@@ -114,6 +124,24 @@ mode_t current_umask() {
     const auto at = status.find(key);
     if (at == status.npos) return usual;
     return static_cast<mode_t>(std::strtoul(status.c_str() + at + key.size(), nullptr, 8)) & 0777u;
+}
+
+void judge_links_by(LinkJudge judge) {
+    Judge& current = judge_of_links();
+    const std::scoped_lock lock{current.mutex};
+    current.asked = std::make_shared<const LinkJudge>(std::move(judge));
+}
+
+std::string judged_link(const fs::path& link) {
+    std::shared_ptr<const LinkJudge> asked;
+    {
+        Judge& current = judge_of_links();
+        const std::scoped_lock lock{current.mutex};
+        asked = current.asked;
+    }
+    if (!asked || !*asked) return {};
+    const fs::path whole = normal_path(link);
+    return (*asked)(whole, anchors().start_for(whole).path);
 }
 
 void refuse_foreign_links(const fs::path& path) {

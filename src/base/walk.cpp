@@ -39,7 +39,13 @@ void require_own_link(int link, int folder, const fs::path& shown) {
             fmt::format("remove it; if it is meant, make it yours: chown -h {} {}", ::geteuid(),
                         shown.string())};
     }
-    if (!others_may_replace_in(folder)) return;
+    if (!others_may_replace_in(folder)) {
+        const auto reason = judged_link(shown);
+        if (reason.empty()) return;
+        throw Error{ErrorKind::conflict,
+                    fmt::format("{} {}, and is not followed", shown.string(), reason),
+                    "if it is meant, put a link of your own in its place"};
+    }
     const auto parent = shown.parent_path().string();
     throw Error{ErrorKind::conflict,
                 fmt::format("{} is a link of {} in a folder where other users may put another in "

@@ -15,6 +15,9 @@ Fd open_without_links(int start, const std::filesystem::path& relative);
 Fd walk(int start, const std::filesystem::path& shown, const std::filesystem::path& relative,
         Missing missing);
 
+// What the judge of judge_links_by() says; empty where there is none.
+std::string judged_link(const std::filesystem::path& link);
+
 // Throws Error{conflict} unless the link that is open as `link`, at the path `shown` in the open
 // `folder`, may be followed.
 void require_own_link(int link, int folder, const std::filesystem::path& shown);

@@ -1,5 +1,7 @@
+#include "podctl/base/beneath.hpp"
 #include "podctl/base/fd.hpp"
 #include "podctl/cli/cli.hpp"
+#include "podctl/git/git.hpp"
 #include "podctl/run/secrets.hpp"
 
 #include "command.hpp"
@@ -88,6 +90,7 @@ int main(int argc, char** argv) {
     open_standard_streams();
     leave_no_core(argc, argv);
     never_ask();
+    judge_links_by(git::reason_against_link);
     Common common;
     Chosen chosen;
     CLI::App app{"podctl brings a GPU pod to what one YAML template says, and runs ComfyUI on it.",

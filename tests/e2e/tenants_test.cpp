@@ -45,6 +45,26 @@ TEST_F(Tenant, CannotLeadAModelOutOfTheRoot) {
     EXPECT_TRUE(fs::is_empty(outside));
 }
 
+TEST_F(PodTest, IsNotLedOutOfTheRootByALinkThatACommitHas) {
+    const fs::path outside = dir / "outside";
+    fs::create_directories(outside);
+    const test::GitRepository work{dir / "work/ComfyUI"};
+    fs::remove_all(work.path() / "models");
+    fs::create_directory_symlink(outside, work.path() / "models");
+    test::GitRepository{work}.commit();
+    work.publish(dir / "git/ComfyUI.git");
+    const auto end = provision();
+    EXPECT_NE(end.status.code, 0) << end.output;
+    EXPECT_THAT(end.output, HasSubstr("a link that a commit has brought"));
+    EXPECT_TRUE(fs::is_empty(outside));
+    // The user's own link there is his word.
+    fs::remove(root() / "ComfyUI/models");
+    fs::create_directories(dir / "big/checkpoints");
+    fs::create_directory_symlink(dir / "big", root() / "ComfyUI/models");
+    provision();
+    EXPECT_FALSE(fs::is_empty(dir / "big/checkpoints"));
+}
+
 TEST_F(Tenant, CannotGiveACheckoutThatPodctlRuns) {
     ASSERT_TRUE(provision({"--only", "comfyui.clone"}).status.ok());
     give(root() / "ComfyUI/.git");

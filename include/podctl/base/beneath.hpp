@@ -5,6 +5,7 @@
 #include <sys/types.h>
 
 #include <filesystem>
+#include <functional>
 #include <string>
 
 // Opens, makes and names files where other users may write too. Between a look at a path and its
@@ -15,7 +16,8 @@
 // A link on the way is followed only when it is the user's own: it belongs to this user or to root
 // (under sudo also to who called it), and nobody else may put another in its place, as the kernel's
 // protected_symlinks has it for sticky folders. All others are an error that names the link and its
-// owner.
+// owner. What podctl itself has written belongs to this user, too, and need not be his will: so a
+// judge is asked besides.
 namespace podctl {
 
 // Everything under `folder` is opened from this very folder on from now on, whatever comes to stand
@@ -54,6 +56,13 @@ Fd reopen(const Fd& file, int flags);
 // The permissions that this process takes from what it makes (umask(2), which can only be read by
 // setting it, for all threads).
 mode_t current_umask();
+
+// Says why the link at `link`, which is the user's own by its owner, is not to be followed, in
+// words that go behind its path. Empty: it may be. `top` is the anchor that it is under; "/": none.
+using LinkJudge =
+    std::function<std::string(const std::filesystem::path& link, const std::filesystem::path& top)>;
+// Asked from now on about every link that would be followed, by any thread. May throw.
+void judge_links_by(LinkJudge judge);
 
 // Throws Error{conflict} when a link on the way to `path`, itself included, is not the user's own.
 // What is not there is fine.

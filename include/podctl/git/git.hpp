@@ -111,6 +111,12 @@ struct HistoryRequest {
 std::vector<FileVersion> history_of(const HistoryRequest& request, const Network& network,
                                     std::stop_token stop);
 
+// Why a link is not to be followed though it belongs to the user, as a LinkJudge of base says it: a
+// commit brought it, not he, and it leads out of its checkout. Checkouts above `top` do not count:
+// they are not podctl's. Throws Error{git} where a repository there cannot be read.
+std::string reason_against_link(const std::filesystem::path& link,
+                                const std::filesystem::path& top);
+
 // The same repository: scheme, user, a trailing / or .git and letter case of the host do not count.
 bool same_repository(std::string_view a, std::string_view b);
 
