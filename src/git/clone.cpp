@@ -102,7 +102,8 @@ Checkout clone_with(const CloneRequest& request, Session& session, const Choose&
         check_out(session, repository.get(), result.commit);
         point_head(repository.get(), result.commit, result.branch, Upstream::yes);
         if (request.submodules == Submodules::yes)
-            update_submodules(session, {repository.get(), origin.url()});
+            update_submodules(session,
+                              {repository.get(), origin.url(), origin.reach_of_submodules()});
         tell_about_lfs(session, request.staging, request.url);
     }
     session.stop_if_requested(request.url);

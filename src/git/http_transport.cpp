@@ -39,13 +39,13 @@ struct Base {
     fetch::HttpRequest::Reach reach = fetch::HttpRequest::Reach::anywhere;
 };
 
-Base base_of(std::string_view text, const Session& session) {
+Base base_of(std::string_view text, Session& session) {
     auto url = parse_url(text);
     const std::string fault = url ? host_fault(*url) : "is no URL";
     if (!fault.empty())
         throw Error{ErrorKind::git, fmt::format("{}: {}", without_secrets(text), fault),
                     "check the repository's URL"};
-    Base base{.url = *url, .login = login_in(*url)};
+    Base base{.url = *url, .login = login_in(*url), .reach = session.contact().reach()};
     base.url.userinfo.clear();
     base.url.fragment.clear();
     while (base.url.path.ends_with('/'))
@@ -153,7 +153,6 @@ void require_service(fetch::BodyReader& reader, Round round) {
 
 struct HttpSubtransport : git_smart_subtransport {
     explicit HttpSubtransport(git_transport* of);
-    int find_session();
 
     git_transport* owner;
     Session* session = nullptr;  // since the first round was begun
@@ -183,6 +182,7 @@ int stream_read(git_smart_subtransport_stream* stream, char* into, std::size_t s
         *got = 0;
         if (!self(stream).reader) self(stream).ask();
         *got = self(stream).reader->read({into, size});
+        self(stream).session.contact().received(*got);
         return 0;
     });
 }
@@ -228,6 +228,7 @@ void HttpStream::ask() {
     require_service(*reader, round);
     if (round != Round::refs) return;
     if (base.login) session.logins[base.url.origin()] = *base.login;
+    session.contact().from_internet = reader->answer().from_internet;
     base = redirected(base, reader->answer());
 }
 
@@ -238,7 +239,8 @@ HttpSubtransport& self(git_smart_subtransport* transport) {
 int begin_round(git_smart_subtransport_stream** out, git_smart_subtransport* transport,
                 const char* url, git_smart_service_t service) {
     auto& own = self(transport);
-    if (const int code = own.find_session(); code < 0) return code;
+    own.session = Session::of(own.owner);
+    if (own.session == nullptr) return -1;
     return own.session->guarded([&] {
         if (service != GIT_SERVICE_UPLOADPACK_LS && service != GIT_SERVICE_UPLOADPACK)
             throw Error{ErrorKind::internal, "podctl pushes nothing"};
@@ -260,16 +262,6 @@ void free_subtransport(git_smart_subtransport* transport) {
 
 HttpSubtransport::HttpSubtransport(git_transport* of)
     : git_smart_subtransport{begin_round, close_subtransport, free_subtransport}, owner(of) {}
-
-// A transport is given its options after it was made. Nothing of them has to be freed: the session
-// names neither a proxy nor headers there.
-int HttpSubtransport::find_session() {
-    git_remote_connect_options options = GIT_REMOTE_CONNECT_OPTIONS_INIT;
-    const int code = git_transport_remote_connect_options(&options, owner);
-    if (code < 0) return code;
-    session = &Session::of(options.callbacks);
-    return 0;
-}
 
 int new_subtransport(git_smart_subtransport** out, git_transport* owner, void*) {
     auto made = std::unique_ptr<HttpSubtransport>(new (std::nothrow) HttpSubtransport(owner));

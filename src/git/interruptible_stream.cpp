@@ -1,5 +1,8 @@
 #include "interruptible_stream.hpp"
 
+#include "podctl/base/host.hpp"
+
+#include "contact.hpp"
 #include "library.hpp"
 
 #include <fcntl.h>
@@ -10,7 +13,6 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
-#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -28,8 +30,6 @@ namespace {
 constexpr std::chrono::milliseconds connect_timeout{15'000};  // for each address of the host
 constexpr std::chrono::milliseconds idle_timeout{60'000};
 
-thread_local int stop_event = -1;
-
 // The first four members stand as in libgit2's own socket stream: its ssh transport reads the
 // socket from there to hand it to libssh2.
 struct SocketStream {
@@ -39,6 +39,7 @@ struct SocketStream {
     int socket;
     std::string host_text;
     std::string port_text;
+    Contact* contact;
 };
 
 SocketStream& self(git_stream* stream) {
@@ -50,12 +51,20 @@ int fail(const std::string& message) {
     return -1;
 }
 
+int fail_out_of_reach(const SocketStream& stream) {
+    fail(stream.host_text +
+         ": a server on the internet leads into the networks around this machine");
+    return GIT_ENOTFOUND;
+}
+
 int fail_with(const std::string& message, int error_number) {
     return fail(message + ": " + std::strerror(error_number));
 }
 
 // 0, or a negative error of libgit2.
 int wait_for(int socket, short events, std::chrono::milliseconds timeout, const char* doing) {
+    const Contact* contact = Contact::current();
+    const int stop_event = contact == nullptr ? -1 : contact->stop_event();
     std::array<pollfd, 2> waits{pollfd{socket, events, 0}, pollfd{stop_event, POLLIN, 0}};
     int ready = 0;
     do {
@@ -99,7 +108,13 @@ int stream_connect(git_stream* stream) {
     const std::unique_ptr<addrinfo, void (*)(addrinfo*)> owner{found, &::freeaddrinfo};
 
     int code = fail("no address for " + self_stream.host_text);
+    bool is_out_of_reach = false;
     for (const addrinfo* address = found; address != nullptr; address = address->ai_next) {
+        const bool is_internal = is_internal_address(*address->ai_addr);
+        if (is_internal && self_stream.contact->reach() == Reach::internet) {
+            is_out_of_reach = true;
+            continue;
+        }
         Fd socket;
         code = connect_to(*address, socket);
         if (code == GIT_EUSER) return code;
@@ -107,8 +122,11 @@ int stream_connect(git_stream* stream) {
         const int on = 1;
         ::setsockopt(socket.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
         self_stream.socket = socket.release();
+        self_stream.contact->from_internet = !is_internal;
+        self_stream.contact->watch(self_stream.socket);
         return 0;
     }
+    if (is_out_of_reach) return fail_out_of_reach(self_stream);
     const std::string reason = git_error_last()->message;
     fail(self_stream.host_text + ":" + self_stream.port_text + ": " + reason);
     return code;
@@ -141,6 +159,8 @@ ssize_t stream_write(git_stream* stream, const char* data, std::size_t size, int
 }
 
 int stream_close(git_stream* stream) {
+    if (self(stream).socket < 0) return 0;
+    self(stream).contact->forget(self(stream).socket);
     Fd{self(stream).socket}.close();
     self(stream).socket = -1;
     return 0;
@@ -151,8 +171,11 @@ void stream_free(git_stream* stream) {
     delete &self(stream);
 }
 
+// Every connection of this room is one of a session, which outlives it.
 int stream_new(git_stream** out, const char* host, const char* port) try {
     auto stream = std::make_unique<SocketStream>();
+    stream->contact = Contact::current();
+    if (stream->contact == nullptr) return fail("a connection without a session");
     stream->host_text = host;
     stream->port_text = port;
     stream->host = stream->host_text.data();
@@ -172,18 +195,6 @@ int stream_new(git_stream** out, const char* host, const char* port) try {
 }
 
 }  // namespace
-
-InterruptibleNetwork::InterruptibleNetwork(const std::stop_token& stop)
-    : event_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)), outer_(stop_event) {
-    if (!event_) throw system_error("cannot create an eventfd", errno);
-    stop_event = event_.get();
-    on_stop_.emplace(stop, [fd = event_.get()] { ::eventfd_write(fd, 1); });
-}
-
-InterruptibleNetwork::~InterruptibleNetwork() {
-    on_stop_.reset();
-    stop_event = outer_;
-}
 
 void register_interruptible_stream() {
     git_stream_registration registration{};

@@ -4,6 +4,7 @@
 
 #include "http_transport.hpp"
 #include "interruptible_stream.hpp"
+#include "socket_transports.hpp"
 
 #include <fmt/format.h>
 
@@ -43,6 +44,8 @@ ErrorKind local_kind(int code, int klass) {
 }
 
 std::string hint_for(ErrorKind kind, int code, std::string_view message) {
+    if (contains(message, "networks around this machine"))
+        return "if that is meant, name the place yourself: --mirror FROM=TO, or its own URL";
     if (contains(message, "No space left")) return "free space on that file system";
     if (code == GIT_ELOCKED)
         return "another git works on this repository; a lock that a killed git left must be "
@@ -83,6 +86,11 @@ void ensure_network() {
     std::call_once(once, [] {
         register_interruptible_stream();
         register_http_transport();
+        register_socket_transports();
+        // What libssh2 waits for at most, which has no end by itself.
+        check(git_libgit2_opts(GIT_OPT_SET_SERVER_TIMEOUT, 60'000), "libgit2");
+        // Each of them takes memory before one byte of it is needed.
+        check(git_libgit2_opts(GIT_OPT_SET_PACK_MAX_OBJECTS, std::size_t{5'000'000}), "libgit2");
     });
 }
 

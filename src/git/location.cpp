@@ -1,11 +1,20 @@
 #include "location.hpp"
 
+#include "podctl/base/error.hpp"
+#include "podctl/base/host.hpp"
 #include "podctl/base/names.hpp"
+#include "podctl/base/shorten.hpp"
 #include "podctl/base/url.hpp"
 #include "podctl/git/git.hpp"
 
+#include <fmt/format.h>
+#include <netdb.h>
+#include <sys/socket.h>
+
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
+#include <memory>
 #include <optional>
 
 namespace podctl::git {
@@ -160,6 +169,34 @@ std::string resolve_submodule_url(std::string_view parent, std::string_view url)
     if (url.empty()) return base;
     const bool joined = after_colon && base.ends_with(':');
     return base + (joined ? "" : "/") + std::string(url);
+}
+
+fetch::HttpRequest::Reach reach_from(const std::string& url) {
+    using enum fetch::HttpRequest::Reach;
+    if (transport_of(url) == Transport::local) return anywhere;
+    const auto parts = parse_url(transport_of(url) == Transport::ssh ? https_form(url) : url);
+    if (!parts) return internet;
+    if (names_internal_address(*parts)) return anywhere;
+    addrinfo wanted{};
+    wanted.ai_socktype = SOCK_STREAM;
+    addrinfo* found = nullptr;
+    if (::getaddrinfo(parts->host.c_str(), nullptr, &wanted, &found) != 0) return internet;
+    const std::unique_ptr<addrinfo, void (*)(addrinfo*)> owner{found, &::freeaddrinfo};
+    for (const addrinfo* address = found; address != nullptr; address = address->ai_next)
+        if (!is_internal_address(*address->ai_addr)) return internet;
+    return anywhere;
+}
+
+void require_no_control(const std::string& url) {
+    const auto is_control = [](char c) { return (c >= 0 && c < ' ') || c == 127; };
+    // libgit2 decodes what it sends by ssh and git://.
+    const Transport transport = transport_of(url);
+    const bool is_decoded = transport == Transport::ssh || transport == Transport::git;
+    if (std::ranges::none_of(is_decoded ? percent_decode(url) : url, is_control)) return;
+    throw Error{
+        ErrorKind::git,
+        fmt::format("{}: has a control character in it", shorten_middle(without_secrets(url))),
+        "check the repository's URL"};
 }
 
 std::string local_path(std::string_view url) {

@@ -1,5 +1,7 @@
 #pragma once
 
+#include "podctl/fetch/http.hpp"
+
 #include <string>
 #include <string_view>
 
@@ -25,6 +27,14 @@ std::string https_form(std::string_view ssh_url);
 
 // A submodule's URL, which may be relative ("../lib.git") to its superproject's.
 std::string resolve_submodule_url(std::string_view parent, std::string_view url);
+
+// Where what a server gives may lead: judged by its name and, if need be, by the addresses that the
+// name has. Unknown names count as the internet's.
+fetch::HttpRequest::Reach reach_from(const std::string& url);
+
+// Throws Error{git} for a URL with a control character in it: it would reach the wire, as a line of
+// git's protocol or for a server's shell.
+void require_no_control(const std::string& url);
 
 // The path of a local repository's URL, absolute.
 std::string local_path(std::string_view url);

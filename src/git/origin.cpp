@@ -44,6 +44,7 @@ std::string display_of(const std::string& url, const std::string& fetch_url) {
 }
 
 void require_readable(const std::string& url, const std::string& display) {
+    require_no_control(url);
     if (url.empty()) throw Error{ErrorKind::git, "a repository's URL is empty"};
     const Transport transport = transport_of(url);
     if (transport == Transport::unknown)
@@ -65,12 +66,13 @@ std::string local_or_same(const std::string& url) {
 
 }  // namespace
 
-Origin::Origin(Session& session, git_repository* repository, const std::string& url)
+Origin::Origin(Session& session, git_repository* repository, const std::string& url, Reach reach)
     : session_(session),
       repository_(repository),
       url_(local_or_same(url)),
       fetch_url_(local_or_same(session.mirrors().apply(url))),
       display_(display_of(url_, fetch_url_)),
+      reach_(fetch_url_ == url_ ? reach : Reach::anywhere),
       can_shallow_(git::can_shallow(fetch_url_)) {
     require_readable(fetch_url_, display_);
     configure();
@@ -117,6 +119,7 @@ void Origin::follow(const std::string& branch) {
 const std::vector<RemoteRef>& Origin::refs() {
     if (refs_) return *refs_;
     const git_remote_connect_options options = session_.connect_options();
+    begin();
     if (git_remote_connected(remote_.get()) == 0)
         check_remote(git_remote_connect_ext(remote_.get(), GIT_DIRECTION_FETCH, &options));
     const git_remote_head** heads = nullptr;
@@ -240,6 +243,7 @@ void Origin::fetch(std::vector<std::string> refspecs, Depth depth,
     const bool shallow = git_repository_is_shallow(repository_) == 1;
     options.depth = depth_number(depth, shallow && can_shallow_);
     KeptCuts cuts{repository_};
+    begin();
     const int code = git_remote_fetch(remote_.get(), &array, &options, "fetch");
     cuts.restore();
     check_remote(code);
@@ -271,8 +275,20 @@ std::optional<std::string> Origin::find_commit(const std::string& revision) cons
     return git_oid_tostr_s(git_object_id(object.get()));
 }
 
+void Origin::begin() {
+    session_.contact().from_internet.reset();
+    session_.contact().begin(reach_, git_repository_path(repository_));
+}
+
+Reach Origin::reach_of_submodules() const {
+    if (reach_ == Reach::internet) return Reach::internet;
+    if (!from_internet_) return reach_from(fetch_url_);
+    return *from_internet_ ? Reach::internet : Reach::anywhere;
+}
+
 // What libgit2 says may quote the URL, user and password included.
 void Origin::check_remote(int code) {
+    if (session_.contact().from_internet) from_internet_ = session_.contact().from_internet;
     try {
         session_.check(code, display_, Side::remote);
     } catch (const Error& error) {

@@ -20,12 +20,18 @@ enum class Depth {
 class Origin {
 public:
     // Adds the remote when there is none. Throws Error{git} for a URL that nothing here can read.
-    Origin(Session& session, git_repository* repository, const std::string& url);
+    // `reach`: of a URL that the internet has given. A mirror is the user's own word, and may be
+    // anywhere.
+    Origin(Session& session, git_repository* repository, const std::string& url,
+           Reach reach = Reach::anywhere);
 
     // How errors name it: the URL without secrets, and the mirror behind it.
     const std::string& display() const { return display_; }
     // The template's URL, a local path made absolute; configured without its login.
     const std::string& url() const { return url_; }
+    // Where its submodules may be, by the rule that redirects have: what came from the internet
+    // leads nowhere else.
+    Reach reach_of_submodules() const;
 
     // What the server advertises; asked once.
     const std::vector<RemoteRef>& refs();
@@ -50,6 +56,8 @@ private:
     void fetch(std::vector<std::string> refspecs, Depth depth, git_remote_autotag_option_t tags);
     void copy_cuts();
     std::optional<std::string> find_commit(const std::string& revision) const;
+    // Another connection or fetch; what check_remote() is given the code of.
+    void begin();
     void check_remote(int code);
 
     Session& session_;
@@ -57,7 +65,9 @@ private:
     std::string url_;
     std::string fetch_url_;
     std::string display_;
+    Reach reach_;
     bool can_shallow_ = false;
+    std::optional<bool> from_internet_;  // nullopt: nobody was asked
     RemoteHandle remote_;
     std::optional<std::vector<RemoteRef>> refs_;
 };

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <git2/sys/errors.h>
+#include <git2/sys/transport.h>
 #include <unistd.h>
 
 #include <array>
@@ -28,8 +29,16 @@ int key_from_home(git_credential** out, const char* user, std::size_t nth) {
 }  // namespace
 
 Session::Session(const Network& network, const Monitor& monitor, std::stop_token stop)
-    : network_(network), monitor_(monitor), stop_(std::move(stop)), interruptible_(stop_) {
+    : network_(network), monitor_(monitor), stop_(std::move(stop)), contact_(stop_) {
     ensure_network();
+}
+
+// A transport is given its options after it was made. Nothing of them has to be freed: the session
+// names neither a proxy nor headers there.
+Session* Session::of(git_transport* transport) {
+    git_remote_connect_options options = GIT_REMOTE_CONNECT_OPTIONS_INIT;
+    if (git_transport_remote_connect_options(&options, transport) < 0) return nullptr;
+    return static_cast<Session*>(options.callbacks.payload);
 }
 
 void Session::report(const git_indexer_progress& progress) {
@@ -46,6 +55,7 @@ void Session::report(const git_indexer_progress& progress) {
 int Session::on_transfer(const git_indexer_progress* progress, void* payload) {
     auto& session = *static_cast<Session*>(payload);
     return session.guarded([&] {
+        if (progress->total_objects > 0) session.contact_.pack_begins();
         session.report(*progress);
         return 0;
     });

@@ -2,8 +2,8 @@
 
 #include "podctl/git/git.hpp"
 
+#include "contact.hpp"
 #include "handles.hpp"
-#include "interruptible_stream.hpp"
 #include "library.hpp"
 #include "logins.hpp"
 
@@ -26,10 +26,11 @@ public:
     const Mirrors& mirrors() const { return network_.mirrors; }
     const Network& network() const { return network_; }
     const std::stop_token& stop() const { return stop_; }
-    // Whose callbacks these are: every connection of this room is one of a session.
-    static Session& of(const git_remote_callbacks& callbacks) {
-        return *static_cast<Session*>(callbacks.payload);
-    }
+    // Whose callbacks a transport has: every connection of this room is one of a session. nullptr,
+    // with libgit2's error, when they cannot be had.
+    static Session* of(git_transport* transport);
+
+    Contact& contact() { return contact_; }
 
     git_fetch_options fetch_options();
     git_remote_connect_options connect_options();
@@ -78,7 +79,7 @@ private:
     Network network_;
     const Monitor& monitor_;
     std::stop_token stop_;
-    InterruptibleNetwork interruptible_;
+    Contact contact_;
     std::exception_ptr thrown_;
     std::chrono::steady_clock::time_point last_report_{};
     unsigned credentials_tried_ = 0;

@@ -118,7 +118,10 @@ std::vector<Submodule> find_submodules(Session& session, git_repository* superpr
     return result;
 }
 
-std::string submodule_url(const Submodule& submodule, const std::string& parent) {
+// Where a submodule may lead is where its superproject is from, and nothing less guarded. The
+// user's own mirrors may be anything.
+std::string submodule_url(const Session& session, const Submodule& submodule,
+                          const std::string& parent) {
     const auto& declared = submodule.declared;
     if (declared.url.empty() || declared.url.starts_with('-'))
         throw Error{ErrorKind::git, fmt::format("{}: submodule {} has no usable url in .gitmodules",
@@ -131,6 +134,16 @@ std::string submodule_url(const Submodule& submodule, const std::string& parent)
             fmt::format("{}: submodule {} points at the local disk: {}", without_secrets(parent),
                         shorten_middle(declared.path), shorten_middle(url)),
             "do not use this repository, or set submodules: false"};
+    // git:// is neither encrypted nor does anybody prove there who he is.
+    const bool is_guarded =
+        transport_of(parent) == Transport::http || transport_of(parent) == Transport::ssh;
+    if (is_guarded && transport_of(session.mirrors().apply(url)) == Transport::git)
+        throw Error{ErrorKind::git,
+                    fmt::format("{}: submodule {} is to come by git://, which is not guarded: {}",
+                                without_secrets(parent), shorten_middle(declared.path),
+                                shorten_middle(url)),
+                    "name a mirror of it (--mirror FROM=TO), or set submodules: false"};
+    require_no_control(url);
     return url;
 }
 
@@ -171,33 +184,42 @@ RepositoryHandle create_submodule(const fs::path& gitdir, const fs::path& workdi
     return make<RepositoryHandle>(work, git_repository_init_ext, gitdir.c_str(), &options);
 }
 
-void update_submodule(Session& session, const Superproject& superproject,
-                      const Submodule& submodule) {
+// Moves it to its commit. Where its own submodules may lead.
+Reach bring_submodule(Session& session, const Superproject& superproject,
+                      const Submodule& submodule, const std::string& url,
+                      RepositoryHandle& repository) {
     git_repository* above = superproject.repository;
     const fs::path workdir = fs::path(git_repository_workdir(above)) / submodule.declared.path;
     const fs::path gitdir =
         fs::path(git_repository_commondir(above)) / "modules" / submodule.declared.name;
-    const std::string url = submodule_url(submodule, superproject.url);
-    session.stop_if_requested(workdir.string());
-    require_few_submodules(++session.submodules, without_secrets(superproject.url));
-    register_submodule(above, submodule.declared, url);
-
     const auto head = read_head(workdir);
-    RepositoryHandle repository =
-        head ? open_repository(workdir) : reopen_submodule(gitdir, workdir);
+    repository = head ? open_repository(workdir) : reopen_submodule(gitdir, workdir);
     if (repository && heal_cuts(repository.get())) repository = open_repository(workdir);
     const bool fresh = !repository;
     if (fresh) repository = create_submodule(gitdir, workdir);
-    if (!head || head->commit != submodule.commit || PendingUpdate(repository.get()).exists()) {
-        UpdateNote note{repository.get()};
-        Origin origin{session, repository.get(), url};
-        const bool shallow = fresh || git_repository_is_shallow(repository.get()) == 1;
-        origin.bring({Target::Kind::commit, submodule.commit}, shallow ? Depth::one : Depth::whole);
-        move_work_tree(session, repository.get(), submodule.commit, note);
-        point_head(repository.get(), submodule.commit, {}, Upstream::no);
-        note.done();
-    }
-    update_submodules(session, {repository.get(), url, superproject.depth + 1});
+    if (head && head->commit == submodule.commit && !PendingUpdate(repository.get()).exists())
+        return reach_from(session.mirrors().apply(url));
+    UpdateNote note{repository.get()};
+    Origin origin{session, repository.get(), url, superproject.reach};
+    const bool shallow = fresh || git_repository_is_shallow(repository.get()) == 1;
+    origin.bring({Target::Kind::commit, submodule.commit}, shallow ? Depth::one : Depth::whole);
+    move_work_tree(session, repository.get(), submodule.commit, note);
+    point_head(repository.get(), submodule.commit, {}, Upstream::no);
+    note.done();
+    return origin.reach_of_submodules();
+}
+
+void update_submodule(Session& session, const Superproject& superproject,
+                      const Submodule& submodule) {
+    const std::string url = submodule_url(session, submodule, superproject.url);
+    session.stop_if_requested(url);
+    require_few_submodules(++session.submodules, without_secrets(superproject.url));
+    register_submodule(superproject.repository, submodule.declared, url);
+    RepositoryHandle repository;
+    Reach reach = bring_submodule(session, superproject, submodule, url, repository);
+    // What the internet has named stays there, however it was reached.
+    if (superproject.reach == Reach::internet) reach = Reach::internet;
+    update_submodules(session, {repository.get(), url, reach, superproject.depth + 1});
 }
 
 }  // namespace

@@ -128,7 +128,7 @@ Checkout update(const UpdateRequest& request, const Network& network, const Moni
 
     move_work_tree(session, repository.get(), result.commit, note);
     if (request.submodules == Submodules::yes)
-        update_submodules(session, {repository.get(), origin.url()});
+        update_submodules(session, {repository.get(), origin.url(), origin.reach_of_submodules()});
     // Last, so that HEAD tells that everything is there.
     const bool fresh = !result.branch.empty() && !branch_tip(repository.get(), result.branch);
     point_head(repository.get(), result.commit, result.branch,

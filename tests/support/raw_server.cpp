@@ -19,6 +19,14 @@ std::string RawConnection::read_head() {
     return head;
 }
 
+bool RawConnection::read_to(std::string_view text) {
+    std::string read;
+    char byte = 0;
+    while (!read.ends_with(text) && ::recv(fd_, &byte, 1, 0) == 1)
+        read += byte;
+    return read.ends_with(text);
+}
+
 bool RawConnection::send(std::string_view bytes) {
     while (!bytes.empty()) {
         const auto sent = ::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL);

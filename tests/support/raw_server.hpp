@@ -17,6 +17,8 @@ public:
 
     // Up to the empty line, or what came before the client went.
     std::string read_head();
+    // Up to that text. False: the client went before it came.
+    bool read_to(std::string_view text);
     // False: the client is gone, or the server stops.
     bool send(std::string_view bytes);
     // Returns once the client is gone, or the server stops.
