@@ -4,10 +4,14 @@
 
 #include "http_transport.hpp"
 #include "interruptible_stream.hpp"
+#include "limits.hpp"
 #include "socket_transports.hpp"
+#include "stop_filter.hpp"
 
 #include <fmt/format.h>
+#include <git2/sys/alloc.h>
 
+#include <cstdlib>
 #include <mutex>
 
 namespace podctl::git {
@@ -65,11 +69,25 @@ std::string hint_for(ErrorKind kind, int code, std::string_view message) {
     }
 }
 
+void* bounded_malloc(std::size_t size, const char*, int) {
+    return size > largest_allocation ? nullptr : std::malloc(size);
+}
+
+void* bounded_realloc(void* before, std::size_t size, const char*, int) {
+    return size > largest_allocation ? nullptr : std::realloc(before, size);
+}
+
+void bound_allocations() {
+    git_allocator allocator{bounded_malloc, bounded_realloc, std::free};
+    check(git_libgit2_opts(GIT_OPT_SET_ALLOCATOR, &allocator), "libgit2");
+}
+
 }  // namespace
 
 void ensure_library() {
     static std::once_flag once;
     std::call_once(once, [] {
+        bound_allocations();
         const int code = git_libgit2_init();
         if (code < 0) throw last_error(code, "libgit2 cannot start");
         // A pod's volume often maps every owner to another user than the one that runs podctl. Only
@@ -87,6 +105,7 @@ void ensure_network() {
         register_interruptible_stream();
         register_http_transport();
         register_socket_transports();
+        register_stop_filter();
         // What libssh2 waits for at most, which has no end by itself.
         check(git_libgit2_opts(GIT_OPT_SET_SERVER_TIMEOUT, 60'000), "libgit2");
         // Each of them takes memory before one byte of it is needed.
@@ -97,6 +116,11 @@ void ensure_network() {
 Error last_error(int code, std::string_view doing, Side side) {
     const git_error* error = git_error_last();
     const int klass = error == nullptr ? GIT_ERROR_NONE : error->klass;
+    if (klass == GIT_ERROR_NOMEMORY)
+        return Error{ErrorKind::git,
+                     fmt::format("{}: needs more than {} MiB of memory at once, or none is left",
+                                 doing, largest_allocation >> 20),
+                     "do not use this repository, or another commit of it"};
     const std::string text = error == nullptr || error->message == nullptr
                                  ? fmt::format("libgit2 error {}", code)
                                  : std::string(error->message);

@@ -1,10 +1,12 @@
 #include "plain_tree.hpp"
 
 #include "podctl/base/error.hpp"
+#include "podctl/base/file.hpp"
 #include "podctl/base/names.hpp"
 
 #include "gitmodules.hpp"
 #include "library.hpp"
+#include "limits.hpp"
 
 #include <fmt/format.h>
 #include <git2/sys/errors.h>
@@ -25,7 +27,7 @@ namespace fs = std::filesystem;
 constexpr std::size_t most_files = 500'000;
 constexpr std::ptrdiff_t deepest_folder = 256;
 constexpr std::uint64_t largest_rules = 4u << 20;
-constexpr std::uint64_t largest_blob = std::uint64_t{2} << 30;
+constexpr std::uint64_t most_bytes = std::uint64_t{128} << 30;
 
 Error refused(const std::string& path, const std::string& why) {
     return Error{ErrorKind::git, fmt::format("{}: {}", path, why),
@@ -37,6 +39,7 @@ public:
     TreeLook(git_repository* repository, const git_tree* tree)
         : tree_(tree),
           objects_(make<OdbHandle>("objects", git_repository_odb, repository)),
+          index_(make<IndexHandle>("the index", git_repository_index, repository)),
           repository_(repository),
           workdir_(git_repository_workdir(repository)) {}
 
@@ -74,7 +77,9 @@ private:
         if (git_odb_read_header(&size, &type, objects_.get(), git_tree_entry_id(entry)) < 0) return;
         if (size > largest_blob)
             throw refused(
-                path, fmt::format("has {} bytes; files of up to 2 GiB can be checked out", size));
+                path, fmt::format("has {} bytes; files of up to {} MiB can be checked out", size,
+                                  largest_blob >> 20));
+        count_bytes(path, entry, size);
         if (git_tree_entry_filemode(entry) == GIT_FILEMODE_LINK)
             look_at_link(root, path, entry);
         else
@@ -99,6 +104,23 @@ private:
             make<BlobHandle>(path, git_blob_lookup, repository_, git_tree_entry_id(entry));
         return {static_cast<const char*>(git_blob_rawcontent(blob.get())),
                 static_cast<std::size_t>(git_blob_rawsize(blob.get()))};
+    }
+
+    // A blob takes its place on the disk under each of its names, once in the pack or not.
+    void count_bytes(const std::string& path, const git_tree_entry* entry, std::size_t size) {
+        const git_index_entry* before = git_index_get_bypath(index_.get(), path.c_str(), 0);
+        if (before != nullptr && git_oid_equal(&before->id, git_tree_entry_id(entry)) != 0) return;
+        bytes_ += size;
+        if (bytes_ > most_bytes)
+            throw refused(workdir_.string(), fmt::format("the commit's files have more than {} GiB",
+                                                         most_bytes >> 30));
+        if (bytes_ <= free_) return;
+        throw Error{
+            ErrorKind::io,
+            fmt::format("{}: No space left: the commit's files need more than the {} bytes that "
+                        "are free",
+                        workdir_.string(), free_),
+            "free space on that file system"};
     }
 
     // libgit2 sees nothing there, and opens it to write the file.
@@ -132,9 +154,12 @@ private:
 
     const git_tree* tree_;
     OdbHandle objects_;
+    IndexHandle index_;  // of the commit before
     git_repository* repository_;
     fs::path workdir_;
+    const std::uint64_t free_ = free_space(workdir_);
     std::size_t count_ = 0;
+    std::uint64_t bytes_ = 0;
     std::exception_ptr thrown_;
 };
 
