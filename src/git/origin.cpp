@@ -280,9 +280,9 @@ void Origin::begin() {
     session_.contact().begin(reach_, git_repository_path(repository_));
 }
 
-Reach Origin::reach_of_submodules() const {
+std::optional<Reach> Origin::reach_of_submodules() const {
     if (reach_ == Reach::internet) return Reach::internet;
-    if (!from_internet_) return reach_from(fetch_url_);
+    if (!from_internet_) return std::nullopt;
     return *from_internet_ ? Reach::internet : Reach::anywhere;
 }
 

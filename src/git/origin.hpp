@@ -30,8 +30,8 @@ public:
     // The template's URL, a local path made absolute; configured without its login.
     const std::string& url() const { return url_; }
     // Where its submodules may be, by the rule that redirects have: what came from the internet
-    // leads nowhere else.
-    Reach reach_of_submodules() const;
+    // leads nowhere else. nullopt: nobody was asked.
+    std::optional<Reach> reach_of_submodules() const;
 
     // What the server advertises; asked once.
     const std::vector<RemoteRef>& refs();

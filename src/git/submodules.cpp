@@ -185,9 +185,9 @@ RepositoryHandle create_submodule(const fs::path& gitdir, const fs::path& workdi
 }
 
 // Moves it to its commit. Where its own submodules may lead.
-Reach bring_submodule(Session& session, const Superproject& superproject,
-                      const Submodule& submodule, const std::string& url,
-                      RepositoryHandle& repository) {
+std::optional<Reach> bring_submodule(Session& session, const Superproject& superproject,
+                                     const Submodule& submodule, const std::string& url,
+                                     RepositoryHandle& repository) {
     git_repository* above = superproject.repository;
     const fs::path workdir = fs::path(git_repository_workdir(above)) / submodule.declared.path;
     const fs::path gitdir =
@@ -198,9 +198,11 @@ Reach bring_submodule(Session& session, const Superproject& superproject,
     const bool fresh = !repository;
     if (fresh) repository = create_submodule(gitdir, workdir);
     if (head && head->commit == submodule.commit && !PendingUpdate(repository.get()).exists())
-        return reach_from(session.mirrors().apply(url));
+        return std::nullopt;
     UpdateNote note{repository.get()};
-    Origin origin{session, repository.get(), url, superproject.reach};
+    const Reach reach = superproject.reach ? *superproject.reach
+                                           : reach_from(session.mirrors().apply(superproject.url));
+    Origin origin{session, repository.get(), url, reach};
     const bool shallow = fresh || git_repository_is_shallow(repository.get()) == 1;
     origin.bring({Target::Kind::commit, submodule.commit}, shallow ? Depth::one : Depth::whole);
     move_work_tree(session, repository.get(), submodule.commit, note);
@@ -212,11 +214,11 @@ Reach bring_submodule(Session& session, const Superproject& superproject,
 void update_submodule(Session& session, const Superproject& superproject,
                       const Submodule& submodule) {
     const std::string url = submodule_url(session, submodule, superproject.url);
-    session.stop_if_requested(url);
+    session.stop_if_requested(without_secrets(url));
     require_few_submodules(++session.submodules, without_secrets(superproject.url));
     register_submodule(superproject.repository, submodule.declared, url);
     RepositoryHandle repository;
-    Reach reach = bring_submodule(session, superproject, submodule, url, repository);
+    auto reach = bring_submodule(session, superproject, submodule, url, repository);
     // What the internet has named stays there, however it was reached.
     if (superproject.reach == Reach::internet) reach = Reach::internet;
     update_submodules(session, {repository.get(), url, reach, superproject.depth + 1});

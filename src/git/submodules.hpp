@@ -2,6 +2,7 @@
 
 #include "session.hpp"
 
+#include <optional>
 #include <string>
 
 namespace podctl::git {
@@ -9,9 +10,10 @@ namespace podctl::git {
 // A repository, as its submodules see it.
 struct Superproject {
     git_repository* repository = nullptr;
-    std::string url;                // its own, to which theirs may be relative
-    Reach reach = Reach::anywhere;  // where theirs may lead
-    int depth = 0;                  // how many superprojects it has itself
+    std::string url;  // its own, to which theirs may be relative
+    // Where theirs may lead; nullopt: that is asked when one has to be fetched.
+    std::optional<Reach> reach = {};
+    int depth = 0;  // how many superprojects it has itself
 };
 
 // Brings every submodule of the checked-out commit to the commit that its superproject names,
