@@ -17,6 +17,7 @@
 #include <filesystem>
 #include <map>
 #include <optional>
+#include <set>
 #include <vector>
 
 namespace podctl::git {
@@ -78,13 +79,30 @@ std::map<std::string, std::string> read_gitlinks(git_repository* superproject) {
     return links;
 }
 
+// One's repository would lie in another's, and write among its files (CVE-2019-1387).
+void require_apart(const std::vector<Declaration>& declarations, const std::string& where) {
+    std::set<std::string_view> names;
+    for (const auto& declared : declarations)
+        names.insert(declared.name);
+    for (std::string_view name : names)
+        for (auto at = name.find('/'); at != name.npos; at = name.find('/', at + 1))
+            if (names.contains(name.substr(0, at)))
+                throw Error{
+                    ErrorKind::git,
+                    fmt::format("{}: .gitmodules has a submodule named in another's: \"{}\"", where,
+                                shorten_middle(name)),
+                    "do not use this repository, or set submodules: false"};
+}
+
 // The declarations that have a commit, and a notice about everything else.
 std::vector<Submodule> find_submodules(Session& session, git_repository* superproject) {
     const fs::path workdir = git_repository_workdir(superproject);
     auto links = read_gitlinks(superproject);
     require_few_submodules(links.size(), workdir.string());
     std::vector<Submodule> result;
-    for (auto& declared : read_declarations(session, superproject)) {
+    auto declarations = read_declarations(session, superproject);
+    require_apart(declarations, workdir.string());
+    for (auto& declared : declarations) {
         if (!is_safe_relative(declared.name) || !is_safe_relative(declared.path) ||
             goes_through_link(workdir, declared.path))
             throw Error{ErrorKind::git,

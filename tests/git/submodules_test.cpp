@@ -128,6 +128,17 @@ TEST_F(SubmoduleTest, WithANameThatLeadsOutOfTheRepositoryAreRefused) {
     EXPECT_FALSE(fs::exists(there()));
 }
 
+TEST_F(SubmoduleTest, AreNotKeptInEachOthersRepositories) {
+    parent.git({"config", "-f", ".gitmodules", "submodule.libs/middle/hooks.path", "other"});
+    parent.git({"config", "-f", ".gitmodules", "submodule.libs/middle/hooks.url", "../pack.git"});
+    link(parent, "other", third);
+    parent.commit();
+    parent.publish(served() / "parent.git");
+    const auto error = clone_parent_error((served() / "parent.git").string());
+    EXPECT_EQ(error.kind(), ErrorKind::git);
+    EXPECT_THAT(error.message(), HasSubstr("libs/middle/hooks"));
+}
+
 TEST_F(SubmoduleTest, FromAServerMayNotReadTheLocalDisk) {
     parent.git({"config", "-f", ".gitmodules", "submodule.libs/middle.url", bare().string()});
     parent.commit();
