@@ -96,7 +96,8 @@ int connect_to(const addrinfo& address, Fd& socket) {
     return error_number == 0 ? 0 : fail_with("cannot connect", error_number);
 }
 
-int stream_connect(git_stream* stream) {
+// libgit2 is C: nothing may be thrown through it.
+int stream_connect(git_stream* stream) try {
     SocketStream& self_stream = self(stream);
     addrinfo wanted{};
     wanted.ai_socktype = SOCK_STREAM;
@@ -130,6 +131,9 @@ int stream_connect(git_stream* stream) {
     const std::string reason = git_error_last()->message;
     fail(self_stream.host_text + ":" + self_stream.port_text + ": " + reason);
     return code;
+} catch (const std::bad_alloc&) {
+    git_error_set_oom();
+    return -1;
 }
 
 ssize_t stream_read(git_stream* stream, void* data, std::size_t size) {

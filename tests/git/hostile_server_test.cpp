@@ -1,5 +1,6 @@
 #include "podctl/base/file.hpp"
 
+#include "contact.hpp"
 #include "fixture.hpp"
 #include "support/proxies.hpp"
 #include "support/raw_server.hpp"
@@ -213,6 +214,18 @@ TEST_F(HostileServer, HasNoControlCharacterInItsUrl) {
         EXPECT_EQ(error.kind(), ErrorKind::git) << url;
         EXPECT_THAT(error.message(), HasSubstr("control character")) << url;
     }
+}
+
+TEST(ServersBytes, AreBoundedBeforeThePackAndInIt) {
+    const test::TempDir dir;
+    Contact contact{std::stop_token{}};
+    contact.begin(Reach::anywhere, dir.path());
+    contact.received(64u << 20);
+    EXPECT_THROW(contact.received(1), Error);
+    contact.begin(Reach::anywhere, dir.path());
+    contact.pack_begins();
+    contact.received(std::size_t{1} << 35);
+    EXPECT_THROW(contact.received((std::size_t{1} << 35) + 1), Error);
 }
 
 }  // namespace

@@ -112,5 +112,14 @@ TEST(ChildEnvironment, LetsSubmodulesComeFromALocalMirror) {
     EXPECT_THAT(environment, Contains(Pair("GIT_CONFIG_KEY_1", "protocol.file.allow")));
 }
 
+TEST(Location, KnowsWhatLeadsToTheInternet) {
+    using enum fetch::HttpRequest::Reach;
+    for (const char* url : {"http://10.0.0.1/x", "git://localhost/x", "git@192.168.1.2:x",
+                            "ssh://git@[::1]:22/x", "https://0x7f000001/x", "/srv/git/x"})
+        EXPECT_EQ(reach_from(url), anywhere) << url;
+    for (const char* url : {"https://8.8.8.8/x", "git@8.8.8.8:x", "https://git.invalid/x"})
+        EXPECT_EQ(reach_from(url), internet) << url;
+}
+
 }  // namespace
 }  // namespace podctl::git
