@@ -78,7 +78,12 @@ void* bounded_realloc(void* before, std::size_t size, const char*, int) {
 }
 
 void bound_allocations() {
-    git_allocator allocator{bounded_malloc, bounded_realloc, std::free};
+    git_allocator allocator{};
+    allocator.gmalloc = bounded_malloc;
+    allocator.grealloc = bounded_realloc;
+    allocator.gfree = std::free;
+    // An older libgit2 has more of them, each of which would have to be given.
+    if (sizeof allocator != 3 * sizeof allocator.gfree) return;
     check(git_libgit2_opts(GIT_OPT_SET_ALLOCATOR, &allocator), "libgit2");
 }
 
