@@ -194,7 +194,8 @@ std::map<std::string, std::string> Client::failed_imports() const {
     const auto log = get_json("/internal/logs/raw");
     for (const auto& entry : list_at(log, "entries"))
         for (const auto& line : split(text_at(entry, "m"), '\n'))
-            if (auto node = report.read(line)) failed[node->node] = node->reason;
+            if (auto node = report.read(line); node && !node->loads)
+                failed[node->node] = node->reason;
     return failed;
 }
 

@@ -59,8 +59,11 @@ ServiceSpec comfyui(const tmpl::ComfyUi& settings, const plan::Places& places,
                   .timeout = settings.ready_timeout};
     spec.on_line = [&events,
                     report = std::make_shared<comfy::ImportReport>()](std::string_view line) {
-        if (auto failed = report->read(line))
-            events.emit(event::NodeFailed{failed->node, failed->reason});
+        const auto failed = report->read(line);
+        if (!failed) return;
+        if (!failed->loads) return events.emit(event::NodeFailed{failed->node, failed->reason});
+        events.emit(event::Notice{"node:" + failed->node,
+                                  fmt::format("loads without a part of it: {}", failed->reason)});
     };
     return spec;
 }

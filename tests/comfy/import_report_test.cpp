@@ -61,6 +61,70 @@ TEST(ImportReport, ReportsAFailedPrestartupScript) {
     EXPECT_EQ(failed->reason, "prestartup_script.py: division by zero");
 }
 
+constexpr const char* traceback[] = {
+    "Traceback (most recent call last):",
+    "  File \"/w/ComfyUI/nodes.py\", line 2131, in load_custom_node",
+    "    module_spec.loader.exec_module(module)",
+    "  File \"/w/ComfyUI/custom_nodes/pack/__init__.py\", line 1, in <module>",
+    "    from .nodes import loader",
+    "  File \"/w/ComfyUI/custom_nodes/pack/nodes/loader.py\", line 12, in <module>",
+    "    import cv2",
+    "  File \"/usr/lib/python3/cv2/__init__.py\", line 5, in <module>",
+    "    ^^^^^^",
+    "ModuleNotFoundError: No module named 'cv2'",
+    ""};
+constexpr const char* told = "ModuleNotFoundError: No module named 'cv2' (nodes/loader.py:12)";
+
+TEST(ImportReport, SaysWhereInThePackTheExceptionIsFrom) {
+    ImportReport report;
+    for (const char* line : traceback)
+        EXPECT_FALSE(report.read(line));
+    report.read(
+        "Cannot import /w/ComfyUI/custom_nodes/pack module for custom nodes: "
+        "No module named 'cv2'");
+    const auto failed = report.read("   0.0 seconds (IMPORT FAILED): /w/ComfyUI/custom_nodes/pack");
+    ASSERT_TRUE(failed);
+    EXPECT_FALSE(failed->loads);
+    EXPECT_EQ(failed->reason, told);
+}
+
+TEST(ImportReport, SaysTheTypeOfAnExceptionWithoutText) {
+    ImportReport report;
+    report.read(traceback[0]);
+    report.read(traceback[3]);
+    report.read("AssertionError");
+    report.read("Cannot import /w/ComfyUI/custom_nodes/pack module for custom nodes: ");
+    const auto failed = report.read("   0.0 seconds (IMPORT FAILED): /w/ComfyUI/custom_nodes/pack");
+    ASSERT_TRUE(failed);
+    EXPECT_EQ(failed->reason, "AssertionError (__init__.py:1)");
+}
+
+TEST(ImportReport, TellsThePartThatAPackLoadsWithout) {
+    ImportReport report;
+    for (const char* line : traceback)
+        report.read(line);
+    EXPECT_FALSE(report.read("   0.0 seconds: /w/ComfyUI/custom_nodes/other"));
+    const auto part = report.read("   0.3 seconds: /w/ComfyUI/custom_nodes/pack");
+    ASSERT_TRUE(part);
+    EXPECT_TRUE(part->loads);
+    EXPECT_EQ(part->node, "pack");
+    EXPECT_EQ(part->reason, told);
+    EXPECT_FALSE(report.read("   0.3 seconds: /w/ComfyUI/custom_nodes/pack"));
+}
+
+TEST(ImportReport, KnowsTheEntryPointsOfV3) {
+    ImportReport report;
+    const std::string failed = "   0.0 seconds (IMPORT FAILED): /w/custom_nodes/My Pack";
+    report.read("Error while calling comfy_entrypoint in /w/custom_nodes/My Pack: no GPU");
+    EXPECT_EQ(report.read(failed)->reason, "comfy_entrypoint: no GPU");
+    report.read("comfy_entrypoint in /w/custom_nodes/My Pack is not callable, skipping.");
+    EXPECT_EQ(report.read(failed)->reason, "comfy_entrypoint is not callable");
+    report.read(
+        "comfy_entrypoint in /w/custom_nodes/My Pack did not return a list of nodes, "
+        "skipping.");
+    EXPECT_EQ(report.read(failed)->reason, "comfy_entrypoint did not return a list of nodes");
+}
+
 TEST(ImportReport, DoesNotTakeProseForAReport) {
     ImportReport report;
     EXPECT_FALSE(report.read("a few seconds (IMPORT FAILED): /w/custom_nodes/bad"));

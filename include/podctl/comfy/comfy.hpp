@@ -36,20 +36,34 @@ std::vector<std::string> launch_arguments(const tmpl::ComfyUi& settings,
 std::string local_address(const std::string& listen);
 
 struct FailedNode {
-    std::string node;    // its folder under custom_nodes/
-    std::string reason;  // "No module named 'cv2'"; "" when the log does not say
+    std::string node;  // its folder under custom_nodes/
+    // "ModuleNotFoundError: No module named 'cv2' (nodes.py:3)"; "" when the log does not say.
+    std::string reason;
+    bool loads = false;  // without the part that the reason speaks of
 };
 
 // Reads ComfyUI's log line by line and tells which custom nodes could not be imported, by the
 // report that nodes.py (init_external_custom_nodes) prints: "   0.0 seconds (IMPORT FAILED):
-// /…/custom_nodes/bad", and before it "Cannot import /…/bad module for custom nodes: reason".
+// /…/custom_nodes/bad", and before it "Cannot import /…/bad module for custom nodes: reason". A
+// traceback through a pack that loads nevertheless is a part of it that does not.
 class ImportReport {
 public:
     // The node that this line reports as failed, if it does.
     std::optional<FailedNode> read(std::string_view line);
 
 private:
+    void read_traceback(std::string_view line);
+    void keep_reason(std::string_view path, std::string_view reason);
+
+    // Python's, while its lines come.
+    struct Traceback {
+        std::string node;   // the pack whose file it went through last
+        std::string place;  // that file in the pack, and the line: nodes.py:3
+    };
+    std::optional<Traceback> traceback_;
     std::map<std::string, std::string> reasons_;  // by folder
+    std::map<std::string, std::string>
+        tracebacks_;  // the last one's exception and place, by folder
 };
 
 // The folder under models/ for a Civitai model or file type ("Checkpoint", "LORA", …); nullopt:
