@@ -10,7 +10,9 @@
 
 #include <fmt/format.h>
 #include <git2/sys/alloc.h>
+#include <unistd.h>
 
+#include <cerrno>
 #include <cstdlib>
 #include <mutex>
 
@@ -28,6 +30,9 @@ ErrorKind remote_kind(int code, int klass, std::string_view message) {
     if (code == GIT_ENOTFOUND) return ErrorKind::not_found;
     // The server's own words, as upload-pack sends them in an ERR packet.
     if (contains(message, "remote error:")) return ErrorKind::git;
+    // What libgit2 makes of such a packet where it waits for an ACK: "not our ref", of a commit
+    // that the server does not have, or lets nobody ask for.
+    if (contains(message, "unexpected packet type")) return ErrorKind::git;
     if (contains(message, "unsupported") || contains(message, "doesn't support"))
         return ErrorKind::git;
     switch (klass) {
@@ -87,6 +92,18 @@ void bound_allocations() {
     check(git_libgit2_opts(GIT_OPT_SET_ALLOCATOR, &allocator), "libgit2");
 }
 
+// The home is root's, say, and podctl runs as somebody else: git tells that it cannot read such a
+// file and goes on, libgit2 fails.
+void pass_over_unreadable(int level, const char* name) {
+    git_buf found{};
+    check(git_libgit2_opts(GIT_OPT_GET_SEARCH_PATH, level, &found), "libgit2");
+    const std::string folder = found.ptr == nullptr ? "" : found.ptr;
+    git_buf_dispose(&found);
+    if (folder.empty() || ::access((folder + "/" + name).c_str(), R_OK) == 0 || errno != EACCES)
+        return;
+    check(git_libgit2_opts(GIT_OPT_SET_SEARCH_PATH, level, ""), "libgit2");
+}
+
 }  // namespace
 
 void ensure_library() {
@@ -95,6 +112,8 @@ void ensure_library() {
         bound_allocations();
         const int code = git_libgit2_init();
         if (code < 0) throw last_error(code, "libgit2 cannot start");
+        pass_over_unreadable(GIT_CONFIG_LEVEL_GLOBAL, ".gitconfig");
+        pass_over_unreadable(GIT_CONFIG_LEVEL_XDG, "config");
         // A pod's volume often maps every owner to another user than the one that runs podctl. Only
         // repositories that the template names are opened, so the owner proves nothing.
         check(git_libgit2_opts(GIT_OPT_SET_OWNER_VALIDATION, 0), "libgit2");

@@ -229,6 +229,18 @@ std::optional<Reach> bring_submodule(Session& session, const Superproject& super
     return origin.reach_of_submodules();
 }
 
+// A pack without it may still be of use, which only the user can know.
+Error of_submodule(const Error& error, const Superproject& superproject,
+                   const Submodule& submodule) {
+    if (error.kind() == ErrorKind::interrupted) return error;
+    return Error{
+        error.kind(),
+        fmt::format("{}: submodule {} at {}: {}", without_secrets(superproject.url),
+                    shorten_middle(submodule.declared.path), submodule.commit, error.message()),
+        fmt::format("{}{}`submodules: false` leaves all of them out", error.hint(),
+                    error.hint().empty() ? "" : "; ")};
+}
+
 void update_submodule(Session& session, const Superproject& superproject,
                       const Submodule& submodule) {
     const std::string url = submodule_url(session, submodule, superproject.url);
@@ -236,7 +248,12 @@ void update_submodule(Session& session, const Superproject& superproject,
     require_few_submodules(++session.submodules, without_secrets(superproject.url));
     register_submodule(superproject.repository, submodule.declared, url);
     RepositoryHandle repository;
-    auto reach = bring_submodule(session, superproject, submodule, url, repository);
+    std::optional<Reach> reach;
+    try {
+        reach = bring_submodule(session, superproject, submodule, url, repository);
+    } catch (const Error& error) {
+        throw of_submodule(error, superproject, submodule);
+    }
     // What the internet has named stays there, however it was reached.
     if (superproject.reach == Reach::internet) reach = Reach::internet;
     update_submodules(session, {repository.get(), url, reach, superproject.depth + 1});

@@ -101,6 +101,9 @@ Error no_such_ref(const std::vector<RemoteRef>& refs, std::string_view ref, std:
         hint += "?";
     } else if (names.empty()) {
         hint = "the repository has neither branches nor tags";
+    } else if (ref.size() == full_length && is_hex(ref)) {
+        hint = fmt::format("a branch that is rewritten loses its commits; name another ref: {}",
+                           default_branch(refs));
     }
     return Error{ErrorKind::not_found, fmt::format("{}: no branch, tag or commit {}", url, ref),
                  hint};

@@ -97,6 +97,34 @@ TEST_F(SubmoduleTest, ComeWholeWhereTheServerRefusesTheirCommit) {
     EXPECT_EQ(read_head(there() / "libs/middle/deep")->commit, deep_commit);
 }
 
+TEST_F(SubmoduleTest, WhoseCommitIsGoneAreToldByPathAndCommit) {
+    const std::string gone(40, 'a');
+    link(parent, "libs/middle", gone);
+    parent.commit();
+    parent.publish(served() / "parent.git");
+    test::GitServer server{served()};
+    mirror_to(server);
+    const auto error = clone_parent_error("https://git.invalid/parent.git");
+    EXPECT_EQ(error.kind(), ErrorKind::not_found);
+    EXPECT_THAT(error.message(),
+                testing::AllOf(
+                    HasSubstr("https://git.invalid/parent.git: submodule libs/middle at " + gone),
+                    HasSubstr("no branch, tag or commit " + gone)));
+    EXPECT_THAT(error.hint(),
+                testing::AllOf(HasSubstr("another ref: main"), HasSubstr("`submodules: false`")));
+}
+
+TEST_F(SubmoduleTest, ThatCannotBeHadAreToldByPath) {
+    add(parent, "libs/away", "../away.git", middle_commit);
+    parent.commit();
+    parent.publish(served() / "parent.git");
+    test::GitServer server{served()};
+    mirror_to(server);
+    const auto error = clone_parent_error("https://git.invalid/parent.git");
+    EXPECT_THAT(error.message(), HasSubstr("submodule libs/away at"));
+    EXPECT_THAT(error.hint(), HasSubstr("`submodules: false`"));
+}
+
 TEST_F(SubmoduleTest, AreLeftOutWhenNotWanted) {
     auto wanted = request((served() / "parent.git").string());
     wanted.submodules = Submodules::no;
