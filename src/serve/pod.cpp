@@ -63,6 +63,7 @@ public:
         : wake_{make_wake()},
           record_{options.pids},
           control_{options.control},
+          grace_{options.grace},
           events_{events},
           on_ready_{on_ready},
           stop_{std::move(stop)} {
@@ -127,15 +128,31 @@ private:
         }
     }
 
+    // Whether others that come after it still run.
+    bool is_needed(const Service& service) const {
+        return std::ranges::any_of(services_, [&](const Service& other) {
+            return other.is_alive() &&
+                   std::ranges::count(other.spec().after, service.spec().name) > 0;
+        });
+    }
+
+    // The grace is the whole pod's, which may itself be killed after it: of what is left, those
+    // that end first get half where others have to end after them.
+    milliseconds share_of_grace() const {
+        const auto left = std::chrono::duration_cast<milliseconds>(*end_by_ - Clock::now());
+        const bool others_wait = std::ranges::any_of(services_, [&](const Service& service) {
+            return service.is_alive() && is_needed(service);
+        });
+        return std::max(milliseconds{0}, others_wait ? left / 2 : left);
+    }
+
     // Each once all that come after it have ended.
     void stop_in_reverse_order() {
+        if (!end_by_) end_by_ = Clock::now() + grace_;
+        const auto grace = share_of_grace();
         for (auto service = services_.rbegin(); service != services_.rend(); ++service) {
-            const bool is_needed = std::ranges::any_of(services_, [&](const Service& other) {
-                return other.is_alive() &&
-                       std::ranges::count(other.spec().after, service->spec().name) > 0;
-            });
             // One that does not run now must not start again meanwhile.
-            if (!is_needed || service->child_pid() == 0) service->stop();
+            if (!is_needed(*service) || service->child_pid() == 0) service->stop(grace);
         }
     }
 
@@ -215,9 +232,11 @@ private:
     Fd wake_;
     PodRecord record_;
     PodControl* control_;
+    const milliseconds grace_;
     EventSink& events_;
     const std::function<void()>& on_ready_;
     std::stop_token stop_;
+    std::optional<Clock::time_point> end_by_;  // of a pod that ends: when all are killed
     std::list<Service> services_;
     std::set<std::string> to_restart_;
     std::optional<PodEnd> end_;

@@ -154,11 +154,11 @@ void Service::become_ready() {
     surroundings_.events.emit(event::ServiceReady{spec_.name, spec_.ready.url, since(started_at_)});
 }
 
-void Service::stop() {
+void Service::stop(milliseconds grace) {
     switch (state_) {
         case State::starting:
         case State::ready:
-            return end_group(Ending::stop_requested);
+            return end_group(Ending::stop_requested, grace);
         case State::ending:
             ending_ = Ending::stop_requested;
             return;
@@ -177,7 +177,7 @@ void Service::restart() {
     switch (state_) {
         case State::starting:
         case State::ready:
-            return end_group(Ending::restart_requested);
+            return end_group(Ending::restart_requested, surroundings_.options.grace);
         case State::ending:
             if (ending_ != Ending::stop_requested) ending_ = Ending::restart_requested;
             return;
@@ -198,7 +198,7 @@ void Service::tick() {
             if (probe_->ready()) become_ready();
             check_exit();
             if (state_ == State::starting && Clock::now() >= *ready_by_)
-                end_group(Ending::not_ready_in_time);
+                end_group(Ending::not_ready_in_time, surroundings_.options.grace);
             return;
         case State::ready:
             return check_exit();
@@ -227,12 +227,12 @@ void Service::check_exit() {
     check_group();
 }
 
-void Service::end_group(Ending why) {
+void Service::end_group(Ending why, milliseconds grace) {
     ending_ = why;
     state_ = State::ending;
     if (probe_) last_answer_ = probe_->last_answer();
     probe_.reset();
-    kill_at_ = Clock::now() + surroundings_.options.grace;
+    kill_at_ = Clock::now() + grace;
     child_->signal_group(SIGTERM);
 }
 

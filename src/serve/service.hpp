@@ -56,7 +56,8 @@ public:
 
     void start();
     // TERM, and KILL after the grace. A service that does not run is stopped at once.
-    void stop();
+    // It has `grace` between TERM and KILL.
+    void stop(std::chrono::milliseconds grace);
     // Ends it, as stop() does, and makes it wait for its start again. That is no failure, and
     // forgives those before.
     void restart();
@@ -71,7 +72,7 @@ private:
     void read_output();
     void become_ready();
     void check_exit();
-    void end_group(Ending why);
+    void end_group(Ending why, std::chrono::milliseconds grace);
     void check_group();
     void kill_group();
     void settle();

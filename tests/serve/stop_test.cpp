@@ -35,6 +35,19 @@ TEST_F(PodStop, KillsAServiceThatIgnoresTermAfterTheGrace) {
     EXPECT_EQ(events_.all<event::ServiceExited>()[0].signal, SIGKILL);
 }
 
+// Whoever stops the container kills podctl itself before long.
+TEST_F(PodStop, HasOneGraceForServicesThatEndAfterEachOther) {
+    options_.grace = 3s;
+    auto second = listener("second", {"--ignore-term", "1"});
+    second.after = {"first"};
+    start({listener("first", {"--ignore-term", "1"}), second});
+    events_.wait_for<event::ServiceReady>(2);
+    const auto asked = std::chrono::steady_clock::now();
+    EXPECT_EQ(stop().cause, PodEnd::Cause::stopped);
+    EXPECT_LT(std::chrono::steady_clock::now() - asked, 2 * options_.grace - 500ms);
+    EXPECT_THAT(exited(), ElementsAre("second", "first"));
+}
+
 TEST_F(PodStop, KillsAGrandchildThatIgnoresTerm) {
     options_.grace = 50ms;
     start({listener("web", {"--grandchild", (dir_ / "pid").string()})});

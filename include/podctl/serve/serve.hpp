@@ -56,8 +56,10 @@ struct PodOptions {
     std::filesystem::path pids;  // pod.json: names, pids, start times and URLs of what runs
     Redactor redact = {};
     BackOff back_off = {};
-    std::chrono::milliseconds grace{10'000};  // between TERM and KILL
-    PodControl* control = nullptr;            // who asks and steers from outside; null: nobody
+    // Between TERM and KILL; for all services of a pod that ends together. `docker stop` kills PID
+    // 1 after 10 s, and podctl has to end behind them.
+    std::chrono::milliseconds grace{8'000};
+    PodControl* control = nullptr;  // who asks and steers from outside; null: nobody
 };
 
 // How the pod ended.
