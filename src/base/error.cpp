@@ -78,10 +78,18 @@ int exit_code(ErrorKind kind) {
     return 4;
 }
 
+namespace {
+
+// More than what is told in the end: that is cut when secrets have been taken out, and where it is
+// cut here half of one may be left.
+constexpr std::size_t longest_line = 16'000, longest_text = 256u << 10;
+
+}  // namespace
+
 Error::Error(ErrorKind kind, const std::string& message, std::string hint)
-    : std::runtime_error(shorten_message(message)),
+    : std::runtime_error(shorten_message(message, longest_line, longest_text)),
       kind_(kind),
-      hint_(shorten_message(std::move(hint))) {}
+      hint_(shorten_message(std::move(hint), longest_line, longest_text)) {}
 
 namespace {
 

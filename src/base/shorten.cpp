@@ -24,8 +24,7 @@ std::string shorten_line(std::string_view line, std::size_t most) {
     return fmt::format("{}… ({} bytes)", utf8::cut(line, most), line.size());
 }
 
-std::string shorten_message(std::string text) {
-    constexpr std::size_t longest_line = 4'000, longest_text = 64u << 10;
+std::string shorten_message(std::string text, std::size_t longest_line, std::size_t longest_text) {
     if (text.size() <= longest_line) return text;
     std::string shortened;
     for (std::string_view rest = text; !rest.empty();) {

@@ -173,6 +173,19 @@ TEST(SmokeOutput, QuotesOthersWithinBounds) {
     EXPECT_LT(json_of(redacted(event::Notice{"a", endless}, Redactor{}))->size(), 5'000u);
 }
 
+// Where an error cuts what it quotes there may be half of a secret, which no redactor knows.
+TEST(Redaction, LeavesNoHalfOfASecretThatAnErrorHasCut) {
+    const std::string secret(200, 's');
+    const Redactor redact{{Secret{secret}}};
+    for (std::size_t before = 7'800; before < 8'200; before += 50) {
+        const Error error{ErrorKind::python,
+                          std::string(before, 'x') + secret + std::string(20'000, 'y')};
+        const auto failed = redacted(
+            event::StepFailed{"a", error.kind(), error.message(), error.hint(), false}, redact);
+        EXPECT_EQ(json_of(failed)->find("sss"), std::string::npos) << before;
+    }
+}
+
 TEST(SmokeOutput, HasNoSecret) {
     auto failed = smoke();
     failed.outputs[0].url = "http://user:hunter22@x/a";

@@ -18,6 +18,7 @@ std::string shorten_line(std::string_view line, std::size_t most = 1'000);
 // What an error or an event says, which quotes what others have made as long as they like: at most
 // 4,000 bytes of each line and 64 KiB of all of them, the middle left out of what is longer. A path
 // is no longer than that, and an honest message never comes near it.
-std::string shorten_message(std::string text);
+std::string shorten_message(std::string text, std::size_t longest_line = 4'000,
+                            std::size_t longest_text = 64u << 10);
 
 }  // namespace podctl
