@@ -108,6 +108,12 @@ public:
     }
 
 private:
+    // A source of the last line; one that an earlier line has named already is not its own.
+    struct OfLine {
+        std::size_t index = 0;  // in entries_
+        bool is_own = false;
+    };
+
     void add_lines(const std::string& text, const fs::path& folder, const std::string& name) {
         of_line_.clear();
         for (const auto& line : batch_lines(text)) {
@@ -124,6 +130,13 @@ private:
         }
     }
 
+    // The same place once more, for another file.
+    void make_own(OfLine& source, const std::string& origin) {
+        auto copy = entries_[source.index].source;
+        source = {.index = entries_.size(), .is_own = true};
+        entries_.push_back({std::move(copy), origin});
+    }
+
     void add_option(const BatchOption& option, const std::string& origin) {
         try {
             if (of_line_.empty())
@@ -132,8 +145,10 @@ private:
             if (option.name == "out" && of_line_.size() > 1)
                 throw Wrong{"out= names one file, and the line above has more sources",
                             "a line for each source"};
-            for (const std::size_t index : of_line_)
-                apply_option(option, entries_[index]);
+            for (OfLine& source : of_line_) {
+                if (!source.is_own) make_own(source, origin);
+                apply_option(option, entries_[source.index]);
+            }
         } catch (const Wrong& wrong) {
             tell(origin, wrong);
         }
@@ -146,19 +161,23 @@ private:
             // Only the command line knows whether standard input is for it.
             if (nested == "-" && !origin.empty())
                 return tell(origin, {"a batch file cannot name standard input", allowed_in_batch});
-            return add_file(nested == "-" ? fs::path("-") : folder / nested, origin);
+            add_file(nested == "-" ? fs::path("-") : folder / nested, origin);
+            return of_line_.clear();
         }
         try {
             add_source(parse_source(word), origin);
         } catch (const Error& error) {
-            if (is_there(folder / word)) return add_file(folder / word, origin);
+            if (is_there(folder / word)) {
+                add_file(folder / word, origin);
+                return of_line_.clear();
+            }
             tell(origin, {error.message(), error.hint()});
         }
     }
 
     void add_source(Source source, const std::string& origin) {
         const auto [at, is_new] = places_.emplace(location_key(source.location), entries_.size());
-        of_line_.push_back(at->second);
+        of_line_.push_back({.index = at->second, .is_own = is_new});
         if (is_new) return entries_.push_back({std::move(source), origin});
         // The token is the place's, whichever of its URLs brought it.
         auto& known = entries_[at->second].source;
@@ -192,7 +211,7 @@ private:
 
     std::vector<BatchEntry> entries_;
     std::map<std::string, std::size_t> places_;  // location_key → index in entries_
-    std::vector<std::size_t> of_line_;           // entries of the last line, for its options
+    std::vector<OfLine> of_line_;                // for the options below that line
     std::vector<std::string> open_;              // files that are being read, outermost first
     std::set<std::string> read_;
     std::vector<Wrong> wrong_;

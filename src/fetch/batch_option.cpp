@@ -77,8 +77,7 @@ void put_out(const std::string& value, BatchEntry& entry) {
         throw Wrong{
             fmt::format("out={} is no name of a file", value),
             "a name that begins with a letter, a digit or _, or folders in `dir` before it"};
-    entry.name = name;
-    if (path.has_parent_path()) entry.folder /= path.parent_path();
+    entry.file = path;
 }
 
 void put_checksum(const std::string& value, BatchEntry& entry) {

@@ -63,12 +63,25 @@ TEST_F(Batch, TakesWhatAnInputListOfAria2SaysOfAFile) {
     const auto entries = expand_sources({}, {list});
     ASSERT_EQ(entries.size(), 3U);
     EXPECT_EQ(entries[0].folder, "ComfyUI/models/vae");
-    EXPECT_EQ(entries[0].name, "vae.safetensors");
+    EXPECT_EQ(entries[0].file, "vae.safetensors");
     EXPECT_EQ(entries[0].sha256, hex);
-    EXPECT_EQ(entries[1].folder, "loras");
-    EXPECT_EQ(entries[1].name, "x.safetensors");
+    EXPECT_EQ(entries[1].file, "loras/x.safetensors");
     EXPECT_EQ(entries[2].source.text, "https://h.example/c?x=1");
     EXPECT_EQ(entries[2].folder, "");
+}
+
+TEST_F(Batch, BringsOnePlaceToEachFolderThatAnInputListOfAria2Names) {
+    write("other.txt", "https://h.example/x\n");
+    const auto list = write("list.txt",
+                            "https://h.example/a\n  dir=loras\nhttps://h.example/a\n"
+                            "  out=sub/b.bin\n  dir=vae\nhttps://h.example/a\n");
+    const auto entries = expand_sources({}, {list});
+    ASSERT_EQ(entries.size(), 2U);
+    EXPECT_EQ(entries[0].folder, "loras");
+    EXPECT_EQ(entries[1].folder, "vae");
+    EXPECT_EQ(entries[1].file, "sub/b.bin");
+    const auto nested = write("nested.txt", "@other.txt\n  dir=loras\n");
+    EXPECT_THAT(failure({}, {nested}).message(), HasSubstr("nested.txt:2: the option dir"));
 }
 
 TEST_F(Batch, TellsEachOptionOfAria2ThatWouldNotBeDone) {

@@ -13,7 +13,7 @@ struct BatchEntry {
     std::string origin = {};  // "models.txt:12"; empty for the command line
     // What an input list of aria2 says below the source; empty: nothing.
     std::filesystem::path folder = {};  // absolute, or under the folder that all go into
-    std::string name = {};              // the file's
+    std::filesystem::path file = {};    // its name, with folders under that one before it
     std::string sha256 = {};            // lower-case hex
 };
 

@@ -127,15 +127,16 @@ private:
     // Where an input list says nothing else, the folder itself.
     static std::filesystem::path folder_within(const std::filesystem::path& all,
                                                const fetch::BatchEntry& entry) {
-        const auto inside = (std::filesystem::absolute(all) / entry.folder).lexically_normal();
+        const auto wanted = entry.folder / entry.file.parent_path();
+        const auto inside = (std::filesystem::absolute(all) / wanted).lexically_normal();
         const auto way =
             inside.lexically_relative(std::filesystem::absolute(all).lexically_normal());
         if (way.empty() || *way.begin() == "..")
-            throw Error{ErrorKind::usage,
-                        fmt::format("{}: dir={} is not in {}", entry.origin, entry.folder.string(),
-                                    all.string()),
-                        "name a folder as DIR that holds all of them"};
-        return all / way;
+            throw Error{
+                ErrorKind::usage,
+                fmt::format("{}: dir={} is not in {}", entry.origin, wanted.string(), all.string()),
+                "name a folder as DIR that holds all of them"};
+        return way == "." ? all : all / way;
     }
 
     static run::Secrets secrets_of(const std::vector<fetch::BatchEntry>& entries) {
@@ -180,7 +181,7 @@ private:
             auto request = arguments_.request;
             request.source = entry.source;
             request.folder = entry.folder;
-            if (!entry.name.empty()) request.name = entry.name;
+            if (!entry.file.empty()) request.name = entry.file.filename().string();
             if (!entry.sha256.empty()) request.sha256 = entry.sha256;
             const auto got = getter.get(request, monitor_of(step), signals_.token());
             received_ += got.received;
