@@ -19,14 +19,13 @@ enum class Hub { github, gitlab, gitea, bitbucket, hugging_face, none };
 
 using Parts = std::span<const std::string>;
 
+// Of the public hubs alone: a repository of another server may have any path.
 Hub hub_of(std::string_view host) {
-    const auto speaks_of = [&](std::string_view name) {
-        return host.find(name) != std::string_view::npos;
-    };
-    if (speaks_of("github")) return Hub::github;
-    if (speaks_of("gitlab")) return Hub::gitlab;
-    if (speaks_of("codeberg") || speaks_of("gitea") || speaks_of("forgejo")) return Hub::gitea;
-    if (speaks_of("bitbucket")) return Hub::bitbucket;
+    if (host.starts_with("www.")) host.remove_prefix(4);
+    if (host == "github.com" || host == "gist.github.com") return Hub::github;
+    if (host == "gitlab.com") return Hub::gitlab;
+    if (host == "codeberg.org" || host == "gitea.com") return Hub::gitea;
+    if (host == "bitbucket.org") return Hub::bitbucket;
     if (host == "huggingface.co" || host == "hf.co") return Hub::hugging_face;
     return Hub::none;
 }
@@ -92,6 +91,8 @@ GitPage of_page(Parts page) {
     if (kind == "commit") return of_commit(rest);
     if (kind == "releases" && !rest.empty() && rest[0] == "tag") return of_tag(rest.subspan(1));
     if (kind == "releases" || kind == "tags" || kind == "tag") {
+        if (rest.size() > 1 && rest[0] == "download")
+            return unclear("it is a file of a release", joined(rest.subspan(1, 1)));
         const bool is_list = rest.empty() || rest[0] == "latest" || rest[0] == "download";
         return is_list ? unclear("it names no tag") : of_tag(rest);
     }
@@ -156,21 +157,36 @@ GitPage page_at(const Url& url, Parts page) {
     return of_page(page);
 }
 
-// pip's and npm's NAME@REF, at the front of the page or at the end of the path: an @ at the
+// pip's and npm's NAME@REF, and what follows may have slashes in it: behind .git, in the
+// repository's own part of the path, which is the last one where that is not known. An @ at the
 // beginning of a part belongs to a name.
-std::size_t sign_in(std::string_view path) {
+std::size_t sign_in(std::string_view path, std::size_t depth_of_repository) {
     const auto after_git = path.find(".git@");
     if (after_git != std::string_view::npos) return after_git + 4;
-    const auto slash = path.rfind('/') + 1;  // npos + 1 is 0
-    const auto sign = path.find('@', slash);
-    return sign == slash ? std::string_view::npos : sign;
+    auto slash = path.rfind('/');
+    if (depth_of_repository > 0) {
+        slash = 0;
+        for (std::size_t depth = 1; depth < depth_of_repository && slash != path.npos; ++depth)
+            slash = path.find('/', slash + 1);
+        if (slash == path.npos) return path.npos;
+    }
+    const auto sign = path.find('@', slash + 1);  // npos + 1 is 0
+    const bool is_in_part = sign < path.find('/', slash + 1) || sign == path.npos;
+    return sign == slash + 1 || !is_in_part ? path.npos : sign;
+}
+
+bool is_like_version(std::string_view text) {
+    if (text.starts_with('v')) text.remove_prefix(1);
+    return !text.empty() && is_digit(text.front()) && text.find('.') != text.npos;
 }
 
 // Behind the # of a browser's URL stands a heading of the page far more often than a reference.
 GitPage of_fragment(const std::string& fragment, bool is_page_of_hub) {
+    if (fragment.find("subdirectory=") != std::string::npos)
+        return unclear("a folder of a repository is cloned with all of it");
     if (fragment.starts_with("egg=")) return {};
-    const bool is_reference = !is_page_of_hub || is_commit(fragment) || is_digit(fragment[0]) ||
-                              (fragment[0] == 'v' && fragment.size() > 1 && is_digit(fragment[1]));
+    const bool is_reference = !is_page_of_hub || (is_commit(fragment) && fragment.size() >= 7) ||
+                              is_like_version(fragment);
     if (is_reference) return clear(percent_decode(fragment));
     return unclear("whether a reference is meant or a heading of the page cannot be told",
                    percent_decode(fragment));
@@ -179,11 +195,11 @@ GitPage of_fragment(const std::string& fragment, bool is_page_of_hub) {
 // Leaves the repository's own path in the URL.
 std::optional<GitPage> take_page(Url& url, Hub hub) {
     const std::string fragment = std::exchange(url.fragment, {});
-    const auto sign = sign_in(url.path);
     const auto parts = path_parts(url.path);
     const auto begin = begin_of_page(hub, url, parts);
-    const bool is_pips = url.path.find(".git@") != std::string::npos;  // a slash may follow
-    if (begin < parts.size() && !is_pips) {
+    const auto sign = sign_in(url.path, depth_of_repository(hub, url.host, parts));
+    if (begin < parts.size() && sign == std::string::npos) {
+        url.query.clear();
         url.path = fmt::format("/{}", fmt::join(Parts{parts}.first(begin), "/"));
         return page_at(url, Parts{parts}.subspan(begin));
     }
@@ -213,7 +229,7 @@ std::optional<GitPage> read_scp_like(std::string_view text) {
     const auto colon = text.find(':');
     if (colon == std::string_view::npos || text.find('/') < colon) return std::nullopt;
     const auto path = text.substr(colon + 1);
-    const auto sign = std::min(sign_in(path), path.find('#'));
+    const auto sign = std::min(sign_in(path, 0), path.find('#'));
     if (sign == std::string_view::npos || sign == 0) return std::nullopt;
     return GitPage{.git = std::string{text.substr(0, colon + 1 + sign)},
                    .ref = std::string{path.substr(sign + 1)}};

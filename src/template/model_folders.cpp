@@ -12,8 +12,8 @@
 namespace podctl::tmpl {
 namespace {
 
-// What ComfyUI's folder_paths.py reads. A slip in one of these is told, in the packs' names only
-// another case is: too many of them are alike.
+// What ComfyUI's folder_paths.py reads. Packs read what they like, so only a clear slip in one of
+// these is told.
 const std::vector<std::string>& folders_of_comfyui() {
     static const std::vector<std::string> names{
         "audio_encoders",        "checkpoints", "classifiers",   "clip",
@@ -25,63 +25,11 @@ const std::vector<std::string>& folders_of_comfyui() {
     return names;
 }
 
-// What packs read, from their sources and ComfyUI-Manager's model-list.json.
-constexpr std::array folders_of_packs{"AnimateDiff",
-                                      "BiRefNet",
-                                      "CogVideo",
-                                      "Janus-Pro",
-                                      "LLM",
-                                      "MoGe",
-                                      "RGT",
-                                      "RMBG",
-                                      "VQA",
-                                      "animatediff_models",
-                                      "animatediff_motion_lora",
-                                      "blip",
-                                      "clip_interrogator",
-                                      "clip_seg",
-                                      "controlnext",
-                                      "deepbump",
-                                      "depth",
-                                      "depthanything",
-                                      "dynamicrafter_models",
-                                      "face_restore",
-                                      "facedetection",
-                                      "facerestore_models",
-                                      "facexlib",
-                                      "groundingdino",
-                                      "grounding-dino",
-                                      "hyperswap",
-                                      "inpaint",
-                                      "insightface",
-                                      "instance_models",
-                                      "instantid",
-                                      "ipadapter",
-                                      "ipadapter-flux",
-                                      "kjnodes_fonts",
-                                      "layer_model",
-                                      "layerstyle",
-                                      "luts",
-                                      "mediapipe",
-                                      "mmdets",
-                                      "nsfw_detector",
-                                      "onnx",
-                                      "prompt_generator",
-                                      "pulid",
-                                      "rams",
-                                      "reactor",
-                                      "rembg",
-                                      "reswapper",
-                                      "rmbg",
-                                      "sam2",
-                                      "sams",
-                                      "seecoders",
-                                      "ultralytics",
-                                      "xlabs",
-                                      "yolo_world"};
+// What packs read and a slip in ComfyUI's own would look like.
+constexpr std::array folders_of_packs{"controlnext", "controlnet_aux", "animatediff_models"};
 
 // What other tools call them, as letters().
-constexpr std::array<std::pair<std::string_view, std::string_view>, 33> other_names{{
+constexpr std::array<std::pair<std::string_view, std::string_view>, 31> other_names{{
     {"ckpt", "checkpoints"},
     {"ckpts", "checkpoints"},
     {"checkpoint", "checkpoints"},
@@ -105,15 +53,13 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 33> other_na
     {"clipvisions", "clip_vision"},
     {"textencoder", "text_encoders"},
     {"unets", "unet"},
-    {"gguf", "unet"},
     {"diffusionmodel", "diffusion_models"},
     {"diffusion", "diffusion_models"},
     {"hypernetwork", "hypernetworks"},
     {"stylemodel", "style_models"},
     {"motionmodules", "animatediff_models"},
     {"ipadapters", "ipadapter"},
-    {"instantids", "instantid"},
-    {"ultralytic", "ultralytics"},
+    {"ipadapter", "ipadapter"},
     {"facerestoremodel", "facerestore_models"},
 }};
 
@@ -137,12 +83,12 @@ std::optional<std::string> folder_meant(std::string_view name) {
         if (other == wanted) return std::string{folder};
     for (const std::string& folder : folders_of_comfyui())
         if (letters(folder) == wanted) return folder;
-    for (const std::string_view folder : folders_of_packs)
-        if (letters(folder) == wanted) return std::string{folder};
-    const auto near = nearest(name, folders_of_comfyui());
-    if (!near || near->size() + 1 < name.size() || near->size() > name.size() + 1)
-        return std::nullopt;
-    return near;
+    // Short words are near to others that packs read: vad to vae, clap to clip.
+    constexpr std::size_t shortest_slip = 9;
+    const auto near =
+        name.size() < shortest_slip ? std::nullopt : nearest(name, folders_of_comfyui());
+    const bool is_slip = near && near->size() <= name.size() + 1 && name.size() <= near->size() + 1;
+    return is_slip ? near : std::nullopt;
 }
 
 }  // namespace podctl::tmpl

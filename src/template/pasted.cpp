@@ -25,18 +25,19 @@ std::string line_for(const Keys& keys, const GitPage& page) {
     return ref.empty() ? fmt::format("`{}`", git) : fmt::format("`{}` and `{}`", git, ref);
 }
 
-// The same reading of what may be shown of a value: a variable's value stays one.
-GitPage as_shown(const Value& value, const GitPage& page) {
-    return value.interpolated ? read_git_page(value.printed).value_or(GitPage{}) : page;
+// Which of a reference's characters would have to be written otherwise; git allows none of them.
+bool is_plain_reference(const std::string& ref) {
+    return ref.find_first_of("\"\\ ~^:?*[") == std::string::npos;
 }
 
-void refuse(Value& value, const std::string& path, const Keys& keys, const GitPage& page,
-            const std::string& why, Diagnostics& diagnostics) {
-    const GitPage to_write = as_shown(value, page);
-    const std::string line = line_for(keys, to_write);
+// The line is made of what the template says: a variable's value is not told.
+void refuse(Value& value, const std::string& path, const Keys& keys, const std::string& why,
+            Diagnostics& diagnostics) {
+    const auto to_write = read_git_page(template_text(value));
+    const std::string line = to_write ? line_for(keys, *to_write) : std::string{};
     // Cut, it would be no line to write.
-    const bool may_be_shown =
-        !value.confidential && !to_write.git.empty() && line.size() <= longest_line;
+    const bool may_be_shown = !value.confidential && to_write && line.size() <= longest_line &&
+                              is_plain_reference(to_write->ref);
     diagnostics.fault(value, path,
                       fmt::format("found {}: {}{}", shown(value), why,
                                   may_be_shown ? "; write " + line : std::string{}));
@@ -61,10 +62,11 @@ std::optional<Value> take_ref(Value& value, const std::string& path, const Keys&
     if (has_ref && !page->ref.empty() && page->ref != ref->text)
         why = fmt::format("it names another reference than `ref`, {}", shown(*ref));
     if (!why.empty()) {
-        refuse(value, path, keys, *page, why, diagnostics);
+        refuse(value, path, keys, why, diagnostics);
         return std::nullopt;
     }
-    const GitPage printed = as_shown(value, *page);
+    const GitPage printed =
+        value.interpolated ? read_git_page(value.printed).value_or(GitPage{}) : *page;
     const bool was_quoted = value.quoted;
     std::optional<Value> found;
     if (!page->ref.empty() && !has_ref) found = with_text(value, page->ref, printed.ref);

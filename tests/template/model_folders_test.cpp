@@ -21,7 +21,6 @@ TEST(ModelFolders, ThatAreMeantAreProposed) {
     const std::vector<std::pair<std::string, std::string>> meant{
         {"lora", "loras"},
         {"Loras", "loras"},
-        {"lroas", "loras"},
         {"ckpt", "checkpoints"},
         {"Stable-diffusion", "checkpoints"},
         {"esrgan", "upscale_models"},
@@ -31,8 +30,7 @@ TEST(ModelFolders, ThatAreMeantAreProposed) {
         {"clip-vision", "clip_vision"},
         {"checkpiont", "checkpoints"},
         {"ip_adapter", "ipadapter"},
-        {"InstantID", "instantid"},
-        {"llm", "LLM"}};
+        {"IPAdapter", "ipadapter"}};
     for (const auto& [written, folder] : meant) {
         EXPECT_EQ(folder_meant(written), folder) << written;
         EXPECT_THAT(faults_of_folder(written + "/sdxl"),
@@ -43,10 +41,31 @@ TEST(ModelFolders, ThatAreMeantAreProposed) {
 }
 
 TEST(ModelFolders, ThatAreReadOrUnknownAreTaken) {
-    for (const std::string folder :
-         {"loras/sdxl", "checkpoints", "ultralytics/bbox", "sams", "sam2", "insightface/models",
-          "controlnext", "ipadapter-flux", "LLM", "unet", "clip", "my_pack", "x",
-          "/workspace/ComfyUI/models/lora", "/workspace/elsewhere"})
+    for (const std::string folder : {"loras/sdxl",
+                                     "checkpoints",
+                                     "ultralytics/bbox",
+                                     "sams",
+                                     "sam2",
+                                     "insightface/models",
+                                     "controlnext",
+                                     "ipadapter-flux",
+                                     "LLM",
+                                     "llm",
+                                     "unet",
+                                     "gguf",
+                                     "yolo-world",
+                                     "face_detection",
+                                     "clap",
+                                     "vace",
+                                     "vad",
+                                     "config",
+                                     "loras2",
+                                     "InstantID",
+                                     "clip",
+                                     "my_pack",
+                                     "x",
+                                     "/workspace/ComfyUI/models/lora",
+                                     "/workspace/elsewhere"})
         EXPECT_THAT(faults_of_folder(folder), IsEmpty()) << folder;
 }
 

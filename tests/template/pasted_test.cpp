@@ -39,6 +39,7 @@ TEST(GitPage, IsUnderstoodWhereItIsClear) {
     EXPECT_EQ(read(github + "/zipball/v2"), github + " v2");
     EXPECT_EQ(read(github + "@v1"), github + " v1");
     EXPECT_EQ(read(github + ".git@feature/x"), github + ".git feature/x");
+    EXPECT_EQ(read(github + "@feature/x"), github + " feature/x");
     EXPECT_EQ(read(github + ".git#main"), github + ".git main");
     EXPECT_EQ(read(github + "#v1.0"), github + " v1.0");
     EXPECT_EQ(read("git+" + github + ".git@v1#egg=r"), github + ".git v1");
@@ -53,6 +54,8 @@ TEST(GitPage, OfOtherHubsToo) {
               "https://gitlab.com/a/b/c main");
     EXPECT_EQ(read("https://git.example/a/b/-/tags/v1"), "https://git.example/a/b v1");
     EXPECT_EQ(read("https://gitlab.com/a/b/-/archive/v1/b-v1.tar.gz"), "https://gitlab.com/a/b v1");
+    EXPECT_EQ(read("https://git.example/a/b/-/tree/main?ref_type=heads"),
+              "https://git.example/a/b main");
     EXPECT_EQ(read("https://gitlab.com/a/b/tree/main"), "https://gitlab.com/a/b main");
     EXPECT_EQ(read("https://codeberg.org/o/r/src/branch/main"), "https://codeberg.org/o/r main");
     EXPECT_EQ(read("https://git.example/o/r/src/tag/v1"), "https://git.example/o/r v1");
@@ -65,7 +68,9 @@ TEST(GitPage, OfOtherHubsToo) {
 
 TEST(GitPage, IsNoneWhereGitTakesTheUrl) {
     for (const char* url :
-         {"https://github.com/o/r", "https://github.com/o/r.git",
+         {"https://bitbucket.example.com/scm/PROJ/repo.git",
+          "https://gitea.example.com/git/o/r.git", "https://github.example/https://github.com/o/r",
+          "https://github.com/o/r", "https://github.com/o/r.git",
           "https://gist.github.com/0123abcd", "https://git.example/srv/tree/r.git",
           "https://git.example/a/@scope/r", "https://gitlab.com/a/b/c/d", "git@github.com:o/r.git",
           "file:///srv/r@v1", "/srv/r@v1", "./r", "https://git.example/r?token", "not a url", ""})
@@ -76,7 +81,8 @@ TEST(GitPage, IsNotGuessedAt) {
     const std::string github = "https://github.com/o/r";
     for (const std::string page :
          {"/tree/a/b", "/blob/main/node.py", "/pull/12", "/issues", "/wiki", "/releases",
-          "/releases/latest", "/tree", "/commit", "#readme", "/archive/main"})
+          "/releases/latest", "/tree", "/commit", "#readme", "#2-install", "#face",
+          "#subdirectory=nodes", "/releases/download/v1/x.zip", "/archive/main"})
         EXPECT_EQ(read(github + page), "unclear") << page;
     EXPECT_EQ(read("https://github.com/owner"), "unclear");
 }
@@ -123,7 +129,9 @@ TEST(Pasted, AVariablesValueIsNotTold) {
     const auto given = options({{"WHERE", "hidden-owner"}});
     EXPECT_THAT(
         faults("comfyui: {}\ncustom_nodes: ['https://github.com/${WHERE}/p/blob/main/x']\n", given),
-        ElementsAre(AllOf(HasSubstr("custom_nodes[0]"), HasSubstr("${WHERE}/p/blob"))));
+        ElementsAre(AllOf(HasSubstr("custom_nodes[0]"),
+                          HasSubstr("{git: https://github.com/${WHERE}/p"),
+                          Not(HasSubstr("hidden-owner")))));
 }
 
 }  // namespace
