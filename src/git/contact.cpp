@@ -83,4 +83,9 @@ void Contact::forget(int socket) {
     sockets_.erase(socket);
 }
 
+void require_room(std::size_t size) {
+    if (size > 1) return;
+    throw Error{ErrorKind::git, "the server sends a packet that is longer than git's are"};
+}
+
 }  // namespace podctl::git

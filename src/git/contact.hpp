@@ -62,4 +62,19 @@ private:
     std::optional<std::stop_callback<std::function<void()>>> callback_;
 };
 
+void require_room(std::size_t size);
+
+// libgit2 searches a packet by strstr (smart_pkt.c, set_data), in a buffer that nobody terminates,
+// and a server can have it search behind the end. So `read(size)` fills one byte less, and a NUL
+// follows. The longest packet leaves room for it: 65,520 bytes of 65,536. Throws Error{git} for one
+// that is longer.
+template <class Read>
+int read_terminated(char* into, std::size_t size, std::size_t* got, Read read) {
+    require_room(size);
+    *got = 0;
+    const int code = read(size - 1);
+    into[*got] = '\0';
+    return code;
+}
+
 }  // namespace podctl::git

@@ -181,9 +181,12 @@ int stream_read(git_smart_subtransport_stream* stream, char* into, std::size_t s
     return self(stream).session.guarded([&] {
         *got = 0;
         if (!self(stream).reader) self(stream).ask();
-        *got = self(stream).reader->read({into, size});
+        const int code = read_terminated(into, size, got, [&](std::size_t most) {
+            *got = self(stream).reader->read({into, most});
+            return 0;
+        });
         self(stream).session.contact().received(*got);
-        return 0;
+        return code;
     });
 }
 

@@ -43,7 +43,9 @@ int watched_read(git_smart_subtransport_stream* stream, char* into, std::size_t 
                  std::size_t* got) {
     auto& own = watched(stream);
     return own.transport.session->guarded([&] {
-        const int code = own.inner->read(own.inner, into, size, got);
+        const int code = read_terminated(into, size, got, [&](std::size_t most) {
+            return own.inner->read(own.inner, into, most, got);
+        });
         if (code >= 0) own.transport.session->contact().received(*got);
         return code;
     });
