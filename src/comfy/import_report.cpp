@@ -90,7 +90,7 @@ std::optional<FailedNode> ImportReport::read(std::string_view line) {
     if (line.ends_with('\r')) line.remove_suffix(1);
     read_traceback(line);
     line = trim(line);
-    if (const auto parts = take_apart(line, "Cannot import ", " module for custom nodes: "))
+    if (const auto parts = take_apart(line, "Cannot import ", " module for custom nodes:"))
         keep_reason(parts->path, parts->rest);
     else if (const auto skipped =
                  take_apart(line, "Skip ", " module for custom nodes due to the lack of "))

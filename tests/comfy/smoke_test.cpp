@@ -145,8 +145,11 @@ TEST_F(SmokeTest, NamesThePackOfTheTemplateThatProvidesANode) {
     tmpl::Template pod;
     pod.custom_nodes = {
         {.source = tmpl::GitNode{"https://github.com/cubiq/ComfyUI_InstantID.git", "", true},
-         .name = "ComfyUI_InstantID"},
-        {.source = tmpl::RegistryNode{"comfyui-inspire-pack", ""}, .name = "inspire"}};
+         .name = "ComfyUI_InstantID",
+         .ignore_requirements = {}},
+        {.source = tmpl::RegistryNode{"comfyui-inspire-pack", ""},
+         .name = "inspire",
+         .ignore_requirements = {}}};
     request_.pod = &pod;
     comfyui_.log = {
         "Cannot import /x/custom_nodes/ComfyUI_InstantID module for custom nodes: "
