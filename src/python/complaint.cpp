@@ -166,7 +166,9 @@ Error network_error_of(const Finished& finished) {
 }
 
 const Requirement* index_away(const Finished& finished, const Demand& demand) {
-    if (tells_a_failed_build(finished.words)) return nullptr;
+    const bool is_of_index = speaks_of_network(finished) && !tells_a_failed_build(finished.words) &&
+                             failed_address(finished, demand) == nullptr;
+    if (!is_of_index) return nullptr;
     const std::string errors = errors_in(finished);
     for (const Requirement& option : demand.options) {
         constexpr std::string_view extra = "--extra-index-url ";

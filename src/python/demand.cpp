@@ -84,8 +84,10 @@ void refuse_foreign_wheels(const Demand& demand, const Interpreter& base) {
     for (const Requirement& line : demand.requirements) {
         const auto target = parse_specifier(bare_requirement(line)).target;
         const auto is_for = foreign_wheel(target, base.version);
-        if (!is_for || !marker_may_hold(marker_of(line.text)) ||
-            demand.excluded.contains(line.name))
+        const bool is_overridden = std::ranges::any_of(
+            demand.overrides, [&](const Requirement& it) { return it.name == line.name; });
+        if (!is_for || is_overridden || demand.excluded.contains(line.name) ||
+            !marker_may_hold(marker_of(line.text), base.version))
             continue;
         throw Error{ErrorKind::python,
                     fmt::format("{}: this wheel is for another machine ({}), and here is Python {} "

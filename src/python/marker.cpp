@@ -1,10 +1,14 @@
 #include "marker.hpp"
 
+#include "podctl/base/names.hpp"
+
 #include <sys/utsname.h>
 
 #include <cctype>
+#include <charconv>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace podctl::python {
@@ -50,9 +54,22 @@ std::vector<std::string> tokens_of(std::string_view text) {
     return tokens;
 }
 
+// 3, 11, 7 of "3.11.7"; a number that none is counts as 0.
+std::vector<int> numbers_in(std::string_view version) {
+    std::vector<int> numbers;
+    if (version.empty()) return numbers;
+    for (const std::string& part : split(version, '.')) {
+        int number = 0;
+        std::from_chars(part.data(), part.data() + part.size(), number);
+        numbers.push_back(number);
+    }
+    return numbers;
+}
+
 class Evaluator {
 public:
-    explicit Evaluator(std::vector<std::string> tokens) : tokens_(std::move(tokens)) {}
+    Evaluator(std::vector<std::string> tokens, std::string_view python)
+        : tokens_(std::move(tokens)), python_(numbers_in(python)) {}
 
     bool alternatives() {
         bool holds = conjunction();
@@ -83,6 +100,8 @@ private:
             });
         }
         const std::string right = next();
+        if (left.starts_with("python_") || right.starts_with("python_"))
+            return python_fits(left, comparison, right);
         if (comparison == "==") return comparable(left, right, std::equal_to<>{});
         if (comparison == "!=") return comparable(left, right, std::not_equal_to<>{});
         if (comparison == "in") {
@@ -90,6 +109,27 @@ private:
                 return b.find(a) != std::string::npos;
             });
         }
+        return true;
+    }
+
+    // Of python_version the first two numbers count.
+    bool python_fits(const std::string& left, const std::string& comparison,
+                     const std::string& right) const {
+        const bool is_first = left.starts_with("python_");
+        const std::string& variable = is_first ? left : right;
+        const auto given = value(is_first ? right : left);
+        if (python_.empty() || !given || given->find_first_not_of("0123456789.") != given->npos)
+            return true;
+        auto here = python_, wanted = numbers_in(*given);
+        if (variable == "python_version") here.resize(2);
+        wanted.resize(here.size());
+        if (!is_first) std::swap(here, wanted);
+        if (comparison == "==" || comparison == "===") return here == wanted;
+        if (comparison == "!=") return here != wanted;
+        if (comparison == "<") return here < wanted;
+        if (comparison == "<=") return here <= wanted;
+        if (comparison == ">") return here > wanted;
+        if (comparison == ">=") return here >= wanted;
         return true;
     }
 
@@ -113,16 +153,17 @@ private:
     std::string next() { return at_ < tokens_.size() ? tokens_[at_++] : std::string{}; }
 
     std::vector<std::string> tokens_;
+    std::vector<int> python_;  // its version; empty: any
     std::size_t at_ = 0;
 };
 
 }  // namespace
 
-bool marker_may_hold(std::string_view marker) {
+bool marker_may_hold(std::string_view marker, std::string_view version) {
     auto tokens = tokens_of(marker);
     // The nesting is bounded by the text, and the text by what a person writes.
     if (tokens.empty() || tokens.size() > 1000) return true;
-    return Evaluator{std::move(tokens)}.alternatives();
+    return Evaluator{std::move(tokens), version}.alternatives();
 }
 
 }  // namespace podctl::python

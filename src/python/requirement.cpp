@@ -3,18 +3,16 @@
 #include "podctl/base/error.hpp"
 #include "podctl/base/file.hpp"
 #include "podctl/base/names.hpp"
-#include "podctl/base/secret_names.hpp"
 #include "podctl/base/url.hpp"
 
 #include "decode.hpp"
 #include "local_file.hpp"
+#include "requirement_text.hpp"
 #include "specifier.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cctype>
-#include <cstdlib>
 #include <regex>
 #include <set>
 #include <utility>
@@ -29,98 +27,6 @@ using Kind = Requirement::Kind;
 // With hundreds of hashes behind it a line is long; what stands before them is not.
 constexpr std::size_t longest_line = 65536;
 constexpr std::size_t longest_requirement = 4096;
-
-struct LogicalLine {
-    int number = 0;
-    std::string text;
-};
-
-bool is_comment(std::string_view line) {
-    return trim(line).starts_with('#');
-}
-
-// A # is a comment at the start or after white space only: URLs have fragments.
-std::string without_comment(std::string_view line) {
-    for (std::size_t at = 0; at < line.size(); ++at) {
-        if (line[at] != '#') continue;
-        const bool starts = at == 0 || std::isspace(static_cast<unsigned char>(line[at - 1])) != 0;
-        if (starts) return std::string{trim(line.substr(0, at))};
-    }
-    return std::string{trim(line)};
-}
-
-// As pip joins them: a backslash goes on in the next line, but not at the end of a comment, and the
-// number is the first line's.
-std::vector<LogicalLine> logical_lines(std::string_view text) {
-    std::vector<LogicalLine> lines;
-    LogicalLine joined;
-    const auto finish = [&](std::string_view last, int number) {
-        if (joined.number == 0) joined.number = number;
-        joined.text += last;
-        joined.text = without_comment(joined.text);
-        if (!joined.text.empty()) lines.push_back(joined);
-        joined = {};
-    };
-    int number = 0;
-    for (std::string& line : split(text, '\n')) {
-        ++number;
-        if (line.ends_with('\r')) line.pop_back();
-        if (is_comment(line)) {
-            finish(" " + line, number);
-        } else if (line.ends_with('\\')) {
-            line.pop_back();
-            if (joined.number == 0) joined.number = number;
-            joined.text += line;
-        } else {
-            finish(line, number);
-        }
-    }
-    finish("", number);
-    return lines;
-}
-
-std::vector<std::string> words_of(std::string_view text) {
-    std::vector<std::string> words;
-    std::string word;
-    bool open = false;
-    char quote = 0;
-    for (const char c : text) {
-        if (quote != 0) {
-            if (c == quote) {
-                quote = 0;
-            } else {
-                word.push_back(c);
-            }
-        } else if (c == '"' || c == '\'') {
-            quote = c;
-            open = true;
-        } else if (std::isspace(static_cast<unsigned char>(c)) == 0) {
-            word.push_back(c);
-            open = true;
-        } else if (open) {
-            words.push_back(std::exchange(word, {}));
-            open = false;
-        }
-    }
-    if (open) words.push_back(word);
-    return words;
-}
-
-// ${NAME}, as pip fills it in; a variable that is not set stays as it is. A secret stays, too: a
-// pack's file could send it anywhere.
-std::string with_variables(const std::string& text) {
-    static const std::regex variable{R"(\$\{([A-Z0-9_]+)\})"};
-    std::string out;
-    auto rest = text.cbegin();
-    for (std::sregex_iterator at{text.begin(), text.end(), variable}, end; at != end; ++at) {
-        out.append(rest, (*at)[0].first);
-        const std::string name = (*at)[1].str();
-        const char* value = is_secret_variable(name) ? nullptr : std::getenv(name.c_str());
-        out += value != nullptr ? value : (*at)[0].str();
-        rest = (*at)[0].second;
-    }
-    return out.append(rest, text.cend());
-}
 
 // The path of file:./x, file:x and file://./x, which pip takes as relative; nullopt: of no other.
 std::optional<std::string_view> relative_in_file_url(std::string_view target) {

@@ -113,7 +113,9 @@ void require_git(const Demand& demand) {
 // without it, and what is lacking then is told with it.
 std::vector<Pin> resolve_without_what_is_away(Demand& demand, const Interpreter& base,
                                               const Installer& installer, const Settings& settings,
-                                              const fs::path& scratch, std::stop_token stop) {
+                                              const fs::path& scratch,
+                                              std::vector<std::string>& without,
+                                              std::stop_token stop) {
     std::string away;
     while (true) {
         try {
@@ -128,6 +130,7 @@ std::vector<Pin> resolve_without_what_is_away(Demand& demand, const Interpreter&
                 Redactor{}(fmt::format("{}: this index cannot be asked, and is left out: {}",
                                        option->where(), option->text));
             if (settings.on_notice) settings.on_notice(told);
+            without.push_back(told);
             away += "\n  " + told;
             demand.options.erase(option);
         } catch (const Conflict& conflict) {
@@ -202,9 +205,12 @@ Lock resolve(const ResolveRequest& request, const Interpreter& base, const Insta
         const auto pins = torch_pins({demand, base, installer, settings, scratch}, stop);
         demand.constraints.insert(demand.constraints.end(), pins.begin(), pins.end());
     }
+    std::vector<std::string> without;
     const auto resolved =
-        resolve_without_what_is_away(demand, base, installer, settings, scratch, stop);
-    return {.pins = to_install(resolved, demand), .options = option_texts(demand)};
+        resolve_without_what_is_away(demand, base, installer, settings, scratch, without, stop);
+    return {.pins = to_install(resolved, demand),
+            .options = option_texts(demand),
+            .without = std::move(without)};
 }
 
 }  // namespace podctl::python

@@ -205,6 +205,11 @@ TEST(Markers, OfThisMachineHoldAndOthersDoNot) {
     EXPECT_FALSE(marker_may_hold("sys_platform=='win32' or (platform_system == 'Darwin')"));
     EXPECT_FALSE(marker_may_hold("'linux' not in sys_platform"));
     EXPECT_TRUE(marker_may_hold("((( not a marker"));
+    EXPECT_TRUE(marker_may_hold("python_version == '3.11' and extra == 'x'", "3.11.7"));
+    EXPECT_TRUE(marker_may_hold("'3.9' <= python_version", "3.11.7"));
+    EXPECT_TRUE(marker_may_hold("python_full_version > '3.11.2'", "3.11.7"));
+    EXPECT_FALSE(marker_may_hold("sys_platform == 'linux' and python_version == '3.10'", "3.11.7"));
+    EXPECT_FALSE(marker_may_hold("python_version < '3.9'", "3.11.7"));
 }
 
 std::vector<std::string> excluded(const std::vector<std::string>& asked, Gpu gpu) {

@@ -87,7 +87,9 @@ TEST_F(StateTrust, RootMayAskAnotherUsersPodWhoseRootIsThatUsersAlone) {
     for (const mode_t open : {01777u, 0775u}) {
         ::chmod(root.c_str(), open);
         // A group of the owner's own number is the owner.
-        if (open == 0775u) ASSERT_EQ(::chown(root.c_str(), 65534, 100), 0);
+        if (open == 0775u) {
+            ASSERT_EQ(::chown(root.c_str(), 65534, 100), 0);
+        }
         EXPECT_THROW(find_pod_status(state, state / "pod.json", {}), Error) << std::oct << open;
     }
     ::chmod(root.c_str(), 0755);

@@ -55,6 +55,14 @@ std::string escaped(std::string name) {
     return name;
 }
 
+// As RECORD has it (PEP 376): base64 for URLs, without padding.
+std::string url_digest(const std::string& content) {
+    std::string text = sha256_base64(content);
+    std::ranges::replace(text, '+', '-');
+    std::ranges::replace(text, '/', '_');
+    return text.substr(0, text.find('='));
+}
+
 }  // namespace
 
 std::filesystem::path write_wheel(const std::filesystem::path& folder, const Wheel& wheel) {
@@ -75,7 +83,7 @@ std::filesystem::path write_wheel(const std::filesystem::path& folder, const Whe
     files.insert(files.end(), wheel.files.begin(), wheel.files.end());
     std::string record = info + "RECORD,,\n";
     for (const auto& [name, content] : files)
-        record += name + ",,\n";
+        record += fmt::format("{},sha256={},{}\n", name, url_digest(content), content.size());
     files.emplace_back(info + "RECORD", record);
 
     create_folders(folder);

@@ -198,6 +198,8 @@ struct Lock {
     std::vector<Pin> pins;
     // Index options that requirement files gave: --extra-index-url …
     std::vector<std::string> options = {};
+    // Indexes that could not be asked, in words: others may have given what they have. In no text.
+    std::vector<std::string> without = {};
 
     // What an installer reads, a line each, the options first.
     std::string requirements() const;

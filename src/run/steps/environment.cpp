@@ -1,7 +1,7 @@
 #include "podctl/base/digest.hpp"
+#include "podctl/base/error.hpp"
 #include "podctl/base/file.hpp"
 #include "podctl/base/trust.hpp"
-#include "podctl/python/drift.hpp"
 
 #include "environment_base.hpp"
 #include "environment_build.hpp"
@@ -12,6 +12,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cstdlib>
 
 namespace podctl::run {
 namespace {
@@ -22,14 +23,6 @@ using plan::EnvironmentSpec;
 
 bool stands(const EnvironmentSpec& spec) {
     return python::finished_fingerprint(spec.path).has_value();
-}
-
-// What others have done to the environment since podctl left it.
-python::Drift drift_in(const EnvironmentSpec& spec, const Task& task) {
-    const auto lock = python::parse_lock(read_state_file(lock_file(spec, task)).text.value_or(""));
-    const auto check =
-        task.context.options.verify ? python::DriftCheck::contents : python::DriftCheck::names;
-    return python::find_drift(spec.path, lock, check, task.stop);
 }
 
 std::string first_of(const std::vector<std::string>& texts) {
@@ -50,6 +43,19 @@ bool is_locked_version_installed(const EnvironmentSpec& spec, const Task& task) 
     return !wanted.empty() && python::finished_fingerprint(spec.path) == wanted;
 }
 
+std::string joined(const std::vector<std::string>& texts) {
+    return fmt::format("{}", fmt::join(texts, ", "));
+}
+
+// Where the same packages are replaced again after each mending, somebody does it at each start.
+constexpr int most_mendings = 2;
+
+int mendings_of(const python::Drift& drift, const Task& task) {
+    if (!task.record || drift.replaced.empty()) return 0;
+    if (task.record->fact("replaced") != joined(drift.replaced)) return 0;
+    return std::atoi(task.record->fact("mendings").c_str());
+}
+
 // keep, or why the packages are to be installed.
 Look look_at_packages(const EnvironmentSpec& spec, const Task& task) {
     if (!is_locked_version_installed(spec, task))
@@ -58,15 +64,50 @@ Look look_at_packages(const EnvironmentSpec& spec, const Task& task) {
     Look look{.change = Change::keep, .reason = "installed"};
     if (spec.settings.environment == tmpl::EnvironmentKind::system) return look;
     const auto drift = drift_in(spec, task);
-    if (!drift.broken.empty()) {
-        const auto told = first_of(drift.broken);
-        if (spec.settings.drift == tmpl::Drift::mend)
-            return {.change = Change::change, .reason = told + ": to be made anew"};
-        look.reason += "; kept by python.drift: " + told;
+    const auto broken = drift.broken();
+    const bool is_only_replaced = drift.gone.empty() && drift.changed.empty();
+    const bool is_done_again = is_only_replaced && mendings_of(drift, task) >= most_mendings;
+    if (!broken.empty() && spec.settings.drift == tmpl::Drift::mend &&
+        (!is_done_again || task.context.options.force)) {
+        look = {.change = Change::change, .reason = first_of(broken) + ": to be made anew"};
+        if (!drift.more.empty())
+            look.reason += ", without what nothing asks for: " + first_of(drift.more);
+        return look;
     }
+    if (!broken.empty()) look.reason += "; kept by python.drift: " + first_of(broken);
+    if (is_done_again && spec.settings.drift == tmpl::Drift::mend)
+        look.notice = fmt::format(
+            "{}: so it is after each mending, as ComfyUI-Manager does it at ComfyUI's start: kept. "
+            "`python: {{drift: keep}}` says so, python.overrides settles the version, and --force "
+            "makes the environment anew",
+            first_of(broken));
     // What ComfyUI-Manager brings for packs that the template does not name harms nobody.
     if (!drift.more.empty()) look.reason += "; beside the lock: " + first_of(drift.more);
     return look;
+}
+
+// Installs what the lock says. Of an environment that stands with other versions, failing to mend
+// it takes nothing from the pod.
+Outcome install_or_mend(const EnvironmentSpec& spec, const Task& task) {
+    Facts facts{{"lock", lock_digest(spec, task).value_or("")}};
+    const bool is_mending = spec.settings.environment == tmpl::EnvironmentKind::venv &&
+                            is_locked_version_installed(spec, task);
+    const auto drift = is_mending ? drift_in(spec, task) : python::Drift{};
+    if (!drift.replaced.empty()) {
+        facts["replaced"] = joined(drift.replaced);
+        facts["mendings"] = std::to_string(mendings_of(drift, task) + 1);
+    }
+    try {
+        install_environment(spec, task);
+    } catch (const Error& error) {
+        const bool is_usable =
+            !drift.replaced.empty() && drift.gone.empty() && drift.changed.empty();
+        if (!is_usable || error.kind() == ErrorKind::interrupted) throw;
+        task.notice(fmt::format("{}: could not be made anew, and is kept: {}",
+                                first_of(drift.replaced), error.message()));
+        return {.changed = false, .facts = {{"lock", facts["lock"]}}};
+    }
+    return {.changed = true, .facts = std::move(facts)};
 }
 
 }  // namespace
@@ -95,9 +136,8 @@ Look look(const plan::ResolveEnvironment& action, const Task& task) {
 
 Outcome perform(const plan::ResolveEnvironment& action, const Task& task) {
     const auto before = lock_digest(action.spec, task);
-    const std::string lock = resolve_environment(action.spec, task);
-    return {.changed = before != lock,
-            .facts = {{"lock", lock}, {"inputs", inputs_digest(action.spec, task)}}};
+    auto facts = resolve_environment(action.spec, task);
+    return {.changed = before != facts["lock"], .facts = std::move(facts)};
 }
 
 Look look(const plan::InstallEnvironment& action, const Task& task) {
@@ -105,12 +145,11 @@ Look look(const plan::InstallEnvironment& action, const Task& task) {
 }
 
 Outcome perform(const plan::InstallEnvironment& action, const Task& task) {
-    install_environment(action.spec, task);
-    Facts facts{{"lock", lock_digest(action.spec, task).value_or("")}};
+    auto outcome = install_or_mend(action.spec, task);
     if (action.spec.settings.environment == tmpl::EnvironmentKind::system) {
-        facts["installed"] = installed_distributions(action.spec, task);
+        outcome.facts["installed"] = installed_distributions(action.spec, task);
     }
-    return {.changed = true, .facts = std::move(facts)};
+    return outcome;
 }
 
 Look look(const plan::BuildEnvironment& action, const Task& task) {
@@ -127,11 +166,10 @@ Look look(const plan::BuildEnvironment& action, const Task& task) {
 
 Outcome perform(const plan::BuildEnvironment& action, const Task& task) {
     create_environment(action.spec, task);
-    const std::string lock = resolve_environment(action.spec, task);
+    auto facts = resolve_environment(action.spec, task);
     if (look_at_packages(action.spec, task).change != Change::keep)
-        install_environment(action.spec, task);
-    return {.changed = true,
-            .facts = {{"lock", lock}, {"inputs", inputs_digest(action.spec, task)}}};
+        facts.merge(install_or_mend(action.spec, task).facts);
+    return {.changed = true, .facts = std::move(facts)};
 }
 
 }  // namespace podctl::run

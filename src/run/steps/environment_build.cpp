@@ -5,7 +5,7 @@
 #include "podctl/base/process.hpp"
 #include "podctl/base/shorten.hpp"
 #include "podctl/base/sync.hpp"
-#include "podctl/python/drift.hpp"
+#include "podctl/base/trust.hpp"
 #include "podctl/python/generations.hpp"
 
 #include "environment_base.hpp"
@@ -76,6 +76,15 @@ std::string wanted_fingerprint(const EnvironmentSpec& spec, const Task& task) {
     return base && lock ? identity_of(spec, *base) + " " + *lock : std::string{};
 }
 
+python::DriftCheck drift_check(const Task& task) {
+    return task.context.options.verify ? python::DriftCheck::contents : python::DriftCheck::names;
+}
+
+python::Drift drift_in(const EnvironmentSpec& spec, const Task& task) {
+    const auto lock = python::parse_lock(read_state_file(lock_file(spec, task)).text.value_or(""));
+    return python::find_drift(spec.path, lock, drift_check(task), task.stop);
+}
+
 bool create_environment(const EnvironmentSpec& spec, const Task& task) {
     // uv is brought here, while the clones go on.
     const auto tools = toolset_of(spec, task);
@@ -94,8 +103,7 @@ void install_environment(const EnvironmentSpec& spec, const Task& task) {
         const auto ready = python::find_generation(spec.path, wanted);
         // Not one that was left because somebody had changed it.
         const auto whole = [&] {
-            return python::find_drift(*ready, lock, python::DriftCheck::names, task.stop)
-                .broken.empty();
+            return python::find_drift(*ready, lock, drift_check(task), task.stop).broken().empty();
         };
         if (ready && whole()) return python::swap_in(spec.path, *ready);
     }
@@ -104,13 +112,16 @@ void install_environment(const EnvironmentSpec& spec, const Task& task) {
         redactor_of(task.context.secrets)};
     auto tools = toolset_of(spec, task);
     tools.settings.on_line = [&](const std::string& line) { log.add(line); };
+    if (venv && !tools.settings.offline)
+        python::forget_cached(drift_in(spec, task).damaged, tools.installer, tools.settings,
+                              task.stop);
     const auto install_into = [&](const fs::path& python) {
         python::install(lock, python, tools.installer, tools.settings, task.stop);
     };
     if (!venv) return install_into(tools.base.path);
     const fs::path generation = fresh_generation(spec, tools, task);
     install_into(python::environment_python(generation));
-    python::accept_drift(generation, lock);
+    python::accept_drift(generation, lock, drift_check(task), task.stop);
     sync_file_system(generation);
     python::mark_finished(generation, wanted);
     python::swap_in(spec.path, generation);

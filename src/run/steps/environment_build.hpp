@@ -1,5 +1,7 @@
 #pragma once
 
+#include "podctl/python/drift.hpp"
+
 #include "../context.hpp"
 
 #include <string>
@@ -13,6 +15,12 @@ std::string wanted_fingerprint(const plan::EnvironmentSpec& spec, const Task& ta
 
 // Takes what stands there when it fits, else begins another one beside it. Returns whether it did.
 bool create_environment(const plan::EnvironmentSpec& spec, const Task& task);
+
+// How closely an environment is looked at: by --verify each file.
+python::DriftCheck drift_check(const Task& task);
+
+// What others have done to the environment since podctl left it, against the lock file.
+python::Drift drift_in(const plan::EnvironmentSpec& spec, const Task& task);
 
 // Installs the lock file's pins into an environment of their own, which is swapped in when it is
 // whole; the one that stands there stays as it is until then. One that is there already is taken.

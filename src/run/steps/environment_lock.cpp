@@ -65,12 +65,16 @@ bool starts_installers(const fs::path& pack) {
     return file_stamp(pack / "install.py") || file_stamp(pack / "prestartup_script.py");
 }
 
+// Of its own, since the interpreter's is not seen.
+bool wants_pip(const EnvironmentSpec& spec) {
+    return !sees_base(spec) && std::ranges::any_of(packs_in(spec), starts_installers);
+}
+
 python::ResolveRequest request_of(const EnvironmentSpec& spec, const python::Interpreter& base,
                                   const Task& task) {
     python::ResolveRequest request;
     request.requirements = requirement_sources(spec);
-    const bool sees_pip = base.has_pip && sees_base(spec);
-    if (!base.has_pip || (!sees_pip && std::ranges::any_of(packs_in(spec), starts_installers)))
+    if (!base.has_pip || wants_pip(spec))
         request.requirements.push_back({.file = {}, .lines = {"pip"}, .label = "podctl"});
     request.constraints = lines_of(spec.constraint_files, spec.constraint_lines);
     request.overrides = spec.settings.overrides;
@@ -208,6 +212,7 @@ std::string inputs_digest(const EnvironmentSpec& spec, const Task& task) {
     }
     for (const auto& file : spec.constraint_files)
         add_file(file);
+    if (wants_pip(spec)) digest.update("pip");
     // The same volume in a pod with another GPU may need other wheels.
     digest.update(machine::gpu_stamp());
     if (const auto base = task.context.journal.find(base_id(spec))) {
@@ -238,6 +243,9 @@ Look look_at_lock(const EnvironmentSpec& spec, const Task& task) {
     if (!task.record || !lock)
         return {.change = plan::Change::create, .reason = "not resolved yet"};
     if (task.context.options.update) return {.change = plan::Change::change, .reason = "--update"};
+    if (task.record->fact("inputs").empty()) {
+        return {.change = plan::Change::change, .reason = "an index could not be asked before"};
+    }
     if (task.record->fact("inputs") != inputs_digest(spec, task)) {
         return {.change = plan::Change::change, .reason = "requirements changed"};
     }
@@ -251,18 +259,24 @@ bool needs_resolution(const EnvironmentSpec& spec, const Task& task) {
     return task.context.options.update || !file_stamp(kept_resolution(spec, task));
 }
 
-std::string resolve_environment(const EnvironmentSpec& spec, const Task& task) {
+Facts resolve_environment(const EnvironmentSpec& spec, const Task& task) {
     require_files(requirement_sources(spec));
     refuse_files_of_others(spec, task);
     const fs::path kept = kept_resolution(spec, task);
     auto text = task.context.options.update ? std::nullopt : read_sealed(kept);
+    bool is_whole = true;
     if (!text) {
-        text = resolve_anew(spec, task).text();
-        write_state_file(kept, sealed(*text));
-        forget_oldest(kept.parent_path());
+        const auto lock = resolve_anew(spec, task);
+        text = lock.text();
+        is_whole = lock.without.empty();
+        if (is_whole) {
+            write_state_file(kept, sealed(*text));
+            forget_oldest(kept.parent_path());
+        }
     }
     write_state_file(lock_file(spec, task), *text);
-    return *lock_digest(spec, task);
+    return {{"lock", *lock_digest(spec, task)},
+            {"inputs", is_whole ? inputs_digest(spec, task) : std::string{}}};
 }
 
 }  // namespace podctl::run

@@ -4,9 +4,9 @@
 #include "podctl/base/sync.hpp"
 #include "podctl/base/trust.hpp"
 #include "podctl/git/git.hpp"
-#include "podctl/python/drift.hpp"
 
 #include "environment_base.hpp"
+#include "environment_build.hpp"
 #include "environment_lock.hpp"
 #include "output_log.hpp"
 #include "steps.hpp"
@@ -101,7 +101,8 @@ Outcome perform(const InstallScript& action, const Task& task) {
     if (finished && status.signal == 0) {
         python::accept_drift(
             action.spec.path,
-            python::parse_lock(read_state_file(lock_file(action.spec, task)).text.value_or("")));
+            python::parse_lock(read_state_file(lock_file(action.spec, task)).text.value_or("")),
+            drift_check(task), task.stop);
         sync_file_system(action.spec.path);
         python::mark_finished(action.spec.path, *finished);
     }
