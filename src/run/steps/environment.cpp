@@ -13,6 +13,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <span>
 
 namespace podctl::run {
 namespace {
@@ -27,9 +28,9 @@ bool stands(const EnvironmentSpec& spec) {
 
 std::string first_of(const std::vector<std::string>& texts) {
     constexpr std::size_t most_told = 3;
-    const std::size_t told = std::min(texts.size(), most_told);
-    std::string text = fmt::format("{}", fmt::join(texts.begin(), texts.begin() + told, ", "));
-    if (texts.size() > told) text += fmt::format(" and {} more", texts.size() - told);
+    const std::span<const std::string> told{texts.data(), std::min(texts.size(), most_told)};
+    std::string text = fmt::format("{}", fmt::join(told, ", "));
+    if (texts.size() > told.size()) text += fmt::format(" and {} more", texts.size() - told.size());
     return text;
 }
 
@@ -137,7 +138,8 @@ Look look(const plan::ResolveEnvironment& action, const Task& task) {
 Outcome perform(const plan::ResolveEnvironment& action, const Task& task) {
     const auto before = lock_digest(action.spec, task);
     auto facts = resolve_environment(action.spec, task);
-    return {.changed = before != facts["lock"], .facts = std::move(facts)};
+    const bool changed = before != facts["lock"];
+    return {.changed = changed, .facts = std::move(facts)};
 }
 
 Look look(const plan::InstallEnvironment& action, const Task& task) {
