@@ -150,27 +150,30 @@ private:
     void stop_in_reverse_order() {
         if (!end_by_) end_by_ = Clock::now() + grace_;
         const auto grace = share_of_grace();
-        for (auto service = services_.rbegin(); service != services_.rend(); ++service) {
+        std::for_each(services_.rbegin(), services_.rend(), [&](Service& service) {
             // One that does not run now must not start again meanwhile.
-            if (!is_needed(*service) || service->child_pid() == 0) service->stop(grace);
-        }
+            if (!is_needed(service) || service.child_pid() == 0) service.stop(grace);
+        });
+    }
+
+    // Whether others that are to be restarted too come after it and have not ended yet.
+    bool is_needed_until_restart(const std::string& name) const {
+        return std::ranges::any_of(services_, [&](const Service& other) {
+            const bool will_restart =
+                to_restart_.contains(other.spec().name) ||
+                (other.is_restarting() && other.state() == Service::State::ending);
+            return will_restart && std::ranges::count(other.spec().after, name) > 0;
+        });
     }
 
     // Each once those that come after it, and are to be restarted too, have ended.
     void restart_in_reverse_order() {
-        for (auto service = services_.rbegin(); service != services_.rend(); ++service) {
-            const auto& name = service->spec().name;
-            if (!to_restart_.contains(name)) continue;
-            const bool is_needed = std::ranges::any_of(services_, [&](const Service& other) {
-                const bool will_restart =
-                    to_restart_.contains(other.spec().name) ||
-                    (other.is_restarting() && other.state() == Service::State::ending);
-                return will_restart && std::ranges::count(other.spec().after, name) > 0;
-            });
-            if (is_needed) continue;
-            service->restart();
+        std::for_each(services_.rbegin(), services_.rend(), [&](Service& service) {
+            const auto& name = service.spec().name;
+            if (!to_restart_.contains(name) || is_needed_until_restart(name)) return;
+            service.restart();
             to_restart_.erase(name);
-        }
+        });
     }
 
     void announce_ready() {
