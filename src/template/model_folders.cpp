@@ -80,7 +80,7 @@ std::optional<std::string> folder_meant(std::string_view name) {
     if (is_read(name)) return std::nullopt;
     const std::string wanted = letters(name);
     for (const auto& [other, folder] : other_names)
-        if (other == wanted) return std::string{folder};
+        if (other == wanted && folder != name) return std::string{folder};
     for (const std::string& folder : folders_of_comfyui())
         if (letters(folder) == wanted) return folder;
     // Short words are near to others that packs read: vad to vae, clap to clip.

@@ -49,6 +49,8 @@ TEST(ModelFolders, ThatAreReadOrUnknownAreTaken) {
                                      "insightface/models",
                                      "controlnext",
                                      "ipadapter-flux",
+                                     "ipadapter",
+                                     "instantid",
                                      "LLM",
                                      "llm",
                                      "unet",
