@@ -22,7 +22,7 @@ void add_outputs(const std::string& node, const std::string& class_type, const j
             const auto name = text_at(item, "filename"), subfolder = text_at(item, "subfolder");
             if (!name.empty()) {
                 output.type = text_at(item, "type");
-                output.file = subfolder.empty() ? name : subfolder + "/" + name;
+                output.file = subfolder.empty() ? name : fmt::format("{}/{}", subfolder, name);
                 output.url = client.view_url(name, subfolder, output.type);
             } else if (item.is_string()) {
                 output.type = output.format = "text";

@@ -167,4 +167,24 @@ void put_first_in_path(const std::filesystem::path& python,
     path = python.parent_path().string() + ":" + path;
 }
 
+void give_pip(const fs::path& environment, const Interpreter& base) {
+    std::error_code failed;
+    const fs::path site = environment / "lib" /
+                          fmt::format("python{}", base.version.substr(0, base.version.rfind('.'))) /
+                          "site-packages";
+    if (fs::exists(site / "pip", failed)) return;
+    for (const fs::path folder : base.site_packages) {
+        if (!fs::exists(folder / "pip" / "__init__.py", failed)) continue;
+        for (const auto& entry : fs::directory_iterator{folder, failed}) {
+            const std::string name = entry.path().filename();
+            const bool is_pips =
+                name == "pip" || (name.starts_with("pip-") && name.ends_with("-info"));
+            if (!is_pips) continue;
+            fs::copy(entry.path(), site / name, fs::copy_options::recursive, failed);
+            if (failed) throw system_error((site / name).string(), failed.value());
+        }
+        return;
+    }
+}
+
 }  // namespace podctl::python

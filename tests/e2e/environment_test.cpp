@@ -127,6 +127,20 @@ TEST_F(EnvironmentOfAPod, IsNotHarmedByAKillWhileTheNextOneIsInstalled) {
     EXPECT_EQ(run("plan").status.code, 0);
 }
 
+TEST_F(EnvironmentOfAPod, HasPipForAnInstallScriptAlthoughItInheritsNothingAndNoIndexHasIt) {
+    write_file_atomically(root() / "mine/__init__.py", "NODE_CLASS_MAPPINGS = {}\n");
+    write_file_atomically(root() / "mine/install.py",
+                          "import subprocess, sys\n"
+                          "subprocess.check_call([sys.executable, '-m', 'pip', '--version'])\n");
+    auto text = read_file(dir / "pod.yaml");
+    const std::string from = "custom_nodes: []";
+    text.replace(text.find(from), from.size(), "custom_nodes: [{path: mine}]");
+    write_file_atomically(dir / "pod.yaml", text);
+    const auto end = provision();
+    EXPECT_TRUE(end.status.ok()) << end.output;
+    EXPECT_EQ(run("plan").status.code, 0);
+}
+
 TEST_F(EnvironmentOfAPod, IsListedByPlanWithWhoAsksForEachPackage) {
     ask_for("more");
     ASSERT_TRUE(provision().status.ok());

@@ -139,6 +139,10 @@ std::filesystem::path create_environment(const EnvironmentRequest& request, cons
                                          const Installer& installer, const Settings& settings,
                                          std::stop_token stop);
 
+// Copies the interpreter's own pip into an environment that does not see it and has none, since an
+// index need not have one. Nothing, where the interpreter has none either. Throws Error{io}.
+void give_pip(const std::filesystem::path& environment, const Interpreter& base);
+
 // The environment's python, where it is or would be.
 std::filesystem::path environment_python(const std::filesystem::path& environment);
 

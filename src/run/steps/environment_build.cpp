@@ -121,6 +121,7 @@ void install_environment(const EnvironmentSpec& spec, const Task& task) {
     if (!venv) return install_into(tools.base.path);
     const fs::path generation = fresh_generation(spec, tools, task);
     install_into(python::environment_python(generation));
+    if (wants_pip(spec)) python::give_pip(generation, tools.base);
     python::accept_drift(generation, lock, drift_check(task), task.stop);
     sync_file_system(generation);
     python::mark_finished(generation, wanted);

@@ -59,22 +59,12 @@ std::vector<fs::path> packs_in(const EnvironmentSpec& spec) {
     return packs;
 }
 
-// Such a pack calls `python -m pip`: its install.py, or what it runs before ComfyUI starts, as
-// ComfyUI-Manager does.
-bool starts_installers(const fs::path& pack) {
-    return file_stamp(pack / "install.py") || file_stamp(pack / "prestartup_script.py");
-}
-
-// Of its own, since the interpreter's is not seen.
-bool wants_pip(const EnvironmentSpec& spec) {
-    return !sees_base(spec) && std::ranges::any_of(packs_in(spec), starts_installers);
-}
-
 python::ResolveRequest request_of(const EnvironmentSpec& spec, const python::Interpreter& base,
                                   const Task& task) {
     python::ResolveRequest request;
     request.requirements = requirement_sources(spec);
-    if (!base.has_pip || wants_pip(spec))
+    // install.py of a pack calls `python -m pip`.
+    if (!base.has_pip)
         request.requirements.push_back({.file = {}, .lines = {"pip"}, .label = "podctl"});
     request.constraints = lines_of(spec.constraint_files, spec.constraint_lines);
     request.overrides = spec.settings.overrides;
@@ -171,6 +161,12 @@ void forget_oldest(const fs::path& folder) {
 
 }  // namespace
 
+bool wants_pip(const EnvironmentSpec& spec) {
+    return !sees_base(spec) && std::ranges::any_of(packs_in(spec), [](const fs::path& pack) {
+        return file_stamp(pack / "install.py") || file_stamp(pack / "prestartup_script.py");
+    });
+}
+
 std::vector<python::RequirementSource> requirement_sources(const EnvironmentSpec& spec) {
     std::vector<python::RequirementSource> sources;
     if (!spec.comfyui.empty()) {
@@ -212,7 +208,6 @@ std::string inputs_digest(const EnvironmentSpec& spec, const Task& task) {
     }
     for (const auto& file : spec.constraint_files)
         add_file(file);
-    if (wants_pip(spec)) digest.update("pip");
     // The same volume in a pod with another GPU may need other wheels.
     digest.update(machine::gpu_stamp());
     if (const auto base = task.context.journal.find(base_id(spec))) {
