@@ -10,6 +10,7 @@
 #include "complaint.hpp"
 #include "demand.hpp"
 #include "specifier.hpp"
+#include "wheel_record.hpp"
 
 #include <fmt/format.h>
 
@@ -121,17 +122,6 @@ std::string take_field(std::string_view& line) {
     return field;
 }
 
-// As RECORD has it: base64 for URLs, without padding.
-std::string record_digest(const std::string& hex) {
-    std::string bytes;
-    for (std::size_t i = 0; i + 1 < hex.size(); i += 2)
-        bytes.push_back(static_cast<char>(std::stoi(hex.substr(i, 2), nullptr, 16)));
-    std::string text = base64(bytes);
-    std::ranges::replace(text, '+', '-');
-    std::ranges::replace(text, '/', '_');
-    return text.substr(0, text.find('='));
-}
-
 // The files that are not as their installer left them, in words.
 std::vector<std::string> damage_of(const fs::path& metadata, const std::stop_token& stop) {
     std::vector<std::string> damage;
@@ -146,7 +136,7 @@ std::vector<std::string> damage_of(const fs::path& metadata, const std::stop_tok
         const fs::path path = metadata.parent_path() / name;
         const auto stamp = file_stamp(path);
         const bool is_right = stamp && (size.empty() || size == std::to_string(stamp->size)) &&
-                              record_digest(sha256_file(path, stop)) == digest.substr(kind.size());
+                              record_digest(path, stop) == digest.substr(kind.size());
         if (!is_right) damage.push_back(name + (stamp ? " was changed" : " is gone"));
     }
     return damage;

@@ -6,6 +6,7 @@
 
 #include "call.hpp"
 #include "environment_mark.hpp"
+#include "wheel_record.hpp"
 
 #include <fmt/format.h>
 
@@ -167,6 +168,42 @@ void put_first_in_path(const std::filesystem::path& python,
     path = python.parent_path().string() + ":" + path;
 }
 
+namespace {
+
+// What was copied, as installers write it: a distribution's own RECORD names programs that stay
+// where they are, and files that it has patched since. Without one nobody could upgrade it.
+void write_record(const fs::path& site, const std::vector<fs::path>& parts) {
+    std::string record;
+    fs::path metadata;
+    for (const fs::path& part : parts) {
+        for (const auto& entry : fs::recursive_directory_iterator{site / part.filename()}) {
+            const auto name = entry.path().lexically_relative(site).string();
+            if (!entry.is_regular_file() || name.ends_with(".pyc") || name.ends_with("/RECORD"))
+                continue;
+            record += fmt::format("{},sha256={},{}\n", name, record_digest(entry.path()),
+                                  entry.file_size());
+        }
+        if (part.filename() != "pip") metadata = part.filename();
+    }
+    record += (metadata / "RECORD").string() + ",,\n";
+    write_file_atomically(site / metadata / "RECORD", record);
+}
+
+// pip's package and its metadata.
+std::vector<fs::path> parts_of_pip(const fs::path& site_packages) {
+    std::vector<fs::path> parts;
+    std::error_code failed;
+    for (fs::directory_iterator at{site_packages, failed}, end; !failed && at != end;
+         at.increment(failed)) {
+        const std::string name = at->path().filename();
+        if (name == "pip" || (name.starts_with("pip-") && name.ends_with("-info")))
+            parts.push_back(at->path());
+    }
+    return parts;
+}
+
+}  // namespace
+
 void give_pip(const fs::path& environment, const Interpreter& base) {
     std::error_code failed;
     const fs::path site = environment / "lib" /
@@ -175,15 +212,13 @@ void give_pip(const fs::path& environment, const Interpreter& base) {
     if (fs::exists(site / "pip", failed)) return;
     for (const fs::path folder : base.site_packages) {
         if (!fs::exists(folder / "pip" / "__init__.py", failed)) continue;
-        for (const auto& entry : fs::directory_iterator{folder, failed}) {
-            const std::string name = entry.path().filename();
-            const bool is_pips =
-                name == "pip" || (name.starts_with("pip-") && name.ends_with("-info"));
-            if (!is_pips) continue;
-            fs::copy(entry.path(), site / name, fs::copy_options::recursive, failed);
-            if (failed) throw system_error((site / name).string(), failed.value());
+        const auto parts = parts_of_pip(folder);
+        for (const fs::path& part : parts) {
+            const fs::path target = site / part.filename();
+            fs::copy(part, target, fs::copy_options::recursive, failed);
+            if (failed) throw system_error(target.string(), failed.value());
         }
-        return;
+        return write_record(site, parts);
     }
 }
 
