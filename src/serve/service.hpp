@@ -55,8 +55,7 @@ public:
     std::optional<Clock::time_point> next_deadline() const;
 
     void start();
-    // TERM, and KILL after the grace. A service that does not run is stopped at once.
-    // It has `grace` between TERM and KILL.
+    // TERM, and KILL after `grace`. A service that does not run is stopped at once.
     void stop(std::chrono::milliseconds grace);
     // Ends it, as stop() does, and makes it wait for its start again. That is no failure, and
     // forgives those before.
