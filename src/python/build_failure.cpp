@@ -119,9 +119,7 @@ std::vector<std::string> described(const std::vector<const Requirement*>& lines)
 std::vector<const Requirement*> askers_by_address(const FailedBuild& failed, const Demand& demand) {
     std::vector<const Requirement*> lines;
     for (const Requirement& line : demand.requirements) {
-        std::string_view text = line.for_installer;
-        if (text.starts_with("-e ")) text.remove_prefix(3);
-        const std::string address = bare_address(parse_specifier(text).target);
+        const std::string address = bare_address(line.target());
         if (!address.empty() && has(failed.package, address)) lines.push_back(&line);
     }
     return lines;

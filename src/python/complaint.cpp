@@ -116,9 +116,7 @@ std::string errors_in(const Finished& finished) {
 const Requirement* failed_address(const Finished& finished, const Demand& demand) {
     const std::string errors = errors_in(finished);
     for (const Requirement* line : all_lines(demand)) {
-        std::string_view text = line->for_installer;
-        if (text.starts_with("-e ")) text.remove_prefix(3);
-        const std::string address = bare_address(parse_specifier(text).target);
+        const std::string address = bare_address(line->target());
         if (address.empty()) continue;
         // pip 23 tells host and path apart: "HTTPConnectionPool(host=…): … with url: /a.whl".
         const std::string path =

@@ -55,12 +55,6 @@ std::vector<Requirement> as_constraints(std::vector<Requirement> lines) {
     return lines;
 }
 
-std::string_view bare_requirement(const Requirement& line) {
-    std::string_view text = line.for_installer;
-    if (text.starts_with("-e ")) text.remove_prefix(3);
-    return text;
-}
-
 void hold(const ResolveRequest& request, const Interpreter& base, Demand& demand) {
     for (const std::string& wanted : request.hold) {
         const std::string name = normalise_name(wanted);
@@ -82,8 +76,7 @@ void hold(const ResolveRequest& request, const Interpreter& base, Demand& demand
 // Found out only when it is to be installed, it would be told without its line.
 void refuse_foreign_wheels(const Demand& demand, const Interpreter& base) {
     for (const Requirement& line : demand.requirements) {
-        const auto target = parse_specifier(bare_requirement(line)).target;
-        const auto is_for = foreign_wheel(target, base.version);
+        const auto is_for = foreign_wheel(line.target(), base.version);
         const bool is_overridden = std::ranges::any_of(
             demand.overrides, [&](const Requirement& it) { return it.name == line.name; });
         if (!is_for || is_overridden || demand.excluded.contains(line.name) ||
@@ -108,16 +101,6 @@ std::string comparable(std::string_view version) {
         out.push_back(c == '-' || c == '_' ? '.' : c);
     }
     return to_lower(out);
-}
-
-// The version of `name==version`, or empty.
-std::string_view pinned_version(std::string_view text) {
-    const auto at = text.find("==");
-    if (at == std::string_view::npos || text.find(" @ ") != std::string_view::npos) return {};
-    text = text.substr(0, text.find(';'));
-    auto version = text.substr(at + 2);
-    version = version.substr(version.starts_with('=') ? 1 : 0);
-    return version.find(',') == std::string_view::npos ? trim(version) : std::string_view{};
 }
 
 std::vector<std::string> given_hashes(const Pin& pin, const std::string& name,
@@ -164,7 +147,7 @@ Demand read_demand(const ResolveRequest& request, const Interpreter& base,
 void apply_mirrors(const Mirrors& mirrors, Demand& demand) {
     for (auto* lines : {&demand.requirements, &demand.constraints, &demand.overrides}) {
         for (Requirement& line : *lines) {
-            const auto target = parse_specifier(bare_requirement(line)).target;
+            const auto target = line.target();
             if (!target.starts_with("http://") && !target.starts_with("https://")) continue;
             std::string mirrored = mirrors.apply(target);
             // Behind `name @` stands a URL, and pip takes no other.
@@ -199,6 +182,15 @@ bool is_version(const std::string& text) {
         R"((-\d+|[-_.]?(post|rev|r)[-_.]?\d*)?([-_.]?dev[-_.]?\d*)?(\+[a-z0-9]+([-_.][a-z0-9]+)*)?)",
         std::regex::icase};
     return text.size() < 200 && std::regex_match(text, pep440);
+}
+
+std::string_view pinned_version(std::string_view text) {
+    const auto at = text.find("==");
+    if (at == std::string_view::npos || text.find(" @ ") != std::string_view::npos) return {};
+    text = text.substr(0, text.find(';'));
+    auto version = text.substr(at + 2);
+    version = version.substr(version.starts_with('=') ? 1 : 0);
+    return version.find(',') == std::string_view::npos ? trim(version) : std::string_view{};
 }
 
 bool same_version(std::string_view a, std::string_view b) {

@@ -44,6 +44,9 @@ std::string requirements_file(const Demand& demand);
 // What PEP 440 takes as a version: an installed package may have called itself anything.
 bool is_version(const std::string& text);
 
+// The version of `name==version`; empty: the text pins none.
+std::string_view pinned_version(std::string_view text);
+
 // True when two version texts are the same version (leading zeros and case aside).
 bool same_version(std::string_view a, std::string_view b);
 

@@ -65,16 +65,10 @@ Distributions distributions_in(const fs::path& environment) {
     return found;
 }
 
-std::string version_of_pin(const Pin& pin) {
-    const auto at = pin.requirement.find("==");
-    if (at == std::string::npos || pin.requirement.find(" @ ") != std::string::npos) return {};
-    return std::string{trim(std::string_view{pin.requirement}.substr(at + 2))};
-}
-
 void compare(const Pin& pin, const std::string& name, const Distributions& there, Drift& drift) {
     const auto [begin, end] = there.equal_range(name);
     if (begin == end) return drift.gone.push_back(name + " is gone");
-    const std::string wanted = version_of_pin(pin);
+    const auto wanted = pinned_version(pin.requirement);
     const bool is_right = wanted.empty() || std::any_of(begin, end, [&](const auto& it) {
                               return same_version(it.second.version, wanted);
                           });

@@ -285,6 +285,12 @@ std::string Requirement::where() const {
     return label.empty() ? "requirements" : label;
 }
 
+std::string Requirement::target() const {
+    std::string_view bare = for_installer;
+    if (bare.starts_with("-e ")) bare.remove_prefix(3);
+    return parse_specifier(bare).target;
+}
+
 std::string Requirement::probable_name() const {
     if (!name.empty()) return name;
     std::string_view address = text;

@@ -24,6 +24,8 @@ struct Requirement {
 
     // "file:line", or the label for a line that stands in no file.
     std::string where() const;
+    // The URL or path that the installer is to take it from; empty: an index has it.
+    std::string target() const;
     // The name, or for a line that gives none a guess: git+https://host/Segment_Anything.git@main
     // is segment-anything.
     std::string probable_name() const;

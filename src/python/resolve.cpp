@@ -116,7 +116,9 @@ std::vector<Pin> resolve_without_what_is_away(Demand& demand, const Interpreter&
                                               const fs::path& scratch,
                                               std::vector<std::string>& without,
                                               std::stop_token stop) {
-    std::string away;
+    const auto told_too = [&](const std::string& message) {
+        return message + "\n  " + join(without, "\n  ");
+    };
     while (true) {
         try {
             return resolve_with({demand, base, installer, settings, scratch}, stop);
@@ -131,13 +133,13 @@ std::vector<Pin> resolve_without_what_is_away(Demand& demand, const Interpreter&
                                        option->where(), option->text));
             if (settings.on_notice) settings.on_notice(told);
             without.push_back(told);
-            away += "\n  " + told;
             demand.options.erase(option);
         } catch (const Conflict& conflict) {
-            throw Conflict{conflict.message() + away, conflict.hint(), conflict.askers()};
+            if (without.empty()) throw;
+            throw Conflict{told_too(conflict.message()), conflict.hint(), conflict.askers()};
         } catch (const Error& error) {
-            if (away.empty() || error.kind() != ErrorKind::python) throw;
-            throw made(error.kind(), error.message() + away, error.hint());
+            if (without.empty() || error.kind() != ErrorKind::python) throw;
+            throw made(error.kind(), told_too(error.message()), error.hint());
         }
     }
 }

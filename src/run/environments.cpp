@@ -1,5 +1,4 @@
 #include "podctl/base/file.hpp"
-#include "podctl/base/trust.hpp"
 #include "podctl/python/generations.hpp"
 #include "podctl/run/provision.hpp"
 
@@ -60,8 +59,7 @@ std::map<std::string, python::Lock> Provisioner::locks(const plan::Plan& plan) {
         if (resolver == plan.steps.end()) continue;
         const Task task{*resolver, context.journal.find(resolver->id), context, {}};
         if (look_at_lock(*spec, task).change == plan::Change::keep)
-            locks.emplace(step.id, python::parse_lock(
-                                       read_state_file(lock_file(*spec, task)).text.value_or("")));
+            locks.emplace(step.id, read_lock(*spec, task));
     }
     return locks;
 }

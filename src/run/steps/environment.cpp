@@ -1,7 +1,6 @@
 #include "podctl/base/digest.hpp"
 #include "podctl/base/error.hpp"
 #include "podctl/base/file.hpp"
-#include "podctl/base/trust.hpp"
 
 #include "environment_base.hpp"
 #include "environment_build.hpp"
@@ -99,7 +98,7 @@ Outcome install_or_mend(const EnvironmentSpec& spec, const Task& task) {
         facts["mendings"] = std::to_string(mendings_of(drift, task) + 1);
     }
     try {
-        install_environment(spec, task);
+        install_environment(spec, drift.damaged, task);
     } catch (const Error& error) {
         const bool is_usable =
             !drift.replaced.empty() && drift.gone.empty() && drift.changed.empty();

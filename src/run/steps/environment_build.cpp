@@ -5,7 +5,6 @@
 #include "podctl/base/process.hpp"
 #include "podctl/base/shorten.hpp"
 #include "podctl/base/sync.hpp"
-#include "podctl/base/trust.hpp"
 #include "podctl/python/generations.hpp"
 
 #include "environment_base.hpp"
@@ -81,8 +80,7 @@ python::DriftCheck drift_check(const Task& task) {
 }
 
 python::Drift drift_in(const EnvironmentSpec& spec, const Task& task) {
-    const auto lock = python::parse_lock(read_state_file(lock_file(spec, task)).text.value_or(""));
-    return python::find_drift(spec.path, lock, drift_check(task), task.stop);
+    return python::find_drift(spec.path, read_lock(spec, task), drift_check(task), task.stop);
 }
 
 bool create_environment(const EnvironmentSpec& spec, const Task& task) {
@@ -95,7 +93,8 @@ bool create_environment(const EnvironmentSpec& spec, const Task& task) {
     return true;
 }
 
-void install_environment(const EnvironmentSpec& spec, const Task& task) {
+void install_environment(const EnvironmentSpec& spec, const std::vector<std::string>& damaged,
+                         const Task& task) {
     const bool venv = spec.settings.environment == tmpl::EnvironmentKind::venv;
     const std::string wanted = wanted_fingerprint(spec, task);
     const auto lock = python::parse_lock(read_file(lock_file(spec, task)));
@@ -112,9 +111,8 @@ void install_environment(const EnvironmentSpec& spec, const Task& task) {
         redactor_of(task.context.secrets)};
     auto tools = toolset_of(spec, task);
     tools.settings.on_line = [&](const std::string& line) { log.add(line); };
-    if (venv && !tools.settings.offline)
-        python::forget_cached(drift_in(spec, task).damaged, tools.installer, tools.settings,
-                              task.stop);
+    if (!tools.settings.offline)
+        python::forget_cached(damaged, tools.installer, tools.settings, task.stop);
     const auto install_into = [&](const fs::path& python) {
         python::install(lock, python, tools.installer, tools.settings, task.stop);
     };

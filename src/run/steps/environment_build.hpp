@@ -5,6 +5,7 @@
 #include "../context.hpp"
 
 #include <string>
+#include <vector>
 
 // How an environment comes to stand at its place.
 namespace podctl::run {
@@ -24,7 +25,9 @@ python::Drift drift_in(const plan::EnvironmentSpec& spec, const Task& task);
 
 // Installs the lock file's pins into an environment of their own, which is swapped in when it is
 // whole; the one that stands there stays as it is until then. One that is there already is taken.
-// `environment: system`: into the interpreter itself.
-void install_environment(const plan::EnvironmentSpec& spec, const Task& task);
+// `environment: system`: into the interpreter itself. `damaged`: packages whose files somebody has
+// changed, in the installer's cache too (drift.hpp).
+void install_environment(const plan::EnvironmentSpec& spec, const std::vector<std::string>& damaged,
+                         const Task& task);
 
 }  // namespace podctl::run

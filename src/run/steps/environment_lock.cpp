@@ -226,6 +226,10 @@ fs::path lock_file(const EnvironmentSpec& spec, const Task& task) {
     return task.context.places.locks / (name + ".lock");
 }
 
+python::Lock read_lock(const EnvironmentSpec& spec, const Task& task) {
+    return python::parse_lock(read_state_file(lock_file(spec, task)).text.value_or(""));
+}
+
 std::optional<std::string> lock_digest(const EnvironmentSpec& spec, const Task& task) {
     const auto text = read_state_file(lock_file(spec, task)).text;
     if (!text) return std::nullopt;

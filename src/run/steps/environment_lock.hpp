@@ -33,6 +33,9 @@ Facts resolve_environment(const plan::EnvironmentSpec& spec, const Task& task);
 
 std::filesystem::path lock_file(const plan::EnvironmentSpec& spec, const Task& task);
 
+// What the lock file says; nothing where there is none that may be trusted.
+python::Lock read_lock(const plan::EnvironmentSpec& spec, const Task& task);
+
 // The digest of what is to be installed; nullopt: not resolved yet.
 std::optional<std::string> lock_digest(const plan::EnvironmentSpec& spec, const Task& task);
 

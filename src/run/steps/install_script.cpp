@@ -101,10 +101,8 @@ Outcome perform(const InstallScript& action, const Task& task) {
                         if (line.starts_with("Traceback (most recent call last)")) traceback = true;
                     }});
     if (finished && status.signal == 0) {
-        python::accept_drift(
-            action.spec.path,
-            python::parse_lock(read_state_file(lock_file(action.spec, task)).text.value_or("")),
-            drift_check(task), task.stop);
+        python::accept_drift(action.spec.path, read_lock(action.spec, task), drift_check(task),
+                             task.stop);
         sync_file_system(action.spec.path);
         python::mark_finished(action.spec.path, *finished);
     }
