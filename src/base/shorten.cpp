@@ -2,7 +2,9 @@
 
 #include "podctl/base/utf8.hpp"
 
-#include <fmt/core.h>
+#include <fmt/format.h>
+
+#include <algorithm>
 
 namespace podctl {
 
@@ -22,6 +24,14 @@ std::string shorten_middle(std::string_view text, std::size_t most) {
 std::string shorten_line(std::string_view line, std::size_t most) {
     if (line.size() <= most) return std::string{line};
     return fmt::format("{}… ({} bytes)", utf8::cut(line, most), line.size());
+}
+
+std::string list_first(std::span<const std::string> texts, std::size_t most) {
+    const auto shown = texts.first(std::min(texts.size(), most));
+    std::string list = fmt::format("{}", fmt::join(shown, ", "));
+    if (shown.size() < texts.size())
+        list += fmt::format(" and {} more", texts.size() - shown.size());
+    return list;
 }
 
 std::string shorten_message(std::string text, std::size_t longest_line, std::size_t longest_text) {

@@ -1,6 +1,7 @@
 #include "podctl/base/error.hpp"
 #include "podctl/base/host.hpp"
 #include "podctl/base/json.hpp"
+#include "podctl/base/shorten.hpp"
 #include "podctl/comfy/comfy.hpp"
 #include "podctl/fetch/retry.hpp"
 
@@ -128,11 +129,7 @@ std::string name_versions(const json& versions) {
         if (version.is_object() && !is_withdrawn(version))
             names.push_back(text_at(version, "version"));
     if (names.empty()) return "none";
-    const auto shown = std::min(names.size(), versions_to_name);
-    std::string text = fmt::format(
-        "{}", fmt::join(names.begin(), names.begin() + static_cast<std::ptrdiff_t>(shown), ", "));
-    if (shown < names.size()) text += fmt::format(" and {} more", names.size() - shown);
-    return text;
+    return list_first(names, versions_to_name);
 }
 
 RegistryVersion find_version(const Registry& registry, const std::string& id,

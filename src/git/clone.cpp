@@ -3,6 +3,7 @@
 #include "podctl/base/sync.hpp"
 #include "podctl/git/git.hpp"
 
+#include "lfs.hpp"
 #include "location.hpp"
 #include "origin.hpp"
 #include "submodules.hpp"
@@ -79,15 +80,6 @@ void configure_tracking(git_repository* repository, Origin& origin, const Target
                           "refs/remotes/origin/HEAD", tracking.c_str(), 1, "clone");
 }
 
-// Files that Git LFS keeps elsewhere come as pointers of three lines, which break later and far
-// away.
-void tell_about_lfs(const Session& session, const fs::path& checkout, const std::string& url) {
-    const auto attributes = read_file_if_exists(checkout / ".gitattributes");
-    if (attributes && attributes->find("filter=lfs") != std::string::npos)
-        session.notice(fmt::format("{}: keeps files in Git LFS; they are here as pointers only",
-                                   without_secrets(url)));
-}
-
 using Choose = std::function<Checkout(git_repository*, Origin&)>;
 
 // Everything of a clone but which commit is checked out: `choose` fetches that.
@@ -102,9 +94,10 @@ Checkout clone_with(const CloneRequest& request, Session& session, const Choose&
         check_out(session, repository.get(), result.commit);
         point_head(repository.get(), result.commit, result.branch, Upstream::yes);
         if (request.submodules == Submodules::yes)
-            update_submodules(session,
-                              {repository.get(), origin.url(), origin.reach_of_submodules()});
-        tell_about_lfs(session, request.staging, request.url);
+            update_submodules(session, {.repository = repository.get(),
+                                        .url = origin.url(),
+                                        .reach = origin.reach_of_submodules()});
+        tell_about_lfs(session, repository.get(), without_secrets(request.url));
     }
     session.stop_if_requested(request.url);
     staging.commit(request.destination);

@@ -27,6 +27,7 @@ using TreeHandle = std::unique_ptr<git_tree, Freed<git_tree_free>>;
 using TreeEntryHandle = std::unique_ptr<git_tree_entry, Freed<git_tree_entry_free>>;
 using OdbHandle = std::unique_ptr<git_odb, Freed<git_odb_free>>;
 using OdbObjectHandle = std::unique_ptr<git_odb_object, Freed<git_odb_object_free>>;
+using DiffHandle = std::unique_ptr<git_diff, Freed<git_diff_free>>;
 using IndexHandle = std::unique_ptr<git_index, Freed<git_index_free>>;
 using ConfigHandle = std::unique_ptr<git_config, Freed<git_config_free>>;
 using ConfigIteratorHandle = std::unique_ptr<git_config_iterator, Freed<git_config_iterator_free>>;

@@ -1,5 +1,6 @@
 #include "podctl/git/git.hpp"
 
+#include "edits.hpp"
 #include "worktree.hpp"
 
 namespace podctl::git {

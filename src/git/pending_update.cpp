@@ -8,7 +8,6 @@
 
 #include <algorithm>
 #include <optional>
-#include <string_view>
 #include <system_error>
 
 namespace podctl::git {
@@ -27,16 +26,24 @@ std::optional<std::string> work_content(const fs::path& path) {
     return read_file_if_exists(path);
 }
 
-bool begins_blob(git_repository* repository, const std::string& revision,
-                 std::string_view content) {
+// What a checkout of `revision` writes for the file: its line ends may be others than the blob's.
+// nullopt: that commit has no such file.
+std::optional<std::string> checked_out_content(git_repository* repository,
+                                               const std::string& revision,
+                                               const std::string& path) {
     git_object* raw = nullptr;
-    const int code = git_revparse_single(&raw, repository, revision.c_str());
+    const int code = git_revparse_single(&raw, repository, (revision + ":" + path).c_str());
     const ObjectHandle object{raw};
-    if (code < 0 || git_object_type(object.get()) != GIT_OBJECT_BLOB) return false;
-    const auto* blob = reinterpret_cast<const git_blob*>(object.get());
-    const std::string_view wanted{static_cast<const char*>(git_blob_rawcontent(blob)),
-                                  static_cast<std::size_t>(git_blob_rawsize(blob))};
-    return wanted.starts_with(content);
+    if (code < 0 || git_object_type(object.get()) != GIT_OBJECT_BLOB) return std::nullopt;
+    git_blob_filter_options options = GIT_BLOB_FILTER_OPTIONS_INIT;
+    options.flags = 0;  // not what it leaves out by default: a checkout filters binary files, too
+    git_buf filtered = GIT_BUF_INIT;
+    check(git_blob_filter(&filtered, reinterpret_cast<git_blob*>(object.get()), path.c_str(),
+                          &options),
+          path);
+    std::string content{filtered.ptr, filtered.size};
+    git_buf_dispose(&filtered);
+    return content;
 }
 
 }  // namespace
@@ -124,13 +131,20 @@ void UpdateNote::done() {
     touched_ = false;
 }
 
-bool is_left_by_checkout(git_repository* repository, const std::vector<std::string>& commits,
-                         const std::string& path) {
+bool is_as_checked_out(git_repository* repository, const std::string& revision,
+                       const std::string& path) {
+    return work_content(fs::path(git_repository_workdir(repository)) / path) ==
+           checked_out_content(repository, revision, path);
+}
+
+bool is_left_by_killed_checkout(git_repository* repository, const std::vector<std::string>& commits,
+                                const std::string& path) {
     if (commits.empty()) return false;
     const auto content = work_content(fs::path(git_repository_workdir(repository)) / path);
     if (!content) return true;
     return std::any_of(commits.begin(), commits.end(), [&](const std::string& commit) {
-        return begins_blob(repository, commit + ":" + path, *content);
+        const auto whole = checked_out_content(repository, commit, path);
+        return whole && whole->starts_with(*content);
     });
 }
 

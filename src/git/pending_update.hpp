@@ -52,9 +52,13 @@ private:
     bool touched_;
 };
 
+// Whether the file is what a whole checkout of `revision` leaves at that path, nothing included.
+bool is_as_checked_out(git_repository* repository, const std::string& revision,
+                       const std::string& path);
+
 // Whether the file is what a killed checkout of one of the commits leaves: nothing, all of the new
 // content, or its beginning.
-bool is_left_by_checkout(git_repository* repository, const std::vector<std::string>& commits,
-                         const std::string& path);
+bool is_left_by_killed_checkout(git_repository* repository, const std::vector<std::string>& commits,
+                                const std::string& path);
 
 }  // namespace podctl::git

@@ -256,7 +256,10 @@ void update_submodule(Session& session, const Superproject& superproject,
     }
     // What the internet has named stays there, however it was reached.
     if (superproject.reach == Reach::internet) reach = Reach::internet;
-    update_submodules(session, {repository.get(), url, reach, superproject.depth + 1});
+    update_submodules(session, {.repository = repository.get(),
+                                .url = url,
+                                .reach = reach,
+                                .depth = superproject.depth + 1});
 }
 
 }  // namespace
@@ -269,7 +272,8 @@ void update_submodules(Session& session, const Superproject& superproject) {
                                 without_secrets(superproject.url), deepest_submodule),
                     "do not use this repository, or set submodules: false"};
     for (const auto& submodule : submodules)
-        update_submodule(session, superproject, submodule);
+        if (!superproject.left_alone.contains(submodule.declared.path))
+            update_submodule(session, superproject, submodule);
 }
 
 }  // namespace podctl::git

@@ -3,6 +3,7 @@
 #include "session.hpp"
 
 #include <optional>
+#include <set>
 #include <string>
 
 namespace podctl::git {
@@ -14,6 +15,8 @@ struct Superproject {
     // Where theirs may lead; nullopt: that is asked when one has to be fetched.
     std::optional<Reach> reach = {};
     int depth = 0;  // how many superprojects it has itself
+    // The paths of those in which somebody did something by hand: they stay as they are.
+    std::set<std::string> left_alone = {};
 };
 
 // Brings every submodule of the checked-out commit to the commit that its superproject names,

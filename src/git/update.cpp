@@ -2,6 +2,8 @@
 #include "podctl/git/git.hpp"
 
 #include "cuts.hpp"
+#include "edits.hpp"
+#include "lfs.hpp"
 #include "location.hpp"
 #include "origin.hpp"
 #include "pending_update.hpp"
@@ -85,11 +87,6 @@ RepositoryHandle open_for_update(const UpdateRequest& request) {
     return repository;
 }
 
-void require_unmodified(git_repository* repository) {
-    const auto files = modified_files(repository);
-    if (!files.empty()) throw modified_error(git_repository_workdir(repository), files);
-}
-
 // Fetches the target, and makes sure that moving there loses no commit. The remote-tracking
 // branches are asked before and after the fetch: a branch that was rewritten upstream is known from
 // before only.
@@ -121,14 +118,18 @@ Checkout update(const UpdateRequest& request, const Network& network, const Moni
                 std::stop_token stop) {
     Session session{network, monitor, std::move(stop)};
     const auto repository = open_for_update(request);
-    require_unmodified(repository.get());
     UpdateNote note{repository.get()};
     Origin origin{session, repository.get(), request.url};
     const Checkout result = bring_target(repository.get(), origin, request);
 
+    const auto left_alone = require_unedited_submodules(repository.get(), result.commit);
     move_work_tree(session, repository.get(), result.commit, note);
     if (request.submodules == Submodules::yes)
-        update_submodules(session, {repository.get(), origin.url(), origin.reach_of_submodules()});
+        update_submodules(session, {.repository = repository.get(),
+                                    .url = origin.url(),
+                                    .reach = origin.reach_of_submodules(),
+                                    .left_alone = left_alone});
+    tell_about_lfs(session, repository.get(), without_secrets(request.url));
     // Last, so that HEAD tells that everything is there.
     const bool fresh = !result.branch.empty() && !branch_tip(repository.get(), result.branch);
     point_head(repository.get(), result.commit, result.branch,

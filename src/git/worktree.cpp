@@ -1,5 +1,6 @@
 #include "worktree.hpp"
 
+#include "edits.hpp"
 #include "plain_files.hpp"
 #include "plain_tree.hpp"
 
@@ -7,41 +8,36 @@
 
 #include <algorithm>
 #include <set>
+#include <vector>
 
 namespace podctl::git {
 namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::size_t most_files_named = 5;
-
-std::string join_some(const std::vector<std::string>& files) {
-    std::string text;
-    for (std::size_t i = 0; i < std::min(files.size(), most_files_named); ++i)
-        text += (i == 0 ? "" : ", ") + files[i];
-    if (files.size() > most_files_named)
-        text += fmt::format(" and {} more", files.size() - most_files_named);
-    return text;
+// What a checkout of `commit` writes, and what killed ones may have written.
+std::set<std::string> paths_of_updates(git_repository* repository, const std::string& commit,
+                                       const std::vector<std::string>& pending) {
+    auto paths = paths_to_move(repository, commit);
+    for (const auto& other : pending) {
+        git_oid id;
+        if (git_oid_fromstr(&id, other.c_str()) < 0 ||
+            !find<CommitHandle>(other, git_commit_lookup, repository,
+                                static_cast<const git_oid*>(&id)))
+            throw Error{ErrorKind::conflict,
+                        fmt::format("{}: a move to {} was cut short, and that commit is gone",
+                                    git_repository_workdir(repository), other.substr(0, 10)),
+                        "run with --force, which moves the checkout away and clones it anew"};
+        paths.merge(paths_to_move(repository, other));
+    }
+    return paths;
 }
 
-// What libgit2 calls a submodule with untracked files is modified too, so they are looked at one by
-// one.
-void add_modified_submodules(git_repository* repository, bool moved_count,
-                             std::vector<std::string>& files) {
-    const fs::path workdir = git_repository_workdir(repository);
-    const auto index = make<IndexHandle>(workdir.string(), git_repository_index, repository);
-    for (std::size_t i = 0; i < git_index_entrycount(index.get()); ++i) {
-        const git_index_entry& entry = *git_index_get_byindex(index.get(), i);
-        if (entry.mode != GIT_FILEMODE_COMMIT) continue;
-        const std::string path = entry.path;
-        const auto head = read_head(workdir / path);
-        if (!head) continue;
-        if (moved_count && head->commit != git_oid_tostr_s(&entry.id)) files.push_back(path);
-        const auto submodule = open_repository(workdir / path);
-        if (!submodule) continue;
-        for (const auto& file : modified_files(submodule.get()))
-            files.push_back(path + "/" + file);
-    }
+std::vector<char*> pointers_to(const std::set<std::string>& texts) {
+    std::vector<char*> pointers;
+    for (const auto& text : texts)
+        pointers.push_back(const_cast<char*>(text.c_str()));  // libgit2 only reads them
+    return pointers;
 }
 
 }  // namespace
@@ -71,18 +67,24 @@ void check_out(Session& session, git_repository* repository, const std::string& 
     session.stop_if_requested(where);
     require_plain_tree(repository, target.get());
     require_plain_work_tree(repository);
-    int code = git_checkout_tree(repository, object, &options);
     const auto pending = PendingUpdate(repository).commits();
-    if (code == GIT_ECONFLICT &&
-        !std::all_of(conflicts.begin(), conflicts.end(), [&](const auto& path) {
-            return is_left_by_checkout(repository, pending, path);
-        }))
-        throw modified_error(where, {conflicts.begin(), conflicts.end()});
+    const auto paths = paths_of_updates(repository, commit, pending);
+    require_unedited(repository, paths, commit);
+    int code = git_checkout_tree(repository, object, &options);
+    const auto is_nobodys = [&](const std::string& path) {
+        return is_left_by_killed_checkout(repository, pending, path) ||
+               is_as_checked_out(repository, "HEAD", path);
+    };
+    if (code == GIT_ECONFLICT && !std::all_of(conflicts.begin(), conflicts.end(), is_nobodys))
+        throw edited_error(where, commit, {conflicts.begin(), conflicts.end()});
     // Beside this update's own commit there is that of a killed one. libgit2 takes its files for
-    // the user's: it reports some and silently keeps others, so all are written anew.
+    // the user's: it reports some and silently keeps others, so all are written anew. Nothing of
+    // his is among them, as was seen above.
     const bool after_kill = pending.size() > 1;
-    if (code == GIT_ECONFLICT || (code == 0 && after_kill)) {
-        options.checkout_strategy = GIT_CHECKOUT_FORCE;
+    if (code == GIT_ECONFLICT || (code == 0 && after_kill && !paths.empty())) {
+        auto pointers = pointers_to(paths);
+        options.paths = {pointers.data(), pointers.size()};
+        options.checkout_strategy = GIT_CHECKOUT_FORCE | GIT_CHECKOUT_DISABLE_PATHSPEC_MATCH;
         code = git_checkout_tree(repository, object, &options);
     }
     session.check(code, where);
@@ -117,36 +119,6 @@ void point_head(git_repository* repository, const std::string& commit, const std
     const std::string key = "branch." + branch;
     check(git_config_set_string(config.get(), (key + ".remote").c_str(), "origin"), where);
     check(git_config_set_string(config.get(), (key + ".merge").c_str(), name.c_str()), where);
-}
-
-std::vector<std::string> modified_files(git_repository* repository) {
-    require_plain_rules(repository);
-    git_status_options options = GIT_STATUS_OPTIONS_INIT;
-    options.show = GIT_STATUS_SHOW_INDEX_AND_WORKDIR;
-    options.flags = GIT_STATUS_OPT_EXCLUDE_SUBMODULES;
-    const auto list =
-        make<StatusListHandle>(git_repository_workdir(repository), git_status_list_new, repository,
-                               static_cast<const git_status_options*>(&options));
-    const auto pending = PendingUpdate(repository).commits();
-    std::vector<std::string> files;
-    for (std::size_t i = 0; i < git_status_list_entrycount(list.get()); ++i) {
-        const git_status_entry& entry = *git_status_byindex(list.get(), i);
-        if (entry.status == GIT_STATUS_CURRENT || entry.status == GIT_STATUS_IGNORED) continue;
-        const git_diff_delta* delta =
-            entry.index_to_workdir != nullptr ? entry.index_to_workdir : entry.head_to_index;
-        const std::string path = delta->old_file.path;
-        if (is_left_by_checkout(repository, pending, path)) continue;
-        files.push_back(path);
-    }
-    add_modified_submodules(repository, pending.empty(), files);
-    return files;
-}
-
-Error modified_error(const fs::path& checkout, const std::vector<std::string>& files) {
-    return Error{
-        ErrorKind::conflict,
-        fmt::format("{}: changed by somebody else: {}", checkout.string(), join_some(files)),
-        "commit, stash or remove these changes (git status lists them), or run with --force"};
 }
 
 }  // namespace podctl::git

@@ -299,6 +299,13 @@ TEST(ShortenMiddle, KeepsStartAndEnd) {
     EXPECT_EQ(shorten_middle(std::string(50'000, 'x')).size(), 160u);
 }
 
+TEST(ListFirst, TellsHowManyMoreThereAre) {
+    const std::vector<std::string> texts{"a", "b", "c"};
+    EXPECT_EQ(list_first(texts, 3), "a, b, c");
+    EXPECT_EQ(list_first(texts, 2), "a, b and 1 more");
+    EXPECT_EQ(list_first({}, 2), "");
+}
+
 TEST(ShortenLine, KeepsTheStartAndSaysHowLongItWas) {
     EXPECT_EQ(shorten_line("short", 10), "short");
     EXPECT_EQ(shorten_line("0123456789abcdef", 4), "0123\u2026 (16 bytes)");

@@ -258,13 +258,23 @@ TEST_F(Clone, DoesNotTouchAFolderWithContent) {
     EXPECT_EQ(read_file(there() / "mine.txt"), "mine");
 }
 
-TEST_F(Clone, TellsAboutFilesInLfs) {
+TEST_F(Clone, NamesTheFilesThatAreInLfs) {
     work.write(".gitattributes", "*.bin filter=lfs diff=lfs merge=lfs -text\n");
-    work.write("plain.txt", "p");
+    work.write("plain.bin", "p");
     work.commit();
     publish();
     clone_it(bare().string());
-    EXPECT_THAT(notices, testing::ElementsAre(HasSubstr("Git LFS")));
+    EXPECT_THAT(notices, testing::IsEmpty());
+
+    const std::string sha256(64, 'a');
+    work.write("weights/a.bin",
+               "version https://git-lfs.github.com/spec/v1\noid sha256:" + sha256 + "\nsize 9\n");
+    work.commit();
+    publish();
+    update({.checkout = there(), .url = bare().string(), .ref = {}}, network, monitor(), {});
+    EXPECT_THAT(notices, testing::ElementsAre(
+                             testing::AllOf(HasSubstr("Git LFS"), HasSubstr("weights/a.bin"),
+                                            testing::Not(HasSubstr("plain.bin")))));
 }
 
 TEST_F(Clone, ReportsProgressUpToTheEnd) {

@@ -92,8 +92,12 @@ TEST_F(Update, NamesAtMostFiveModifiedFiles) {
     work.commit();
     publish();
     clone_it(url());
-    for (int i = 0; i < 9; ++i)
-        fs::remove(there() / ("file" + std::to_string(i)));
+    for (int i = 0; i < 9; ++i) {
+        write_file_atomically(there() / ("file" + std::to_string(i)), "mine");
+        work.write("file" + std::to_string(i), "theirs");
+    }
+    work.commit();
+    publish();
     const auto message = update_error().message();
     EXPECT_THAT(message, HasSubstr("file4 and 4 more"));
     EXPECT_THAT(message, testing::Not(HasSubstr("file5")));

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -14,6 +15,9 @@ std::string shorten_middle(std::string_view text, std::size_t most = 160);
 // A line of what a program has printed, for an error: at most `most` bytes of it, and how long it
 // was.
 std::string shorten_line(std::string_view line, std::size_t most = 1'000);
+
+// "a, b, c and 4 more": the first `most` of the texts.
+std::string list_first(std::span<const std::string> texts, std::size_t most);
 
 // What an error or an event says, which quotes what others have made as long as they like: at most
 // 4,000 bytes of each line and 64 KiB of all of them, the middle left out of what is longer. A path

@@ -69,14 +69,17 @@ bool is_update_pending(const std::filesystem::path& checkout);
 
 struct State {
     Checkout head;
-    std::string origin;     // URL of the remote "origin"; empty: none
-    bool modified = false;  // tracked files differ from HEAD (untracked ones do not count)
+    std::string origin;  // URL of the remote "origin"; empty: none
+    // Tracked files differ from HEAD as git compares them, and not as a checkout of it left them;
+    // untracked ones do not count.
+    bool modified = false;
 };
 // Opens the repository and compares the work tree. nullopt: no repository. Throws Error{git}.
 std::optional<State> inspect(const std::filesystem::path& checkout);
 
 // Moves an existing checkout to `ref` (empty: the default branch's newest commit): fetches what is
-// missing, checks out without touching untracked files. A modified tracked file is Error{conflict}.
+// missing, checks out without touching untracked files nor what was changed by hand. Where the new
+// commit changes the same files, it is Error{conflict} that names them.
 struct UpdateRequest {
     std::filesystem::path checkout;
     std::string url;

@@ -108,18 +108,10 @@ git::Checkout adopt_or_move(const plan::Clone& action, const Task& task, const g
     const bool half_done = git::is_update_pending(action.path);
     if (unchanged_wish && !half_done && !task.context.options.update && fits(action, state.head))
         return state.head;
-    if (state.modified && task.record && !task.context.options.force) {
-        throw Error{
-            ErrorKind::conflict,
-            fmt::format("{}: files were changed by hand, so it cannot move to {}",
-                        action.path.string(),
-                        action.ref.empty() ? "the newest commit" : action.ref),
-            "commit or stash them, or let --force move the whole checkout to .podctl/replaced"};
-    }
     try {
         return update(action, task);
     } catch (const Error& error) {
-        // Commits of the user's own.
+        // Commits of the user's own, or his changes to the same files.
         if (error.kind() != ErrorKind::conflict || !task.context.options.force) throw;
         return replace(action, task);
     }

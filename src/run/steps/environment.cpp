@@ -1,6 +1,7 @@
 #include "podctl/base/digest.hpp"
 #include "podctl/base/error.hpp"
 #include "podctl/base/file.hpp"
+#include "podctl/base/shorten.hpp"
 
 #include "environment_base.hpp"
 #include "environment_build.hpp"
@@ -12,7 +13,6 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <span>
 
 namespace podctl::run {
 namespace {
@@ -21,16 +21,10 @@ namespace fs = std::filesystem;
 using plan::Change;
 using plan::EnvironmentSpec;
 
+constexpr std::size_t distributions_named = 3;
+
 bool stands(const EnvironmentSpec& spec) {
     return python::finished_fingerprint(spec.path).has_value();
-}
-
-std::string first_of(const std::vector<std::string>& texts) {
-    constexpr std::size_t most_told = 3;
-    const std::span<const std::string> told{texts.data(), std::min(texts.size(), most_told)};
-    std::string text = fmt::format("{}", fmt::join(told, ", "));
-    if (texts.size() > told.size()) text += fmt::format(" and {} more", texts.size() - told.size());
-    return text;
 }
 
 bool is_locked_version_installed(const EnvironmentSpec& spec, const Task& task) {
@@ -69,20 +63,24 @@ Look look_at_packages(const EnvironmentSpec& spec, const Task& task) {
     const bool is_done_again = is_only_replaced && mendings_of(drift, task) >= most_mendings;
     if (!broken.empty() && spec.settings.drift == tmpl::Drift::mend &&
         (!is_done_again || task.context.options.force)) {
-        look = {.change = Change::change, .reason = first_of(broken) + ": to be made anew"};
+        look = {.change = Change::change,
+                .reason = list_first(broken, distributions_named) + ": to be made anew"};
         if (!drift.more.empty())
-            look.reason += ", without what nothing asks for: " + first_of(drift.more);
+            look.reason +=
+                ", without what nothing asks for: " + list_first(drift.more, distributions_named);
         return look;
     }
-    if (!broken.empty()) look.reason += "; kept by python.drift: " + first_of(broken);
+    if (!broken.empty())
+        look.reason += "; kept by python.drift: " + list_first(broken, distributions_named);
     if (is_done_again && spec.settings.drift == tmpl::Drift::mend)
         look.notice = fmt::format(
             "{}: so it is after each mending, as ComfyUI-Manager does it at ComfyUI's start: kept. "
             "`python: {{drift: keep}}` says so, python.overrides settles the version, and --force "
             "makes the environment anew",
-            first_of(broken));
+            list_first(broken, distributions_named));
     // What ComfyUI-Manager brings for packs that the template does not name harms nobody.
-    if (!drift.more.empty()) look.reason += "; beside the lock: " + first_of(drift.more);
+    if (!drift.more.empty())
+        look.reason += "; beside the lock: " + list_first(drift.more, distributions_named);
     return look;
 }
 
@@ -104,7 +102,7 @@ Outcome install_or_mend(const EnvironmentSpec& spec, const Task& task) {
             !drift.replaced.empty() && drift.gone.empty() && drift.changed.empty();
         if (!is_usable || error.kind() == ErrorKind::interrupted) throw;
         task.notice(fmt::format("{}: could not be made anew, and is kept: {}",
-                                first_of(drift.replaced), error.message()));
+                                list_first(drift.replaced, distributions_named), error.message()));
         return {.changed = false, .facts = {{"lock", facts["lock"]}}};
     }
     return {.changed = true, .facts = std::move(facts)};

@@ -1,0 +1,154 @@
+#include "edits.hpp"
+
+#include "podctl/base/shorten.hpp"
+#include "podctl/git/git.hpp"
+
+#include "library.hpp"
+#include "pending_update.hpp"
+#include "plain_files.hpp"
+#include "worktree.hpp"
+
+#include <fmt/format.h>
+
+#include <optional>
+
+namespace podctl::git {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::size_t most_files_named = 5;
+
+// Staged changes are the user's, whatever the work tree has; so is another mode.
+bool may_be_left_by_checkout(const git_status_entry& entry) {
+    if (entry.head_to_index != nullptr || entry.status != GIT_STATUS_WT_MODIFIED) return false;
+    return entry.index_to_workdir->old_file.mode == entry.index_to_workdir->new_file.mode;
+}
+
+std::vector<std::string> own_modified_files(git_repository* repository,
+                                            const std::vector<std::string>& pending) {
+    require_plain_rules(repository);
+    git_status_options options = GIT_STATUS_OPTIONS_INIT;
+    options.show = GIT_STATUS_SHOW_INDEX_AND_WORKDIR;
+    options.flags = GIT_STATUS_OPT_EXCLUDE_SUBMODULES;
+    const auto list =
+        make<StatusListHandle>(git_repository_workdir(repository), git_status_list_new, repository,
+                               static_cast<const git_status_options*>(&options));
+    std::vector<std::string> files;
+    for (std::size_t i = 0; i < git_status_list_entrycount(list.get()); ++i) {
+        const git_status_entry& entry = *git_status_byindex(list.get(), i);
+        if (entry.status == GIT_STATUS_CURRENT || entry.status == GIT_STATUS_IGNORED) continue;
+        const git_diff_delta* delta =
+            entry.index_to_workdir != nullptr ? entry.index_to_workdir : entry.head_to_index;
+        const std::string path = delta->old_file.path;
+        if (is_left_by_killed_checkout(repository, pending, path)) continue;
+        if (may_be_left_by_checkout(entry) && is_as_checked_out(repository, "HEAD", path)) continue;
+        files.push_back(path);
+    }
+    return files;
+}
+
+TreeHandle tree_of(git_repository* repository, const std::string& commit) {
+    const auto found = lookup_commit(repository, commit);
+    return make<TreeHandle>("commit " + commit, git_commit_tree,
+                            static_cast<const git_commit*>(found.get()));
+}
+
+// The commit at which a tree has a submodule; empty: it has none there.
+std::string link_in(const git_tree* tree, const std::string& path) {
+    const auto entry = find<TreeEntryHandle>(path, git_tree_entry_bypath, tree, path.c_str());
+    if (!entry || git_tree_entry_filemode(entry.get()) != GIT_FILEMODE_COMMIT) return {};
+    return git_oid_tostr_s(git_tree_entry_id(entry.get()));
+}
+
+}  // namespace
+
+// What libgit2 calls a submodule with untracked files is modified too, so they are looked at one by
+// one.
+std::vector<EditedSubmodule> edited_submodules(git_repository* repository) {
+    const fs::path workdir = git_repository_workdir(repository);
+    const auto index = make<IndexHandle>(workdir.string(), git_repository_index, repository);
+    // A killed update may have moved them.
+    const bool moved_count = PendingUpdate(repository).commits().empty();
+    std::vector<EditedSubmodule> edited;
+    for (std::size_t i = 0; i < git_index_entrycount(index.get()); ++i) {
+        const git_index_entry& entry = *git_index_get_byindex(index.get(), i);
+        if (entry.mode != GIT_FILEMODE_COMMIT) continue;
+        EditedSubmodule submodule{.path = entry.path, .link = git_oid_tostr_s(&entry.id)};
+        const auto head = read_head(workdir / submodule.path);
+        if (!head) continue;
+        submodule.moved = moved_count && head->commit != submodule.link;
+        if (const auto opened = open_repository(workdir / submodule.path))
+            submodule.files = modified_files(opened.get());
+        if (submodule.moved || !submodule.files.empty()) edited.push_back(std::move(submodule));
+    }
+    return edited;
+}
+
+std::vector<std::string> modified_files(git_repository* repository) {
+    auto files = own_modified_files(repository, PendingUpdate(repository).commits());
+    for (const auto& submodule : edited_submodules(repository)) {
+        if (submodule.moved) files.push_back(submodule.path);
+        for (const auto& file : submodule.files)
+            files.push_back(submodule.path + "/" + file);
+    }
+    return files;
+}
+
+std::set<std::string> paths_to_move(git_repository* repository, const std::string& commit) {
+    const auto head = read_head(git_repository_workdir(repository));
+    if (!head) return {};
+    const auto before = tree_of(repository, head->commit), after = tree_of(repository, commit);
+    const auto diff =
+        make<DiffHandle>(git_repository_workdir(repository), git_diff_tree_to_tree, repository,
+                         before.get(), after.get(), static_cast<const git_diff_options*>(nullptr));
+    std::set<std::string> paths;
+    for (std::size_t i = 0; i < git_diff_num_deltas(diff.get()); ++i) {
+        const git_diff_delta& delta = *git_diff_get_delta(diff.get(), i);
+        paths.insert({delta.old_file.path, delta.new_file.path});
+    }
+    return paths;
+}
+
+void require_unedited(git_repository* repository, const std::set<std::string>& paths,
+                      const std::string& commit) {
+    if (paths.empty()) return;
+    std::vector<std::string> conflicts;
+    for (const auto& file : own_modified_files(repository, PendingUpdate(repository).commits()))
+        if (paths.contains(file) && !is_as_checked_out(repository, commit, file))
+            conflicts.push_back(file);
+    if (!conflicts.empty())
+        throw edited_error(git_repository_workdir(repository), commit, conflicts);
+}
+
+std::set<std::string> require_unedited_submodules(git_repository* repository,
+                                                  const std::string& commit) {
+    const auto tree = tree_of(repository, commit);
+    std::set<std::string> left_alone;
+    std::vector<std::string> conflicts;
+    for (const auto& submodule : edited_submodules(repository)) {
+        if (link_in(tree.get(), submodule.path) == submodule.link) {
+            left_alone.insert(submodule.path);
+            continue;
+        }
+        if (submodule.moved) conflicts.push_back(submodule.path);
+        for (const auto& file : submodule.files)
+            conflicts.push_back(submodule.path + "/" + file);
+    }
+    if (!conflicts.empty())
+        throw edited_error(git_repository_workdir(repository), commit, conflicts);
+    return left_alone;
+}
+
+Error edited_error(const fs::path& checkout, const std::string& commit,
+                   const std::vector<std::string>& files) {
+    return Error{
+        ErrorKind::conflict,
+        fmt::format("{}: cannot move to {}, which would overwrite what was changed here by "
+                    "hand: {}",
+                    checkout.string(), commit.substr(0, 10), list_first(files, most_files_named)),
+        "commit, stash or remove these changes (git status lists them), or run with "
+        "--force"};
+}
+
+}  // namespace podctl::git

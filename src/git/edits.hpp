@@ -1,0 +1,47 @@
+#pragma once
+
+#include "podctl/base/error.hpp"
+
+#include "handles.hpp"
+
+#include <filesystem>
+#include <set>
+#include <string>
+#include <vector>
+
+// What somebody did by hand to a checkout, and what an update may do in spite of it.
+namespace podctl::git {
+
+// A submodule in which something was done by hand.
+struct EditedSubmodule {
+    std::string path;                // in its superproject
+    std::string link;                // the commit at which the superproject's index has it
+    bool moved = false;              // it stands at another commit
+    std::vector<std::string> files;  // as modified_files() has them, within it
+};
+std::vector<EditedSubmodule> edited_submodules(git_repository* repository);
+
+// Tracked files that differ from HEAD as git compares them (attributes, line ends, modes),
+// submodules that stand at another commit included, and what is modified in them. Untracked files
+// do not count, nor what a checkout left: of HEAD, which git itself calls modified where a commit
+// has other line ends than its attributes say, or of an update that was killed.
+std::vector<std::string> modified_files(git_repository* repository);
+
+// Everything at which `commit` is not as HEAD. Empty while there is no HEAD.
+std::set<std::string> paths_to_move(git_repository* repository, const std::string& commit);
+
+// Throws Error{conflict} where a move to `commit`, which writes `paths`, would overwrite what was
+// done by hand. What is already as that commit has it does no harm.
+void require_unedited(git_repository* repository, const std::set<std::string>& paths,
+                      const std::string& commit);
+
+// The same of the submodules, which move only after their superproject did. Those that `commit` has
+// where they are and in which something was done by hand are returned: they are to be left alone.
+std::set<std::string> require_unedited_submodules(git_repository* repository,
+                                                  const std::string& commit);
+
+// An error's list of files: at most five of them.
+Error edited_error(const std::filesystem::path& checkout, const std::string& commit,
+                   const std::vector<std::string>& files);
+
+}  // namespace podctl::git
