@@ -22,6 +22,15 @@ TEST(Sha256, GivesThePublishedDigests) {
     EXPECT_EQ(sha256_hex("abc"), of_abc);
 }
 
+// What `git hash-object` says.
+TEST(GitBlobId, IsGits) {
+    EXPECT_EQ(git_blob_id(""), "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391");
+    EXPECT_EQ(git_blob_id("hello\n"), "ce013625030ba8dba906f756967f9e9ca394464a");
+    const test::TempDir dir;
+    write_file_atomically(dir / "file", "hello\n");
+    EXPECT_EQ(git_blob_id_of_file(dir / "file"), git_blob_id("hello\n"));
+}
+
 TEST(Sha256, IsWrittenInBase64ForAContentSecurityPolicy) {
     EXPECT_EQ(sha256_base64("abc"), "ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0=");
 }

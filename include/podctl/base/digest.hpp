@@ -34,6 +34,8 @@ private:
 
 // 64 hexadecimal digits of any case.
 bool is_sha256(std::string_view text);
+// 40 hexadecimal digits of any case: a commit, a blob.
+bool is_git_id(std::string_view text);
 
 // Lower-case hex.
 std::string sha256_hex(std::string_view bytes);
@@ -42,6 +44,10 @@ std::string sha256_base64(std::string_view bytes);
 // What the handshake of a WebSocket is made of (RFC 6455 §4.2.2); no digest to trust.
 std::string base64_of_sha1(std::string_view bytes);
 std::string base64(std::string_view bytes);  // RFC 4648 §4, padded
+// As git names a file's content: hex of a SHA-1, which tells a damaged file from a whole one.
+std::string git_blob_id(std::string_view bytes);
+// Reads the file in large blocks. Throws Error{io}, Error{interrupted}.
+std::string git_blob_id_of_file(const std::filesystem::path& path, std::stop_token stop = {});
 // Reads the file in large blocks. Throws Error{io}, Error{interrupted}.
 std::string sha256_file(const std::filesystem::path& path, std::stop_token stop = {});
 
