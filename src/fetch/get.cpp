@@ -92,6 +92,13 @@ void refuse_by_content(const Getter::Job& job) {
     const auto part = partial_of(job);
     const auto name = job.target.filename().string();
     try {
+        const auto& blob = job.resolved.git_blob;
+        if (job.sha256.empty() && !blob.empty() && git_blob_id_of_file(part, job.stop) != blob)
+            throw Error{
+                ErrorKind::integrity,
+                fmt::format("{}: what came is not the hub's {}: its git blob is another one",
+                            job.request.source.text, job.resolved.name),
+                "run again; a proxy or a mirror on the way may have changed it"};
         check_model_format(part, name);
         if (job.request.pickle == GetRequest::Pickle::allow) return;
         require_inert(judge(part, name, job.stop), job.request.source.text, name, the_word);

@@ -18,17 +18,6 @@ namespace {
 
 constexpr int max_relative_redirects = 10;
 
-std::string resolve_url(const HuggingFaceSource& source, const std::string& revision) {
-    const char* kind = source.kind == HuggingFaceSource::Kind::dataset ? "datasets/"
-                       : source.kind == HuggingFaceSource::Kind::space ? "spaces/"
-                                                                       : "";
-    std::string endpoint = source.endpoint;
-    while (endpoint.ends_with('/'))
-        endpoint.pop_back();
-    return fmt::format("{}/{}{}/resolve/{}/{}", endpoint, kind, source.repository,
-                       percent_encode(revision), percent_encode(source.path, "/"));
-}
-
 std::optional<std::uint64_t> linked_size(const HttpResponse& response) {
     const auto header = response.header("x-linked-size");
     std::uint64_t size = 0;
@@ -58,7 +47,7 @@ HttpResponse head_of_file(const std::string& url, const Asking& asking) {
                 fmt::format("{}: more than {} redirects", shown(url), max_relative_redirects)};
 }
 
-// An LFS file's ETag is its SHA-256; a small file's is git's SHA-1 of a blob, no use as a check.
+// An LFS file's ETag is its SHA-256; a small file's is the id of its git blob.
 std::string sha256_of(const HttpResponse& response) {
     auto etag = response.header("x-linked-etag");
     if (!etag) etag = response.header("etag");
@@ -66,11 +55,28 @@ std::string sha256_of(const HttpResponse& response) {
     return is_sha256(value) ? value : std::string{};
 }
 
+// The other digest that an ETag may be.
+std::string git_blob_of(const HttpResponse& response) {
+    const std::string value = to_lower(etag_value(response.header("etag").value_or("")));
+    return is_git_id(value) && !response.header("x-linked-etag") ? value : std::string{};
+}
+
 }  // namespace
+
+std::string hugging_face_url(const HuggingFaceSource& source, const std::string& revision) {
+    const char* kind = source.kind == HuggingFaceSource::Kind::dataset ? "datasets/"
+                       : source.kind == HuggingFaceSource::Kind::space ? "spaces/"
+                                                                       : "";
+    std::string endpoint = source.endpoint;
+    while (endpoint.ends_with('/'))
+        endpoint.pop_back();
+    return fmt::format("{}/{}{}/resolve/{}/{}", endpoint, kind, source.repository,
+                       percent_encode(revision), percent_encode(source.path, "/"));
+}
 
 ResolvedFile resolve_hugging_face(const HuggingFaceSource& source, const std::string& what,
                                   const Asking& asking) {
-    const std::string url = resolve_url(source, source.revision);
+    const std::string url = hugging_face_url(source, source.revision);
     const auto response = head_of_file(url, asking);
     if (response.status >= 400 || response.status < 200) throw refusal(response, url, what);
     const std::string commit = response.header("x-repo-commit").value_or("");
@@ -78,11 +84,12 @@ ResolvedFile resolve_hugging_face(const HuggingFaceSource& source, const std::st
     if (!size && response.status == 200) size = content_length(response);
     return {
         // Pinned, so that a branch that moves between now and the download cannot mix two files.
-        .url = commit.empty() ? url : resolve_url(source, commit),
+        .url = commit.empty() ? url : hugging_face_url(source, commit),
         .name = source.path.substr(source.path.rfind('/') + 1),
         .size = size,
         .approximate_size = size,
         .sha256 = sha256_of(response),
+        .git_blob = git_blob_of(response),
         .revision = commit,
     };
 }

@@ -7,12 +7,13 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdlib>
 
 namespace podctl::fetch {
 namespace {
 
-constexpr std::string_view short_form = "hf:[datasets/|spaces/]ORG/REPO[@REV]/PATH";
+constexpr std::string_view short_form = "hf:[datasets/|spaces/]ORG/REPO[@REV][/PATH]";
 constexpr std::string_view hub_prefix = "https://huggingface.co/";
 
 // A revision as git names it: refs/pr/1 and refs/convert/parquet hold slashes of their own.
@@ -36,8 +37,25 @@ std::string join_path(const std::vector<std::string>& segments, std::string_view
         if (segment.find('\0') != std::string::npos) refuse_source(text, "a zero byte in the path");
         path += (path.empty() ? "" : "/") + segment;
     }
-    if (path.empty()) refuse_source(text, "names no file of the repository", short_form);
     return path;
+}
+
+// The rest of a source, with or without a slash at its end.
+void take_path(std::vector<std::string> segments, std::string_view text,
+               HuggingFaceSource& source) {
+    const bool is_marked = !segments.empty() && segments.back().empty();
+    if (is_marked) segments.pop_back();
+    source.path = join_path(segments, text);
+    source.is_folder = is_marked || segments.empty();
+}
+
+// What nobody calls a folder or a repository.
+bool has_models_extension(std::string_view name) {
+    const std::string lower = to_lower(name);
+    constexpr std::array extensions{".safetensors", ".sft", ".gguf", ".ckpt", ".pt",
+                                    ".pth",         ".bin", ".onnx", ".json"};
+    return std::ranges::any_of(extensions,
+                               [&](std::string_view end) { return lower.ends_with(end); });
 }
 
 HuggingFaceSource::Kind take_kind(std::vector<std::string>& segments) {
@@ -96,7 +114,8 @@ bool is_hugging_face_host(std::string_view host) {
 HuggingFaceSource parse_hf(std::string_view rest, std::string_view text) {
     auto segments = split(rest, '/');
     HuggingFaceSource source{.kind = take_kind(segments)};
-    if (segments.size() < 3) refuse_source(text, "names no file of a repository", short_form);
+    if (segments.size() < 2 || (segments.size() == 2 && has_models_extension(segments[1])))
+        refuse_source(text, "names no repository", short_form);
     std::string_view repo = segments[1];
     const bool has_revision = repo.find('@') != repo.npos;
     source.repository = segments[0] + "/" + std::string(take_until(repo, '@'));
@@ -107,7 +126,7 @@ HuggingFaceSource parse_hf(std::string_view rest, std::string_view text) {
         source.revision = checked_revision(percent_decode(take_revision(segments)), text);
     }
     check_repository(source.repository, text);
-    source.path = join_path(segments, text);
+    take_path(std::move(segments), text, source);
     return source;
 }
 
@@ -120,18 +139,25 @@ Source parse_hf_url(const Url& url, std::string_view text) {
     // A few old repositories have no organisation.
     const auto verb = std::find_if(segments.begin(), segments.end(), is_verb);
     const auto names = verb - segments.begin();
-    if (verb == segments.end() || names < 1 || names > 2 || segments.end() - verb < 3)
+    const bool is_tree = verb != segments.end() && *verb == "tree";
+    const bool is_page = verb == segments.end() && names == 2;
+    const auto least = is_page ? 0 : is_tree ? 2 : 3;
+    if (names < 1 || names > 2 || (verb == segments.end() && !is_page) ||
+        segments.end() - verb < least)
         refuse_source(
-            text, "a page of Hugging Face that is no file",
+            text, "a page of Hugging Face that is no file and no repository",
             "use the address of the file, …/ORG/REPO/resolve/REVISION/PATH, or hf:ORG/REPO/PATH");
-    const bool is_tree = *verb == "tree";
     hub.repository = segments[0] + (names == 2 ? "/" + segments[1] : "");
-    segments.erase(segments.begin(), verb + 1);
-    hub.revision = checked_revision(take_revision(segments), text);
+    segments.erase(segments.begin(), is_page ? verb : verb + 1);
+    if (!is_page) hub.revision = checked_revision(take_revision(segments), text);
     check_repository(hub.repository, text);
+    const bool names_file = is_tree && !segments.empty() && has_models_extension(segments.back());
     hub.path = join_path(segments, text);
+    hub.is_folder = is_page || (is_tree && !names_file);
+    if (hub.path.empty() && !hub.is_folder)
+        refuse_source(text, "names no file of the repository", short_form);
     Source source{.text = std::string(text)};
-    if (is_tree)
+    if (names_file)
         source.note =
             fmt::format("{} was taken for a file, not a folder, of {}", hub.path, hub.repository);
     source.location = std::move(hub);

@@ -52,6 +52,11 @@ Website website_of(const Url& url) {
 }
 
 void check_plain_url(const Url& url, std::string_view text) {
+    if (url.scheme == "s3" || url.scheme == "gs")
+        refuse_source(text, fmt::format("{}:// needs the keys of an account", url.scheme),
+                      "give the object's https URL: a presigned one, or a public object's, "
+                      "https://BUCKET.s3.amazonaws.com/KEY or "
+                      "https://storage.googleapis.com/BUCKET/KEY");
     if (url.scheme != "http" && url.scheme != "https" && url.scheme != "file")
         refuse_source(text, fmt::format("{}:// is not known", url.scheme));
     if (url.scheme == "file" &&
@@ -102,14 +107,15 @@ std::string key_of(const CivitaiSource& source) {
 }
 
 std::string key_of(const HuggingFaceSource& source) {
-    return fmt::format("hf\n{}\n{}\n{}\n{}\n{}", source.endpoint, static_cast<int>(source.kind),
-                       source.repository, source.revision, source.path);
+    return fmt::format("hf\n{}\n{}\n{}\n{}\n{}{}", source.endpoint, static_cast<int>(source.kind),
+                       source.repository, source.revision, source.path,
+                       source.is_folder ? "/" : "");
 }
 
 }  // namespace
 
 const std::string_view known_forms =
-    "a source is hf:ORG/REPO[@REV]/PATH, civitai:MODEL[@VERSION], an AIR, a Civitai or Hugging "
+    "a source is hf:ORG/REPO[@REV][/PATH], civitai:MODEL[@VERSION], an AIR, a Civitai or Hugging "
     "Face URL, a SHA-256, a Civitai model id, or any http(s) or file:// URL";
 
 void refuse_source(std::string_view text, std::string_view why, std::string_view hint) {

@@ -20,8 +20,6 @@ namespace {
 
 constexpr std::size_t max_error_body = 64 << 10;
 constexpr int max_missing_answers = 3;  // Civitai answers 404 when its resolver has a passing fault
-// A server that cuts after so much can be asked again at once.
-constexpr std::uint64_t much = 1u << 20;
 
 // Signed URLs live for an hour or a day, and S3 answers 403, not 404, when they are over.
 bool says_expired(int status) {
@@ -280,8 +278,8 @@ void Transfer::after_cut(const Segment& segment, const Error& error) {
             error.kind(), error.message(),
             "the server gives the file no ETag and no date, so that it begins anew after each "
             "cut; try another source"};
-    else if (progressed && segment.at - segment.begin >= much && monitor_.retry.attempts > 1)
-        return;
+    else if (progressed && monitor_.retry.attempts > 1)
+        return;  // a wait would bring nothing: the server gives bytes
     wait_or_give_up(error);
 }
 

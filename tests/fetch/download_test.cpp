@@ -137,6 +137,16 @@ TEST_F(Download, BringsAFileWhoseLengthNobodySays) {
     EXPECT_EQ(get(server.url("/")).sha256, sha256_hex(bytes));
 }
 
+TEST_F(Download, AsksAtOnceAfterACutThatHadBroughtBytes) {
+    HttpServer server(cutting(8, 64 << 10));
+    request.sha256 = sha256_hex(bytes);
+    int waits = 0;
+    monitor.retry.on_retry = [&](int, std::chrono::milliseconds, const std::string&) { ++waits; };
+    EXPECT_EQ(get(server.url("/")).received, bytes.size());
+    EXPECT_EQ(waits, 0);
+    EXPECT_EQ(server.requests().size(), 9u);
+}
+
 TEST_F(Download, GoesOnAfterCutsWithoutFetchingTwice) {
     // More cuts than attempts: they count only while nothing comes.
     HttpServer server(cutting(6, MiB));

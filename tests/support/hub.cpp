@@ -123,6 +123,7 @@ struct Hub::State {
     Response civitai_api(const std::vector<std::string>& parts);
     Response civitai_download(const Request& request, long long version_id);
     Response huggingface_answer(const Request& request);
+    Response huggingface_api(const Request& request);
     Response huggingface_file(const Request& request, const HuggingFaceFile& file);
     HttpServer::Handler handler(Response (State::*answer)(const Request&), Alter State::*alter);
 };
@@ -250,7 +251,52 @@ Response Hub::State::civitai_download(const Request& request, long long version_
     return {.status = 307, .headers = {{"Location", signed_url(file->bytes, file->name)}}};
 }
 
+// /api/models/ORG/REPO/revision/REV and …/tree/REV[/FOLDER]?recursive=true, some entries a page.
+Response Hub::State::huggingface_api(const Request& request) {
+    constexpr std::size_t page_size = 3;
+    const std::string path = request.path.substr(std::string_view{"/api/models/"}.size());
+    std::string repository;
+    json entries = json::array();
+    for (const auto& file : files) {
+        if (!path.starts_with(file.repository + "/")) continue;
+        repository = file.repository;
+        if (file.access != HuggingFaceFile::Access::open &&
+            request.header("authorization") != fmt::format("Bearer {}", hf_token))
+            return hf_error(401, "GatedRepo", "Access to this model is restricted");
+        json entry{{"type", "file"},
+                   {"path", file.path},
+                   {"size", file.bytes.size()},
+                   {"oid", git_blob_id(file.bytes)}};
+        if (file.storage == HuggingFaceFile::Storage::lfs)
+            entry["lfs"] = {{"oid", sha256_hex(file.bytes)}, {"size", file.bytes.size()}};
+        entries.push_back(std::move(entry));
+    }
+    if (repository.empty()) return hf_error(401, "RepoNotFound", "Repository not found");
+    const std::string question = path.substr(repository.size());
+    if (question == "/revision/main") return json_answer(200, {{"sha", commit}});
+    const std::string tree = fmt::format("/tree/{}", commit);
+    if (!question.starts_with(tree))
+        return hf_error(404, "RevisionNotFound", "Invalid rev id: " + question);
+    const std::string folder = question.substr(tree.size());
+    json listed = json::array();
+    for (const auto& entry : entries)
+        if (folder.empty() || entry["path"].get<std::string>().starts_with(folder.substr(1) + "/"))
+            listed.push_back(entry);
+    if (listed.empty()) return hf_error(404, "EntryNotFound", "Entry not found");
+    const auto begin = static_cast<std::size_t>(number(request.parameter("cursor")));
+    const auto end = std::min(begin + page_size, listed.size());
+    json page(listed.begin() + static_cast<std::ptrdiff_t>(begin),
+              listed.begin() + static_cast<std::ptrdiff_t>(end));
+    auto response = json_answer(200, page);
+    if (end < listed.size())
+        response.headers.emplace_back(
+            "Link", fmt::format("<https://huggingface.co{}?recursive=true&cursor={}>; rel=\"next\"",
+                                request.path, end));
+    return response;
+}
+
 Response Hub::State::huggingface_answer(const Request& request) {
+    if (request.path.starts_with("/api/models/")) return huggingface_api(request);
     for (const auto& [from, to] : renamed)
         if (request.path.starts_with("/" + from + "/"))
             return {.status = 307,
@@ -290,9 +336,8 @@ Response Hub::State::huggingface_file(const Request& request, const HuggingFaceF
     if (file.access == Access::not_granted)
         return hf_error(valid ? 403 : 401, "GatedRepo", "You are not in the authorized list");
     if (file.storage == HuggingFaceFile::Storage::plain) {
-        // Any 40 hex digits: a git blob's SHA-1.
-        auto response = serve_bytes(request, file.bytes,
-                                    fmt::format("\"{}\"", sha256_hex(file.bytes).substr(0, 40)));
+        auto response =
+            serve_bytes(request, file.bytes, fmt::format("\"{}\"", git_blob_id(file.bytes)));
         response.headers.emplace_back("X-Repo-Commit", commit);
         return response;
     }

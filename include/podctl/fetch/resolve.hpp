@@ -21,7 +21,10 @@ struct ResolvedFile {
     // For the bill: `size`, or what a hub gives rounded (Civitai's sizeKB).
     std::optional<std::uint64_t> approximate_size = {};
     std::string sha256 = {};  // lower-case hex; empty: the hub gives none
-    std::string type = {};    // Civitai: file type or model type ("Checkpoint", "LORA"); else empty
+    // Of a small file of Hugging Face, which has no sha256 there: the id of its git blob
+    // (git_blob_id in podctl/base/digest.hpp); else empty.
+    std::string git_blob = {};
+    std::string type = {};  // Civitai: file type or model type ("Checkpoint", "LORA"); else empty
     std::string revision = {};  // Hugging Face: the commit
     // Civitai only, for civitdl's layout.
     std::string model_name = {};

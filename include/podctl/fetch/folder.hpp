@@ -1,0 +1,51 @@
+#pragma once
+
+#include "podctl/base/url.hpp"
+#include "podctl/fetch/http.hpp"
+#include "podctl/fetch/resolve.hpp"
+#include "podctl/fetch/retry.hpp"
+#include "podctl/fetch/source.hpp"
+
+#include <stop_token>
+#include <string>
+#include <vector>
+
+// Repositories of models, or folders of them, as one source of many files.
+namespace podctl::fetch {
+
+struct FolderFile {
+    std::string path = {};   // within the folder; safe to be joined to a path of this machine
+    ResolvedFile file = {};  // its url and revision name the commit
+};
+
+struct Folder {
+    std::string revision = {};           // the commit of all the files
+    std::vector<FolderFile> files = {};  // by path
+};
+
+// hf:ORG/REPO, hf:ORG/REPO/FOLDER/, …/tree/REV/FOLDER: list_folder() and not resolve() is to be
+// asked.
+bool is_folder(const Source& source);
+
+// The files that are there, and how large; without those whose name, or whose folder's, begins with
+// a dot (.gitattributes). Throws as resolve() does, Error{integrity} for an answer that makes no
+// sense or a file whose name no file here can have.
+Folder list_folder(const Source& source, HttpClient& http, const Mirrors& mirrors,
+                   const RetryPolicy& retry, std::stop_token stop);
+
+// One of them, from what a journal kept: `git_blob` is given where there is no sha256.
+FolderFile folder_file(const HuggingFaceSource& folder, const std::string& revision,
+                       const std::string& path, std::uint64_t size, const std::string& sha256,
+                       const std::string& git_blob);
+// hf:ORG/REPO@COMMIT/PATH: as a source by itself.
+std::string source_of_file(const HuggingFaceSource& folder, const FolderFile& file);
+
+// Globs as huggingface_hub's allow_patterns and ignore_patterns: `*` matches a slash, too, and a
+// pattern that ends in a slash means all below.
+struct Globs {
+    std::vector<std::string> include = {};  // empty: all
+    std::vector<std::string> exclude = {};
+};
+bool is_chosen(const std::string& path, const Globs& globs);
+
+}  // namespace podctl::fetch

@@ -1,0 +1,207 @@
+// The hub's tree endpoint as huggingface_hub's hf_api.py (list_repo_tree, repo_info) uses it.
+#include "podctl/base/digest.hpp"
+#include "podctl/base/error.hpp"
+#include "podctl/base/json.hpp"
+#include "podctl/base/names.hpp"
+#include "podctl/base/shorten.hpp"
+#include "podctl/fetch/folder.hpp"
+
+#include "http_message.hpp"
+#include "http_rules.hpp"
+#include "hubs.hpp"
+#include "refusal.hpp"
+
+#include <fmt/core.h>
+#include <fnmatch.h>
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <optional>
+
+namespace podctl::fetch {
+namespace {
+
+// More than any model has; a data set is no model.
+constexpr std::size_t most_files_of_folder = 20'000;
+
+constexpr int most_pages = 200;
+
+// A page has a thousand entries of some hundred bytes.
+constexpr std::size_t largest_page = 16u << 20;
+
+using nlohmann::json;
+
+std::string without_slash_at_end(std::string text) {
+    while (text.ends_with('/'))
+        text.pop_back();
+    return text;
+}
+
+std::string api_url(const HuggingFaceSource& source) {
+    const char* kind = source.kind == HuggingFaceSource::Kind::dataset ? "datasets"
+                       : source.kind == HuggingFaceSource::Kind::space ? "spaces"
+                                                                       : "models";
+    return fmt::format("{}/api/{}/{}", without_slash_at_end(source.endpoint), kind,
+                       source.repository);
+}
+
+Error nonsense(const std::string& what, const std::string& why) {
+    return {
+        ErrorKind::integrity, fmt::format("{}: the hub's answer makes no sense: {}", what, why),
+        "a mirror or a proxy may have changed it: name the files one by one, or another mirror"};
+}
+
+HttpResponse ask_api(const std::string& mirrored, const std::string& url, const std::string& what,
+                     const Asking& asking) {
+    auto response = send_with_retry(asking.http, {.url = mirrored, .max_body = largest_page},
+                                    asking.retry, asking.stop);
+    if (response.status != 200) throw refusal(response, url, what);
+    return response;
+}
+
+json answer_of(const HttpResponse& response, const std::string& what) {
+    auto answer = parse_json(response.body, {.bytes = largest_page});
+    if (!answer) throw nonsense(what, json_fault(response.body, {.bytes = largest_page}));
+    return std::move(*answer);
+}
+
+std::string text_of(const json& object, const char* key) {
+    const auto found = object.is_object() ? object.find(key) : object.end();
+    return found != object.end() && found->is_string() ? found->get<std::string>() : std::string{};
+}
+
+std::string commit_of(const HuggingFaceSource& source, const std::string& what,
+                      const Asking& asking) {
+    const std::string url =
+        fmt::format("{}/revision/{}", api_url(source), percent_encode(source.revision));
+    const auto response = ask_api(asking.mirrors.apply(url), url, what, asking);
+    const std::string commit = text_of(answer_of(response, what), "sha");
+    if (!is_git_id(commit)) throw nonsense(what, "it names no commit");
+    return commit;
+}
+
+// Link: <https://…?cursor=…>; rel="next" (RFC 8288). It must stay where the first page came from:
+// the token goes there.
+std::optional<std::string> next_page(const HttpResponse& response, const std::string& asked,
+                                     const std::string& what, const Mirrors& mirrors) {
+    const std::string link = response.header("link").value_or("");
+    const auto end = link.find(">;");
+    if (!link.starts_with('<') || end == link.npos || link.find("rel=\"next\"", end) == link.npos)
+        return std::nullopt;
+    const auto base = checked_url(asked);
+    const auto target = resolve_reference(base, link.substr(1, end - 1));
+    const auto mirrored = target ? parse_url(mirrors.apply(target->to_string())) : std::nullopt;
+    if (!mirrored || mirrored->origin() != base.origin())
+        throw nonsense(what, "its next page is at another host");
+    return mirrored->to_string();
+}
+
+bool begins_with_dot(const std::string& path) {
+    return path.starts_with('.') || path.find("/.") != path.npos;
+}
+
+void require_safe(const std::string& path, const std::string& what) {
+    for (const auto& part : split(path, '/')) {
+        const bool fits = !part.empty() && part == safe_file_name(part);
+        if (fits) continue;
+        throw Error{ErrorKind::integrity,
+                    fmt::format("{}: has the file {}, which no file here can be called", what,
+                                shorten_middle(path)),
+                    "name the files that are wanted one by one"};
+    }
+}
+
+// nullopt: no file, or one that is passed over.
+std::optional<FolderFile> file_of(const json& entry, const HuggingFaceSource& source,
+                                  const std::string& commit, const std::string& what) {
+    if (text_of(entry, "type") != "file") return std::nullopt;
+    std::string path = text_of(entry, "path");
+    const std::string prefix = source.path.empty() ? "" : source.path + "/";
+    if (!path.starts_with(prefix)) throw nonsense(what, "it lists a file of another folder");
+    path.erase(0, prefix.size());
+    if (begins_with_dot(path)) return std::nullopt;
+    require_safe(path, what);
+    const auto size = entry.find("size");
+    if (size == entry.end() || !size->is_number_unsigned())
+        throw nonsense(what, "a file without a size");
+    const auto lfs = entry.find("lfs");
+    const std::string sha256 = lfs == entry.end() ? "" : to_lower(text_of(*lfs, "oid"));
+    return folder_file(source, commit, path, size->get<std::uint64_t>(),
+                       is_sha256(sha256) ? sha256 : "", to_lower(text_of(entry, "oid")));
+}
+
+bool matches_one_of(const std::string& path, const std::vector<std::string>& globs) {
+    return std::ranges::any_of(globs, [&](const std::string& glob) {
+        const std::string whole = glob.ends_with('/') ? glob + "*" : glob;
+        return ::fnmatch(whole.c_str(), path.c_str(), FNM_NOESCAPE) == 0;
+    });
+}
+
+}  // namespace
+
+bool is_folder(const Source& source) {
+    const auto* hub = std::get_if<HuggingFaceSource>(&source.location);
+    return hub && hub->is_folder;
+}
+
+FolderFile folder_file(const HuggingFaceSource& folder, const std::string& revision,
+                       const std::string& path, std::uint64_t size, const std::string& sha256,
+                       const std::string& git_blob) {
+    HuggingFaceSource file = folder;
+    file.is_folder = false;
+    file.path = folder.path.empty() ? path : folder.path + "/" + path;
+    return {.path = path,
+            .file = {.url = hugging_face_url(file, revision),
+                     .name = path.substr(path.rfind('/') + 1),
+                     .size = size,
+                     .approximate_size = size,
+                     .sha256 = sha256,
+                     .git_blob = sha256.empty() ? git_blob : "",
+                     .revision = revision}};
+}
+
+std::string source_of_file(const HuggingFaceSource& folder, const FolderFile& file) {
+    const char* kind = folder.kind == HuggingFaceSource::Kind::dataset ? "datasets/"
+                       : folder.kind == HuggingFaceSource::Kind::space ? "spaces/"
+                                                                       : "";
+    const std::string within = folder.path.empty() ? "" : folder.path + "/";
+    return fmt::format("hf:{}{}@{}/{}{}", kind, folder.repository, file.file.revision, within,
+                       file.path);
+}
+
+Folder list_folder(const Source& source, HttpClient& http, const Mirrors& mirrors,
+                   const RetryPolicy& retry, std::stop_token stop) {
+    const auto& hub = std::get<HuggingFaceSource>(source.location);
+    const Asking asking{http, mirrors, retry, std::move(stop)};
+    Folder folder{.revision = commit_of(hub, source.text, asking)};
+    const std::string below = hub.path.empty() ? "" : "/" + percent_encode(hub.path, "/");
+    const std::string url =
+        fmt::format("{}/tree/{}{}?recursive=true", api_url(hub), folder.revision, below);
+    std::optional<std::string> page = mirrors.apply(url);
+    for (int pages = 0; page; ++pages) {
+        if (pages == most_pages) throw nonsense(source.text, "it has pages without end");
+        const auto response = ask_api(*page, url, source.text, asking);
+        const json entries = answer_of(response, source.text);
+        if (!entries.is_array()) throw nonsense(source.text, "no list of files");
+        for (const auto& entry : entries)
+            if (auto file = file_of(entry, hub, folder.revision, source.text))
+                folder.files.push_back(std::move(*file));
+        if (folder.files.size() > most_files_of_folder)
+            throw Error{
+                ErrorKind::template_,
+                fmt::format("{}: has more than {} files", source.text, most_files_of_folder),
+                "name a folder of it"};
+        page = next_page(response, *page, source.text, mirrors);
+    }
+    std::ranges::sort(folder.files, {}, &FolderFile::path);
+    const auto twice = std::ranges::adjacent_find(folder.files, {}, &FolderFile::path);
+    if (twice != folder.files.end()) throw nonsense(source.text, "it lists a file twice");
+    return folder;
+}
+
+bool is_chosen(const std::string& path, const Globs& globs) {
+    if (!globs.include.empty() && !matches_one_of(path, globs.include)) return false;
+    return !matches_one_of(path, globs.exclude);
+}
+
+}  // namespace podctl::fetch
