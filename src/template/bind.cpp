@@ -120,7 +120,7 @@ Pod bind_pod(const Value& value) {
     read(section(value, "ports"), "http", pod.http_ports);
     read(section(value, "ports"), "tcp", pod.tcp_ports);
     read(value, "env", pod.env);
-    if (const Value* gpu = value.find("gpu")) {
+    if (const Value* gpu = given(value, "gpu")) {
         pod.gpu.emplace();
         read(*gpu, "count", pod.gpu->count);
         read(*gpu, "min_vram", pod.gpu->min_vram);
@@ -191,6 +191,8 @@ Model bind_model(const Value& value) {
     read(value, "sha256", model.sha256);
     model.sha256 = to_lower(model.sha256);
     read(value, "layout", model.layout, layout_words);
+    read(value, "include", model.include);
+    read(value, "exclude", model.exclude);
     read(value, "unpack", model.unpack);
     model.allow_pickle = given(value, "pickle") != nullptr;
     read(value, "optional", model.optional);
@@ -223,6 +225,7 @@ CustomNode bind_node(const Value& value) {
         return node;
     }
     read(value, "install_script", node.install_script);
+    read(value, "optional", node.optional);
     read(value, "ignore_requirements", node.ignore_requirements);
     if (given(value, "git")) {
         node.source = bind_git_node(value);

@@ -29,19 +29,28 @@ std::string joined(const std::vector<Diagnostic>& diagnostics) {
     return text;
 }
 
+// What looks like a space and is none: a no-break space, pasted from a page, ends no word of YAML.
+bool is_odd_blank(char32_t c) {
+    return c == 0xA0 || c == 0x1680 || (c >= 0x2000 && c <= 0x200A) || c == 0x202F || c == 0x205F ||
+           c == 0x3000;
+}
+
 std::string escaped(std::string_view text) {
     std::string result;
-    for (const char c : text) {
-        const auto byte = static_cast<unsigned char>(c);
-        if (c == '\n') {
+    while (!text.empty()) {
+        const auto [code_point, length, valid] = utf8::decode(text);
+        if (code_point == '\n') {
             result += "\\n";
-        } else if (c == '\t') {
+        } else if (code_point == '\t') {
             result += "\\t";
-        } else if (byte < 0x20 || byte == 0x7F) {
-            result += fmt::format("\\x{:02x}", byte);
+        } else if (code_point < 0x20 || code_point == 0x7F) {
+            result += fmt::format("\\x{:02x}", static_cast<unsigned>(code_point));
+        } else if (is_odd_blank(code_point)) {
+            result += fmt::format("\\u{:04x}", static_cast<unsigned>(code_point));
         } else {
-            result += c;
+            result += text.substr(0, length);
         }
+        text.remove_prefix(length);
     }
     return result;
 }

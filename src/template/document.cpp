@@ -281,6 +281,9 @@ std::string explain(const YAML::Exception& error, std::string_view text) {
         message += " (text that begins with * or & needs quotes)";
     }
     const std::string_view line = line_of(text, error.mark.line + 1);
+    const auto rest = line.substr(std::min<std::size_t>(error.mark.column, line.size()));
+    if (!rest.empty() && std::string_view{"@`%"}.find(rest.front()) != std::string_view::npos)
+        message += fmt::format(" (text that begins with {} needs quotes)", rest.front());
     const auto indentation = line.substr(0, std::min(line.find_first_not_of(" \t"), line.size()));
     if (indentation.find('\t') != std::string_view::npos) {
         message += " (this line is indented with a tab; YAML takes spaces)";

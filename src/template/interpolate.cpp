@@ -194,7 +194,8 @@ private:
         const auto value = environment_(reference.name);
         if (!value && !reference.has_default) {
             throw Mistake{fmt::format(
-                "the environment variable {0} is not set; set it, or write ${{{0}:-default}}",
+                "the environment variable {0} is not set; set it, or write ${{{0}:-default}}; "
+                "$${{{0}}} is for the program that reads it",
                 reference.name)};
         }
         const bool set = value && !(value->empty() && reference.has_default);

@@ -13,6 +13,7 @@
 #include <charconv>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -152,16 +153,21 @@ void merge(Value& base, Value over) {
         return;
     }
     std::unordered_map<std::string, std::size_t> index;
+    std::unordered_set<std::string> taken_out;
     for (std::size_t i = 0; i < base.entries.size(); ++i)
         index.emplace(base.entries[i].key, i);
     for (Entry& entry : over.entries) {
         const auto found = index.find(entry.key);
         if (found == index.end()) {
             base.entries.push_back(std::move(entry));
+        } else if (entry.value.is_null()) {
+            taken_out.insert(entry.key);
         } else {
             merge(base.entries[found->second].value, std::move(entry.value));
         }
     }
+    std::erase_if(base.entries,
+                  [&](const Entry& entry) { return taken_out.contains(entry.key); });
 }
 
 void apply_set(Value& root, const std::string& assignment, Diagnostics& diagnostics) {
@@ -171,18 +177,23 @@ void apply_set(Value& root, const std::string& assignment, Diagnostics& diagnost
     if (!value) return;
     const Type root_type{.kind = Kind::mapping, .shape = &template_shape()};
     const Type* type = &root_type;
-    Value* target = &root;
+    Value *target = &root, *parent = nullptr;
     std::string path;
     for (const std::string& step : steps) {
         open_up(*target, type);
         const bool in_list = target->is_sequence();
+        parent = target;
         target = enter(*target, step, path, {file}, diagnostics);
         if (!target) return;
         path = in_list ? path + "[" + step + "]" : key_path(path, step);
         type = next_type(type, step);
     }
     find_secrets_in_set(*value, steps, path, diagnostics);
-    merge(*target, std::move(*value));
+    if (value->is_null() && parent->is_mapping())
+        std::erase_if(parent->entries,
+                      [&](const Entry& entry) { return entry.key == steps.back(); });
+    else
+        merge(*target, std::move(*value));
 }
 
 }  // namespace podctl::tmpl

@@ -117,6 +117,15 @@ Fault owned_path_fault(std::string_view text, const PathContext& context) {
     return std::nullopt;
 }
 
+Fault node_path_fault(std::string_view text, const PathContext& context) {
+    if (auto fault = characters_fault(text)) return fault;
+    const std::string path = absolute_path(text, context.mount);
+    if (!text.starts_with('/') || is_at_or_under(path, context.mount))
+        return owned_path_fault(text, context);
+    if (is_at_or_under(context.mount, path)) return "the mount is in it";
+    return std::nullopt;
+}
+
 Fault model_folder_fault(std::string_view text, const PathContext& context) {
     constexpr auto is_file = "it is a folder: the file's own name is given by `name`";
     const std::string normal = absolute_path(text, "/");

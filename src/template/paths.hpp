@@ -22,6 +22,8 @@ std::optional<std::string> characters_fault(std::string_view text);
 std::optional<std::string> path_fault(std::string_view text, const PathContext& context);
 // As path_fault, and the mount itself is refused.
 std::optional<std::string> owned_path_fault(std::string_view text, const PathContext& context);
+// A custom node's: an absolute one may be outside of the mount, where an image has its own.
+std::optional<std::string> node_path_fault(std::string_view text, const PathContext& context);
 std::optional<std::string> model_folder_fault(std::string_view text, const PathContext& context);
 
 // The folder's name that git would give a clone; empty: the URL has none.

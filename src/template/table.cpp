@@ -1,3 +1,4 @@
+// Longer than others, since it is the one table of all keys.
 #include "table.hpp"
 
 #include "catalog_data.hpp"
@@ -188,13 +189,14 @@ const Shape& model_shape() {
         .fields =
             {
                 {"source", string(formats::line),
-                 "hf:ORG/REPO[@REV]/PATH, civitai:MODEL[@VERSION], an AIR, or a URL."},
+                 "hf:ORG/REPO[@REV]/PATH, civitai:MODEL[@VERSION], an AIR, or a URL; "
+                 "hf:ORG/REPO and hf:ORG/REPO/FOLDER/ bring all files."},
                 {"catalog",
                  choice(catalog_names()),
                  "All files of a model of the catalog; `podctl models` lists it.",
                  {},
                  false,
-                 {"to", "name", "sha256", "layout", "unpack", "pickle"}},
+                 {"to", "name", "sha256", "layout", "include", "exclude", "unpack", "pickle"}},
                 {"to", string(formats::model_folder),
                  "Folder under models/, or an absolute path; absent: from the source's own type."},
                 {"name", string(formats::file_name),
@@ -202,6 +204,9 @@ const Shape& model_shape() {
                 {"sha256", string(formats::sha256), "Absent: the hub's own, where it gives one."},
                 {"layout", choice({"flat", "civitdl"}), "civitdl: the names that civitdl gives.",
                  "\"flat\""},
+                {"include", list(string(formats::line)),
+                 "Of a whole repository or a folder of it: globs of the files to take."},
+                {"exclude", list(string(formats::line)), "Globs of files that are left out."},
                 {"unpack", boolean(), "A zip or tar archive, unpacked into `to`.", "false"},
                 {"pickle", choice({"allow"}),
                  "What is not known to be inert (.ckpt .pt .bin .pkl …) can run code when loaded: "
@@ -220,13 +225,17 @@ const Shape& custom_node_shape() {
             {
                 {"git", string(formats::git_url), "Cloned from there."},
                 {"registry", string(formats::registry_id), "An id of the node registry."},
-                {"path", string(formats::owned_path),
-                 "A folder, copied, and copied again when it changes."},
+                {"path", string(formats::node_path),
+                 "A folder or a .py file, copied, and copied again when it changes."},
                 {"ref", string(formats::git_ref), "Of git: tag, branch or commit."},
                 {"version", string(formats::version), "Of registry; absent: the latest."},
                 {"submodules", boolean(), "Of git: whether submodules are cloned, too.", "true"},
                 {"name", string(formats::file_name), "Its folder under custom_nodes/."},
                 {"install_script", boolean(), "Whether its install.py runs.", "true"},
+                {"optional", boolean(),
+                 "Where it cannot be had, or its packages not with the others', the pod comes up "
+                 "without.",
+                 "false"},
                 {"ignore_requirements", list(string(formats::package_name)),
                  "Packages that it asks for and that are not installed for it."},
             },

@@ -69,6 +69,18 @@ TEST(Document, SaysThatATabIndents) {
     EXPECT_THAT(faults("comfyui:\n\tport: 9001\n"), Contains(HasSubstr("indented with a tab")));
 }
 
+TEST(Document, SaysThatAnAtSignOrAPercentSignNeedsQuotes) {
+    for (const char sign : {'@', '`', '%'})
+        EXPECT_THAT(faults(std::string("secrets:\n  - ") + sign + "x\n"),
+                    Contains(HasSubstr(std::string("begins with ") + sign + " needs quotes")));
+}
+
+TEST(Document, ShowsABlankThatIsNoSpace) {
+    EXPECT_THAT(faults("comfyui:\n\u00a0\u00a0port: 9001\n"),
+                Contains(HasSubstr("\\u00a0\\u00a0port")));
+    EXPECT_THAT(faults("comfyui: {port: '\u20039001'}\n"), Contains(HasSubstr("'\\u20039001'")));
+}
+
 TEST(Document, SaysThatAStarNeedsQuotes) {
     EXPECT_THAT(faults("comfyui:\n  cors: *\n"), ElementsAre(HasSubstr("needs quotes")));
 }

@@ -68,7 +68,7 @@ TEST(Interpolation, NamesTheVariableThatIsNotSet) {
         faults("comfyui:\n  ref: ${REF}\n"),
         ElementsAre(
             "pod.yaml:4:8: comfyui.ref: the environment variable REF is not set; set it, or "
-            "write ${REF:-default}"));
+            "write ${REF:-default}; $${REF} is for the program that reads it"));
 }
 
 TEST(Interpolation, RefusesAReferenceOfNoForm) {

@@ -41,6 +41,18 @@ TEST_F(Overlay, LetsTheLaterOneWin) {
     EXPECT_EQ(read.comfyui->ref, "a");
 }
 
+TEST_F(Overlay, TakesOutWhatItNamesWithNull) {
+    LoadOptions given = options();
+    given.overlays = {file("a.yaml", "pod: {gpu: null, image: ~}\ncomfyui:\n")};
+    const Template read = parse("pod: {gpu: {count: 2}, image: i}\ncomfyui: {}\n", given);
+    EXPECT_FALSE(read.pod.gpu);
+    EXPECT_FALSE(read.comfyui);
+    EXPECT_EQ(read.pod.image, "");
+    for (const auto* nothing : {"pod.gpu=null", "pod.gpu=~", "pod.gpu="})
+        EXPECT_FALSE(parse("pod: {gpu: {count: 2}}\n", options({}, {nothing})).pod.gpu) << nothing;
+    EXPECT_TRUE(parse("comfyui: {}\n", options({}, {"comfyui.port=9001"})).comfyui);
+}
+
 TEST_F(Overlay, MayBeEmpty) {
     LoadOptions given = options();
     given.overlays = {file("a.yaml", "# nothing yet\n")};

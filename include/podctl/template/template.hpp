@@ -104,6 +104,9 @@ struct Model {
     std::string name;     // empty: the server's name
     std::string sha256;   // lower case; empty: the hub's own
     Layout layout = Layout::flat;
+    // Of a repository or a folder of one: globs of the files that are taken, and of those that are
+    // not. Absent: all.
+    std::vector<std::string> include, exclude;
     bool unpack = false;
     bool allow_pickle = false;
     bool optional = false;
@@ -118,6 +121,7 @@ struct RegistryNode {
     std::string id;
     std::string version;  // empty: the latest
 };
+// A folder, or a single .py file; an absolute one outside the mount is the image's.
 struct PathNode {
     std::string path;
 };
@@ -126,6 +130,7 @@ struct CustomNode {
     std::variant<GitNode, RegistryNode, PathNode> source;
     std::string name;  // its folder under custom_nodes/
     bool install_script = true;
+    bool optional = false;                         // the pod comes up without it where it has to
     std::vector<std::string> ignore_requirements;  // packages whose lines are passed over
 };
 
