@@ -192,10 +192,16 @@ void fail_as_conflict(const Finished& finished, const Demand& demand, const Inst
 
 Error unknown_package(const Finished& finished, const Demand& demand) {
     const Reasons reasons = read_reasons(finished.words, demand);
+    // uv takes a package from the first index that has any version of it, and names the way out.
+    const bool may_be_elsewhere = finished.words.find("--index-strategy") != std::string::npos;
     return made(ErrorKind::python,
                 fmt::format("the package index does not have what is asked for:{}\n{}",
                             list_of(askers_of(reasons.packages, demand)), reasons.text),
-                "check the spelling, or add the index that has it to python.extra_index_urls");
+                may_be_elsewhere
+                    ? "a further index may have that version: `python: {index_strategy: "
+                      "unsafe-best-match}` asks all of them for every package, as pip does"
+                    : "check the spelling, or add the index that has it to "
+                      "python.extra_index_urls");
 }
 
 }  // namespace podctl::python

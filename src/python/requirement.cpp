@@ -143,7 +143,19 @@ public:
         add(std::move(here), {});
     }
 
-    std::vector<Requirement> take() { return std::move(found_); }
+    // All but the packages that are `ignored`, whatever their version or address is: what is wrong
+    // with another line is told then.
+    std::vector<Requirement> take(const std::vector<std::string>& ignored) {
+        std::set<std::string> names;
+        for (const std::string& name : ignored)
+            names.insert(normalise_name(name));
+        std::erase_if(found_, [&](const Requirement& line) {
+            return line.kind == Kind::requirement && names.contains(line.probable_name());
+        });
+        for (const Requirement& line : found_)
+            if (!line.fault.empty()) refuse(line, line.fault);
+        return std::move(found_);
+    }
 
 private:
     static constexpr const char* stay_inside =
@@ -186,7 +198,11 @@ private:
             here.text = std::string{trim(std::string_view{here.text}.substr(0, at))};
         }
         if (here.text.size() > longest_requirement) refuse(here, "the requirement is too long");
-        if (is_path_of_windows(here.text)) refuse(here, "a path of another machine, under Windows");
+        if (is_path_of_windows(here.text)) {
+            here.fault = "a path of another machine, under Windows";
+            found_.push_back(std::move(here));
+            return;
+        }
         const Specifier specifier = parse_specifier(here.text);
         if (specifier.form == Specifier::Form::invalid) refuse(here, "no requirement");
         here.name = specifier.name;
@@ -296,7 +312,16 @@ std::string Requirement::probable_name() const {
     std::string_view address = text;
     address = address.substr(0, address.find_first_of("#?"));
     address = address.substr(0, address.find(".git"));
-    return normalise_name(address.substr(address.rfind('/') + 1));
+    address = address.substr(address.find_last_of("/\\") + 1);
+    // NAME-VERSION-TAGS.whl, NAME-VERSION.tar.gz: a wheel's name holds no dash (PEP 427).
+    if (address.ends_with(".whl")) return normalise_name(address.substr(0, address.find('-')));
+    for (const std::string_view end : {".tar.gz", ".zip"}) {
+        if (!address.ends_with(end)) continue;
+        const auto dash = address.rfind('-');
+        if (dash + 1 < address.size() && is_digit(address[dash + 1]))
+            address = address.substr(0, dash);
+    }
+    return normalise_name(address);
 }
 
 std::vector<Requirement> read_lines(const std::vector<std::string>& lines, const std::string& label,
@@ -304,33 +329,17 @@ std::vector<Requirement> read_lines(const std::vector<std::string>& lines, const
     return read_source({.file = {}, .lines = lines, .label = label}, kind);
 }
 
-namespace {
-
-// Lines of a pack that the template passes over, whatever their version or address is.
-std::vector<Requirement> without(const std::vector<std::string>& ignored,
-                                 std::vector<Requirement> lines) {
-    std::set<std::string> names;
-    for (const std::string& name : ignored)
-        names.insert(normalise_name(name));
-    std::erase_if(lines, [&](const Requirement& line) {
-        return line.kind == Kind::requirement && names.contains(line.probable_name());
-    });
-    return lines;
-}
-
-}  // namespace
-
 std::vector<Requirement> read_source(const RequirementSource& source, Kind kind) {
     Reader reader{source.label, source.inside, source.file};
     if (!source.file.empty()) {
         reader.read_first(source.file);
-        return without(source.ignore, reader.take());
+        return reader.take(source.ignore);
     }
     for (const std::string& line : source.lines) {
         for (const LogicalLine& logical : logical_lines(line))
             reader.read_line({}, logical, kind);
     }
-    return reader.take();
+    return reader.take(source.ignore);
 }
 
 std::vector<RequirementLine> read_requirements(const fs::path& file) {

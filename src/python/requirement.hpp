@@ -21,6 +21,7 @@ struct Requirement {
     std::string text = {};                 // as it stands there, for people
     std::string for_installer = {};        // the same with local paths made absolute
     std::vector<std::string> hashes = {};  // "--hash=sha256:…"
+    std::string fault = {};  // why no installer may see it; told unless the line is passed over
 
     // "file:line", or the label for a line that stands in no file.
     std::string where() const;

@@ -46,6 +46,20 @@ TEST_P(Addresses, AreRelativeToTheFileThatNamesThem) {
     EXPECT_EQ(read("sub @ file://./sub"), "sub @ " + folder + "/sub");
 }
 
+TEST_P(Addresses, OfPackagesThatAreIgnoredArePassedOver) {
+    for (const std::string line :
+         {"D:\\wheels\\foo_bar-1.0-cp312-cp312-win_amd64.whl",
+          "https://host.invalid/x/foo_bar-1.0-py3-none-any.whl",
+          "https://host.invalid/x/foo-bar-1.0.tar.gz", "./foo_bar-1.0-py3-none-any.whl",
+          "git+https://host.invalid/o/foo-bar.git@main"})
+        EXPECT_THAT(read_source(of_pack(line + "\n", {"Foo.Bar"}).requirements.at(0)),
+                    testing::IsEmpty())
+            << line;
+    EXPECT_THAT(
+        refusal(of_pack("D:\\wheels\\foo_bar-1.0-cp312-cp312-win_amd64.whl\n", {"foo"})).message(),
+        HasSubstr(place(1)));
+}
+
 TEST_P(Addresses, ThatAreRelativeAreInstalled) {
     test::write_wheel(dir / "packs/pack/sub", {"inhouse-tool", "1.0"});
     EXPECT_THAT(requirements_in(resolved(
