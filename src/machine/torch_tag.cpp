@@ -103,6 +103,19 @@ std::string compatibility_warning(const Tag& tag, const Gpus& gpus) {
 
 }  // namespace
 
+std::string why_torch_is_idle(std::string_view tag, const Gpus& gpus) {
+    if (gpus.devices.empty()) return {};
+    if (tag == "cpu") return "is made for CPUs alone, and here is " + describe(gpus);
+    const auto known = std::ranges::find(tags, tag, &Tag::name);
+    if (known == tags.end()) return {};
+    if (!fits_all(*known, gpus, runs_on))
+        return fmt::format("has no kernels for {}", describe(gpus));
+    const bool is_driver_new_enough = gpus.cuda == 0 || known->cuda <= gpus.cuda;
+    if (is_driver_new_enough || may_run(*known, gpus)) return {};
+    return fmt::format("is made for CUDA {}, and the NVIDIA driver {} runs {} at most",
+                       cuda_name(known->cuda), gpus.driver, cuda_name(gpus.cuda));
+}
+
 TorchTag torch_tag(const Gpus& gpus) {
     if (gpus.devices.empty()) {
         const bool expected = !gpus.problem.empty();

@@ -38,6 +38,20 @@ TEST(TorchTag, IsCpuWithoutAGpu) {
     EXPECT_EQ(tag_of(gpus(12080, {})), "cpu");
 }
 
+TEST(TorchTag, OfTheImageIsToldWhereItLeavesTheGpuIdle) {
+    EXPECT_EQ(why_torch_is_idle("cu130", gpus(13000, {90})), "");
+    EXPECT_EQ(why_torch_is_idle("cu128", gpus(13000, {90})), "");
+    EXPECT_EQ(why_torch_is_idle("cpu", {}), "");
+    EXPECT_EQ(why_torch_is_idle("cu130", {}), "");
+    EXPECT_EQ(why_torch_is_idle("rocm6.2", gpus(12080, {90})), "");
+    EXPECT_THAT(why_torch_is_idle("cpu", gpus(12080, {90})), HasSubstr("CPUs alone"));
+    EXPECT_THAT(why_torch_is_idle("cu130", gpus(12080, {90})),
+                HasSubstr("CUDA 13.0, and the NVIDIA driver 1.2 runs 12.8 at most"));
+    EXPECT_THAT(why_torch_is_idle("cu118", gpus(12080, {120})), HasSubstr("no kernels for GPU"));
+    // The driver is older than the wheels, within CUDA's major version.
+    EXPECT_EQ(why_torch_is_idle("cu126", gpus(12040, {89})), "");
+}
+
 TEST(TorchTag, IsTheNewestThatTheDriverRuns) {
     EXPECT_EQ(tag_of(gpus(11080, {89})), "cu118");
     EXPECT_EQ(tag_of(gpus(12020, {89})), "cu121");

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 // What this machine is. Everything here is read from /proc, /sys, /etc, statvfs or NVML, without a
@@ -49,6 +50,9 @@ struct TorchTag {
 // kernels of the driver's own CUDA major version, with a warning (NVIDIA's minor-version
 // compatibility). Throws Error{preflight} when no tag will do.
 TorchTag torch_tag(const Gpus& gpus);
+// Why a PyTorch of that tag does not use these GPUs, in words that go behind it: "is made for CUDA
+// 13.0, and the NVIDIA driver 570.133 runs 12.8 at most". Empty: it does, or nobody can tell.
+std::string why_torch_is_idle(std::string_view tag, const Gpus& gpus);
 
 struct Machine {
     bool is_root = false;

@@ -30,13 +30,21 @@ std::string name_of(const std::string& what, const EnvironmentSpec& spec) {
 
 void check_torch(Examination& found, const EnvironmentSpec& spec, const python::Interpreter& base) {
     const std::string check = name_of("torch", spec);
-    if (takes_torch_of(base, spec)) {
-        return found.ok(
-            check, fmt::format("{} of {} is kept", *base.version_of("torch"), base.path.string()));
-    }
     const std::string& wanted = spec.settings.torch;
+    // What somebody has chosen is taken, and told where it leaves the GPU idle.
+    const auto chosen = [&](const std::string& what, const std::string& tag) {
+        const auto idle = machine::why_torch_is_idle(tag, found.context().gpus());
+        if (idle.empty() || wanted == "cpu") return found.ok(check, what);
+        found.warn(check, fmt::format("{}: it {}, so ComfyUI would run on the CPU", what, idle),
+                   "`python: {torch: auto, inherit: false}` brings one that fits, where there is "
+                   "one");
+    };
+    if (takes_torch_of(base, spec))
+        return chosen(
+            fmt::format("{} of {} is kept", *base.version_of("torch"), base.path.string()),
+            torch_tag_of(base));
     if (wanted == "keep") return found.ok(check, "none is there; the index decides");
-    if (wanted != "auto") return found.ok(check, "wheels for " + wanted);
+    if (wanted != "auto") return chosen("wheels for " + wanted, wanted);
     try {
         const auto [tag, warning] = machine::torch_tag(found.context().gpus());
         if (warning.empty()) return found.ok(check, "wheels for " + tag);

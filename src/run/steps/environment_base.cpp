@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <array>
+#include <regex>
 
 namespace podctl::run {
 namespace {
@@ -116,6 +117,21 @@ bool takes_torch_of(const python::Interpreter& base, const EnvironmentSpec& spec
     if (!torch || !sees_base(spec)) return false;
     const std::string& wanted = spec.settings.torch;
     return wanted == "auto" || wanted == "keep" || torch->ends_with("+" + wanted);
+}
+
+std::string torch_tag_of(const python::Interpreter& base) {
+    const std::string version = base.version_of("torch").value_or("");
+    if (const auto plus = version.find('+'); plus != version.npos) return version.substr(plus + 1);
+    for (const auto& folder : base.site_packages) {
+        const auto text = read_file_if_exists(fs::path{folder} / "torch/version.py").value_or("");
+        static const std::regex line{R"((?:^|\n)cuda(?:: [^=\n]*)? = ('([0-9]+)\.([0-9]+)'|None))"};
+        static const std::regex other{R"((?:^|\n)(?:hip|xpu)(?:: [^=\n]*)? = ')"};
+        std::smatch found;
+        if (text.size() > (64u << 10) || !std::regex_search(text, found, line)) continue;
+        if (found[2].matched) return fmt::format("cu{}{}", found[2].str(), found[3].str());
+        if (!std::regex_search(text, other)) return "cpu";
+    }
+    return {};
 }
 
 std::vector<std::string> held(const EnvironmentSpec& spec, const python::Interpreter& base) {

@@ -33,6 +33,11 @@ bool sees_base(const plan::EnvironmentSpec& spec);
 // tag that is (PyTorch's wheels say theirs in the local version: 2.9.0+cu128).
 bool takes_torch_of(const python::Interpreter& base, const plan::EnvironmentSpec& spec);
 
+// The wheel tag of the interpreter's own torch: "cu128", "cpu"; empty: there is none, or it does not
+// tell. By its version, else by the file in which PyTorch notes what it was built with
+// (torch/version.py); nothing is run.
+std::string torch_tag_of(const python::Interpreter& base);
+
 // What the environment can take from the image, without a torch of the wrong build.
 std::vector<python::Package> inherited(const plan::EnvironmentSpec& spec,
                                        const python::Interpreter& base);
