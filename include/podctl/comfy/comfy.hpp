@@ -119,6 +119,11 @@ std::optional<Companion> missing_companion(const std::string& pack_url,
 // impact_subpack/requirements.txt).
 std::vector<std::filesystem::path> requirement_files(const std::filesystem::path& pack);
 
+// What a pack without a requirements.txt of its own lists in its pyproject.toml
+// (project.dependencies, PEP 621). Nothing where that cannot be read, since ComfyUI does not read
+// it either.
+std::vector<std::string> project_dependencies(const std::filesystem::path& pack);
+
 // What a checkout of ComfyUI imports at its start and does not list in its requirements.txt:
 // requests (app/frontend_management.py), which others brought along until huggingface-hub 1.0.
 std::vector<std::string> unlisted_requirements(const std::filesystem::path& comfyui);

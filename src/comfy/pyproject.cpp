@@ -1,0 +1,66 @@
+// What a pack lists in its pyproject.toml alone (PEP 621).
+#include "podctl/base/file.hpp"
+#include "podctl/base/names.hpp"
+#include "podctl/base/text.hpp"
+#include "podctl/comfy/comfy.hpp"
+
+#include <toml.hpp>
+
+#include <algorithm>
+#include <exception>
+#include <sstream>
+#include <string_view>
+#include <system_error>
+
+namespace podctl::comfy {
+namespace {
+
+namespace fs = std::filesystem;
+
+// toml11 reads what is nested by calls that are nested: arrays, tables and the parts of a key. No
+// pyproject.toml comes near these.
+constexpr std::size_t largest_pyproject = 256u << 10;
+constexpr std::ptrdiff_t most_brackets = 300, most_dots_of_line = 100;
+
+bool is_tame(const std::string& text) {
+    const auto brackets = std::ranges::count_if(text, [](char c) { return c == '[' || c == '{'; });
+    return text.size() <= largest_pyproject && brackets <= most_brackets &&
+           std::ranges::all_of(split(text, '\n'), [](const std::string& line) {
+               return std::ranges::count(line, '.') <= most_dots_of_line;
+           });
+}
+
+// A requirement by PEP 508, and no option or line of pip's besides.
+bool is_plain_requirement(std::string_view text) {
+    return !text.empty() && is_alphanumeric(text.front()) &&
+           std::ranges::none_of(text, [](char c) { return static_cast<unsigned char>(c) < 0x20; });
+}
+
+}  // namespace
+
+std::vector<std::string> project_dependencies(const fs::path& pack) {
+    std::error_code absent;
+    const fs::path file = pack / "pyproject.toml";
+    if (fs::is_regular_file(pack / "requirements.txt", absent) ||
+        !fs::is_regular_file(file, absent))
+        return {};
+    const std::string text = read_file(file);
+    if (!is_tame(text)) return {};
+    std::istringstream stream{text};
+    std::vector<std::string> dependencies;
+    try {
+        const toml::value document = toml::parse(stream, file.string());
+        if (!document.contains("project")) return {};
+        const auto& project = toml::find(document, "project");
+        if (!project.contains("dependencies")) return {};
+        dependencies = toml::find<std::vector<std::string>>(project, "dependencies");
+    } catch (const std::exception&) {
+        // ComfyUI does not read the file, so that a pack with a broken one works all the same.
+        return {};
+    }
+    std::erase_if(dependencies,
+                  [](const std::string& text) { return !is_plain_requirement(text); });
+    return dependencies;
+}
+
+}  // namespace podctl::comfy
