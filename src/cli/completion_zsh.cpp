@@ -40,7 +40,7 @@ std::string zsh_quoted(std::string_view text) {
 }
 
 // With a backslash before what _arguments takes for its own.
-std::string escaped(std::string_view text, std::string_view special) {
+std::string zsh_escaped(std::string_view text, std::string_view special) {
     std::string result;
     for (const char c : text) {
         if (special.find(c) != std::string_view::npos) result += '\\';
@@ -74,9 +74,9 @@ std::vector<std::string> specs_of(const Argument& option) {
             spec = option.names.size() > 1 ? fmt::format("({})", fmt::join(option.names, " ")) : "";
         spec += name;
         if (option.kind != Argument::Kind::flag) spec += name.starts_with("--") ? "=" : "+";
-        spec += fmt::format("[{}]", escaped(option.help, "[]\\"));
+        spec += fmt::format("[{}]", zsh_escaped(option.help, "[]\\"));
         if (option.kind != Argument::Kind::flag)
-            spec += fmt::format(":{}:{}", escaped(option.value, ":\\"), action_of(option));
+            spec += fmt::format(":{}:{}", zsh_escaped(option.value, ":\\"), action_of(option));
         specs.push_back(zsh_quoted(spec));
     }
     return specs;
@@ -92,7 +92,7 @@ std::vector<std::string> specs_of(const CommandTree& command) {
         ++place;
         specs.push_back(zsh_quoted(
             fmt::format("{}:{}:{}", positional.is_repeatable ? "*" : std::to_string(place),
-                        escaped(positional.names[0], ":\\"), action_of(positional))));
+                        zsh_escaped(positional.names[0], ":\\"), action_of(positional))));
     }
     return specs;
 }

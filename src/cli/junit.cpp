@@ -14,7 +14,7 @@ namespace {
 
 // printable() leaves nothing that XML 1.0 (§2.2) forbids, and nothing that the terminal obeys in
 // which the file is looked at.
-std::string escaped(const std::string& text) {
+std::string xml_escaped(const std::string& text) {
     std::string out;
     for (const char c : printable(text)) {
         switch (c) {
@@ -77,7 +77,7 @@ std::string failure_element(const std::vector<const event::SmokeFault*>& faults)
         body += fault->details;
     }
     return fmt::format("<failure message=\"{}\" type=\"smoke\">{}</failure>",
-                       escaped(faults.front()->message), escaped(body));
+                       xml_escaped(faults.front()->message), xml_escaped(body));
 }
 
 std::string element(const Case& one, double seconds) {
@@ -85,11 +85,11 @@ std::string element(const Case& one, double seconds) {
     if (!one.faults.empty()) body += failure_element(one.faults);
     if (one.skipped) body += "<skipped message=\"the run failed\"/>";
     if (!one.output.empty())
-        body += fmt::format("<system-out>{}</system-out>", escaped(one.output));
+        body += fmt::format("<system-out>{}</system-out>", xml_escaped(one.output));
     return fmt::format(
         "    <testcase classname=\"podctl.smoke\" name=\"{}\" time=\"{:.3f}\">{}"
         "</testcase>\n",
-        escaped(one.name), seconds, body);
+        xml_escaped(one.name), seconds, body);
 }
 
 }  // namespace
@@ -107,7 +107,7 @@ std::string junit_xml(const event::SmokeFinished& smoke, const std::vector<comfy
     std::string xml = fmt::format(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites {}>\n"
         "  <testsuite name=\"podctl smoke: {}\" {} timestamp=\"{}\">\n",
-        counts, escaped(smoke.workflow), counts, utc_now().substr(0, 19));
+        counts, xml_escaped(smoke.workflow), counts, utc_now().substr(0, 19));
     for (const auto& one : cases)
         xml += element(one, &one == &cases.front() ? seconds : 0);
     return xml + "  </testsuite>\n</testsuites>\n";

@@ -23,7 +23,7 @@ constexpr std::array<std::pair<const char*, const char*>, 9> exit_codes{
      {"128+N", "ended by signal N"}}};
 
 // A dash that can be copied, and no line that begins with a request.
-std::string escaped(std::string_view text) {
+std::string roff_escaped(std::string_view text) {
     std::string result;
     if (text.starts_with('.') || text.starts_with('\'')) result = "\\&";
     for (const char c : text) {
@@ -40,10 +40,10 @@ std::string escaped(std::string_view text) {
 std::string item_of(const Argument& argument) {
     std::string names;
     for (const auto& name : argument.names)
-        names += (names.empty() ? "\\fB" : ", \\fB") + escaped(name) + "\\fR";
+        names += (names.empty() ? "\\fB" : ", \\fB") + roff_escaped(name) + "\\fR";
     if (argument.names[0].starts_with('-') && argument.kind != Argument::Kind::flag)
-        names += " \\fI" + escaped(argument.value) + "\\fR";
-    return fmt::format(".TP\n{}\n{}\n", names, escaped(argument.help));
+        names += " \\fI" + roff_escaped(argument.value) + "\\fR";
+    return fmt::format(".TP\n{}\n{}\n", names, roff_escaped(argument.help));
 }
 
 std::string usage_of(const std::string& program, const CommandTree& command) {
@@ -51,20 +51,20 @@ std::string usage_of(const std::string& program, const CommandTree& command) {
     if (!command.options.empty()) usage += " [OPTIONS]";
     for (const auto& it : command.positionals)
         usage += it.is_required ? " " + it.names[0] : " [" + it.names[0] + "]";
-    return escaped(usage);
+    return roff_escaped(usage);
 }
 
 // As it is written, line by line.
 std::string verbatim(const std::string& text) {
     std::string result = ".nf\n";
     for (const auto& line : split(trim(text), '\n'))
-        result += escaped(line) + "\n";
+        result += roff_escaped(line) + "\n";
     return result + ".fi\n";
 }
 
 std::string section_of(const std::string& program, const CommandTree& command) {
     std::string text =
-        fmt::format(".SS \"{}\"\n{}\n", usage_of(program, command), escaped(command.summary));
+        fmt::format(".SS \"{}\"\n{}\n", usage_of(program, command), roff_escaped(command.summary));
     for (const auto& positional : command.positionals)
         text += item_of(positional);
     for (const auto& option : command.options)
@@ -79,7 +79,7 @@ std::string man_page(const CommandTree& tree, const std::string& version) {
         ".TH {0} 1 \"\" \"{1} {2}\" \"User Commands\"\n.SH NAME\n{1} \\- {3}\n.SH SYNOPSIS\n"
         ".B {1}\n.I COMMAND\n[OPTIONS]\n.SH DESCRIPTION\n{4}\n",
         "PODCTL", tree.name, version, "provision and run ComfyUI on a GPU pod",
-        escaped(tree.summary));
+        roff_escaped(tree.summary));
     for (const auto& option : tree.options)
         text += item_of(option);
     text += ".SH COMMANDS\n";
@@ -87,7 +87,7 @@ std::string man_page(const CommandTree& tree, const std::string& version) {
         text += section_of(tree.name, command);
     text += ".SH EXIT STATUS\n";
     for (const auto& [code, meaning] : exit_codes)
-        text += fmt::format(".TP\n.B {}\n{}\n", code, escaped(meaning));
+        text += fmt::format(".TP\n.B {}\n{}\n", code, roff_escaped(meaning));
     return text + ".SH EXAMPLES\n" + verbatim(tree.more);
 }
 
