@@ -128,6 +128,12 @@ void add_provision_flags(CLI::App& command, ProvisionArguments& arguments) {
     command.add_flag("--offline", options.offline, "make no request");
     command.add_flag("--force", options.force, "move what stands in the way to .podctl/replaced");
     command.add_flag("--verify", options.verify, "hash every file again");
+    command
+        .add_flag(
+            "--prune", options.prune,
+            "move what podctl brought for an earlier template, and this one does not name, to "
+            ".podctl/replaced")
+        ->excludes("--only");
     command.add_flag("--update", options.update,
                      "let branches, newest versions and requirements move");
     command.add_flag_callback(
@@ -168,7 +174,7 @@ tmpl::Template load(const TemplateArguments& arguments) {
     std::vector<tmpl::Diagnostic> wrong;
     for (const auto& model : pod.models) {
         try {
-            fetch::parse_source(model.source);
+            plan::check_keys(model, fetch::parse_source(model.source));
         } catch (const Error& error) {
             wrong.push_back(
                 {.file = model.file,

@@ -49,8 +49,10 @@ Description contents_of(const EnvironmentSpec& spec) {
     text.add(spec.settings.find_links).add(spec.settings.overrides).add(spec.requirement_files);
     text.add(spec.requirement_lines).add(spec.constraint_files).add(spec.constraint_lines);
     text.add(spec.comfyui).add(spec.custom_nodes).add(spec.hold_torch);
-    for (const auto& [pack, names] : spec.ignored_requirements)
+    for (const auto& [pack, names] : spec.packs->ignored_requirements)
         text.add(pack).add(names);
+    for (const auto& pack : spec.packs->optional)
+        text.add("optional").add(pack);
     if (spec.settings.index_strategy != tmpl::IndexStrategy::automatic)
         text.add(std::to_string(static_cast<int>(spec.settings.index_strategy)));
     return text;
@@ -87,6 +89,13 @@ std::string fingerprint_of(const Action& action) {
                 Description text;
                 text.add(it.source.text).add(it.target).add(it.sha256).add(it.unpack);
                 if (it.resolved) text.add(it.resolved->url).add(it.resolved->sha256);
+                return text.digest();
+            },
+            [](const FetchFolder& it) {
+                Description text;
+                text.add(it.source.text).add(it.target);
+                text.add(it.globs.include).add(it.globs.exclude);
+                if (it.listing) text.add(it.listing->revision);
                 return text.digest();
             },
             [](const CreateEnvironment& it) { return base_of(it.spec).digest(); },

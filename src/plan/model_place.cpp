@@ -7,6 +7,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <iterator>
+
 namespace podctl::plan {
 namespace {
 
@@ -60,12 +63,61 @@ void place_model(FetchModel& model, const Places& places) {
     model.target = (folder / *name).lexically_normal();
 }
 
-std::string model_step_id(const FetchModel& model, const Places& places) {
-    if (model.target.empty()) return "model:" + model.source.text;
-    if (!places.models.empty() && is_inside(model.target, places.models)) {
-        return "model:" + model.target.lexically_relative(places.models).string();
+std::string model_step_id(const fetch::Source& source, const fs::path& target,
+                          const Places& places) {
+    if (target.empty()) return "model:" + source.text;
+    if (!places.models.empty() && is_inside(target, places.models))
+        return "model:" + target.lexically_relative(places.models).string();
+    return "model:" + target.lexically_relative(places.root).string();
+}
+
+void check_keys(const tmpl::Model& model, const fetch::Source& source) {
+    const bool has_globs = !model.include.empty() || !model.exclude.empty();
+    if (!fetch::is_folder(source)) {
+        if (!has_globs) return;
+        throw Error{ErrorKind::template_,
+                    fmt::format("{}: include and exclude choose from many files, and this is one",
+                                source.text),
+                    "a folder is written with a slash at its end: hf:ORG/REPO/FOLDER/"};
     }
-    return "model:" + model.target.lexically_relative(places.root).string();
+    if (model.to.empty())
+        throw Error{
+            ErrorKind::template_,
+            fmt::format("{}: brings a whole folder, which no type says a place for", source.text),
+            "say where it belongs: {source: …, to: diffusers/NAME}"};
+    const bool is_of_one_file = !model.name.empty() || !model.sha256.empty() || model.unpack ||
+                                model.layout != tmpl::Layout::flat;
+    if (is_of_one_file)
+        throw Error{ErrorKind::template_,
+                    fmt::format("{}: brings a whole folder, and name, sha256, layout and unpack "
+                                "are of one file",
+                                source.text),
+                    "name the file: hf:ORG/REPO/PATH"};
+}
+
+fetch::Folder FetchFolder::chosen(const fetch::Folder& all) const {
+    fetch::Folder chosen{.revision = all.revision};
+    std::ranges::copy_if(
+        all.files, std::back_inserter(chosen.files),
+        [&](const fetch::FolderFile& file) { return fetch::is_chosen(file.path, globs); });
+    if (!chosen.files.empty()) return chosen;
+    throw Error{ErrorKind::template_,
+                all.files.empty()
+                    ? fmt::format("{}: there is no file", source.text)
+                    : fmt::format("{}: none of its {} files is chosen by include and exclude",
+                                  source.text, all.files.size()),
+                "their paths begin at the folder: `vae/*`, `*.safetensors`"};
+}
+
+FetchModel FetchFolder::model_of(const fetch::FolderFile& file) const {
+    const auto& hub = std::get<fetch::HuggingFaceSource>(source.location);
+    return {.source = fetch::parse_source(fetch::source_of_file(hub, file)),
+            .resolved = file.file,
+            .folder = {},
+            .name = file.file.name,
+            .sha256 = {},
+            .allow_pickle = allow_pickle,
+            .target = target / file.path};
 }
 
 }  // namespace podctl::plan

@@ -35,7 +35,7 @@ public:
         plan_.places = places_of(pod, root);
     }
 
-    Plan build(const Resolutions& resolutions) {
+    Plan build(const Resolutions& resolutions, const Listings& listings) {
         add("preflight", Preflight{.system_packages = pod_.system_packages, .gpu = pod_.pod.gpu},
             {});
         if (!pod_.system_packages.empty()) {
@@ -43,7 +43,7 @@ public:
         }
         add_clones();
         add_nodes();
-        add_models(resolutions);
+        add_models(resolutions, listings);
         add_environment();
         add_services();
         for (auto& step : plan_.steps)
@@ -122,54 +122,101 @@ private:
                            node.source);
             std::sort(needs.begin(), needs.end());
             needs.erase(std::unique(needs.begin(), needs.end()), needs.end());
-            add("node:" + node.name, std::move(action), std::move(needs));
+            add("node:" + node.name, std::move(action), std::move(needs)).optional = node.optional;
         }
     }
 
-    void add_models(const Resolutions& resolutions) {
-        std::map<fs::path, std::string> taken;
+    void add_models(const Resolutions& resolutions, const Listings& listings) {
         for (std::size_t i = 0; i < pod_.models.size(); ++i) {
             const auto& model = pod_.models[i];
-            FetchModel fetch{.source = fetch::parse_source(model.source),
-                             .resolved = {},
-                             .folder = model.to,
-                             .name = model.name,
-                             .sha256 = model.sha256,
-                             .layout = model.layout,
-                             .unpack = model.unpack,
-                             .allow_pickle = model.allow_pickle,
-                             .trusted = false,
-                             .target = {}};
-            fetch.trusted = fetch::is_listed(fetch.source, pod_.trust);
-            if (fs::path{model.to}.is_absolute()) fetch.folder = place(model.to).string();
-            if (const auto it = resolutions.find(fetch.source.text); it != resolutions.end()) {
-                fetch.resolved = it->second;
-            } else if (const auto* url = std::get_if<fetch::UrlSource>(&fetch.source.location)) {
-                fetch.resolved = fetch::describe(*url);
-            }
-            place_model(fetch, plan_.places);
-            if (!fetch.target.empty() && !fetch.unpack) {
-                const auto [other, fresh] = taken.emplace(fetch.target, fetch.source.text);
-                if (!fresh) {
-                    throw Error{ErrorKind::template_,
-                                fmt::format("{} and {} would both be stored as {}", other->second,
-                                            fetch.source.text, fetch.target.string()),
-                                "give one of them another name: or to:"};
-                }
-            }
-            std::string id = model_step_id(fetch, plan_.places);
-            // Two archives may be unpacked into one folder, and one source be stored in two.
-            if (ids_.contains(id)) id += "#" + std::to_string(i);
-            const fs::path folder = fetch.target.empty() ? plan_.places.models : fetch.target;
-            const std::string partial = "download:" + fetch.source.text;
-            Step& step = add(std::move(id), std::move(fetch), {"preflight"});
-            step.optional = model.optional;
-            step.exclusive = partial;
-            for (const auto& source : sources_) {
-                if (!folder.empty() && is_inside(folder, source.path))
-                    step.placed_after.push_back(source.step);
-            }
+            const auto source = fetch::parse_source(model.source);
+            check_keys(model, source);
+            if (fetch::is_folder(source))
+                add_download(i, folder_of(model, source, listings));
+            else
+                add_download(i, file_of(model, source, resolutions));
         }
+    }
+
+    FetchModel file_of(const tmpl::Model& model, const fetch::Source& source,
+                       const Resolutions& resolutions) const {
+        FetchModel fetch{.source = source,
+                         .resolved = {},
+                         .folder = model.to,
+                         .name = model.name,
+                         .sha256 = model.sha256,
+                         .layout = model.layout,
+                         .unpack = model.unpack,
+                         .allow_pickle = model.allow_pickle,
+                         .trusted = fetch::is_listed(source, pod_.trust),
+                         .target = {}};
+        if (fs::path{model.to}.is_absolute()) fetch.folder = place(model.to).string();
+        if (const auto it = resolutions.find(source.text); it != resolutions.end()) {
+            fetch.resolved = it->second;
+        } else if (const auto* url = std::get_if<fetch::UrlSource>(&source.location)) {
+            fetch.resolved = fetch::describe(*url);
+        }
+        place_model(fetch, plan_.places);
+        return fetch;
+    }
+
+    FetchFolder folder_of(const tmpl::Model& model, const fetch::Source& source,
+                          const Listings& listings) const {
+        const bool is_absolute = fs::path{model.to}.is_absolute();
+        FetchFolder fetch{.source = source,
+                          .globs = {model.include, model.exclude},
+                          .listing = {},
+                          .allow_pickle = model.allow_pickle,
+                          .target = is_absolute
+                                        ? place(model.to)
+                                        : (plan_.places.models / model.to).lexically_normal()};
+        if (const auto it = listings.find(source.text); it != listings.end())
+            fetch.listing = it->second;
+        return fetch;
+    }
+
+    void claim_files(const FetchModel& model) {
+        if (!model.target.empty() && !model.unpack) claim_file(model.target, model.source.text);
+    }
+    void claim_files(const FetchFolder& folder) {
+        if (!folder.listing) return;
+        for (const auto& file : folder.chosen(*folder.listing).files)
+            claim_file(folder.target / file.path, folder.source.text);
+    }
+    void claim_file(const fs::path& target, const std::string& source) {
+        const auto [other, fresh] = files_.emplace(target, source);
+        if (fresh) return;
+        throw Error{ErrorKind::template_,
+                    fmt::format("{} and {} would both be stored as {}", other->second, source,
+                                target.string()),
+                    "give one of them another name: or to:"};
+    }
+
+    template <class Download>
+    void add_download(std::size_t index, Download download) {
+        claim_files(download);
+        std::string id = model_step_id(download.source, download.target, plan_.places);
+        // Two archives may be unpacked into one folder, and one source be stored in two.
+        if (ids_.contains(id)) id += "#" + std::to_string(index);
+        const fs::path folder = download.target.empty() ? plan_.places.models : download.target;
+        const std::string partial = "download:" + download.source.text;
+        Step& step = add(std::move(id), std::move(download), {"preflight"});
+        step.optional = pod_.models[index].optional;
+        step.exclusive = partial;
+        for (const auto& source : sources_)
+            if (!folder.empty() && is_inside(folder, source.path))
+                step.placed_after.push_back(source.step);
+    }
+
+    Packs packs() const {
+        Packs packs;
+        for (const auto& node : pod_.custom_nodes) {
+            packs.names.insert(node.name);
+            if (node.optional) packs.optional.insert(node.name);
+            if (!node.ignore_requirements.empty())
+                packs.ignored_requirements[node.name] = node.ignore_requirements;
+        }
+        return packs;
     }
 
     EnvironmentSpec python_spec() const {
@@ -181,9 +228,7 @@ private:
         split(pod_.python.constraints, spec.constraint_files, spec.constraint_lines);
         spec.comfyui = plan_.places.comfyui;
         spec.custom_nodes = plan_.places.custom_nodes;
-        for (const auto& node : pod_.custom_nodes)
-            if (!node.ignore_requirements.empty())
-                spec.ignored_requirements[node.name] = node.ignore_requirements;
+        spec.packs = std::make_shared<const Packs>(packs());
         return spec;
     }
 
@@ -222,17 +267,21 @@ private:
         }
         auto needs = ready;
         if (pod_.comfyui) needs.emplace_back("comfyui.clone");
+        std::vector<std::string> after;
         for (const auto& node : pod_.custom_nodes)
-            needs.push_back("node:" + node.name);
+            (node.optional ? after : needs).push_back("node:" + node.name);
         need_files(needs, spec);
-        add("python.resolve", ResolveEnvironment{spec}, needs).exclusive = spec.path;
+        Step& resolve = add("python.resolve", ResolveEnvironment{spec}, needs);
+        resolve.exclusive = spec.path;
+        resolve.after = std::move(after);
         add("python.install", InstallEnvironment{spec}, {"python.resolve"}).exclusive = spec.path;
         for (const auto& node : pod_.custom_nodes) {
             if (!node.install_script) continue;
-            add("node:" + node.name + ".install",
-                InstallScript{plan_.places.custom_nodes / node.name, spec},
-                {"python.install", "node:" + node.name})
-                .exclusive = spec.path;
+            Step& script = add("node:" + node.name + ".install",
+                               InstallScript{plan_.places.custom_nodes / node.name, spec},
+                               {"python.install", "node:" + node.name});
+            script.exclusive = spec.path;
+            script.optional = node.optional;
         }
     }
 
@@ -264,10 +313,11 @@ private:
         std::vector<std::size_t> open;  // how many needs of each step are not behind it yet
         std::priority_queue<std::size_t, std::vector<std::size_t>, std::greater<>> ready;
         for (std::size_t i = 0; i < steps.size(); ++i) {
-            open.push_back(steps[i].needs.size());
+            open.push_back(steps[i].needs.size() + steps[i].after.size());
             if (open[i] == 0) ready.push(i);
-            for (const auto& need : steps[i].needs)
-                waiting[need].push_back(i);
+            for (const auto* before : {&steps[i].needs, &steps[i].after})
+                for (const auto& id : *before)
+                    waiting[id].push_back(i);
         }
         std::vector<std::size_t> order;
         while (!ready.empty()) {
@@ -296,84 +346,14 @@ private:
     Plan plan_;
     std::unordered_set<std::string> ids_;  // of its steps
     std::vector<Source> sources_;
+    std::map<fs::path, std::string> files_;  // that models become, by which source
 };
 
 }  // namespace
 
-const Step* Plan::find(std::string_view id) const {
-    const auto it =
-        std::find_if(steps.begin(), steps.end(), [&](const Step& step) { return step.id == id; });
-    return it == steps.end() ? nullptr : &*it;
-}
-
-Lane lane_of(const Step& step) {
-    return std::holds_alternative<FetchModel>(step.action) ? Lane::download : Lane::work;
-}
-
-const EnvironmentSpec* environment_of(const Step& step) {
-    if (const auto* create = std::get_if<CreateEnvironment>(&step.action)) return &create->spec;
-    const auto* resolved = resolved_by(step);
-    return resolved ? resolved : installed_by(step);
-}
-
-const EnvironmentSpec* resolved_by(const Step& step) {
-    if (const auto* resolve = std::get_if<ResolveEnvironment>(&step.action)) return &resolve->spec;
-    const auto* build = std::get_if<BuildEnvironment>(&step.action);
-    return build ? &build->spec : nullptr;
-}
-
-const EnvironmentSpec* installed_by(const Step& step) {
-    if (const auto* install = std::get_if<InstallEnvironment>(&step.action)) return &install->spec;
-    const auto* build = std::get_if<BuildEnvironment>(&step.action);
-    return build ? &build->spec : nullptr;
-}
-
-Plan build_plan(const tmpl::Template& pod, const fs::path& root, const Resolutions& resolutions) {
-    return Builder{pod, root}.build(resolutions);
-}
-
-Plan only(const Plan& plan, std::span<const std::string> ids) {
-    std::vector<std::string> known;
-    for (const auto& step : plan.steps)
-        known.push_back(step.id);
-    std::set<std::string> wanted;
-    std::vector<std::string> open(ids.begin(), ids.end());
-    while (!open.empty()) {
-        const std::string id = open.back();
-        open.pop_back();
-        const Step* step = plan.find(id);
-        if (!step) {
-            const auto near = nearest(id, known);
-            throw Error{ErrorKind::usage, fmt::format("--only {}: there is no such step", id),
-                        near ? fmt::format("did you mean {}?", *near)
-                             : "`podctl plan` lists the steps of a template"};
-        }
-        if (!wanted.insert(id).second) continue;
-        open.insert(open.end(), step->needs.begin(), step->needs.end());
-        open.insert(open.end(), step->placed_after.begin(), step->placed_after.end());
-    }
-    Plan part{.places = plan.places, .steps = {}};
-    for (const auto& step : plan.steps) {
-        if (wanted.contains(step.id)) part.steps.push_back(step);
-    }
-    return part;
-}
-
-Bill bill_of(const Plan& plan, std::span<const Assessment> assessments) {
-    Bill bill;
-    std::unordered_set<std::string_view> models;
-    for (const auto& step : plan.steps)
-        if (std::holds_alternative<FetchModel>(step.action)) models.insert(step.id);
-    for (const auto& assessment : assessments) {
-        if (assessment.change == Change::keep || !models.contains(assessment.step)) continue;
-        if (!assessment.download) {
-            ++bill.unknown;
-            continue;
-        }
-        bill.download = bill.download + *assessment.download;
-        bill.disk = bill.disk + assessment.disk;
-    }
-    return bill;
+Plan build_plan(const tmpl::Template& pod, const fs::path& root, const Resolutions& resolutions,
+                const Listings& listings) {
+    return Builder{pod, root}.build(resolutions, listings);
 }
 
 }  // namespace podctl::plan

@@ -10,14 +10,21 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <cstdlib>
 #include <cstring>
 #include <fstream>
+#include <utility>
 
 namespace podctl::run {
 
 namespace fs = std::filesystem;
 
 namespace {
+
+// What packs fetch when they run lies on the volume, so that the next pod has it, too: by default
+// it would be in the home folder. The variables are huggingface_hub's and torch.hub's.
+constexpr std::array<std::pair<const char*, const char*>, 2> caches_of_packs{
+    {{"HF_HOME", "huggingface"}, {"TORCH_HOME", "torch"}}};
 
 // Where podctl's own tokens belong, and the registry of nodes.
 bool is_hub(const Url& url) {
@@ -95,6 +102,9 @@ const machine::Gpus& Context::gpus() {
 
 std::map<std::string, std::string> Context::child_environment() const {
     auto environment = git::child_environment(mirrors);
+    for (const auto& [name, folder] : caches_of_packs)
+        if (std::getenv(name) == nullptr)
+            environment[name] = (places.root / ".cache" / folder).string();
     for (const auto& [name, value] : pod.pod.env)
         environment[name] = value;
     for (const auto& [name, value] : child_mark(places.state))
@@ -137,6 +147,7 @@ bool Context::may_ask(const std::string& text, const std::string& url) const {
 
 void Task::progress(std::uint64_t done, std::optional<std::uint64_t> total,
                     const char* unit) const {
+    if (on_part) return on_part(done);
     context.events.emit(event::StepProgress{step.id, done, total, unit});
 }
 
@@ -149,13 +160,13 @@ fetch::RetryPolicy Task::retry() const {
     return policy;
 }
 
-fs::path Task::move_aside(const fs::path& path) const {
+fs::path move_aside(const fs::path& path, const std::string& step, Context& context) {
     const auto now = std::chrono::system_clock::now().time_since_epoch();
     const auto stamp = std::chrono::duration_cast<std::chrono::microseconds>(now).count();
     const fs::path target = context.places.replaced / std::to_string(stamp) / path.filename();
     create_folders(target.parent_path());
     rename_durably(path, target);
-    notice("what stood there is now in " + target.string());
+    context.notice(step, fmt::format("{} is now in {}", path.string(), target.string()));
     return target;
 }
 

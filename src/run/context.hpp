@@ -120,6 +120,11 @@ struct Outcome {
     Facts facts = {};
 };
 
+// Moves what stands at `path` into .podctl/replaced, and says so in the step's name. Returns where
+// it is now.
+std::filesystem::path move_aside(const std::filesystem::path& path, const std::string& step,
+                                 Context& context);
+
 // One running step, as the functions in steps/ see it.
 struct Task {
     const plan::Step& step;
@@ -128,6 +133,8 @@ struct Task {
     std::stop_token stop;
     // Blocks until another step is done; false when it failed.
     std::function<bool(const std::string& id)> wait_for = {};
+    // Gets what progress() is told, in place of everybody: of a part of a step.
+    std::function<void(std::uint64_t done)> on_part = {};
 
     bool same_fingerprint() const { return record && record->fingerprint == step.fingerprint; }
     void progress(std::uint64_t done, std::optional<std::uint64_t> total,
@@ -135,8 +142,9 @@ struct Task {
     // Retries that are told as events, for this step.
     fetch::RetryPolicy retry() const;
     void notice(const std::string& message) const { context.notice(step.id, message); }
-    // Moves what stands at `path` into .podctl/replaced, and says so. Returns where it is now.
-    std::filesystem::path move_aside(const std::filesystem::path& path) const;
+    std::filesystem::path move_aside(const std::filesystem::path& path) const {
+        return run::move_aside(path, step.id, context);
+    }
 };
 
 // rename, or a synced copy where the two lie on different file systems. The final name appears

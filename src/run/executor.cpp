@@ -72,11 +72,17 @@ private:
         return nullptr;
     }
 
+    bool has_ended(const std::string& id) const {
+        const auto state = states_.find(id);
+        return state == states_.end() || state->second == State::ended ||
+               state->second == State::not_run;
+    }
+
+    // A need that was not run has been told of before (broken_need).
     bool may_start(const plan::Step& step) {
-        for (const auto& need : step.needs) {
-            const auto state = states_.find(need);
-            if (state != states_.end() && state->second != State::ended) return false;
-        }
+        const auto ended = [this](const std::string& id) { return has_ended(id); };
+        if (!std::ranges::all_of(step.needs, ended) || !std::ranges::all_of(step.after, ended))
+            return false;
         if (!step.exclusive.empty() && exclusive_.contains(step.exclusive)) return false;
         const auto lane = plan::lane_of(step);
         return lanes_[lane] < limit_of(lane);

@@ -74,6 +74,14 @@ std::optional<Record> Journal::find(const std::string& id) const {
     return it->second;
 }
 
+std::vector<std::string> Journal::ids() const {
+    const std::scoped_lock lock{mutex_};
+    std::vector<std::string> ids;
+    for (const auto& [id, record] : records_)
+        ids.push_back(id);
+    return ids;
+}
+
 void Journal::put(const std::string& id, const Record& record) {
     const std::scoped_lock lock{mutex_};
     records_[id] = record;

@@ -6,6 +6,7 @@
 
 #include "context.hpp"
 #include "executor.hpp"
+#include "leftovers.hpp"
 #include "provisioner_state.hpp"
 #include "resolution.hpp"
 #include "steps/environment_lock.hpp"
@@ -103,7 +104,7 @@ std::map<std::string, Look> look_ahead(const plan::Plan& plan, Context& context,
     std::map<std::string, Look> ahead;
     for (const auto& step : plan.steps) {
         const Task task{step, context.journal.find(step.id), context, stop};
-        const bool is_model = std::holds_alternative<plan::FetchModel>(step.action);
+        const bool is_model = plan::is_download(step);
         const plan::EnvironmentSpec* spec = plan::environment_of(step);
         if (!is_model && !spec) continue;
         const Look& found = ahead[step.id] = look_at(task);
@@ -120,14 +121,26 @@ std::map<std::string, Look> look_ahead(const plan::Plan& plan, Context& context,
     return ahead;
 }
 
+// Under which a step's bytes gather.
+std::vector<std::string> partial_names(const plan::Step& step) {
+    if (const auto* model = std::get_if<plan::FetchModel>(&step.action))
+        return {partial_name(*model)};
+    const auto* folder = std::get_if<plan::FetchFolder>(&step.action);
+    std::vector<std::string> names;
+    if (folder && folder->listing)
+        for (const auto& file : folder->chosen(*folder->listing).files)
+            names.push_back(partial_name(folder->model_of(file)));
+    return names;
+}
+
 // Bytes of a model that no step wants any more: its line may come back, or belong to another
 // template of this root, but not for ever.
 void remove_forgotten_parts(const plan::Plan& plan) {
     constexpr std::chrono::hours patience{7 * 24};
     std::set<std::string> wanted;
     for (const auto& step : plan.steps)
-        if (const auto* model = std::get_if<plan::FetchModel>(&step.action))
-            wanted.insert(partial_name(*model));
+        for (const auto& name : partial_names(step))
+            wanted.insert(name);
     const auto too_old = std::filesystem::file_time_type::clock::now() - patience;
     std::error_code none;
     for (const auto& entry : std::filesystem::directory_iterator{plan.places.partial, none}) {
@@ -191,6 +204,7 @@ void Provisioner::report_changes(const plan::Plan& plan, std::stop_token stop) {
             state_->context.notice(step.id, error.message());
         }
     }
+    tell_of_leftovers(find_leftovers(plan, state_->context), state_->context);
 }
 
 std::filesystem::path Provisioner::python() const {
@@ -212,7 +226,8 @@ const std::map<std::string, Secret>& Provisioner::secrets() const {
 
 plan::Plan Provisioner::make_plan(std::stop_token stop) {
     auto& context = state_->context;
-    return plan::build_plan(context.pod, context.places.root, resolve_models(context, stop));
+    const auto known = resolve_models(context, stop);
+    return plan::build_plan(context.pod, context.places.root, known.files, known.folders);
 }
 
 std::vector<plan::Assessment> Provisioner::assess(const plan::Plan& plan, Sizes sizes,
@@ -237,6 +252,17 @@ std::vector<plan::Assessment> Provisioner::assess(const plan::Plan& plan, Sizes 
     return assessments;
 }
 
+std::vector<plan::Assessment> Provisioner::assess_leftovers(const plan::Plan& plan) {
+    const bool prunes = state_->context.options.prune;
+    std::vector<plan::Assessment> assessments;
+    for (const auto& leftover : find_leftovers(plan, state_->context))
+        assessments.push_back({.step = leftover.step,
+                               .change = prunes ? plan::Change::remove : plan::Change::keep,
+                               .reason = prunes ? "no longer in the template: to .podctl/replaced"
+                                                : about(leftover)});
+    return assessments;
+}
+
 Provisioned Provisioner::provision(const plan::Plan& plan, std::stop_token stop) {
     auto& context = state_->context;
     remove_what_was_cut_short(plan);
@@ -252,6 +278,8 @@ Provisioned Provisioner::provision(const plan::Plan& plan, std::stop_token stop)
         if (!result.failure) result.failure = end->second.failure;
     }
     if (stop.stop_requested()) result.failure = ErrorKind::interrupted;
+    // What is new is there before what is old goes.
+    if (context.options.prune && !result.failure) prune(find_leftovers(plan, context), context);
     return result;
 }
 

@@ -1,9 +1,14 @@
 #include "resolution.hpp"
 
+#include "podctl/base/json.hpp"
+
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 #include <filesystem>
+#include <functional>
 #include <future>
+#include <map>
 #include <semaphore>
 #include <variant>
 
@@ -70,6 +75,7 @@ std::optional<fetch::ResolvedFile> known_resolution(const fetch::Source& source,
     if (!record->fact("approximate_size").empty())
         file.approximate_size = std::stoull(record->fact("approximate_size"));
     file.sha256 = record->fact("sha256");
+    file.git_blob = record->fact("git_blob");
     file.type = record->fact("type");
     file.revision = record->fact("revision");
     file.verdict = record->fact("verdict");
@@ -91,6 +97,7 @@ void keep_resolution(const fetch::Source& source, const fetch::ResolvedFile& fil
         {"size", file.size ? std::to_string(*file.size) : ""},
         {"approximate_size", file.approximate_size ? std::to_string(*file.approximate_size) : ""},
         {"sha256", file.sha256},
+        {"git_blob", file.git_blob},
         {"type", file.type},
         {"revision", file.revision},
         {"verdict", file.verdict},
@@ -100,43 +107,104 @@ void keep_resolution(const fetch::Source& source, const fetch::ResolvedFile& fil
     if (journal.find(id_of(source)) != record) journal.put(id_of(source), record);
 }
 
-plan::Resolutions resolve_models(Context& context, std::stop_token stop) {
-    plan::Resolutions known;
+std::optional<fetch::Folder> known_listing(const fetch::Source& source, const Journal& journal) {
+    const auto record = journal.find(id_of(source));
+    if (!record || record->fact("files").empty()) return std::nullopt;
+    const auto& hub = std::get<fetch::HuggingFaceSource>(source.location);
+    fetch::Folder folder{.revision = record->fact("revision")};
+    const auto files = parse_json(record->fact("files"), {.bytes = 64u << 20});
+    if (!files || !files->is_array()) return std::nullopt;
+    for (const auto& file : *files) {
+        const bool is_whole = file.is_array() && file.size() == 4 && file[0].is_string() &&
+                              file[1].is_number_unsigned() && file[2].is_string() &&
+                              file[3].is_string();
+        if (!is_whole) return std::nullopt;
+        folder.files.push_back(
+            fetch::folder_file(hub, folder.revision, file[0], file[1], file[2], file[3]));
+    }
+    return folder;
+}
+
+void keep_listing(const fetch::Source& source, const fetch::Folder& folder, Journal& journal) {
+    auto files = nlohmann::json::array();
+    for (const auto& [path, file] : folder.files)
+        files.push_back({path, *file.size, file.sha256, file.git_blob});
+    const Record record{.fingerprint = source.text,
+                        .facts = {{"revision", folder.revision}, {"files", files.dump()}}};
+    if (journal.find(id_of(source)) != record) journal.put(id_of(source), record);
+}
+
+namespace {
+
+// What a hub says of each source, asked beside each other. What cannot be had now is told by the
+// step, which tries with patience.
+template <class Answer>
+class Answers {
+public:
+    explicit Answers(Turn::Turns& turns) : turns_(turns) {}
+
+    bool contains(const std::string& text) const {
+        return known_.contains(text) || asked_.contains(text);
+    }
+    void know(const std::string& text, Answer answer) { known_.emplace(text, std::move(answer)); }
+    void ask(const std::string& text, std::function<Answer()> question) {
+        asked_.emplace(text, std::async(std::launch::async, [this, question = std::move(question)] {
+                           const Turn turn{turns_};
+                           try {
+                               return std::optional{question()};
+                           } catch (const std::exception&) {
+                               return std::optional<Answer>{};
+                           }
+                       }));
+    }
+    std::map<std::string, Answer> take() {
+        for (auto& [text, answer] : asked_)
+            if (auto found = answer.get()) known_.emplace(text, std::move(*found));
+        return std::move(known_);
+    }
+
+private:
+    Turn::Turns& turns_;
+    std::map<std::string, Answer> known_;
+    std::map<std::string, std::future<std::optional<Answer>>> asked_;
+};
+
+// Whether the hub is to be asked for a source that is not known.
+bool may_resolve(const tmpl::Model& model, const fetch::Source& source, Context& context) {
+    if (context.options.offline) return false;
+    if (context.may_ask(model.source, first_url_of(source))) return true;
+    context.notice("", fmt::format("{}: not asked, since a variable's value stands in it or in its "
+                                   "mirror; `up` will",
+                                   model.key + ".source"));
+    return false;
+}
+
+}  // namespace
+
+Known resolve_models(Context& context, std::stop_token stop) {
     Turn::Turns turns{most_at_once};
-    std::map<std::string, std::future<std::optional<fetch::ResolvedFile>>> asked;
+    Answers<fetch::ResolvedFile> files{turns};
+    Answers<fetch::Folder> folders{turns};
+    const bool is_journal_enough = !context.options.update || context.options.offline;
     for (const auto& model : context.pod.models) {
         const auto source = fetch::parse_source(model.source);
-        if (!is_worth_asking(model, source) || known.contains(source.text) ||
-            asked.contains(source.text))
+        if (!is_worth_asking(model, source) || files.contains(source.text) ||
+            folders.contains(source.text))
             continue;
-        if (!context.options.update || context.options.offline) {
-            if (auto file = known_resolution(source, context.journal)) {
-                known.emplace(source.text, std::move(*file));
-                continue;
-            }
-        }
-        if (context.options.offline) continue;
-        if (!context.may_ask(model.source, first_url_of(source))) {
-            context.notice("",
-                           fmt::format("{}: not asked, since a variable's value stands in it or "
-                                       "in its mirror; `up` will",
-                                       model.key + ".source"));
-            continue;
-        }
-        asked.emplace(source.text, std::async(std::launch::async, [&context, &turns, source, stop] {
-                          const Turn turn{turns};
-                          try {
-                              return std::optional{ask(source, context, stop)};
-                          } catch (const std::exception&) {
-                              // Told by the step, which tries with patience.
-                              return std::optional<fetch::ResolvedFile>{};
-                          }
-                      }));
+        const auto resolve = [&](auto& answers, auto known, auto question) {
+            if (is_journal_enough && known) return answers.know(source.text, std::move(*known));
+            if (may_resolve(model, source, context)) answers.ask(source.text, std::move(question));
+        };
+        if (fetch::is_folder(source))
+            resolve(folders, known_listing(source, context.journal), [&context, source, stop] {
+                return fetch::list_folder(source, context.http(), context.mirrors, {.attempts = 1},
+                                          stop);
+            });
+        else
+            resolve(files, known_resolution(source, context.journal),
+                    [&context, source, stop] { return ask(source, context, stop); });
     }
-    for (auto& [text, answer] : asked) {
-        if (auto file = answer.get()) known.emplace(text, std::move(*file));
-    }
-    return known;
+    return {files.take(), folders.take()};
 }
 
 }  // namespace podctl::run

@@ -12,9 +12,16 @@ std::optional<fetch::ResolvedFile> known_resolution(const fetch::Source& source,
                                                     const Journal& journal);
 void keep_resolution(const fetch::Source& source, const fetch::ResolvedFile& file,
                      Journal& journal);
+// The same of all files of a folder.
+std::optional<fetch::Folder> known_listing(const fetch::Source& source, const Journal& journal);
+void keep_listing(const fetch::Source& source, const fetch::Folder& folder, Journal& journal);
 
 // What is known of every model's source of the template, by Source::text. Hubs are asked for the
 // rest, all at once and without patience: what cannot be had is left out, and the step asks again.
-plan::Resolutions resolve_models(Context& context, std::stop_token stop);
+struct Known {
+    plan::Resolutions files;
+    plan::Listings folders;
+};
+Known resolve_models(Context& context, std::stop_token stop);
 
 }  // namespace podctl::run

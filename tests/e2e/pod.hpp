@@ -200,7 +200,7 @@ models:
     }
     std::size_t requests() const {
         return git_server.http().requests().size() + hub.civitai().requests().size() +
-               hub.store().requests().size();
+               hub.huggingface().requests().size() + hub.store().requests().size();
     }
 
     // A port that nobody listens on now.

@@ -102,12 +102,9 @@ TEST_F(Requirements, ThatExcludeEachOtherChangeNothing) {
     EXPECT_EQ(environment(), before);
     EXPECT_EQ(read_file(root() / ".podctl/environments/python.lock"), lock);
 
-    // The template from before, and the pack gone as the hint says: nothing is left to do.
+    // The template from before: nothing is left to do, since what podctl itself brought for the
+    // other one does not count any more.
     use("custom_nodes: [https://github.com/comfyanonymous/fits.git]\n");
-    EXPECT_THAT(error_of(provision()).value("hint", ""),
-                HasSubstr("custom_nodes/clash is not in the template"));
-    const auto nodes = root() / "ComfyUI/custom_nodes";
-    std::filesystem::rename(nodes / "clash", nodes / "clash.disabled");
     const auto again = run("up", {"--no-launch", "--only", "python.install"});
     EXPECT_TRUE(again.status.ok()) << again.output;
     EXPECT_THAT(again.steps("step.started"), ElementsAre("preflight"));
@@ -134,6 +131,49 @@ TEST_F(Requirements, ThatExcludeEachOtherAreToldWithTheVersionThatFits) {
     use("custom_nodes: [{git: '" + url + "', ref: main}]\n");
     EXPECT_THAT(error_of(provision()).value("hint", ""),
                 HasSubstr("set custom_nodes[0].ref: v1.0"));
+}
+
+TEST_F(Requirements, OfAPackThatTheUserPutThereCount) {
+    write_file_atomically(root() / "ComfyUI/custom_nodes/clash/requirements.txt", "podctl-kit\n");
+    ASSERT_TRUE(run("up", {"--no-launch", "--only", "comfyui.clone"}).status.ok());
+    EXPECT_THAT(error_of(provision()).value("hint", ""),
+                HasSubstr("custom_nodes/clash is not in the template"));
+}
+
+TEST_F(Requirements, OfAnOptionalPackAreLeftOutWhereTheyExcludeOthers) {
+    publish_clash();
+    publish_pack("kit", "NODE_CLASS_MAPPINGS = {}\n", {{"requirements.txt", "podctl-kit\n"}});
+    use("custom_nodes: [https://github.com/comfyanonymous/fits.git, "
+        "{git: https://github.com/comfyanonymous/clash.git, optional: true}, "
+        "{git: https://github.com/comfyanonymous/kit.git, optional: true}]\n");
+    const auto end = provision();
+    EXPECT_TRUE(end.status.ok()) << end.output;
+    const auto tells = [](const std::string& words) {
+        return Contains(::testing::ResultOf([](const json& it) { return it.value("message", ""); },
+                                            HasSubstr(words)));
+    };
+    EXPECT_THAT(end.of("notice"), tells("the pack clash is optional"));
+    EXPECT_THAT(read_file(root() / ".podctl/environments/python.lock"),
+                AllOf(HasSubstr("podctl-thing==2.0"), Not(HasSubstr("podctl-kit"))));
+
+    const auto asked = requests();
+    const auto again = provision();
+    EXPECT_TRUE(again.status.ok()) << again.output;
+    EXPECT_THAT(again.steps("step.skipped"), IsSupersetOf({"python.resolve", "python.install"}));
+    EXPECT_EQ(requests(), asked);
+    EXPECT_THAT(again.of("notice"), tells("these optional packs ask for"));
+}
+
+TEST_F(Requirements, OfAPyprojectAreInstalledToo) {
+    publish_pack(
+        "modern", "NODE_CLASS_MAPPINGS = {}\n",
+        {{"pyproject.toml", "[project]\nname = \"x\"\ndependencies = [\"podctl-kit\"]\n"}});
+    use("custom_nodes: [https://github.com/comfyanonymous/modern.git]\n");
+    const auto message = error_of(provision()).value("message", "");
+    EXPECT_THAT(message, AllOf(HasSubstr("modern/pyproject.toml"), HasSubstr("podctl-kit")));
+    use("custom_nodes: [{git: https://github.com/comfyanonymous/modern.git, "
+        "ignore_requirements: [podctl-kit]}]\n");
+    EXPECT_TRUE(provision().status.ok());
 }
 
 TEST_F(Requirements, OfAPackThatIsGoneUpstreamAreToldWithoutAnotherError) {

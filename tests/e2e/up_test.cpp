@@ -286,6 +286,21 @@ TEST_F(Up, ABranchMovesOnlyWithUpdate) {
     EXPECT_THAT(read_file(init), HasSubstr("Newer"));
 }
 
+TEST_F(Up, AnEditedPackIsUpdatedUnlessUpstreamChangesTheSameFile) {
+    ASSERT_TRUE(provision().status.ok());
+    const auto pack = root() / "ComfyUI/custom_nodes/pack";
+    write_file_atomically(pack / "__init__.py", "mine");
+    ASSERT_TRUE(provision({"--update"}).status.ok());
+    EXPECT_EQ(read_file(pack / "__init__.py"), "mine");
+    publish_pack("pack", "NODE_CLASS_MAPPINGS = {}\n");
+    const auto end = provision({"--update"});
+    EXPECT_EQ(end.status.code, 4);
+    const auto error = end.of("step.failed").at(0)["error"];
+    EXPECT_EQ(error.value("code", ""), "conflict");
+    EXPECT_THAT(error.value("message", ""), HasSubstr("__init__.py"));
+    EXPECT_EQ(read_file(pack / "__init__.py"), "mine");
+}
+
 TEST_F(Up, ACopiedPackIsKnownAgainAfterTheJournalWasLost) {
     write_file_atomically(root() / "mine/__init__.py", "one");
     write_template("custom_nodes: [{path: mine}]\n");

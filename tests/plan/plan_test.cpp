@@ -146,6 +146,71 @@ TEST(Plan, AHuggingFaceFileHasItsIdBeforeTheHubIsAsked) {
     EXPECT_NE(plan.find("model:vae/a.safetensors"), nullptr);
 }
 
+TEST(Plan, AnOptionalPackHoldsNothingUp) {
+    const Plan plan = plan_of(
+        "comfyui: {}\ncustom_nodes: [{git: \"https://x.y/a.git\", optional: true}, "
+        "\"https://x.y/b.git\"]\n");
+    const auto* resolve = plan.find("python.resolve");
+    EXPECT_THAT(resolve->needs, ::testing::AllOf(Contains("node:b"), Not(Contains("node:a"))));
+    EXPECT_THAT(resolve->after, ElementsAre("node:a"));
+    EXPECT_LT(position(plan, "node:a"), position(plan, "python.resolve"));
+    EXPECT_TRUE(plan.find("node:a")->optional);
+    EXPECT_TRUE(plan.find("node:a.install")->optional);
+    EXPECT_FALSE(plan.find("node:b")->optional);
+    const std::vector<std::string> wanted{"python.resolve"};
+    EXPECT_NE(only(plan, wanted).find("node:a"), nullptr);
+}
+
+const std::string folder_model =
+    "comfyui: {path: C}\nmodels: [{source: \"hf:o/r/vae/\", to: diffusers/x, exclude: "
+    "[\"*.md\"]}]\n";
+
+Listings listing_of(const std::vector<std::string>& paths) {
+    const auto source = fetch::parse_source("hf:o/r/vae/");
+    fetch::Folder folder{.revision = std::string(40, 'c')};
+    for (const auto& path : paths)
+        folder.files.push_back(
+            fetch::folder_file(std::get<fetch::HuggingFaceSource>(source.location), folder.revision,
+                               path, 7, "", std::string(40, 'b')));
+    return {{source.text, folder}};
+}
+
+TEST(Plan, AFolderOfAHubIsOneStep) {
+    const auto pod = pod_of(folder_model);
+    const Plan plan = build_plan(pod, "/root", {}, listing_of({"a.json", "b.md", "sub/c.json"}));
+    const auto* step = plan.find("model:diffusers/x");
+    ASSERT_NE(step, nullptr);
+    const auto& folder = std::get<FetchFolder>(step->action);
+    const auto chosen = folder.chosen(*folder.listing);
+    ASSERT_EQ(chosen.files.size(), 2u);
+    const auto model = folder.model_of(chosen.files[1]);
+    EXPECT_EQ(model.target, "/root/C/models/diffusers/x/sub/c.json");
+    EXPECT_EQ(model.source.text, "hf:o/r@" + std::string(40, 'c') + "/vae/sub/c.json");
+    EXPECT_EQ(lane_of(*step), Lane::download);
+}
+
+TEST(Plan, FilesOfAFolderHaveTheirPlacesToThemselves) {
+    const auto pod = pod_of(
+        "comfyui: {path: C}\nmodels: [{source: \"hf:o/r/vae/\", to: x}, "
+        "{source: \"https://e.x/a.json\", to: x}]\n");
+    EXPECT_THROW(build_plan(pod, "/root", {}, listing_of({"a.json"})), Error);
+    EXPECT_NO_THROW(build_plan(pod, "/root", {}, listing_of({"b.json"})));
+}
+
+TEST(Plan, GlobsThatChooseNothingAreAnError) {
+    EXPECT_THROW(build_plan(pod_of(folder_model), "/root", {}, listing_of({"a.md"})), Error);
+}
+
+TEST(Plan, KeysOfAFolderAndOfAFileAreToldApart) {
+    for (const auto* model : {"{source: \"hf:o/r\"}", "{source: \"hf:o/r\", to: x, name: a.json}",
+                              "{source: \"hf:o/r\", to: x, unpack: true}",
+                              "{source: \"hf:o/r/a.json\", to: x, include: [\"*\"]}"}) {
+        const auto pod = pod_of(std::string("comfyui: {}\nmodels: [") + model + "]\n");
+        EXPECT_THROW(check_keys(pod.models[0], fetch::parse_source(pod.models[0].source)), Error)
+            << model;
+    }
+}
+
 // In less than quadratic time: else this test comes to its limit.
 TEST(Plan, OfManyNodesIsMadeAndHasThemInTheirOrder) {
     constexpr std::size_t many = 14'000;

@@ -23,6 +23,12 @@ plan::Step download(std::string id, std::string placed_after) {
     return made;
 }
 
+plan::Step step_after(std::string id, std::vector<std::string> after) {
+    plan::Step made = step(std::move(id));
+    made.after = std::move(after);
+    return made;
+}
+
 // Records what ran, and does what each test tells it to.
 class FakeRunner : public StepRunner {
 public:
@@ -127,6 +133,18 @@ TEST(Executor, AFailureStopsOnlyWhatNeedsTheStep) {
     EXPECT_THAT(runner.left_out, ElementsAre("b because of a", "c because of b"));
     EXPECT_EQ(ends.at("a").failure, ErrorKind::network);
     EXPECT_FALSE(ends.contains("b"));
+}
+
+TEST(Executor, WhatComesAfterAStepWaitsForItsEndHoweverItEnds) {
+    FakeRunner runner{[](const plan::Step& it, const auto&, auto) {
+        return it.id == "a" ? StepEnd{StepEnd::State::failed, ErrorKind::network} : StepEnd{};
+    }};
+    execute({.places = {},
+             .steps = {step("a"), step("b", {"a"}), step_after("c", {"a"}), step_after("d", {"b"}),
+                       step_after("e", {"unknown"})}},
+            runner, 1, {});
+    EXPECT_THAT(runner.ran, ElementsAre("a", "c", "d", "e"));
+    EXPECT_THAT(runner.left_out, ElementsAre("b because of a"));
 }
 
 TEST(Executor, ADownloadRunsBesideTheCloneAndWaitsForItsPlace) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "podctl/base/units.hpp"
+#include "podctl/fetch/folder.hpp"
 #include "podctl/fetch/resolve.hpp"
 #include "podctl/fetch/source.hpp"
 #include "podctl/git/git.hpp"
@@ -9,7 +10,9 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -45,6 +48,13 @@ std::filesystem::path service_environment(const Places& places, const std::strin
 // A requirement of the template that names a file, as against `numpy>=2`.
 bool is_requirement_file(std::string_view requirement);
 
+// The template's packs, by their folders' names under custom_nodes/.
+struct Packs {
+    std::set<std::string> names, optional;
+    // The packages whose lines are passed over.
+    std::map<std::string, std::vector<std::string>> ignored_requirements;
+};
+
 // One Python environment and everything that decides what is in it.
 struct EnvironmentSpec {
     std::string name;       // "python", or "service:<name>"
@@ -56,8 +66,10 @@ struct EnvironmentSpec {
     std::vector<std::string> constraint_lines;
     std::filesystem::path comfyui;       // empty: not ComfyUI's environment
     std::filesystem::path custom_nodes;  // every pack's requirement files count; empty: none
-    // Of a pack, by its folder's name: the packages whose lines are passed over.
-    std::map<std::string, std::vector<std::string>> ignored_requirements;
+    // Shared by all steps of the environment, of which there is one for each pack.
+    std::shared_ptr<const Packs> packs = std::make_shared<const Packs>();
+    // Packs whose requirement files do not count: they could not be resolved with the others.
+    std::set<std::string> left_out;
     bool hold_torch = true;  // an inherited torch stays as it is
 };
 
@@ -93,6 +105,19 @@ struct FetchModel {
     bool trusted = false;          // whatever its hub has against it
     std::filesystem::path target;  // the file, or with unpack the folder; empty until resolved
 };
+// All files of a repository of a hub, or of a folder of it: one step.
+struct FetchFolder {
+    fetch::Source source;
+    fetch::Globs globs;
+    std::optional<fetch::Folder> listing;  // of all; absent: the hub could not be asked beforehand
+    bool allow_pickle = false;
+    std::filesystem::path target;  // the folder that they go into
+
+    // Those of a listing that the globs choose. Throws Error{template_} when that is none.
+    fetch::Folder chosen(const fetch::Folder& all) const;
+    // The file as a model by itself.
+    FetchModel model_of(const fetch::FolderFile& file) const;
+};
 struct CreateEnvironment {
     EnvironmentSpec spec;
 };
@@ -112,7 +137,7 @@ struct InstallScript {
 };
 
 using Action = std::variant<Preflight, SystemPackages, Clone, RegistryNode, CopyNode, FetchModel,
-                            CreateEnvironment, ResolveEnvironment, InstallEnvironment,
+                            FetchFolder, CreateEnvironment, ResolveEnvironment, InstallEnvironment,
                             BuildEnvironment, InstallScript>;
 
 // Steps of one lane share its limit. Downloads have one of their own: what they share is the
@@ -123,13 +148,15 @@ struct Step {
     std::string id;
     Action action;
     std::vector<std::string> needs = {};  // ids that must be done before it starts
-    // FetchModel: ids that must be done before its file is placed.
+    std::vector<std::string> after = {};  // ids that must have ended before it starts, in any way
+    // Downloads: ids that must be done before their files are placed.
     std::vector<std::string> placed_after = {};
     std::string exclusive = {};    // no two steps of the same one at once; empty: none
     std::string fingerprint = {};  // changes when what is asked for changes
     bool optional = false;
 };
 
+bool is_download(const Step& step);  // of models
 Lane lane_of(const Step& step);
 
 // The environment that a step makes, resolves or installs; nullptr: none, or it only runs in one.
@@ -142,35 +169,42 @@ const EnvironmentSpec* installed_by(const Step& step);
 struct Plan {
     Places places;
     std::vector<Step> steps;  // each behind all that it needs
+    bool is_part = false;     // only() has left steps of the template out
 
     const Step* find(std::string_view id) const;
 };
 
-// What the hubs said, by Source::text.
+// What the hubs said, by Source::text: of files, and of folders.
 using Resolutions = std::map<std::string, fetch::ResolvedFile>;
+using Listings = std::map<std::string, fetch::Folder>;
 
 // The steps of a template (spec §4 has their ids). Throws Error{template_} when two models would
 // stand at one path, which may show only when the hubs have given the names.
 Plan build_plan(const tmpl::Template& pod, const std::filesystem::path& root,
-                const Resolutions& resolutions);
+                const Resolutions& resolutions, const Listings& listings = {});
+
+// Throws Error{template_} when a model's keys do not go with its source: what is of a folder's
+// files is not of one file, and the other way round.
+void check_keys(const tmpl::Model& model, const fetch::Source& source);
 
 // The parts of a model's place that are known: sets target. Called again once a late resolution is
 // there. Throws Error{template_} when neither the template nor the hub says which folder.
 void place_model(FetchModel& model, const Places& places);
 
-// The step's id for a model: model:<path under models/>.
-std::string model_step_id(const FetchModel& model, const Places& places);
+// The step's id for a model: model:<path under models/>. `target` is empty until it is known.
+std::string model_step_id(const fetch::Source& source, const std::filesystem::path& target,
+                          const Places& places);
 
 // The steps named and all that they need. Throws Error{usage} with what was perhaps meant.
 Plan only(const Plan& plan, std::span<const std::string> ids);
 
-// What a step would do now.
-enum class Change { keep, create, change };
+// What a step would do now; remove: of something that no step names any more.
+enum class Change { keep, create, change, remove };
 struct Assessment {
     std::string step;
     Change change = Change::create;
     std::string reason;
-    std::optional<Bytes> download = {};  // of FetchModel, when the hub or the server says so
+    std::optional<Bytes> download = {};  // of a download, when the hub or the server says so
     Bytes disk = {};                     // that it needs beside what it holds already
 };
 

@@ -35,6 +35,8 @@ public:
     const std::string& distrust() const { return distrust_; }
 
     std::optional<Record> find(const std::string& id) const;
+    // Those that have a record, sorted.
+    std::vector<std::string> ids() const;
     // Throws Error{io}.
     void put(const std::string& id, const Record& record);
     void erase(const std::string& id);

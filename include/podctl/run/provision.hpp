@@ -30,6 +30,7 @@ struct Options {
     bool offline = false;     // no request leaves the machine
     bool force = false;       // what stands in the way is moved to .podctl/replaced
     bool verify = false;      // hash every file again
+    bool prune = false;       // what the template names no more is moved to .podctl/replaced
     bool update = false;      // branches, newest versions and requirements may move
     bool will_launch = true;  // preflight looks at the ports
     fetch::HttpOptions::InsecureHttp insecure_http = fetch::HttpOptions::InsecureHttp::refuse;
@@ -61,6 +62,9 @@ public:
     // unknown.
     enum class Sizes { known, ask };
     std::vector<plan::Assessment> assess(const plan::Plan& plan, Sizes sizes, std::stop_token stop);
+    // The same of what podctl brought for an earlier template and this one does not name: it is
+    // removed with Options::prune, else kept.
+    std::vector<plan::Assessment> assess_leftovers(const plan::Plan& plan);
     // What `podctl doctor` tells: everything that the plan needs of this machine and the network,
     // looked at without a change. `assessments` are the plan's.
     Findings examine(const plan::Plan& plan, const std::vector<plan::Assessment>& assessments,
@@ -79,8 +83,9 @@ public:
     // those whose requirements have changed since, or were never resolved.
     std::map<std::string, python::Lock> locks(const plan::Plan& plan);
 
-    // Tells of the checkouts in which files were changed by hand. Compares whole work trees, which
-    // takes tens of milliseconds: not to be waited for before a launch.
+    // Tells of the checkouts in which files were changed by hand, and of what an earlier template
+    // left. Compares whole work trees, which takes tens of milliseconds: not to be waited for
+    // before a launch.
     void report_changes(const plan::Plan& plan, std::stop_token stop);
 
     // The interpreter that ComfyUI runs with: the environment's, or the image's own (environment:

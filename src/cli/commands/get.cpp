@@ -9,6 +9,7 @@
 #include "podctl/run/secrets.hpp"
 
 #include "../command.hpp"
+#include "../get_folders.hpp"
 #include "../signals.hpp"
 
 #include <CLI/CLI.hpp>
@@ -37,6 +38,7 @@ struct GetArguments {
     std::optional<std::chrono::milliseconds> pause;
     int retries = 5;
     fetch::GetRequest request;
+    fetch::Globs globs;  // of folders
     fetch::HttpOptions http;
 };
 
@@ -81,7 +83,9 @@ public:
         int code = 0;
         {
             fetch::HttpClient http{options()};
-            fetch::Getter getter{http, mirrors()};
+            const Mirrors all_mirrors = mirrors();
+            expand_folders(http, all_mirrors);
+            fetch::Getter getter{http, all_mirrors};
             std::vector<std::jthread> workers;
             for (std::size_t i = 0; i < std::min(entries_.size(), most_at_once); ++i)
                 workers.push_back(start_thread(
@@ -116,8 +120,9 @@ private:
         if (entries.empty())
             throw Error{ErrorKind::usage, "the batch names no source", "a line for each source"};
         const auto& request = arguments.request;
-        if (entries.size() > 1 && !(request.name.empty() && request.sha256.empty()))
-            throw Error{ErrorKind::usage, "--name and --sha256 are of one source",
+        const bool is_one = entries.size() == 1 && !fetch::is_folder(entries.front().source);
+        if (!is_one && !(request.name.empty() && request.sha256.empty()))
+            throw Error{ErrorKind::usage, "--name and --sha256 are of one file",
                         "fetch that one by itself"};
         for (auto& entry : entries)
             entry.folder = folder_within(arguments.sources.back(), entry);
@@ -159,6 +164,24 @@ private:
         return options;
     }
 
+    void expand_folders(fetch::HttpClient& http, const Mirrors& all_mirrors) {
+        entries_ = with_files_of_folders(
+            entries_, {arguments_.globs,
+                       http,
+                       all_mirrors,
+                       {.attempts = arguments_.retries},
+                       signals_.token(),
+                       [this](const fetch::BatchEntry& entry, const std::exception_ptr& failure) {
+                           tell_failure(entry.source.text, as_error(failure));
+                       }});
+        steps_ = steps_of(entries_);
+    }
+
+    void tell_failure(const std::string& step, const Error& error) {
+        note_failure(error.kind());
+        events_.emit(event::StepFailed{step, error.kind(), error.message(), error.hint(), false});
+    }
+
     void work(fetch::Getter& getter) {
         while (true) {
             const std::size_t index = next_++;
@@ -191,10 +214,7 @@ private:
             if (request.content == fetch::GetRequest::Content::file_and_metadata)
                 events_.emit(event::FileReady{step, got.path.string(), got.sha256, got.size});
         } catch (const std::exception& caught) {
-            const Error error = as_error(caught);
-            note_failure(error.kind());
-            events_.emit(
-                event::StepFailed{step, error.kind(), error.message(), error.hint(), false});
+            tell_failure(step, as_error(caught));
         }
     }
 
@@ -224,8 +244,8 @@ private:
     // Before every other thread: they inherit the blocked signals.
     StopSignals signals_;
     const std::filesystem::path folder_;
-    const std::vector<fetch::BatchEntry> entries_;
-    const std::vector<std::string> steps_;
+    std::vector<fetch::BatchEntry> entries_;  // those of files once the folders were listed
+    std::vector<std::string> steps_;
     const run::Secrets secrets_;
     Redactor redact_;
     std::unique_ptr<EventSink> terminal_;
@@ -249,6 +269,12 @@ void add_naming_flags(CLI::App& command, GetArguments& arguments) {
     command.add_flag_callback(
         "--allow-pickle", [&request] { request.pickle = fetch::GetRequest::Pickle::allow; },
         "take what is not known to be inert: .ckpt, .pt, .bin, … can run code when loaded");
+    add_repeatable(command, "--include", arguments.globs.include,
+                   "of a folder's files only these; may be repeated")
+        ->type_name("GLOB");
+    add_repeatable(command, "--exclude", arguments.globs.exclude,
+                   "leave these of a folder's files out; may be repeated")
+        ->type_name("GLOB");
     add_repeatable(command, "--trust", request.trust,
                    "take this source although its hub's scan warns of it; may be repeated")
         ->type_name("SOURCE");
@@ -342,13 +368,17 @@ void add_transfer_flags(CLI::App& command, GetArguments& arguments) {
 void add_get(CLI::App& app, Common& common, Chosen& chosen) {
     auto* command = app.add_subcommand("get", "fetch files: models, or anything with a URL");
     command->footer(
-        "A source is hf:ORG/REPO[@REV]/PATH, civitai:MODEL[@VERSION], an AIR, a page or download\n"
+        "A source is hf:ORG/REPO[@REV][/PATH], civitai:MODEL[@VERSION], an AIR, a page or "
+        "download\n"
         "URL of Civitai or Hugging Face, a SHA-256, a Civitai model id, or any http(s) or file "
         "URL;\n"
-        "or several of them with commas between.\n\n"
+        "or several of them with commas between. hf:ORG/REPO and hf:ORG/REPO/FOLDER/ are all files "
+        "there.\n\n"
         "Examples:\n"
         "  podctl get civitai:299933@610541 /workspace/ComfyUI/models/checkpoints\n"
         "  podctl get hf:stabilityai/sdxl-vae/sdxl_vae.safetensors models/vae --limit-rate 50MB\n"
+        "  podctl get hf:openai/clip-vit-large-patch14 clip --include '*.json' --include "
+        "model.safetensors\n"
         "  podctl get -i models.txt models/loras --layout civitdl\n"
         "  podctl get -i aria2-list.txt /workspace      # with dir=, out= and checksum=");
     auto arguments = std::make_shared<GetArguments>();

@@ -9,6 +9,8 @@
 #include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
+#include <iterator>
 #include <memory>
 
 namespace podctl::cli {
@@ -24,6 +26,8 @@ const char* word_of(Change change) {
             return "create";
         case Change::change:
             return "change";
+        case Change::remove:
+            return "remove";
     }
     return "";
 }
@@ -46,12 +50,15 @@ void print_text(const std::vector<plan::Assessment>& assessments, const plan::Bi
         line.erase(line.find_last_not_of(' ') + 1);
         put(To::out, line + "\n");
     }
+    const auto removed = count(assessments, Change::remove);
     put(To::out,
-        fmt::format("\n{} to create, {} to change, {} to keep. To download: {}{}. Disk: {} more.\n",
-                    count(assessments, Change::create), count(assessments, Change::change),
-                    count(assessments, Change::keep), format_bytes(bill.download),
-                    bill.unknown ? fmt::format(" and {} of unknown size", bill.unknown) : "",
-                    format_bytes(bill.disk)));
+        fmt::format(
+            "\n{} to create, {} to change, {}{} to keep. To download: {}{}. Disk: {} more.\n",
+            count(assessments, Change::create), count(assessments, Change::change),
+            removed ? fmt::format("{} to remove, ", removed) : "", count(assessments, Change::keep),
+            format_bytes(bill.download),
+            bill.unknown ? fmt::format(" and {} of unknown size", bill.unknown) : "",
+            format_bytes(bill.disk)));
 }
 
 // Who is going to be given what, before it is.
@@ -140,6 +147,7 @@ void print_json(const std::vector<plan::Assessment>& assessments, const plan::Bi
               {"create", count(assessments, Change::create)},
               {"change", count(assessments, Change::change)},
               {"keep", count(assessments, Change::keep)},
+              {"remove", count(assessments, Change::remove)},
               {"download_bytes", bill.download.count},
               {"disk_bytes", bill.disk.count},
               {"unknown_sizes", bill.unknown},
@@ -167,6 +175,7 @@ int show_plan(const TemplateArguments& arguments, const ProvisionArguments& prov
         plan = provisioner.make_plan(signals.token());
         if (!provision.only.empty()) plan = plan::only(plan, provision.only);
         assessments = provisioner.assess(plan, run::Provisioner::Sizes::ask, signals.token());
+        std::ranges::move(provisioner.assess_leftovers(plan), std::back_inserter(assessments));
         if (common.output.verbosity == Verbosity::verbose) locks = provisioner.locks(plan);
     } catch (const Error& error) {
         if (error.kind() == ErrorKind::interrupted) return 128 + signals.signal();

@@ -23,8 +23,13 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Files by their path in the folder, with what stat tells.
+// Files by their path in the folder, with what stat tells. A pack that is a single file has one
+// entry, without a name.
 using Manifest = std::map<std::string, FileStamp>;
+
+fs::path within(const fs::path& pack, const std::string& name) {
+    return name.empty() ? pack : pack / name;
+}
 
 // What stands there itself: a link is not followed.
 std::optional<FileStamp> stamp_of(const fs::path& path) {
@@ -48,6 +53,10 @@ bool leaves(const fs::path& link, const fs::path& folder) {
 Manifest list_files(const fs::path& folder) {
     Manifest files;
     std::error_code failed;
+    if (fs::is_regular_file(folder)) {
+        if (const auto stamp = stamp_of(folder)) files.emplace("", *stamp);
+        return files;
+    }
     fs::recursive_directory_iterator it{folder, failed};
     if (failed) throw system_error("cannot read " + folder.string(), failed.value());
     for (; it != fs::recursive_directory_iterator{}; it.increment(failed)) {
@@ -69,7 +78,7 @@ Manifest list_files(const fs::path& folder) {
 std::set<fs::path> folders_of(const Manifest& files) {
     std::set<fs::path> folders;
     for (const auto& [name, stamp] : files)
-        folders.insert(fs::path{name}.parent_path());
+        if (!name.empty()) folders.insert(fs::path{name}.parent_path());
     return folders;
 }
 
@@ -106,11 +115,12 @@ std::vector<std::string> find_changed_by_hand(const plan::CopyNode& action, cons
                                               const Manifest& copied) {
     std::vector<std::string> changed;
     for (const auto& [name, ignored] : source) {
-        const auto stamp = stamp_of(action.path / name);
+        const auto stamp = stamp_of(within(action.path, name));
         if (!stamp) continue;
         const auto before = copied.find(name);
         if (before != copied.end() && before->second == *stamp) continue;
-        if (!same_content(action.path / name, *stamp, action.from / name)) changed.push_back(name);
+        if (!same_content(within(action.path, name), *stamp, within(action.from, name)))
+            changed.push_back(name);
     }
     return changed;
 }
@@ -159,15 +169,35 @@ void copy_with_times(const fs::path& from, const fs::path& to) {
 
 void require_source(const fs::path& from) {
     if (fs::is_directory(from)) return;
+    if (fs::is_regular_file(from)) {
+        if (from.extension() == ".py") return;
+        throw Error{ErrorKind::template_,
+                    fmt::format("{}: ComfyUI loads folders and single .py files", from.string()),
+                    "correct custom_nodes[].path"};
+    }
     throw Error{ErrorKind::not_found, fmt::format("{}: no such folder", from.string()),
                 "correct custom_nodes[].path; it is relative to the volume's mount"};
+}
+
+// A folder where a file is to be, or the other way round.
+void clear_other_kind(const plan::CopyNode& action, const Task& task) {
+    if (!fs::exists(fs::symlink_status(action.path)) ||
+        fs::is_directory(action.path) == fs::is_directory(action.from))
+        return;
+    if (!task.context.options.force)
+        throw Error{ErrorKind::conflict,
+                    fmt::format("{} is there already and is no copy of {}", action.path.string(),
+                                action.from.string()),
+                    "move it away, or let --force move it to .podctl/replaced"};
+    task.move_aside(action.path);
 }
 
 }  // namespace
 
 Look look(const plan::CopyNode& action, const Task& task) {
     using plan::Change;
-    if (!fs::is_directory(action.path) || !fs::is_directory(action.from)) {
+    if (!fs::exists(action.path) || !fs::exists(action.from) ||
+        fs::is_directory(action.path) != fs::is_directory(action.from)) {
         return {.change = Change::create, .reason = "from " + action.from.string()};
     }
     if (const auto foreign = other_owner(action.path, task.context.places))
@@ -179,10 +209,10 @@ Look look(const plan::CopyNode& action, const Task& task) {
     const Manifest copied = task.record ? from_fact(task.record->fact("files")) : Manifest{};
     std::size_t different = 0;
     for (const auto& [name, stamp] : source) {
-        if (stamp_of(action.path / name) != stamp) ++different;
+        if (stamp_of(within(action.path, name)) != stamp) ++different;
     }
     for (const auto& [name, stamp] : copied) {
-        if (!source.contains(name) && stamp_of(action.path / name)) ++different;
+        if (!source.contains(name) && stamp_of(within(action.path, name))) ++different;
     }
     if (different == 0 && task.record)
         return {.change = Change::keep, .reason = "the same as its source"};
@@ -201,16 +231,21 @@ Look look(const plan::CopyNode& action, const Task& task) {
 
 Outcome perform(const plan::CopyNode& action, const Task& task) {
     require_source(action.from);
-    refuse_other_owners(action.from, "custom_nodes[].path", task.context.places);
+    if (fs::is_directory(action.from))
+        refuse_other_owners(action.from, "custom_nodes[].path", task.context.places);
+    else
+        refuse_other_owner_of_file(action.from, "custom_nodes[].path", task.context.places);
     clear_other_owners(action.path, task);
+    clear_other_kind(action, task);
     const Manifest source = list_files(action.from);
     const Manifest copied = task.record ? from_fact(task.record->fact("files")) : Manifest{};
     const auto by_hand = find_changed_by_hand(action, source, copied);
     if (!by_hand.empty() && !task.context.options.force) {
-        throw Error{ErrorKind::conflict,
-                    fmt::format("{} is there already and differs from {}",
-                                (action.path / by_hand.front()).string(), action.from.string()),
-                    "move it away, or let --force move it to .podctl/replaced"};
+        throw Error{
+            ErrorKind::conflict,
+            fmt::format("{} is there already and differs from {}",
+                        within(action.path, by_hand.front()).string(), action.from.string()),
+            "move it away, or let --force move it to .podctl/replaced"};
     }
     for (const auto& folder : folders_of(source))
         remove_abandoned(action.path / folder);
@@ -218,18 +253,18 @@ Outcome perform(const plan::CopyNode& action, const Task& task) {
     std::uint64_t done = 0;
     for (const auto& [name, stamp] : source) {
         if (task.stop.stop_requested()) throw Error{ErrorKind::interrupted, "stopped"};
-        const fs::path target = action.path / name;
+        const fs::path target = within(action.path, name);
         if (stamp_of(target) != stamp) {
             if (std::find(by_hand.begin(), by_hand.end(), name) != by_hand.end()) {
                 task.move_aside(target);
             }
-            copy_with_times(action.from / name, target);
+            copy_with_times(within(action.from, name), target);
             changed = true;
         }
         task.progress(++done, source.size(), "files");
     }
     for (const auto& [name, stamp] : copied) {
-        const fs::path target = action.path / name;
+        const fs::path target = within(action.path, name);
         if (!source.contains(name) && stamp_of(target) == stamp) {
             remove_tree(target);
             changed = true;

@@ -3,12 +3,13 @@
 #include "podctl/base/digest.hpp"
 #include "podctl/base/file.hpp"
 #include "podctl/base/trust.hpp"
-#include "podctl/comfy/comfy.hpp"
 #include "podctl/machine/machine.hpp"
 
 #include "environment_base.hpp"
+#include "optional_packs.hpp"
 #include "output_log.hpp"
 #include "owner.hpp"
+#include "packs.hpp"
 #include "ways_out.hpp"
 
 #include <fmt/format.h>
@@ -43,26 +44,10 @@ std::vector<python::RequirementLine> lines_in(
     return lines;
 }
 
-// Those that ComfyUI loads: it passes over the others too (nodes.py).
-std::vector<fs::path> packs_in(const EnvironmentSpec& spec) {
-    std::vector<fs::path> packs;
-    if (spec.custom_nodes.empty()) return packs;
-    std::error_code failed;
-    for (fs::directory_iterator it{spec.custom_nodes, failed}, end; !failed && it != end;
-         it.increment(failed)) {
-        const std::string name = it->path().filename();
-        if (name.starts_with(".") || name.ends_with(".disabled") || !it->is_directory(failed))
-            continue;
-        packs.push_back(it->path());
-    }
-    std::sort(packs.begin(), packs.end());
-    return packs;
-}
-
 python::ResolveRequest request_of(const EnvironmentSpec& spec, const python::Interpreter& base,
                                   const Task& task) {
     python::ResolveRequest request;
-    request.requirements = requirement_sources(spec);
+    request.requirements = requirement_sources(spec, task.context.journal);
     // install.py of a pack calls `python -m pip`.
     if (!base.has_pip)
         request.requirements.push_back({.file = {}, .lines = {"pip"}, .label = "podctl"});
@@ -70,11 +55,8 @@ python::ResolveRequest request_of(const EnvironmentSpec& spec, const python::Int
     request.overrides = spec.settings.overrides;
     request.inherited = inherited(spec, base);
     request.hold = held(spec, base);
-    if (!spec.comfyui.empty()) {
-        const auto gpu =
-            task.context.gpus().devices.empty() ? python::Gpu::none : python::Gpu::present;
-        request.exclude = python::duplicates_to_exclude(lines_in(request.requirements), gpu);
-    }
+    const auto gpu = task.context.gpus().devices.empty() ? python::Gpu::none : python::Gpu::present;
+    request.exclude = python::duplicates_to_exclude(lines_in(request.requirements), gpu);
     request.scratch = task.context.places.staging / lock_file(spec, task).stem();
     return request;
 }
@@ -93,7 +75,7 @@ void tell_of_builds(const python::Lock& lock, const Toolset& tools, const fs::pa
                     *package, tools.base.version));
 }
 
-python::Lock resolve_anew(const EnvironmentSpec& spec, const Task& task) {
+python::Lock resolve_once(const EnvironmentSpec& spec, Hints hints, const Task& task) {
     OutputLog log{
         task.context.places.logs / (lock_file(spec, task).stem().string() + ".resolve.log"),
         redactor_of(task.context.secrets)};
@@ -102,8 +84,10 @@ python::Lock resolve_anew(const EnvironmentSpec& spec, const Task& task) {
     tools.settings.on_notice = [&](const std::string& text) { task.notice(text); };
     const auto request = request_of(spec, tools.base, task);
     create_folders(request.scratch);
-    auto lock = resolve_or_tell_ways_out(
-        {spec, request, tools.base, tools.installer, tools.settings}, task);
+    const Attempt attempt{spec, request, tools.base, tools.installer, tools.settings};
+    auto lock = hints == Hints::yes ? resolve_or_tell_ways_out(attempt, task)
+                                    : python::resolve(request, tools.base, tools.installer,
+                                                      tools.settings, task.stop);
     tell_of_builds(lock, tools, request.scratch, task);
     return lock;
 }
@@ -161,39 +145,6 @@ void forget_oldest(const fs::path& folder) {
 
 }  // namespace
 
-bool wants_pip(const EnvironmentSpec& spec) {
-    return !sees_base(spec) && std::ranges::any_of(packs_in(spec), [](const fs::path& pack) {
-        return file_stamp(pack / "install.py") || file_stamp(pack / "prestartup_script.py");
-    });
-}
-
-std::vector<python::RequirementSource> requirement_sources(const EnvironmentSpec& spec) {
-    std::vector<python::RequirementSource> sources;
-    if (!spec.comfyui.empty()) {
-        sources.push_back({.file = spec.comfyui / "requirements.txt",
-                           .label = "ComfyUI",
-                           .inside = spec.comfyui});
-        auto unlisted = comfy::unlisted_requirements(spec.comfyui);
-        if (!unlisted.empty())
-            sources.push_back({.file = {}, .lines = std::move(unlisted), .label = "ComfyUI"});
-    }
-    for (const auto& file : spec.requirement_files)
-        sources.push_back({.file = file, .label = "the template"});
-    if (!spec.requirement_lines.empty()) {
-        sources.push_back({.file = {}, .lines = spec.requirement_lines, .label = "the template"});
-    }
-    for (const auto& pack : packs_in(spec)) {
-        const std::string name = pack.filename();
-        const auto ignored = spec.ignored_requirements.find(name);
-        for (const auto& file : comfy::requirement_files(pack)) {
-            auto& source = sources.emplace_back();
-            source = {.file = file, .label = "node " + name, .inside = pack};
-            if (ignored != spec.ignored_requirements.end()) source.ignore = ignored->second;
-        }
-    }
-    return sources;
-}
-
 std::string inputs_digest(const EnvironmentSpec& spec, const Task& task) {
     Sha256 digest;
     digest.update(task.step.fingerprint);
@@ -201,7 +152,7 @@ std::string inputs_digest(const EnvironmentSpec& spec, const Task& task) {
         digest.update(file.native());
         digest.update(sha256_hex(read_file_if_exists(file).value_or("")));
     };
-    for (const auto& source : requirement_sources(spec)) {
+    for (const auto& source : requirement_sources(spec, task.context.journal)) {
         if (!source.file.empty()) add_file(source.file);
         for (const auto& line : source.lines)
             digest.update(line);
@@ -251,7 +202,11 @@ Look look_at_lock(const EnvironmentSpec& spec, const Task& task) {
     if (task.record->fact("lock") != *lock) {
         return {.change = plan::Change::change, .reason = "the lock file was changed"};
     }
-    return {.change = plan::Change::keep, .reason = "requirements are the same"};
+    const std::string left_out_fact = task.record->fact("left_out");
+    std::string_view left_out = left_out_fact;
+    return {.change = plan::Change::keep,
+            .reason = "requirements are the same",
+            .notice = left_out_notice(take_left_out(left_out))};
 }
 
 bool needs_resolution(const EnvironmentSpec& spec, const Task& task) {
@@ -259,23 +214,31 @@ bool needs_resolution(const EnvironmentSpec& spec, const Task& task) {
 }
 
 Facts resolve_environment(const EnvironmentSpec& spec, const Task& task) {
-    require_files(requirement_sources(spec));
+    require_files(requirement_sources(spec, task.context.journal));
     refuse_files_of_others(spec, task);
     const fs::path kept = kept_resolution(spec, task);
     auto text = task.context.options.update ? std::nullopt : read_sealed(kept);
     bool is_whole = true;
     if (!text) {
-        const auto lock = resolve_anew(spec, task);
-        text = lock.text();
-        is_whole = lock.without.empty();
+        const auto resolved = resolve_with_optional_packs(
+            spec,
+            [&](const EnvironmentSpec& attempt, Hints hints) {
+                return resolve_once(attempt, hints, task);
+            },
+            task);
+        text = left_out_line(resolved.left_out) + resolved.lock.text();
+        is_whole = resolved.lock.without.empty();
         if (is_whole) {
             write_state_file(kept, sealed(*text));
             forget_oldest(kept.parent_path());
         }
     }
-    write_state_file(lock_file(spec, task), *text);
+    std::string_view lock = *text;
+    const auto left_out = take_left_out(lock);
+    write_state_file(lock_file(spec, task), lock);
     return {{"lock", *lock_digest(spec, task)},
-            {"inputs", is_whole ? inputs_digest(spec, task) : std::string{}}};
+            {"inputs", is_whole ? inputs_digest(spec, task) : std::string{}},
+            {"left_out", left_out_line(left_out)}};
 }
 
 }  // namespace podctl::run

@@ -12,13 +12,6 @@
 // What an environment is resolved to, and from what.
 namespace podctl::run {
 
-// Requirement files that count now: the template's, ComfyUI's, every pack's.
-std::vector<python::RequirementSource> requirement_sources(const plan::EnvironmentSpec& spec);
-
-// Whether some pack calls `python -m pip`, by its install.py or by what it runs before ComfyUI
-// starts, as ComfyUI-Manager does, in an environment that does not see the interpreter's.
-bool wants_pip(const plan::EnvironmentSpec& spec);
-
 // A digest of everything that the resolution depends on, read now. `task` is the step's that
 // resolves it, here and below.
 std::string inputs_digest(const plan::EnvironmentSpec& spec, const Task& task);

@@ -9,6 +9,7 @@
 #include "environment_build.hpp"
 #include "environment_lock.hpp"
 #include "output_log.hpp"
+#include "packs.hpp"
 #include "steps.hpp"
 
 #include <fmt/format.h>
@@ -93,7 +94,7 @@ Outcome perform(const InstallScript& action, const Task& task) {
     const bool venv = action.spec.settings.environment == tmpl::EnvironmentKind::venv;
     const auto finished = venv ? python::finished_fingerprint(action.spec.path) : std::nullopt;
     if (finished) python::mark_unfinished(action.spec.path);
-    if (finished && wants_pip(action.spec))
+    if (finished && wants_pip(action.spec, task.context.journal))
         python::give_pip(action.spec.path, base_of(action.spec, task));
     const auto status =
         run_command(command_of(action, task), task.stop, {.on_line = [&](std::string_view line) {

@@ -1,6 +1,5 @@
 #include "podctl/base/digest.hpp"
 #include "podctl/base/file.hpp"
-#include "podctl/base/json.hpp"
 #include "podctl/base/remove_tree.hpp"
 #include "podctl/base/shorten.hpp"
 #include "podctl/fetch/archive.hpp"
@@ -8,11 +7,11 @@
 #include "podctl/fetch/inert.hpp"
 
 #include "../resolution.hpp"
+#include "model_record.hpp"
 #include "owner.hpp"
 #include "steps.hpp"
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -35,34 +34,13 @@ std::string expected_sha256(const FetchModel& model) {
     return model.resolved ? model.resolved->sha256 : std::string{};
 }
 
-Facts facts_of(const FetchModel& model, const std::string& sha256) {
-    const auto stamp = file_stamp(model.target).value_or(FileStamp{});
-    Facts facts{{"path", model.target.string()},
-                {"size", std::to_string(stamp.size)},
-                {"mtime_ns", std::to_string(stamp.mtime_ns)},
-                {"sha256", sha256}};
-    // What was brought with the word is looked at again when the word is gone.
-    if (model.allow_pickle) facts["pickle"] = "allowed";
-    return facts;
+// A small file of Hugging Face has no other digest.
+bool has_git_blob(const FetchModel& model) {
+    return expected_sha256(model).empty() && model.resolved && !model.resolved->git_blob.empty();
 }
 
-bool stamp_agrees(const fs::path& file, const Record& record) {
-    const auto stamp = file_stamp(file);
-    return stamp && record.fact("path") == file.string() &&
-           record.fact("size") == std::to_string(stamp->size) &&
-           record.fact("mtime_ns") == std::to_string(stamp->mtime_ns);
-}
-
-// The files of an unpacked archive are all there, by size.
-bool unpacked_agrees(const FetchModel& model, const Record& record) {
-    const auto files = parse_json(record.fact("files"), {.bytes = 64u << 20, .members = 1'000'000});
-    if (!files || !files->is_object() || files->empty()) return false;
-    for (const auto& [name, size] : files->items()) {
-        const auto stamp = file_stamp(model.target / name);
-        if (!stamp || !size.is_number_unsigned() || stamp->size != size.get<std::uint64_t>())
-            return false;
-    }
-    return true;
+bool is_its_git_blob(const FetchModel& model, const fs::path& file, const Task& task) {
+    return git_blob_id_of_file(file, task.stop) == model.resolved->git_blob;
 }
 
 // Bytes that a partial file has, and those that its file system holds for it: a download may
@@ -150,6 +128,15 @@ void take_or_discard(const FetchModel& model, const Task& task, const std::funct
     }
 }
 
+// What came is what the hub has.
+void require_git_blob(const FetchModel& model, const Task& task) {
+    if (!has_git_blob(model) || is_its_git_blob(model, partial_of(model, task), task)) return;
+    throw Error{ErrorKind::integrity,
+                fmt::format("{}: what came is not the hub's {}: its git blob is another one",
+                            model.source.text, model.resolved->name),
+                "run again; a proxy or a mirror on the way may have changed it"};
+}
+
 bool has_lost_its_word(const FetchModel& model, const Task& task) {
     return !model.allow_pickle && task.record && task.record->fact("pickle") == "allowed";
 }
@@ -197,6 +184,8 @@ Standing examine(const FetchModel& model, const Task& task, std::string& sha256)
     sha256 = sha256_file(model.target, task.stop);
     const std::string expected = expected_sha256(model);
     if (!expected.empty()) return sha256 == expected ? Standing::wanted : Standing::unwanted;
+    if (has_git_blob(model))
+        return is_its_git_blob(model, model.target, task) ? Standing::wanted : Standing::unwanted;
     const bool recorded = task.same_fingerprint() && sha256 == task.record->fact("sha256");
     return recorded ? Standing::wanted : Standing::unwanted;
 }
@@ -217,12 +206,6 @@ bool is_kept_users_file(const FetchModel& model, const Task& task) {
 std::string kept_by_hand(const FetchModel& model) {
     return fmt::format("{} was changed by hand: kept; --force fetches it again",
                        model.target.string());
-}
-
-// A copy of the volume may have other times, which make no other file.
-bool is_as_recorded(const fs::path& file, const Record& record, const std::string& sha256) {
-    return stamp_agrees(file, record) ||
-           (record.fact("path") == file.string() && record.fact("sha256") == sha256);
 }
 
 // A file that podctl did not write, or that was changed since, is the user's. nullopt: the place is
@@ -287,7 +270,10 @@ Outcome perform_file(const FetchModel& model, const Task& task) {
             break;
     }
     const auto downloaded = fetch_bytes(model, task);
-    take_or_discard(model, task, [&] { refuse_by_content(model, partial_of(model, task), task); });
+    take_or_discard(model, task, [&] {
+        require_git_blob(model, task);
+        refuse_by_content(model, partial_of(model, task), task);
+    });
     wait_for_place(task);
     // The checkout may have brought a file of that name.
     if (file_stamp(model.target) && examine(model, task, sha256) == Standing::unwanted) {
@@ -344,14 +330,14 @@ Outcome perform_archive(const FetchModel& model, const Task& task) {
         refuse_members(model, staging, files, task);
     });
     wait_for_place(task);
-    auto sizes = nlohmann::json::object();
+    std::vector<std::pair<std::string, std::uint64_t>> sizes;
     for (const auto& file : files) {
         place_unpacked(staging, file, model, task);
-        sizes[file.path] = file.size;
+        sizes.emplace_back(file.path, file.size);
     }
     fetch::discard(archive);
     auto facts = facts_of(model, downloaded.sha256);
-    facts["files"] = sizes.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+    facts["files"] = fact_of_unpacked(sizes);
     return {.changed = true, .facts = std::move(facts)};
 }
 
@@ -391,10 +377,16 @@ Look look(const FetchModel& model, const Task& task) {
             .download = Bytes{}};
 }
 
+Outcome bring_file(const FetchModel& model, const Task& task) {
+    require_way(model.target, task);
+    return perform_file(model, task);
+}
+
 Outcome perform(const FetchModel& action, const Task& task) {
     const FetchModel model = resolved(action, task);
+    if (!model.unpack) return bring_file(model, task);
     require_way(model.target, task);
-    return model.unpack ? perform_archive(model, task) : perform_file(model, task);
+    return perform_archive(model, task);
 }
 
 }  // namespace podctl::run

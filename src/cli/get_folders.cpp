@@ -1,0 +1,55 @@
+#include "get_folders.hpp"
+
+#include "podctl/base/error.hpp"
+
+#include <fmt/format.h>
+
+#include <filesystem>
+
+namespace podctl::cli {
+namespace {
+
+std::vector<fetch::BatchEntry> files_of(const fetch::BatchEntry& entry,
+                                        const FolderQuestion& question) {
+    const auto& hub = std::get<fetch::HuggingFaceSource>(entry.source.location);
+    const auto folder = fetch::list_folder(entry.source, question.http, question.mirrors,
+                                           question.retry, question.stop);
+    std::vector<fetch::BatchEntry> files;
+    for (const auto& file : folder.files) {
+        if (!fetch::is_chosen(file.path, question.globs)) continue;
+        const std::filesystem::path place = file.path;
+        files.push_back({.source = fetch::parse_source(fetch::source_of_file(hub, file)),
+                         .origin = entry.origin,
+                         .folder = entry.folder / place.parent_path(),
+                         .file = place.filename()});
+        files.back().source.token_in_query = entry.source.token_in_query;
+    }
+    if (files.empty())
+        throw Error{ErrorKind::usage,
+                    fmt::format("{}: none of its {} files is chosen", entry.source.text,
+                                folder.files.size()),
+                    "--include and --exclude take globs of paths within it: 'vae/*'"};
+    return files;
+}
+
+}  // namespace
+
+std::vector<fetch::BatchEntry> with_files_of_folders(const std::vector<fetch::BatchEntry>& entries,
+                                                     const FolderQuestion& question) {
+    std::vector<fetch::BatchEntry> all;
+    for (const auto& entry : entries) {
+        if (!fetch::is_folder(entry.source)) {
+            all.push_back(entry);
+            continue;
+        }
+        try {
+            auto files = files_of(entry, question);
+            std::move(files.begin(), files.end(), std::back_inserter(all));
+        } catch (const std::exception&) {
+            question.on_failure(entry, std::current_exception());
+        }
+    }
+    return all;
+}
+
+}  // namespace podctl::cli

@@ -1,0 +1,93 @@
+// What is asked of a plan that was built.
+#include "podctl/base/error.hpp"
+#include "podctl/base/names.hpp"
+#include "podctl/plan/plan.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+#include <string_view>
+#include <unordered_set>
+
+namespace podctl::plan {
+
+const Step* Plan::find(std::string_view id) const {
+    const auto it =
+        std::find_if(steps.begin(), steps.end(), [&](const Step& step) { return step.id == id; });
+    return it == steps.end() ? nullptr : &*it;
+}
+
+bool is_download(const Step& step) {
+    return std::holds_alternative<FetchModel>(step.action) ||
+           std::holds_alternative<FetchFolder>(step.action);
+}
+
+Lane lane_of(const Step& step) {
+    return is_download(step) ? Lane::download : Lane::work;
+}
+
+const EnvironmentSpec* environment_of(const Step& step) {
+    if (const auto* create = std::get_if<CreateEnvironment>(&step.action)) return &create->spec;
+    const auto* resolved = resolved_by(step);
+    return resolved ? resolved : installed_by(step);
+}
+
+const EnvironmentSpec* resolved_by(const Step& step) {
+    if (const auto* resolve = std::get_if<ResolveEnvironment>(&step.action)) return &resolve->spec;
+    const auto* build = std::get_if<BuildEnvironment>(&step.action);
+    return build ? &build->spec : nullptr;
+}
+
+const EnvironmentSpec* installed_by(const Step& step) {
+    if (const auto* install = std::get_if<InstallEnvironment>(&step.action)) return &install->spec;
+    const auto* build = std::get_if<BuildEnvironment>(&step.action);
+    return build ? &build->spec : nullptr;
+}
+
+Plan only(const Plan& plan, std::span<const std::string> ids) {
+    std::vector<std::string> known;
+    for (const auto& step : plan.steps)
+        known.push_back(step.id);
+    std::set<std::string> wanted;
+    std::vector<std::string> open(ids.begin(), ids.end());
+    while (!open.empty()) {
+        const std::string id = open.back();
+        open.pop_back();
+        const Step* step = plan.find(id);
+        if (!step) {
+            const auto near = nearest(id, known);
+            throw Error{ErrorKind::usage, fmt::format("--only {}: there is no such step", id),
+                        near ? fmt::format("did you mean {}?", *near)
+                             : "`podctl plan` lists the steps of a template"};
+        }
+        if (!wanted.insert(id).second) continue;
+        open.insert(open.end(), step->needs.begin(), step->needs.end());
+        open.insert(open.end(), step->after.begin(), step->after.end());
+        open.insert(open.end(), step->placed_after.begin(), step->placed_after.end());
+    }
+    Plan part{.places = plan.places, .steps = {}, .is_part = true};
+    for (const auto& step : plan.steps) {
+        if (wanted.contains(step.id)) part.steps.push_back(step);
+    }
+    return part;
+}
+
+Bill bill_of(const Plan& plan, std::span<const Assessment> assessments) {
+    Bill bill;
+    std::unordered_set<std::string_view> models;
+    for (const auto& step : plan.steps)
+        if (is_download(step)) models.insert(step.id);
+    for (const auto& assessment : assessments) {
+        if (assessment.change == Change::keep || !models.contains(assessment.step)) continue;
+        if (!assessment.download) {
+            ++bill.unknown;
+            continue;
+        }
+        bill.download = bill.download + *assessment.download;
+        bill.disk = bill.disk + assessment.disk;
+    }
+    return bill;
+}
+
+}  // namespace podctl::plan

@@ -1,0 +1,194 @@
+#include "podctl/base/error.hpp"
+#include "podctl/base/shorten.hpp"
+#include "podctl/base/thread.hpp"
+#include "podctl/fetch/inert.hpp"
+
+#include "../resolution.hpp"
+#include "model_record.hpp"
+#include "steps.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <atomic>
+#include <mutex>
+#include <numeric>
+#include <thread>
+#include <vector>
+
+namespace podctl::run {
+namespace {
+
+using plan::Change;
+using plan::FetchFolder;
+
+// At once. What they take from the network is bounded by the connections that all downloads share;
+// small files, of which a folder has many, wait for answers most of the time.
+constexpr std::size_t most_files_at_once = 8;
+
+fetch::Folder listing_of(const FetchFolder& action, const Task& task) {
+    if (action.listing) return *action.listing;
+    if (task.context.options.offline)
+        throw Error{ErrorKind::network,
+                    fmt::format("--offline, and {} has never been asked for", action.source.text),
+                    "run once without --offline"};
+    return fetch::list_folder(action.source, task.context.http(), task.context.mirrors,
+                              task.retry(), task.stop);
+}
+
+// All of them, before a byte is asked for.
+void refuse_by_names(const FetchFolder& action, const fetch::Folder& chosen) {
+    if (action.allow_pickle) return;
+    std::vector<std::string> refused;
+    for (const auto& file : chosen.files)
+        if (fetch::judge_name(file.file.name).kind != fetch::Verdict::Kind::inert)
+            refused.push_back(file.path);
+    if (refused.empty()) return;
+    throw Error{
+        ErrorKind::template_,
+        fmt::format("{}: loading {} can run the code in {}", action.source.text,
+                    list_first(refused, 5), refused.size() == 1 ? "it" : "them"),
+        "leave them out (`exclude: [\"*.bin\"]`), or write `pickle: allow` for a maker whom "
+        "you trust"};
+}
+
+// One file's share of the step's record.
+std::optional<Record> record_of_file(const Task& task, const FilesFacts& known,
+                                     const std::string& path) {
+    const auto facts = known.find(path);
+    if (facts == known.end()) return std::nullopt;
+    return Record{.fingerprint = task.record->fingerprint, .facts = facts->second};
+}
+
+FilesFacts known_files(const Task& task) {
+    return task.record ? files_facts(*task.record) : FilesFacts{};
+}
+
+std::uint64_t size_of(const fetch::Folder& folder) {
+    return std::transform_reduce(
+        folder.files.begin(), folder.files.end(), std::uint64_t{0}, std::plus{},
+        [](const fetch::FolderFile& file) { return file.file.size.value_or(0); });
+}
+
+// Brings the files, some at once; the step's progress is that of all of them.
+class FolderFetch {
+public:
+    FolderFetch(const FetchFolder& action, const fetch::Folder& folder, const Task& task)
+        : action_(action),
+          folder_(folder),
+          task_(task),
+          known_(known_files(task)),
+          total_(size_of(folder)),
+          done_(folder.files.size()) {}
+
+    Outcome run() {
+        {
+            std::vector<std::jthread> workers;
+            const auto most = std::min(folder_.files.size(), most_files_at_once);
+            for (std::size_t i = 0; i < most; ++i)
+                workers.push_back(
+                    start_thread([this](const std::stop_token&) { work(); },
+                                 [this](const std::exception_ptr& failure) { fail(failure); }));
+        }
+        if (failure_) std::rethrow_exception(failure_);
+        return {.changed = changed_,
+                .facts = {{"path", action_.target.string()},
+                          {"revision", folder_.revision},
+                          {"files", fact_of_files(facts_)}}};
+    }
+
+private:
+    // Where one has failed, no other is begun; those that have are let come to their end.
+    void work() {
+        for (;;) {
+            const std::size_t index = next_++;
+            if (index >= folder_.files.size() || has_failed_) return;
+            bring(index);
+        }
+    }
+
+    void bring(std::size_t index) {
+        const auto& file = folder_.files[index];
+        Task part{task_.step, record_of_file(task_, known_, file.path), task_.context, task_.stop,
+                  task_.wait_for};
+        part.on_part = [this, index](std::uint64_t done) { report(index, done); };
+        auto outcome = bring_file(action_.model_of(file), part);
+        report(index, file.file.size.value_or(0));
+        const std::scoped_lock lock{mutex_};
+        changed_ |= outcome.changed;
+        facts_[file.path] = std::move(outcome.facts);
+    }
+
+    void report(std::size_t index, std::uint64_t done) {
+        std::uint64_t all = 0;
+        {
+            const std::scoped_lock lock{mutex_};
+            all_done_ += done - done_[index];
+            done_[index] = done;
+            all = all_done_;
+        }
+        task_.progress(all, total_);
+    }
+
+    void fail(const std::exception_ptr& failure) {
+        const std::scoped_lock lock{mutex_};
+        has_failed_ = true;
+        if (!failure_) failure_ = failure;
+    }
+
+    const FetchFolder& action_;
+    const fetch::Folder& folder_;
+    const Task& task_;
+    const FilesFacts known_;
+    const std::uint64_t total_;
+    std::atomic<std::size_t> next_ = 0;
+    std::atomic<bool> has_failed_ = false;
+    std::mutex mutex_;
+    // Under mutex_:
+    std::vector<std::uint64_t> done_;
+    std::uint64_t all_done_ = 0;
+    FilesFacts facts_;
+    bool changed_ = false;
+    std::exception_ptr failure_;
+};
+
+}  // namespace
+
+Look look(const FetchFolder& action, const Task& task) {
+    if (!action.listing) return {.change = Change::create, .reason = action.source.text};
+    const auto known = known_files(task);
+    Look all{.change = Change::keep};
+    std::size_t missing = 0, changed = 0;
+    const auto chosen = action.chosen(*action.listing);
+    for (const auto& file : chosen.files) {
+        const Task part{task.step, record_of_file(task, known, file.path), task.context, task.stop};
+        const Look found = look(action.model_of(file), part);
+        if (all.notice.empty()) all.notice = found.notice;
+        if (found.change == Change::keep) continue;
+        ++(found.change == Change::create ? missing : changed);
+        all.download = all.download.value_or(Bytes{}) + found.download.value_or(Bytes{});
+        all.disk = all.disk + found.disk;
+    }
+    const auto count = chosen.files.size();
+    const auto commit = chosen.revision.substr(0, 9);
+    if (missing == 0 && changed == 0) {
+        all.reason = fmt::format("{} files at {}", count, commit);
+    } else {
+        all.change = missing == count ? Change::create : Change::change;
+        all.reason = missing == count
+                         ? fmt::format("{}: {} files at {}", action.source.text, count, commit)
+                         : fmt::format("{} of {} files are missing, {} to be looked at", missing,
+                                       count, changed);
+    }
+    return all;
+}
+
+Outcome perform(const FetchFolder& action, const Task& task) {
+    const auto all = listing_of(action, task);
+    const auto chosen = action.chosen(all);
+    keep_listing(action.source, all, task.context.journal);
+    refuse_by_names(action, chosen);
+    return FolderFetch{action, chosen, task}.run();
+}
+
+}  // namespace podctl::run

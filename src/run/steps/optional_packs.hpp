@@ -1,0 +1,39 @@
+#pragma once
+
+#include "podctl/python/python.hpp"
+
+#include "../context.hpp"
+
+#include <functional>
+#include <set>
+#include <string>
+#include <string_view>
+
+// A pack may be optional: where its packages cannot be had together with the others', the others
+// are resolved without them.
+namespace podctl::run {
+
+struct Resolved {
+    python::Lock lock;
+    std::set<std::string> left_out = {};  // packs, by name
+};
+
+// Resolves what EnvironmentSpec::left_out leaves. An error is told with the ways out of it where
+// `hints` says so, which may take further resolutions.
+enum class Hints { no, yes };
+using Resolve = std::function<python::Lock(const plan::EnvironmentSpec& spec, Hints hints)>;
+
+// With as many of the optional packs as it takes, in the order of their names: each that is left
+// out is told with its reason. Throws what `resolve` throws without any of them.
+Resolved resolve_with_optional_packs(const plan::EnvironmentSpec& spec, const Resolve& resolve,
+                                     const Task& task);
+
+// A line of a resolution that is kept: "" where nothing was left out.
+std::string left_out_line(const std::set<std::string>& packs);
+// Takes it off the text's beginning.
+std::set<std::string> take_left_out(std::string_view& text);
+
+// What is told at each run, as long as it is so. Empty: nothing was left out.
+std::string left_out_notice(const std::set<std::string>& packs);
+
+}  // namespace podctl::run
