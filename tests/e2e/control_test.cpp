@@ -221,7 +221,7 @@ TEST_F(PodCommands, DownEndsWhatAKilledPodctlHasLeft) {
     auto pod = start();
     ASSERT_TRUE(pod.wait_for(is_launched));
     const auto pid = status()["services"][0]["pid"].get<pid_t>();
-    pod.signal(SIGKILL);
+    pod.kill();
     pod.wait_for("run.finished");  // the end of its output: the service has a pipe of its own
     const auto left = status();
     EXPECT_EQ(left["phase"], "left behind");
@@ -238,7 +238,7 @@ TEST_F(PodCommands, ProvisioningAloneLeavesAloneWhatAKilledPodctlHasLeft) {
     auto pod = start();
     ASSERT_TRUE(pod.wait_for(is_launched));
     const auto pid = status()["services"][0]["pid"].get<pid_t>();
-    pod.signal(SIGKILL);
+    pod.kill();
     pod.wait_for("run.finished");  // the end of its output
     EXPECT_EQ(start({"--no-launch"}).finish().status.code, 0);
     EXPECT_TRUE(read_process(pid));
@@ -250,7 +250,7 @@ TEST_F(PodCommands, DownEndsServicesThatPodJsonDoesNotKnow) {
         auto pod = start();
         ASSERT_TRUE(pod.wait_for(is_launched));
         const auto pid = status()["services"][0]["pid"].get<pid_t>();
-        pod.signal(SIGKILL);
+        pod.kill();
         pod.wait_for("run.finished");
         write_file_atomically(dir / "root/.podctl/pod.json", known);
         if (known.empty()) std::filesystem::remove(dir / "root/.podctl/pod.json");

@@ -114,7 +114,7 @@ TEST_F(EnvironmentOfAPod, IsNotHarmedByAKillWhileTheNextOneIsInstalled) {
     while (!fs::exists(next / "lib") && std::chrono::steady_clock::now() < until)
         std::this_thread::yield();
     ASSERT_TRUE(fs::exists(next / "lib"));
-    pod.signal(SIGKILL);
+    pod.kill();
     pod.finish();
     // The old one or, where the kill came late, the new one; nothing between.
     EXPECT_TRUE(has("humanize"));

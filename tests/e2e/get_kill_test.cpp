@@ -57,7 +57,7 @@ TEST_P(GetKilled, GoesOnEachTimeFromWhatIsThere) {
                    event.at("done").get<std::uint64_t>() >= enough;
         });
         if (!told) break;  // it was done before it told of so much
-        get.signal(SIGKILL);
+        get.kill();
         EXPECT_EQ(get.finish().status.signal, SIGKILL);
     }
     EXPECT_GE(kills, 1);

@@ -12,6 +12,7 @@
 #include <gmock/gmock.h>
 #include <nlohmann/json.hpp>
 #include <poll.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -66,6 +67,12 @@ public:
     }
     pid_t pid() const { return child_.pid(); }
     void signal(int number) { ::kill(child_.pid(), number); }
+    // Returns once it is dead: until then it holds its root.
+    void kill() {
+        signal(SIGKILL);
+        siginfo_t end{};
+        ::waitid(P_PID, static_cast<id_t>(child_.pid()), &end, WEXITED | WNOWAIT);
+    }
     Finished finish() {
         while (read_more()) {
         }

@@ -75,7 +75,7 @@ TEST_F(Supervision, TheNextUpEndsWhatAKilledPodctlHasLeft) {
     auto killed = start();
     ASSERT_TRUE(killed.wait_for(is_launched));
     const auto first = status()["services"][0]["pid"].get<pid_t>();
-    killed.signal(SIGKILL);
+    killed.kill();
     auto next = start();
     const auto started = next.wait_for("service.started");
     ASSERT_TRUE(started);

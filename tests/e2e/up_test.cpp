@@ -337,7 +337,7 @@ TEST_F(Up, WhatAKilledPodctlLeftRunningIsEndedBeforeTheNextLaunch) {
     auto killed = start("up");
     const auto first = killed.wait_for("service.ready");
     ASSERT_TRUE(first);
-    killed.signal(SIGKILL);
+    killed.kill();
     auto pod = start("up");
     EXPECT_TRUE(pod.wait_for("service.ready"));
     pod.signal(SIGTERM);
@@ -363,7 +363,7 @@ if first:
     std::ifstream pipe{said};
     pid_t script = 0;
     ASSERT_TRUE(pipe >> script);
-    killed.signal(SIGKILL);
+    killed.kill();
     ASSERT_TRUE(read_process(script));
     const auto end = provision();
     EXPECT_TRUE(end.status.ok()) << end.output;
@@ -476,7 +476,7 @@ TEST_F(Up, KilledAtAnyInstantItComesToTheSameEnd) {
         auto pod = start("up", {"--no-launch"});
         std::size_t seen = 0;
         pod.wait_for([&](const json&) { return ++seen == instant; });
-        pod.signal(SIGKILL);
+        pod.kill();
         pod.finish();
         if (instant % 3 != 0) continue;  // several deaths in a row, then a run to the end
         const auto end = provision();

@@ -180,14 +180,14 @@ TEST_F(Batch, TakesEachPlaceOnce) {
 
 TEST_F(Batch, TellsAllThatIsWrongAtOnce) {
     write("b.txt", "1\nnonsense\n");
-    const auto file = write("a.txt", "foo bar\n2\nhf:o/r\n@b.txt\n@missing.txt\n");
+    const auto file = write("a.txt", "foo bar\n2\nhf:o\n@b.txt\n@missing.txt\n");
     const auto error = failure({"ftp://h/x"}, {file, dir / "none.txt"});
     EXPECT_EQ(error.kind(), ErrorKind::usage);
     EXPECT_THAT(error.message(), HasSubstr("6 sources are wrong"));
     EXPECT_THAT(error.message(), HasSubstr("  source \"ftp://h/x\": ftp:// is not known"));
     EXPECT_THAT(error.message(), HasSubstr("a.txt:1: source \"foo bar\""));
-    EXPECT_THAT(error.message(), HasSubstr("a.txt:3: source \"hf:o/r\": names no file"));
-    EXPECT_THAT(error.message(), HasSubstr("ORG/REPO[@REV]/PATH)"));
+    EXPECT_THAT(error.message(), HasSubstr("a.txt:3: source \"hf:o\": names no repository"));
+    EXPECT_THAT(error.message(), HasSubstr("ORG/REPO[@REV][/PATH])"));
     EXPECT_THAT(error.message(), HasSubstr("b.txt:2: source \"nonsense\""));
     EXPECT_THAT(error.message(), HasSubstr("a.txt:5: batch file"));
     EXPECT_THAT(error.message(), HasSubstr("none.txt\": No such file"));
@@ -195,8 +195,8 @@ TEST_F(Batch, TellsAllThatIsWrongAtOnce) {
 }
 
 TEST_F(Batch, TellsOneWrongLineWithItsOwnHint) {
-    const auto error = failure({}, {write("a.txt", "1\nhf:o/r\n")});
-    EXPECT_THAT(error.message(), testing::EndsWith("a.txt:2: source \"hf:o/r\": names no file of a "
+    const auto error = failure({}, {write("a.txt", "1\nhf:o\n")});
+    EXPECT_THAT(error.message(), testing::EndsWith("a.txt:2: source \"hf:o\": names no "
                                                    "repository"));
     EXPECT_THAT(error.hint(), HasSubstr("ORG/REPO"));
 }

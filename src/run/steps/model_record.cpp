@@ -90,7 +90,8 @@ std::string fact_of_files(const FilesFacts& files) {
 
 FilesFacts files_facts(const Record& record) {
     FilesFacts files;
-    for (const auto& [path, facts] : files_fact(record).items()) {
+    const json known = files_fact(record);
+    for (const auto& [path, facts] : known.items()) {
         if (!facts.is_object()) continue;
         files[path] = facts_in(facts);
         files[path]["path"] = (fs::path{record.fact("path")} / path).string();
@@ -107,7 +108,8 @@ std::vector<LeftFile> left_files(const Record& record) {
             left.push_back({file, stamp->size});
     };
     if (record.fact("files").empty()) add(path, stamp_agrees(path, record));
-    for (const auto& [name, known] : files_fact(record).items()) {
+    const json files = files_fact(record);
+    for (const auto& [name, known] : files.items()) {
         const fs::path file = path / name;
         const auto stamp = file_stamp(file);
         const bool is_ours = known.is_object()
