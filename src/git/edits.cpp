@@ -61,6 +61,53 @@ std::string link_in(const git_tree* tree, const std::string& path) {
     return git_oid_tostr_s(git_tree_entry_id(entry.get()));
 }
 
+bool is_no_folder(const fs::path& path) {
+    std::error_code failed;
+    const auto status = fs::symlink_status(path, failed);
+    return fs::exists(status) && !fs::is_directory(status);
+}
+
+// Of a folder at `path`: everything in it but folders, by the paths from `workdir` on. Nothing
+// where it is no folder.
+std::vector<std::string> files_below(const fs::path& workdir, const std::string& path) {
+    std::vector<std::string> files;
+    std::error_code failed;
+    if (!fs::is_directory(fs::symlink_status(workdir / path, failed))) return files;
+    for (fs::recursive_directory_iterator at{workdir / path, failed}, end; !failed && at != end;
+         at.increment(failed))
+        if (at->is_symlink() || !at->is_directory())
+            files.push_back(at->path().lexically_relative(workdir).string());
+    return files;
+}
+
+std::vector<std::string> submodules_of(git_repository* repository) {
+    const auto index =
+        make<IndexHandle>(git_repository_path(repository), git_repository_index, repository);
+    std::vector<std::string> paths;
+    for (std::size_t i = 0; i < git_index_entrycount(index.get()); ++i) {
+        const git_index_entry& entry = *git_index_get_byindex(index.get(), i);
+        if (entry.mode == GIT_FILEMODE_COMMIT) paths.emplace_back(entry.path);
+    }
+    return paths;
+}
+
+// Those in a submodule that no commit brought, but for what Python makes as it goes.
+std::vector<std::string> untracked_files(git_repository* superproject, const std::string& path) {
+    const fs::path workdir = git_repository_workdir(superproject);
+    const auto submodule = open_repository(workdir / path);
+    if (!submodule) return {};
+    const auto index = make<IndexHandle>(git_repository_path(submodule.get()), git_repository_index,
+                                         submodule.get());
+    std::vector<std::string> untracked;
+    for (auto& file : files_below(workdir, path)) {
+        const std::string within = file.substr(path.size() + 1);
+        const bool is_made = within.starts_with(".git") || file.find("__pycache__/") != file.npos;
+        if (!is_made && git_index_get_bypath(index.get(), within.c_str(), 0) == nullptr)
+            untracked.push_back(std::move(file));
+    }
+    return untracked;
+}
+
 }  // namespace
 
 // What libgit2 calls a submodule with untracked files is modified too, so they are looked at one by
@@ -121,6 +168,34 @@ void require_unedited(git_repository* repository, const std::set<std::string>& p
         throw edited_error(git_repository_workdir(repository), commit, conflicts);
 }
 
+void require_room(git_repository* repository, const std::set<std::string>& paths,
+                  const std::string& commit) {
+    const fs::path workdir = git_repository_workdir(repository);
+    const auto tree = tree_of(repository, commit);
+    std::set<std::string> in_the_way;
+    for (const auto& path : paths) {
+        const auto entry =
+            find<TreeEntryHandle>(path, git_tree_entry_bypath, tree.get(), path.c_str());
+        if (!entry) continue;
+        for (fs::path above = fs::path{path}.parent_path(); !above.empty();
+             above = above.parent_path())
+            if (is_no_folder(workdir / above) && !paths.contains(above.string()))
+                in_the_way.insert(above.string());
+        if (git_tree_entry_filemode(entry.get()) == GIT_FILEMODE_COMMIT) continue;
+        for (const auto& file : files_below(workdir, path))
+            if (!paths.contains(file)) in_the_way.insert(file);
+    }
+    if (!in_the_way.empty())
+        throw edited_error(workdir, commit, {in_the_way.begin(), in_the_way.end()});
+}
+
+bool is_submodule(git_repository* repository, const std::string& path) {
+    const fs::path folder = fs::path(git_repository_workdir(repository)) / path;
+    std::error_code failed;
+    return fs::is_directory(fs::symlink_status(folder, failed)) &&
+           fs::is_regular_file(fs::symlink_status(folder / ".git", failed));
+}
+
 std::set<std::string> require_unedited_submodules(git_repository* repository,
                                                   const std::string& commit) {
     const auto tree = tree_of(repository, commit);
@@ -135,6 +210,11 @@ std::set<std::string> require_unedited_submodules(git_repository* repository,
         for (const auto& file : submodule.files)
             conflicts.push_back(submodule.path + "/" + file);
     }
+    // With its folder goes all that is in it.
+    for (const auto& path : submodules_of(repository))
+        if (link_in(tree.get(), path).empty())
+            for (auto& file : untracked_files(repository, path))
+                conflicts.push_back(std::move(file));
     if (!conflicts.empty())
         throw edited_error(git_repository_workdir(repository), commit, conflicts);
     return left_alone;

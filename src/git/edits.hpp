@@ -35,6 +35,14 @@ std::set<std::string> paths_to_move(git_repository* repository, const std::strin
 void require_unedited(git_repository* repository, const std::set<std::string>& paths,
                       const std::string& commit);
 
+// Throws Error{conflict} where something of somebody stands in the way of `paths` in another kind:
+// a file or a link where `commit` has a folder, or a folder with files of his where it has a file.
+void require_room(git_repository* repository, const std::set<std::string>& paths,
+                  const std::string& commit);
+
+// A folder that is the work tree of a submodule: what is in it is looked at there.
+bool is_submodule(git_repository* repository, const std::string& path);
+
 // The same of the submodules, which move only after their superproject did. Those that `commit` has
 // where they are and in which something was done by hand are returned: they are to be left alone.
 std::set<std::string> require_unedited_submodules(git_repository* repository,

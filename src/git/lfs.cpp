@@ -1,9 +1,9 @@
 #include "lfs.hpp"
 
 #include "podctl/base/fd.hpp"
-#include "podctl/base/file.hpp"
 #include "podctl/base/shorten.hpp"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -27,7 +27,8 @@ constexpr std::uint32_t largest_pointer = 1024;
 bool is_pointer(const fs::path& file) {
     std::error_code failed;
     if (!fs::is_regular_file(fs::symlink_status(file, failed))) return false;
-    const Fd opened = open_regular_file(file);
+    const Fd opened{::open(file.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)};
+    if (!opened) return false;  // what cannot be read is nobody's pointer
     std::array<char, pointer_start.size()> start{};
     const auto size = ::pread(opened.get(), start.data(), start.size(), 0);
     return size == static_cast<ssize_t>(start.size()) &&
@@ -48,10 +49,8 @@ void tell_about_lfs(const Session& session, git_repository* repository, const st
         if (is_pointer(workdir / entry.path)) pointers.emplace_back(entry.path);
     }
     if (pointers.empty()) return;
-    session.notice(
-        fmt::format("{}: keeps files in Git LFS, which are here as pointers only: {}; "
-                    "`git lfs pull` there brings them",
-                    shown, list_first(pointers, most_pointers_named)));
+    session.notice(fmt::format("{}: keeps files in Git LFS, which are here as pointers only: {}",
+                               shown, list_first(pointers, most_pointers_named)));
 }
 
 }  // namespace podctl::git

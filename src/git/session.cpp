@@ -121,7 +121,7 @@ git_remote_connect_options Session::connect_options() {
 git_checkout_options Session::checkout_options(std::set<std::string>& conflicts) {
     planning_ = {this, &conflicts};
     git_checkout_options options = GIT_CHECKOUT_OPTIONS_INIT;
-    options.checkout_strategy = GIT_CHECKOUT_SAFE;
+    options.checkout_strategy = GIT_CHECKOUT_SAFE | GIT_CHECKOUT_DONT_OVERWRITE_IGNORED;
     options.notify_flags = GIT_CHECKOUT_NOTIFY_CONFLICT | GIT_CHECKOUT_NOTIFY_UPDATED;
     options.notify_cb = &Session::on_planned;
     options.notify_payload = &planning_;

@@ -177,15 +177,24 @@ void register_submodule(git_repository* superproject, const Declaration& declare
 }
 
 // Its repository is kept when the submodule leaves the work tree, with what the user may have in
-// it.
+// it; so is one whose first checkout was killed, since its note tells what that left.
 RepositoryHandle reopen_submodule(const fs::path& gitdir, const fs::path& workdir) {
     require_plain_repository(gitdir);
     auto repository =
         find<RepositoryHandle>(gitdir.string(), git_repository_open_ext, gitdir.c_str(),
                                GIT_REPOSITORY_OPEN_NO_SEARCH, static_cast<const char*>(nullptr));
-    if (!repository || git_repository_head_unborn(repository.get()) != 0) return {};
+    if (!repository) return {};
+    const bool is_unborn = git_repository_head_unborn(repository.get()) != 0;
+    if (is_unborn && PendingUpdate(repository.get()).commits().empty()) return {};
     create_folders(workdir);
     check(git_repository_set_workdir(repository.get(), workdir.c_str(), 1), workdir.string());
+    // libgit2 writes it only where the repository had another work tree.
+    std::error_code failed;
+    if (!fs::exists(fs::symlink_status(workdir / ".git", failed)))
+        write_file_atomically(
+            workdir / ".git",
+            fmt::format("gitdir: {}\n",
+                        gitdir.lexically_relative(workdir.lexically_normal()).string()));
     return repository;
 }
 
@@ -213,7 +222,7 @@ std::optional<Reach> bring_submodule(Session& session, const Superproject& super
     const auto head = read_head(workdir);
     repository = head ? open_repository(workdir) : reopen_submodule(gitdir, workdir);
     if (repository && heal_cuts(repository.get())) repository = open_repository(workdir);
-    const bool fresh = !repository;
+    const bool fresh = !repository, reopened = repository && !head;
     if (fresh) repository = create_submodule(gitdir, workdir);
     if (head && head->commit == submodule.commit && !PendingUpdate(repository.get()).exists())
         return std::nullopt;
@@ -223,7 +232,8 @@ std::optional<Reach> bring_submodule(Session& session, const Superproject& super
     Origin origin{session, repository.get(), url, reach};
     const bool shallow = fresh || git_repository_is_shallow(repository.get()) == 1;
     origin.bring({Target::Kind::commit, submodule.commit}, shallow ? Depth::one : Depth::whole);
-    move_work_tree(session, repository.get(), submodule.commit, note);
+    const auto before = reopened ? Before::nothing : Before::head;
+    move_work_tree(session, repository.get(), submodule.commit, note, before);
     point_head(repository.get(), submodule.commit, {}, Upstream::no);
     note.done();
     return origin.reach_of_submodules();

@@ -58,7 +58,8 @@ CommitHandle lookup_commit(git_repository* repository, const std::string& commit
                               static_cast<const git_oid*>(&id));
 }
 
-void check_out(Session& session, git_repository* repository, const std::string& commit) {
+void check_out(Session& session, git_repository* repository, const std::string& commit,
+               Before before) {
     const std::string where = git_repository_workdir(repository);
     const auto target = lookup_commit(repository, commit);
     const auto* object = reinterpret_cast<const git_object*>(target.get());
@@ -68,12 +69,20 @@ void check_out(Session& session, git_repository* repository, const std::string& 
     require_plain_tree(repository, target.get());
     require_plain_work_tree(repository);
     const auto pending = PendingUpdate(repository).commits();
-    const auto paths = paths_of_updates(repository, commit, pending);
-    require_unedited(repository, paths, commit);
+    const auto nothing = make<IndexHandle>(where, git_index_new);
+    std::set<std::string> paths;
+    if (before == Before::nothing) {
+        options.baseline_index = nothing.get();
+    } else {
+        paths = paths_of_updates(repository, commit, pending);
+        require_unedited(repository, paths, commit);
+        require_room(repository, paths, commit);
+    }
     int code = git_checkout_tree(repository, object, &options);
     const auto is_nobodys = [&](const std::string& path) {
         return is_left_by_killed_checkout(repository, pending, path) ||
-               is_as_checked_out(repository, "HEAD", path);
+               is_as_checked_out(repository, "HEAD", path) ||
+               is_as_checked_out(repository, commit, path) || is_submodule(repository, path);
     };
     if (code == GIT_ECONFLICT && !std::all_of(conflicts.begin(), conflicts.end(), is_nobodys))
         throw edited_error(where, commit, {conflicts.begin(), conflicts.end()});
@@ -92,10 +101,10 @@ void check_out(Session& session, git_repository* repository, const std::string& 
 }
 
 void move_work_tree(Session& session, git_repository* repository, const std::string& commit,
-                    UpdateNote& note) {
+                    UpdateNote& note, Before before) {
     note.moving_to(commit);
     try {
-        check_out(session, repository, commit);
+        check_out(session, repository, commit, before);
     } catch (const Error& error) {
         // A conflict is found before any file is touched.
         if (error.kind() == ErrorKind::conflict) note.take_back();

@@ -12,14 +12,21 @@ RepositoryHandle open_repository(const std::filesystem::path& checkout);
 
 CommitHandle lookup_commit(git_repository* repository, const std::string& commit);
 
+// What stands in the work tree before a checkout.
+enum class Before {
+    head,     // what HEAD has, and what somebody made of it
+    nothing,  // of a submodule whose repository was kept: whatever HEAD says
+};
+
 // Makes the work tree and the index those of `commit`, keeping untracked files and what was changed
 // by hand; where `commit` changes the same files, it is Error{conflict} that names them. HEAD
 // stays.
-void check_out(Session& session, git_repository* repository, const std::string& commit);
+void check_out(Session& session, git_repository* repository, const std::string& commit,
+               Before before = Before::head);
 
 // As check_out, with the note for the case that it is killed.
 void move_work_tree(Session& session, git_repository* repository, const std::string& commit,
-                    UpdateNote& note);
+                    UpdateNote& note, Before before = Before::head);
 
 enum class Upstream { no, yes };
 

@@ -98,6 +98,55 @@ TEST_F(EditsTest, OfAModeAreGits) {
     EXPECT_FALSE(inspect(there())->modified);
 }
 
+TEST_F(EditsTest, AFileThatIsIgnoredIsNotOverwrittenOnceUpstreamHasIt) {
+    publish_file(".gitignore", "*.ini\n");
+    clone_it(url());
+    write("config.ini", "mine");
+    work.write("config.ini", "theirs");
+    work.git({"add", "--force", "config.ini"});
+    work.git({"commit", "--quiet", "-m", "config"});
+    publish();
+    EXPECT_THAT(update_error().message(), HasSubstr("config.ini"));
+    EXPECT_EQ(read("config.ini"), "mine");
+}
+
+TEST_F(EditsTest, AFolderWithFilesOfTheUserIsNotReplacedByAFile) {
+    clone_it(url());
+    write("sub/mine.txt", "mine");
+    work.git({"rm", "--quiet", "-r", "sub"});
+    publish_file("sub", "a file now\n");
+    const auto error = update_error();
+    EXPECT_EQ(error.kind(), ErrorKind::conflict);
+    EXPECT_THAT(error.message(), HasSubstr("sub/mine.txt"));
+    EXPECT_EQ(read("sub/mine.txt"), "mine");
+    EXPECT_EQ(read("sub/b.txt"), "b\n");
+    EXPECT_FALSE(is_update_pending(there()));
+}
+
+TEST_F(EditsTest, AFileOrALinkOfTheUserIsNotTakenForAFolder) {
+    clone_it(url());
+    write("new", "mine");
+    fs::create_directories(dir / "elsewhere");
+    fs::create_directory_symlink(dir / "elsewhere", there() / "other");
+    work.write("other/x.txt", "x");
+    publish_file("new/x.txt", "x");
+    const auto error = update_error();
+    EXPECT_EQ(error.kind(), ErrorKind::conflict);
+    EXPECT_THAT(error.message(), testing::AllOf(HasSubstr("new"), HasSubstr("other")));
+    EXPECT_EQ(read("new"), "mine");
+    EXPECT_TRUE(fs::is_empty(dir / "elsewhere"));
+}
+
+TEST_F(EditsTest, FoldersAndFilesOfUpstreamChangePlaces) {
+    clone_it(url());
+    work.git({"rm", "--quiet", "-r", "sub", "a.txt"});
+    work.write("sub", "a file now\n");
+    const auto newest = publish_file("a.txt/x", "a folder now\n");
+    EXPECT_EQ(update_it(url()).commit, newest);
+    EXPECT_EQ(read("a.txt/x"), "a folder now\n");
+    EXPECT_EQ(status(), "");
+}
+
 // git itself calls such a file modified as soon as it looks into it.
 class CrlfTest : public EditsTest {
 protected:
@@ -246,6 +295,57 @@ TEST_F(EditedSubmoduleTest, ThatWasMovedByHandStaysToo) {
     test::git(there() / "part", {"checkout", "--quiet", third});
     update_it(parent_url());
     EXPECT_EQ(read_head(there() / "part")->commit, third);
+}
+
+TEST_F(EditedSubmoduleTest, WithAnEmptyFolderIsBroughtBack) {
+    fs::remove_all(there() / "part");
+    fs::create_directories(there() / "part");
+    update_it(parent_url());
+    EXPECT_EQ(read("part/a.txt"), "one\n");
+    EXPECT_EQ(in_clone({"-C", "part", "rev-parse", "HEAD"}), second);
+    EXPECT_EQ(status(), "");
+}
+
+TEST_F(EditedSubmoduleTest, ThatWentAndComesAgainIsWhole) {
+    parent.git({"rm", "--quiet", "--cached", "part"});
+    parent.git({"commit", "--quiet", "-m", "without"});
+    parent.publish(parent_url());
+    update_it(parent_url());
+    EXPECT_FALSE(fs::exists(there() / "part/a.txt"));
+    publish_link(third);
+    update_it(parent_url());
+    EXPECT_EQ(read("part/a.txt"), "three\n");
+}
+
+TEST_F(EditedSubmoduleTest, DoesNotGoWithFilesOfTheUserInIt) {
+    write("part/models/mine.safetensors", "mine");
+    write("part/__pycache__/x.pyc", "made");
+    parent.git({"rm", "--quiet", "--cached", "part"});
+    parent.git({"commit", "--quiet", "-m", "without"});
+    parent.publish(parent_url());
+    const auto error =
+        error_of([&] { update_it(parent_url()); }).value_or(Error{ErrorKind::internal, ""});
+    EXPECT_EQ(error.kind(), ErrorKind::conflict);
+    EXPECT_THAT(error.message(), testing::AllOf(HasSubstr("part/models/mine.safetensors"),
+                                                Not(HasSubstr("__pycache__"))));
+    EXPECT_EQ(read("part/models/mine.safetensors"), "mine");
+}
+
+TEST_F(EditedSubmoduleTest, ThatIsNewAndCouldNotBeHadIsBroughtByTheNextUpdate) {
+    const fs::path away = served() / "other.git";
+    parent.write(".gitmodules",
+                 "[submodule \"part\"]\n\tpath = part\n\turl = ../pack.git\n"
+                 "[submodule \"other\"]\n\tpath = other\n\turl = ../other.git\n");
+    fs::create_directories(parent.path() / "other");
+    parent.git({"update-index", "--add", "--cacheinfo", "160000," + third + ",other"});
+    parent.git({"add", ".gitmodules"});
+    parent.git({"commit", "--quiet", "-m", "another"});
+    parent.publish(parent_url());
+    EXPECT_TRUE(error_of([&] { update_it(parent_url()); }));
+    work.publish(away);
+    write("part/__pycache__/x.pyc", "made");
+    EXPECT_EQ(update_it(parent_url()).commit, parent.head());
+    EXPECT_EQ(read("other/a.txt"), "three\n");
 }
 
 TEST_F(EditedSubmoduleTest, IsAConflictBeforeAnythingMovesWhereItWouldMove) {
