@@ -35,6 +35,16 @@ void check_name(const Checking& checking, Value& item, const std::string& path, 
         fmt::format("has the name of {}; give one of them another `name`", *taken));
 }
 
+// ComfyUI loads a single file by its extension.
+void check_file(const Checking& checking, Value& item, const std::string& path) {
+    const std::string* source = text_of(item, "path");
+    Value* name = usable(item, "name");
+    if (!source || !source->ends_with(".py") || !name || name->text.ends_with(".py")) return;
+    checking.diagnostics.fault(
+        *name, key_path(path, "name"),
+        fmt::format("found {}; a pack of a single file has a name that ends in .py", shown(*name)));
+}
+
 bool fit(Value& item) {
     if (item.faulty) return false;
     if (item.is_scalar()) return true;
@@ -62,6 +72,7 @@ void check_nodes(const Checking& checking) {
         check_belongs(checking, item, path, "submodules", "git");
         check_belongs(checking, item, path, "version", "registry");
         check_name(checking, item, path, claims);
+        check_file(checking, item, path);
     }
 }
 

@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <cctype>
 #include <charconv>
+#include <span>
 #include <string_view>
 #include <unordered_map>
 #include <unordered_set>
@@ -145,6 +146,27 @@ void find_secrets_in_set(Value& value, const std::vector<std::string>& steps,
     }
 }
 
+// What is taken out of nothing. True when nothing is left.
+bool take_out_nulls(Value& value) {
+    if (value.is_null()) return true;
+    const bool had_entries = !value.entries.empty();
+    std::erase_if(value.entries, [](Entry& entry) { return take_out_nulls(entry.value); });
+    return had_entries && value.entries.empty();
+}
+
+// Takes out what the steps lead to, if it is there. False: a list is on the way.
+bool take_out(Value& root, std::span<const std::string> steps) {
+    Value* value = &root;
+    for (const auto& step : steps.first(steps.size() - 1)) {
+        if (value->is_sequence()) return false;
+        value = value->find(step);
+        if (!value) return true;
+    }
+    if (value->is_sequence()) return false;
+    std::erase_if(value->entries, [&](const Entry& entry) { return entry.key == steps.back(); });
+    return true;
+}
+
 }  // namespace
 
 void merge(Value& base, Value over) {
@@ -159,15 +181,14 @@ void merge(Value& base, Value over) {
     for (Entry& entry : over.entries) {
         const auto found = index.find(entry.key);
         if (found == index.end()) {
-            base.entries.push_back(std::move(entry));
+            if (!take_out_nulls(entry.value)) base.entries.push_back(std::move(entry));
         } else if (entry.value.is_null()) {
             taken_out.insert(entry.key);
         } else {
             merge(base.entries[found->second].value, std::move(entry.value));
         }
     }
-    std::erase_if(base.entries,
-                  [&](const Entry& entry) { return taken_out.contains(entry.key); });
+    std::erase_if(base.entries, [&](const Entry& entry) { return taken_out.contains(entry.key); });
 }
 
 void apply_set(Value& root, const std::string& assignment, Diagnostics& diagnostics) {
@@ -175,25 +196,21 @@ void apply_set(Value& root, const std::string& assignment, Diagnostics& diagnost
     const auto [steps, text] = parse_assignment(assignment);
     auto value = parse_document(text, file, Lines::none, diagnostics);
     if (!value) return;
+    if (value->is_null() && take_out(root, steps)) return;
     const Type root_type{.kind = Kind::mapping, .shape = &template_shape()};
     const Type* type = &root_type;
-    Value *target = &root, *parent = nullptr;
+    Value* target = &root;
     std::string path;
     for (const std::string& step : steps) {
         open_up(*target, type);
         const bool in_list = target->is_sequence();
-        parent = target;
         target = enter(*target, step, path, {file}, diagnostics);
         if (!target) return;
         path = in_list ? path + "[" + step + "]" : key_path(path, step);
         type = next_type(type, step);
     }
     find_secrets_in_set(*value, steps, path, diagnostics);
-    if (value->is_null() && parent->is_mapping())
-        std::erase_if(parent->entries,
-                      [&](const Entry& entry) { return entry.key == steps.back(); });
-    else
-        merge(*target, std::move(*value));
+    merge(*target, std::move(*value));
 }
 
 }  // namespace podctl::tmpl

@@ -7,7 +7,7 @@
 
 namespace podctl::tmpl {
 
-// Mappings merge, everything else is replaced.
+// Mappings merge, everything else is replaced; a null takes the key out.
 void merge(Value& base, Value over);
 
 // Applies one --set KEY=VALUE: a dotted path, a list's index by number (its length appends), VALUE

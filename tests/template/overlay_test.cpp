@@ -51,6 +51,13 @@ TEST_F(Overlay, TakesOutWhatItNamesWithNull) {
     for (const auto* nothing : {"pod.gpu=null", "pod.gpu=~", "pod.gpu="})
         EXPECT_FALSE(parse("pod: {gpu: {count: 2}}\n", options({}, {nothing})).pod.gpu) << nothing;
     EXPECT_TRUE(parse("comfyui: {}\n", options({}, {"comfyui.port=9001"})).comfyui);
+    // Out of nothing it takes nothing, and makes nothing on its way.
+    given.overlays = {file("b.yaml", "comfyui:\npod: {gpu: {count: null}, env: {A: null}}\n")};
+    const Template same = parse("pod: {image: i}\n", given);
+    EXPECT_FALSE(same.comfyui);
+    EXPECT_FALSE(same.pod.gpu);
+    EXPECT_FALSE(parse("", options({}, {"comfyui.port=null"})).comfyui);
+    EXPECT_FALSE(parse("pod: {image: i}\n", options({}, {"pod.gpu.count=null"})).pod.gpu);
 }
 
 TEST_F(Overlay, MayBeEmpty) {
