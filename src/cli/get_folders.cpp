@@ -18,7 +18,7 @@ std::vector<fetch::BatchEntry> files_of(const fetch::BatchEntry& entry,
     for (const auto& file : folder.files) {
         if (!fetch::is_chosen(file.path, question.globs)) continue;
         const std::filesystem::path place = file.path;
-        files.push_back({.source = fetch::parse_source(fetch::source_of_file(hub, file)),
+        files.push_back({.source = fetch::source_of_file(hub, file),
                          .origin = entry.origin,
                          .folder = entry.folder / place.parent_path(),
                          .file = place.filename()});
@@ -33,6 +33,14 @@ std::vector<fetch::BatchEntry> files_of(const fetch::BatchEntry& entry,
 }
 
 }  // namespace
+
+void require_options_of_folders(const std::vector<fetch::BatchEntry>& entries) {
+    for (const auto& entry : entries)
+        if (fetch::is_folder(entry.source) && !(entry.file.empty() && entry.sha256.empty()))
+            throw Error{ErrorKind::usage,
+                        fmt::format("{}: out and checksum are of one file", entry.origin),
+                        "name the file: hf:ORG/REPO/PATH"};
+}
 
 std::vector<fetch::BatchEntry> with_files_of_folders(const std::vector<fetch::BatchEntry>& entries,
                                                      const FolderQuestion& question) {

@@ -20,6 +20,9 @@ struct FolderQuestion {
     std::function<void(const fetch::BatchEntry&, const std::exception_ptr&)> on_failure;
 };
 
+// Throws Error{usage} when an input list says of a folder what only a file can have.
+void require_options_of_folders(const std::vector<fetch::BatchEntry>& entries);
+
 // In place of each folder of a hub its files, each with its place below the folder of its entry.
 // One that cannot be listed is left out and told.
 std::vector<fetch::BatchEntry> with_files_of_folders(const std::vector<fetch::BatchEntry>& entries,

@@ -68,6 +68,9 @@ bool is_wanted(Getter::Job& job) {
         job.result.sha256 = sha256_file(job.target, job.stop);
         is_it = job.result.sha256 == job.sha256;
         if (is_it) return false;
+    } else if (is_it && !job.resolved.git_blob.empty()) {
+        is_it = git_blob_id_of_file(job.target, job.stop) == job.resolved.git_blob;
+        if (is_it) return false;
     }
     if (stamp && replaces) return true;
     if (!is_it || !job.size)

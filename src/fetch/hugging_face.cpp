@@ -58,7 +58,9 @@ std::string sha256_of(const HttpResponse& response) {
 // The other digest that an ETag may be.
 std::string git_blob_of(const HttpResponse& response) {
     const std::string value = to_lower(etag_value(response.header("etag").value_or("")));
-    return is_git_id(value) && !response.header("x-linked-etag") ? value : std::string{};
+    // A mirror that is no hub may have any ETag.
+    const bool is_hubs = response.header("x-repo-commit") && !response.header("x-linked-etag");
+    return is_hubs && is_git_id(value) ? value : std::string{};
 }
 
 }  // namespace

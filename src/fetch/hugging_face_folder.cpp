@@ -25,6 +25,10 @@ namespace {
 constexpr std::size_t most_files_of_folder = 20'000;
 
 constexpr int most_pages = 200;
+constexpr std::size_t entries_of_full_page = 1'000;
+constexpr std::size_t longest_path = 1'024;
+constexpr std::ptrdiff_t deepest_path = 32;
+constexpr std::uint64_t largest_file = std::uint64_t{1} << 50;
 
 // A page has a thousand entries of some hundred bytes.
 constexpr std::size_t largest_page = 16u << 20;
@@ -80,16 +84,29 @@ std::string commit_of(const HuggingFaceSource& source, const std::string& what,
     return commit;
 }
 
-// Link: <https://…?cursor=…>; rel="next" (RFC 8288). It must stay where the first page came from:
+// The target of the link of that header whose relation is "next" (RFC 8288); empty: there is none.
+std::string next_link(std::string_view header) {
+    while (header.find('<') != header.npos) {
+        header.remove_prefix(header.find('<') + 1);
+        const auto end = header.find('>');
+        if (end == header.npos) return {};
+        const auto target = header.substr(0, end);
+        header.remove_prefix(end + 1);
+        const auto parameters = header.substr(0, header.find('<'));
+        for (const auto* next : {"rel=\"next\"", "rel=next"})
+            if (parameters.find(next) != parameters.npos) return std::string{target};
+    }
+    return {};
+}
+
+// Link: <https://…?cursor=…>; rel="next". It must stay where the first page came from:
 // the token goes there.
 std::optional<std::string> next_page(const HttpResponse& response, const std::string& asked,
                                      const std::string& what, const Mirrors& mirrors) {
-    const std::string link = response.header("link").value_or("");
-    const auto end = link.find(">;");
-    if (!link.starts_with('<') || end == link.npos || link.find("rel=\"next\"", end) == link.npos)
-        return std::nullopt;
+    const std::string target_text = next_link(response.header("link").value_or(""));
+    if (target_text.empty()) return std::nullopt;
     const auto base = checked_url(asked);
-    const auto target = resolve_reference(base, link.substr(1, end - 1));
+    const auto target = resolve_reference(base, target_text);
     const auto mirrored = target ? parse_url(mirrors.apply(target->to_string())) : std::nullopt;
     if (!mirrored || mirrored->origin() != base.origin())
         throw nonsense(what, "its next page is at another host");
@@ -101,6 +118,8 @@ bool begins_with_dot(const std::string& path) {
 }
 
 void require_safe(const std::string& path, const std::string& what) {
+    if (path.size() > longest_path || std::ranges::count(path, '/') >= deepest_path)
+        throw nonsense(what, "a file's path is too long");
     for (const auto& part : split(path, '/')) {
         const bool fits = !part.empty() && part == safe_file_name(part);
         if (fits) continue;
@@ -109,6 +128,15 @@ void require_safe(const std::string& path, const std::string& what) {
                                 shorten_middle(path)),
                     "name the files that are wanted one by one"};
     }
+}
+
+void require_no_file_in_a_file(const Folder& folder, const std::string& what) {
+    const auto is_file = [&](const std::string& path) {
+        return std::ranges::binary_search(folder.files, path, {}, &FolderFile::path);
+    };
+    for (const auto& [path, file] : folder.files)
+        for (auto slash = path.find('/'); slash != path.npos; slash = path.find('/', slash + 1))
+            if (is_file(path.substr(0, slash))) throw nonsense(what, "a file is in a file");
 }
 
 // nullopt: no file, or one that is passed over.
@@ -124,10 +152,13 @@ std::optional<FolderFile> file_of(const json& entry, const HuggingFaceSource& so
     const auto size = entry.find("size");
     if (size == entry.end() || !size->is_number_unsigned())
         throw nonsense(what, "a file without a size");
+    if (size->get<std::uint64_t>() > largest_file) throw nonsense(what, "a file of absurd size");
+    const std::string oid = to_lower(text_of(entry, "oid"));
     const auto lfs = entry.find("lfs");
     const std::string sha256 = lfs == entry.end() ? "" : to_lower(text_of(*lfs, "oid"));
     return folder_file(source, commit, path, size->get<std::uint64_t>(),
-                       is_sha256(sha256) ? sha256 : "", to_lower(text_of(entry, "oid")));
+                       is_sha256(sha256) ? sha256 : "",
+                       lfs == entry.end() && is_git_id(oid) ? oid : "");
 }
 
 bool matches_one_of(const std::string& path, const std::vector<std::string>& globs) {
@@ -160,13 +191,16 @@ FolderFile folder_file(const HuggingFaceSource& folder, const std::string& revis
                      .revision = revision}};
 }
 
-std::string source_of_file(const HuggingFaceSource& folder, const FolderFile& file) {
+Source source_of_file(const HuggingFaceSource& folder, const FolderFile& file) {
     const char* kind = folder.kind == HuggingFaceSource::Kind::dataset ? "datasets/"
                        : folder.kind == HuggingFaceSource::Kind::space ? "spaces/"
                                                                        : "";
-    const std::string within = folder.path.empty() ? "" : folder.path + "/";
-    return fmt::format("hf:{}{}@{}/{}{}", kind, folder.repository, file.file.revision, within,
-                       file.path);
+    HuggingFaceSource one = folder;
+    one.is_folder = false;
+    one.revision = file.file.revision;
+    one.path = folder.path.empty() ? file.path : folder.path + "/" + file.path;
+    std::string text = fmt::format("hf:{}{}@{}/{}", kind, one.repository, one.revision, one.path);
+    return {.text = std::move(text), .location = std::move(one)};
 }
 
 Folder list_folder(const Source& source, HttpClient& http, const Mirrors& mirrors,
@@ -192,10 +226,13 @@ Folder list_folder(const Source& source, HttpClient& http, const Mirrors& mirror
                 fmt::format("{}: has more than {} files", source.text, most_files_of_folder),
                 "name a folder of it"};
         page = next_page(response, *page, source.text, mirrors);
+        if (!page && entries.size() >= entries_of_full_page)
+            throw nonsense(source.text, "a full page is its last one");
     }
     std::ranges::sort(folder.files, {}, &FolderFile::path);
     const auto twice = std::ranges::adjacent_find(folder.files, {}, &FolderFile::path);
     if (twice != folder.files.end()) throw nonsense(source.text, "it lists a file twice");
+    require_no_file_in_a_file(folder, source.text);
     return folder;
 }
 

@@ -49,6 +49,15 @@ void take_path(std::vector<std::string> segments, std::string_view text,
     source.is_folder = is_marked || segments.empty();
 }
 
+// Pages of the hub itself, which no organisation can be called as.
+bool is_word_of_site(std::string_view word) {
+    constexpr std::array words{"models",   "docs",          "blog",    "papers", "collections",
+                               "api",      "settings",      "pricing", "posts",  "tasks",
+                               "learn",    "organizations", "join",    "login",  "enterprise",
+                               "datasets", "spaces"};
+    return std::ranges::find(words, word) != words.end();
+}
+
 // What nobody calls a folder or a repository.
 bool has_models_extension(std::string_view name) {
     const std::string lower = to_lower(name);
@@ -140,7 +149,7 @@ Source parse_hf_url(const Url& url, std::string_view text) {
     const auto verb = std::find_if(segments.begin(), segments.end(), is_verb);
     const auto names = verb - segments.begin();
     const bool is_tree = verb != segments.end() && *verb == "tree";
-    const bool is_page = verb == segments.end() && names == 2;
+    const bool is_page = verb == segments.end() && names == 2 && !is_word_of_site(segments.front());
     const auto least = is_page ? 0 : is_tree ? 2 : 3;
     if (names < 1 || names > 2 || (verb == segments.end() && !is_page) ||
         segments.end() - verb < least)

@@ -21,6 +21,9 @@ namespace {
 constexpr std::size_t max_error_body = 64 << 10;
 constexpr int max_missing_answers = 3;  // Civitai answers 404 when its resolver has a passing fault
 
+// A connection that is cut after so much may be followed by the next one at once.
+constexpr std::uint64_t worth_a_question = 64u << 10;
+
 // Signed URLs live for an hour or a day, and S3 answers 403, not 404, when they are over.
 bool says_expired(int status) {
     return status == 400 || status == 401 || status == 403 || status == 404 || status == 410;
@@ -278,7 +281,8 @@ void Transfer::after_cut(const Segment& segment, const Error& error) {
             error.kind(), error.message(),
             "the server gives the file no ETag and no date, so that it begins anew after each "
             "cut; try another source"};
-    else if (progressed && monitor_.retry.attempts > 1)
+    else if (progressed && segment.at - segment.begin >= worth_a_question &&
+             monitor_.retry.attempts > 1)
         return;  // a wait would bring nothing: the server gives bytes
     wait_or_give_up(error);
 }

@@ -108,6 +108,13 @@ protected:
         });
     }
 
+    static std::string many_folders() {
+        std::string path = "a";
+        for (int i = 0; i < 100; ++i)
+            path += "/a";
+        return path;
+    }
+
     test::Hub hub;
     HttpClient http;
 };
@@ -133,8 +140,9 @@ TEST_F(ListFolder, OfAFolderNamesItsFilesFromThere) {
                 ElementsAre("a.safetensors", "config.json", "deep/notes.txt"));
     const auto source = parse_source("hf:o/r/vae/");
     const auto file = list("hf:o/r/vae/").files.front();
-    EXPECT_EQ(source_of_file(hub_of(source), file),
-              std::string("hf:o/r@") + test::Hub::commit + "/vae/a.safetensors");
+    const auto alone = source_of_file(hub_of(source), file);
+    EXPECT_EQ(alone.text, std::string("hf:o/r@") + test::Hub::commit + "/vae/a.safetensors");
+    EXPECT_EQ(location_key(alone.location), location_key(parse_source(alone.text).location));
 }
 
 TEST_F(ListFolder, ThatIsNotThereIsToldAsTheHubTellsIt) {
@@ -143,7 +151,11 @@ TEST_F(ListFolder, ThatIsNotThereIsToldAsTheHubTellsIt) {
 }
 
 TEST_F(ListFolder, NoNameLeadsOutOfTheFolder) {
-    for (const std::string path : {"../x", "/etc/x", "a/../../x", "a//x", "a\u0001", "a\u202ex"}) {
+    const std::vector<std::string> paths_of_attackers{"../x",         std::string(2'000, 'a'),
+                                                      many_folders(), "/etc/x",
+                                                      "a/../../x",    "a//x",
+                                                      "a\u0001",      "a\u202ex"};
+    for (const auto& path : paths_of_attackers) {
         answer_tree({{{"type", "file"}, {"path", path}, {"size", 1}, {"oid", ""}}});
         const auto error = list_error("hf:o/r");
         EXPECT_TRUE(error.kind() == ErrorKind::integrity || error.kind() == ErrorKind::internal)
@@ -170,7 +182,11 @@ TEST_F(ListFolder, PagesWithoutEndAreLeft) {
 TEST_F(ListFolder, AnAnswerThatMakesNoSenseIsToldAsSuch) {
     for (const auto& entries :
          {nlohmann::json{{"error", "x"}}, nlohmann::json{{{"type", "file"}, {"path", "a.json"}}},
-          nlohmann::json{{{"type", "file"}, {"path", "a.json"}, {"size", -1}}}}) {
+          nlohmann::json{{{"type", "file"}, {"path", "a.json"}, {"size", -1}}},
+          nlohmann::json{{{"type", "file"}, {"path", "a.json"}, {"size", std::uint64_t(-1)}}},
+          nlohmann::json{{{"type", "file"}, {"path", "a"}, {"size", 1}},
+                         {{"type", "file"}, {"path", "a.b"}, {"size", 1}},
+                         {{"type", "file"}, {"path", "a/b"}, {"size", 1}}}}) {
         answer_tree(entries);
         EXPECT_EQ(list_error("hf:o/r").kind(), ErrorKind::integrity) << entries;
     }

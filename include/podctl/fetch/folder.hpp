@@ -37,8 +37,8 @@ Folder list_folder(const Source& source, HttpClient& http, const Mirrors& mirror
 FolderFile folder_file(const HuggingFaceSource& folder, const std::string& revision,
                        const std::string& path, std::uint64_t size, const std::string& sha256,
                        const std::string& git_blob);
-// hf:ORG/REPO@COMMIT/PATH: as a source by itself.
-std::string source_of_file(const HuggingFaceSource& folder, const FolderFile& file);
+// As a source by itself; its text is hf:ORG/REPO@COMMIT/PATH.
+Source source_of_file(const HuggingFaceSource& folder, const FolderFile& file);
 
 // Globs as huggingface_hub's allow_patterns and ignore_patterns: `*` matches a slash, too, and a
 // pattern that ends in a slash means all below.

@@ -124,6 +124,7 @@ private:
         if (!is_one && !(request.name.empty() && request.sha256.empty()))
             throw Error{ErrorKind::usage, "--name and --sha256 are of one file",
                         "fetch that one by itself"};
+        require_options_of_folders(entries);
         for (auto& entry : entries)
             entry.folder = folder_within(arguments.sources.back(), entry);
         return entries;
