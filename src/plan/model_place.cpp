@@ -100,18 +100,12 @@ fetch::Folder FetchFolder::chosen(const fetch::Folder& all) const {
     std::ranges::copy_if(
         all.files, std::back_inserter(chosen.files),
         [&](const fetch::FolderFile& file) { return fetch::is_chosen(file.path, globs); });
-    if (!chosen.files.empty()) return chosen;
-    throw Error{ErrorKind::template_,
-                all.files.empty()
-                    ? fmt::format("{}: there is no file", source.text)
-                    : fmt::format("{}: none of its {} files is chosen by include and exclude",
-                                  source.text, all.files.size()),
-                "their paths begin at the folder: `vae/*`, `*.safetensors`"};
+    return chosen;
 }
 
 FetchModel FetchFolder::model_of(const fetch::FolderFile& file) const {
     const auto& hub = std::get<fetch::HuggingFaceSource>(source.location);
-    return {.source = fetch::parse_source(fetch::source_of_file(hub, file)),
+    return {.source = fetch::source_of_file(hub, file),
             .resolved = file.file,
             .folder = {},
             .name = file.file.name,

@@ -127,6 +127,12 @@ private:
     }
 
     void add_models(const Resolutions& resolutions, const Listings& listings) {
+        for (const auto& model : pod_.models) {
+            const auto source = fetch::parse_source(model.source);
+            if (fetch::is_folder(source))
+                repositories_in_folders_.insert(
+                    std::get<fetch::HuggingFaceSource>(source.location).repository);
+        }
         for (std::size_t i = 0; i < pod_.models.size(); ++i) {
             const auto& model = pod_.models[i];
             const auto source = fetch::parse_source(model.source);
@@ -192,6 +198,13 @@ private:
                     "give one of them another name: or to:"};
     }
 
+    // No two downloads of one file at once. A folder may have any file of its repository in it.
+    std::string download_of(const fetch::Source& source) const {
+        const auto* hub = std::get_if<fetch::HuggingFaceSource>(&source.location);
+        const bool is_shared = hub && repositories_in_folders_.contains(hub->repository);
+        return "download:" + (is_shared ? hub->repository : fetch::location_key(source.location));
+    }
+
     template <class Download>
     void add_download(std::size_t index, Download download) {
         claim_files(download);
@@ -199,7 +212,7 @@ private:
         // Two archives may be unpacked into one folder, and one source be stored in two.
         if (ids_.contains(id)) id += "#" + std::to_string(index);
         const fs::path folder = download.target.empty() ? plan_.places.models : download.target;
-        const std::string partial = "download:" + download.source.text;
+        const std::string partial = download_of(download.source);
         Step& step = add(std::move(id), std::move(download), {"preflight"});
         step.optional = pod_.models[index].optional;
         step.exclusive = partial;
@@ -276,7 +289,9 @@ private:
         resolve.after = std::move(after);
         add("python.install", InstallEnvironment{spec}, {"python.resolve"}).exclusive = spec.path;
         for (const auto& node : pod_.custom_nodes) {
-            if (!node.install_script) continue;
+            const auto* own = std::get_if<tmpl::PathNode>(&node.source);
+            const bool is_file = own && own->path.ends_with(".py");
+            if (!node.install_script || is_file) continue;
             Step& script = add("node:" + node.name + ".install",
                                InstallScript{plan_.places.custom_nodes / node.name, spec},
                                {"python.install", "node:" + node.name});
@@ -347,6 +362,7 @@ private:
     std::unordered_set<std::string> ids_;  // of its steps
     std::vector<Source> sources_;
     std::map<fs::path, std::string> files_;  // that models become, by which source
+    std::set<std::string> repositories_in_folders_;
 };
 
 }  // namespace

@@ -120,6 +120,9 @@ struct Outcome {
     Facts facts = {};
 };
 
+// A path in .podctl/replaced that nothing has yet.
+std::filesystem::path new_folder_of_replaced(const Context& context);
+
 // Moves what stands at `path` into .podctl/replaced, and says so in the step's name. Returns where
 // it is now.
 std::filesystem::path move_aside(const std::filesystem::path& path, const std::string& step,

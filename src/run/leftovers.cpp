@@ -17,47 +17,107 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Every file that a model of the plan is, or may be. nullopt: that is not known of one.
-std::optional<std::set<fs::path>> files_of_models(const plan::Plan& plan, const Context& context) {
-    std::set<fs::path> files;
-    for (const auto& step : plan.steps) {
-        if (const auto* folder = std::get_if<plan::FetchFolder>(&step.action)) {
-            if (!folder->listing) return std::nullopt;
-            for (const auto& file : folder->chosen(*folder->listing).files)
-                files.insert(folder->target / file.path);
-        }
-        const auto* model = std::get_if<plan::FetchModel>(&step.action);
-        if (!model) continue;
-        if (model->target.empty()) return std::nullopt;
-        files.insert(model->target);
-        const auto record = model->unpack ? context.journal.find(step.id) : std::nullopt;
-        for (const auto& file : record ? left_files(*record) : std::vector<LeftFile>{})
-            files.insert(file.path);
-    }
-    return files;
+// Without links on the way, so that two ways to one place are one.
+fs::path real(const fs::path& path) {
+    std::error_code failed;
+    const auto folder = fs::weakly_canonical(path.parent_path(), failed);
+    return failed ? path : folder / path.filename();
 }
 
-// Where the step stood that had this id.
+void add(std::set<fs::path>& paths, const fs::path& path) {
+    if (!path.empty()) paths.insert(real(path));
+}
+
+void add_environment(std::set<fs::path>& paths, const plan::EnvironmentSpec& spec) {
+    add(paths, spec.path);
+    for (const auto* files : {&spec.requirement_files, &spec.constraint_files})
+        for (const auto& file : *files)
+            add(paths, file);
+}
+
+// Every file of a model, or nullopt while that is not known of one.
+bool add_models(std::set<fs::path>& paths, const plan::Step& step, const Context& context) {
+    if (const auto* folder = std::get_if<plan::FetchFolder>(&step.action)) {
+        if (!folder->listing) return false;
+        for (const auto& file : folder->chosen(*folder->listing).files)
+            add(paths, folder->target / file.path);
+    }
+    const auto* model = std::get_if<plan::FetchModel>(&step.action);
+    if (!model) return true;
+    if (model->target.empty()) return false;
+    add(paths, model->target);
+    const auto record = model->unpack ? context.journal.find(step.id) : std::nullopt;
+    if (!record) return !model->unpack;
+    for (const auto& file : left_files(*record))
+        add(paths, file.path);
+    return true;
+}
+
+// All that the template names. `models_known` is false while the place of one of its models is not
+// known, which may be that of an old one.
+struct Wanted {
+    std::set<fs::path> paths;
+    bool models_known = true;
+};
+
+Wanted wanted_by(const plan::Plan& plan, const Context& context) {
+    Wanted wanted;
+    for (const auto& step : plan.steps) {
+        if (!add_models(wanted.paths, step, context)) wanted.models_known = false;
+        if (const auto* clone = std::get_if<plan::Clone>(&step.action))
+            add(wanted.paths, clone->path);
+        if (const auto* node = std::get_if<plan::RegistryNode>(&step.action))
+            add(wanted.paths, node->path);
+        if (const auto* copy = std::get_if<plan::CopyNode>(&step.action)) {
+            add(wanted.paths, copy->from);
+            add(wanted.paths, copy->path);
+        }
+        if (const auto* spec = plan::environment_of(step)) add_environment(wanted.paths, *spec);
+    }
+    for (const auto& service : context.pod.services)
+        if (!service.cwd.empty())
+            add(wanted.paths, plan::under_root(context.pod, context.places.root, service.cwd));
+    return wanted;
+}
+
+// Nothing outside of the root is podctl's to move, wherever a link led it.
+bool is_in_root(const fs::path& path, const Context& context) {
+    std::error_code failed;
+    const auto root = fs::weakly_canonical(context.places.root, failed);
+    return !failed && is_inside(path, root);
+}
+
 std::optional<Leftover> leftover_pack(const std::string& id, const Record& record,
-                                      const Context& context) {
+                                      const Wanted& wanted, const Context& context) {
     const std::string prefix = pack_id("");
     const auto& folder = context.places.custom_nodes;
-    if (!id.starts_with(prefix) || is_of_script(record) || folder.empty()) return std::nullopt;
+    if (!id.starts_with(prefix) || is_of_script(record) || folder.empty() ||
+        !record.fact("in_place").empty())
+        return std::nullopt;
     const fs::path name = id.substr(prefix.size());
     std::error_code failed;
     if (name.empty() || name != name.filename() ||
         !fs::exists(fs::symlink_status(folder / name, failed)))
         return std::nullopt;
-    return Leftover{.step = id, .paths = {folder / name}, .kind = Leftover::Kind::pack};
+    const auto path = real(folder / name);
+    if (!is_in_root(path, context)) return std::nullopt;
+    // Checkouts that it lies in, ComfyUI's above all, do not want it.
+    const bool is_wanted = std::ranges::any_of(
+        wanted.paths, [&](const fs::path& other) { return is_inside(other, path); });
+    if (is_wanted) return std::nullopt;
+    return Leftover{.step = id, .paths = {path}, .kind = Leftover::Kind::pack};
 }
 
 std::optional<Leftover> leftover_model(const std::string& id, const Record& record,
-                                       const std::set<fs::path>& wanted, const Context& context) {
-    if (!id.starts_with("model:")) return std::nullopt;
+                                       const Wanted& wanted, const Context& context) {
+    // What stood there before podctl looked at it is the user's.
+    if (!id.starts_with("model:") || !wanted.models_known || !record.fact("found").empty())
+        return std::nullopt;
     Leftover leftover{.step = id};
     for (const auto& file : left_files(record)) {
-        if (wanted.contains(file.path) || !is_inside(file.path, context.places.root)) continue;
-        leftover.paths.push_back(file.path);
+        const auto path = real(file.path);
+        if (wanted.paths.contains(path) || !is_in_root(path, context)) continue;
+        leftover.paths.push_back(path);
         leftover.size = leftover.size + Bytes{file.size};
     }
     return leftover.paths.empty() ? std::nullopt : std::optional{leftover};
@@ -67,7 +127,7 @@ std::optional<Leftover> leftover_model(const std::string& id, const Record& reco
 
 std::vector<Leftover> find_leftovers(const plan::Plan& plan, const Context& context) {
     if (plan.is_part) return {};
-    const auto wanted = files_of_models(plan, context);
+    const auto wanted = wanted_by(plan, context);
     std::set<std::string> steps;
     for (const auto& step : plan.steps)
         steps.insert(step.id);
@@ -76,8 +136,8 @@ std::vector<Leftover> find_leftovers(const plan::Plan& plan, const Context& cont
         if (steps.contains(id)) continue;
         const auto record = context.journal.find(id);
         if (!record) continue;
-        auto found = leftover_pack(id, *record, context);
-        if (!found && wanted) found = leftover_model(id, *record, *wanted, context);
+        auto found = leftover_pack(id, *record, wanted, context);
+        if (!found) found = leftover_model(id, *record, wanted, context);
         if (found) leftovers.push_back(std::move(*found));
     }
     return leftovers;
@@ -109,12 +169,28 @@ void tell_of_leftovers(const std::vector<Leftover>& leftovers, Context& context)
 }
 
 void prune(const std::vector<Leftover>& leftovers, Context& context) {
+    if (leftovers.empty()) return;
+    const auto root = fs::weakly_canonical(context.places.root);
+    const auto folder = new_folder_of_replaced(context);
     for (const auto& leftover : leftovers) {
-        for (const auto& path : leftover.paths)
-            move_aside(path, leftover.step, context);
+        try {
+            for (const auto& path : leftover.paths) {
+                // Of two archives with one member the first has taken it.
+                if (!fs::exists(fs::symlink_status(path))) continue;
+                const auto target = folder / path.lexically_relative(root);
+                create_folders(target.parent_path());
+                rename_durably(path, target);
+            }
+        } catch (const Error& error) {
+            context.notice(leftover.step,
+                           fmt::format("could not be moved away: {}", error.message()));
+            continue;
+        }
+        context.notice(leftover.step,
+                       fmt::format("is in no template any more: moved to {}", folder.string()));
+        const auto script = context.journal.find(leftover.step + ".install");
         context.journal.erase(leftover.step);
-        if (leftover.kind == Leftover::Kind::pack)
-            context.journal.erase(leftover.step + ".install");
+        if (script && is_of_script(*script)) context.journal.erase(leftover.step + ".install");
     }
 }
 

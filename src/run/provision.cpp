@@ -278,8 +278,11 @@ Provisioned Provisioner::provision(const plan::Plan& plan, std::stop_token stop)
         if (!result.failure) result.failure = end->second.failure;
     }
     if (stop.stop_requested()) result.failure = ErrorKind::interrupted;
-    // What is new is there before what is old goes.
-    if (context.options.prune && !result.failure) prune(find_leftovers(plan, context), context);
+    // What is new is there before what is old goes, also what is optional.
+    const bool has_all = std::ranges::none_of(
+        ends, [](const auto& end) { return end.second.state == StepEnd::State::failed; });
+    if (context.options.prune && has_all && !result.failure)
+        prune(find_leftovers(plan, context), context);
     return result;
 }
 

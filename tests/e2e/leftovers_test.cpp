@@ -77,6 +77,44 @@ TEST_F(Leftovers, ThatAUserHasChangedAreHisOwn) {
     EXPECT_EQ(read_file(old_model()), "mine");
 }
 
+TEST_F(Leftovers, ThatTheTemplateNamesInAnotherWayAreNone) {
+    write_template(
+        "repositories: [{git: https://github.com/comfyanonymous/old.git, path: "
+        "ComfyUI/custom_nodes/old}]\ncustom_nodes: []\n");
+    const auto end = provision({"--prune"});
+    EXPECT_TRUE(end.status.ok()) << end.output;
+    EXPECT_TRUE(fs::exists(old_pack() / "__init__.py"));
+    write_template("custom_nodes: [{path: ComfyUI/custom_nodes/old, name: mine}]\n");
+    ASSERT_TRUE(provision({"--prune"}).status.ok());
+    EXPECT_TRUE(fs::exists(old_pack() / "__init__.py"));
+}
+
+TEST_F(Leftovers, OutsideOfTheRootStay) {
+    const auto nodes = root() / "ComfyUI/custom_nodes";
+    fs::rename(nodes, dir / "elsewhere");
+    fs::create_directory_symlink(dir / "elsewhere", nodes);
+    ASSERT_TRUE(provision({"--prune"}).status.ok());
+    EXPECT_TRUE(fs::exists(dir / "elsewhere/old/__init__.py"));
+}
+
+TEST_F(Leftovers, StayWhileTheirOptionalSuccessorIsNotThere) {
+    write_template(
+        "custom_nodes: [{git: https://github.com/comfyanonymous/none.git, optional: true}]\n");
+    EXPECT_TRUE(provision({"--prune"}).status.ok());
+    EXPECT_TRUE(fs::exists(old_pack()));
+}
+
+TEST_F(Leftovers, AModelThatTheUserHadBeforeIsHis) {
+    const auto mine = root() / "ComfyUI/models/loras/mine.safetensors";
+    write_file_atomically(mine, model_bytes);
+    write_template("  - {source: \"civitai:2@22\", name: mine.safetensors}\ncustom_nodes: []\n");
+    ASSERT_TRUE(provision().status.ok());
+    write_template("custom_nodes: []\n");
+    ASSERT_TRUE(provision({"--prune"}).status.ok());
+    EXPECT_EQ(read_file(mine), model_bytes);
+    EXPECT_FALSE(fs::exists(old_model()));
+}
+
 TEST_F(Leftovers, StayWhereTheRunHasFailed) {
     write_template("custom_nodes: [https://github.com/comfyanonymous/none.git]\n");
     EXPECT_EQ(provision({"--prune"}).status.code, 4);
@@ -119,6 +157,7 @@ TEST_F(Packs, AFileIsCopiedAndCopiedAgain) {
     ASSERT_TRUE(end.status.ok()) << end.output;
     EXPECT_EQ(read_file(copy), "NODE_CLASS_MAPPINGS = {}\n");
     EXPECT_THAT(provision().steps("step.skipped"), Contains("node:mine.py"));
+    EXPECT_EQ(run("plan").status.code, 0);
 
     write_file_atomically(source, "NODE_CLASS_MAPPINGS = {'x': None}\n");
     ASSERT_TRUE(provision().status.ok());
@@ -187,6 +226,25 @@ TEST_F(FolderModel, IsBroughtInOneStepAndKept) {
     EXPECT_EQ(run("plan").status.code, 0);
 }
 
+TEST_F(FolderModel, AUsersFileInTheWayOfASmallOneIsNotTakenForIt) {
+    ASSERT_TRUE(provision({"--only", "comfyui.clone"}).status.ok());
+    write_file_atomically(folder() / "model_index.json", "{}model_index.jsoX");
+    EXPECT_EQ(provision().status.code, 4);
+    EXPECT_EQ(read_file(folder() / "model_index.json"), "{}model_index.jsoX");
+}
+
+TEST_F(FolderModel, GoesOnWithWhatAFailedRunHasPlaced) {
+    hub.alter_huggingface([](const test::Request& request, test::Response& response) {
+        if (request.path.ends_with("/vae/config.json")) response = {.status = 404};
+    });
+    EXPECT_EQ(provision().status.code, 4);
+    hub.alter_huggingface({});
+    fs::remove(folder() / "model_index.json");
+    const auto end = provision();
+    EXPECT_TRUE(end.status.ok()) << end.output;
+    EXPECT_TRUE(fs::exists(folder() / "vae/config.json"));
+}
+
 TEST_F(FolderModel, BringsWhatIsMissingAlone) {
     ASSERT_TRUE(provision().status.ok());
     fs::remove(folder() / "vae/config.json");
@@ -205,6 +263,7 @@ TEST_F(FolderModel, AFileThatAUserChangedIsKept) {
 }
 
 TEST_F(FolderModel, WhatCameBeforeAKillIsKnownByItsContent) {
+    ASSERT_TRUE(provision({"--only", "comfyui.clone"}).status.ok());
     write_file_atomically(folder() / "model_index.json", "{}model_index.json");
     write_file_atomically(folder() / "vae/a.safetensors", test::safetensors_bytes(9'000, 7));
     const auto end = provision();

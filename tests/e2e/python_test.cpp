@@ -134,8 +134,8 @@ TEST_F(Requirements, ThatExcludeEachOtherAreToldWithTheVersionThatFits) {
 }
 
 TEST_F(Requirements, OfAPackThatTheUserPutThereCount) {
-    write_file_atomically(root() / "ComfyUI/custom_nodes/clash/requirements.txt", "podctl-kit\n");
     ASSERT_TRUE(run("up", {"--no-launch", "--only", "comfyui.clone"}).status.ok());
+    write_file_atomically(root() / "ComfyUI/custom_nodes/clash/requirements.txt", "podctl-kit\n");
     EXPECT_THAT(error_of(provision()).value("hint", ""),
                 HasSubstr("custom_nodes/clash is not in the template"));
 }
@@ -162,6 +162,28 @@ TEST_F(Requirements, OfAnOptionalPackAreLeftOutWhereTheyExcludeOthers) {
     EXPECT_THAT(again.steps("step.skipped"), IsSupersetOf({"python.resolve", "python.install"}));
     EXPECT_EQ(requests(), asked);
     EXPECT_THAT(again.of("notice"), tells("these optional packs ask for"));
+}
+
+TEST_F(Requirements, OfAPackThatIsLeftOutAreNotInstalledByItsScript) {
+    publish_pack(
+        "kit", "NODE_CLASS_MAPPINGS = {}\n",
+        {{"requirements.txt", "podctl-kit\n"}, {"install.py", "open('ran', 'w').close()\n"}});
+    use("custom_nodes: [{git: https://github.com/comfyanonymous/kit.git, optional: true}]\n");
+    const auto end = provision();
+    EXPECT_TRUE(end.status.ok()) << end.output;
+    EXPECT_FALSE(std::filesystem::exists(root() / "ComfyUI/custom_nodes/kit/ran"));
+    EXPECT_EQ(run("plan").status.code, 0);
+}
+
+TEST_F(Requirements, OfAnOptionalPackThatCannotBeAskedForAreTriedAgain) {
+    publish_pack(
+        "far", "NODE_CLASS_MAPPINGS = {}\n",
+        {{"requirements.txt", "podctl-far @ file://./far/podctl_far-1.0-py3-none-any.whl\n"}});
+    use("custom_nodes: [{git: https://github.com/comfyanonymous/far.git, optional: true}]\n");
+    EXPECT_TRUE(provision().status.ok());
+    test::write_wheel(root() / "ComfyUI/custom_nodes/far/far", {"podctl-far", "1.0"});
+    EXPECT_TRUE(provision().status.ok());
+    EXPECT_THAT(read_file(root() / ".podctl/environments/python.lock"), HasSubstr("podctl-far"));
 }
 
 TEST_F(Requirements, OfAPyprojectAreInstalledToo) {

@@ -197,8 +197,18 @@ TEST(Plan, FilesOfAFolderHaveTheirPlacesToThemselves) {
     EXPECT_NO_THROW(build_plan(pod, "/root", {}, listing_of({"b.json"})));
 }
 
-TEST(Plan, GlobsThatChooseNothingAreAnError) {
-    EXPECT_THROW(build_plan(pod_of(folder_model), "/root", {}, listing_of({"a.md"})), Error);
+TEST(Plan, DownloadsThatMayShareAFileDoNotRunAtOnce) {
+    const Plan plan = plan_of(
+        "comfyui: {}\nmodels: [{source: \"hf:o/r/vae/\", to: x}, {source: \"hf:o/r/vae/a.json\", "
+        "to: y}, {source: \"hf:p/r/a.json\", to: z}]\n");
+    const auto exclusive = [&](const std::string& id) { return plan.find(id)->exclusive; };
+    EXPECT_EQ(exclusive("model:x"), exclusive("model:y/a.json"));
+    EXPECT_NE(exclusive("model:x"), exclusive("model:z/a.json"));
+}
+
+TEST(Plan, GlobsThatChooseNothingAreToldByTheStep) {
+    const Plan plan = build_plan(pod_of(folder_model), "/root", {}, listing_of({"a.md"}));
+    EXPECT_NE(plan.find("model:diffusers/x"), nullptr);
 }
 
 TEST(Plan, KeysOfAFolderAndOfAFileAreToldApart) {

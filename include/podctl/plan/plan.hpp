@@ -113,7 +113,7 @@ struct FetchFolder {
     bool allow_pickle = false;
     std::filesystem::path target;  // the folder that they go into
 
-    // Those of a listing that the globs choose. Throws Error{template_} when that is none.
+    // Those of a listing that the globs choose; it may be none.
     fetch::Folder chosen(const fetch::Folder& all) const;
     // The file as a model by itself.
     FetchModel model_of(const fetch::FolderFile& file) const;

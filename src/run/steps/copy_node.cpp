@@ -170,6 +170,9 @@ void copy_with_times(const fs::path& from, const fs::path& to) {
 void require_source(const fs::path& from) {
     if (fs::is_directory(from)) return;
     if (fs::is_regular_file(from)) {
+        if (fs::is_symlink(fs::symlink_status(from)))
+            throw Error{ErrorKind::template_, fmt::format("{}: is a link", from.string()),
+                        "name the file itself in custom_nodes[].path"};
         if (from.extension() == ".py") return;
         throw Error{ErrorKind::template_,
                     fmt::format("{}: ComfyUI loads folders and single .py files", from.string()),
@@ -239,6 +242,11 @@ Outcome perform(const plan::CopyNode& action, const Task& task) {
     clear_other_kind(action, task);
     const Manifest source = list_files(action.from);
     const Manifest copied = task.record ? from_fact(task.record->fact("files")) : Manifest{};
+    // As a folder looks where a disk is to be mounted.
+    if (source.empty() && !copied.empty() && !task.context.options.force)
+        throw Error{ErrorKind::conflict,
+                    fmt::format("{} is empty, and was copied from before", action.from.string()),
+                    "is it on a volume that is not mounted? --force empties the copy, too"};
     const auto by_hand = find_changed_by_hand(action, source, copied);
     if (!by_hand.empty() && !task.context.options.force) {
         throw Error{
@@ -270,7 +278,11 @@ Outcome perform(const plan::CopyNode& action, const Task& task) {
             changed = true;
         }
     }
-    return {.changed = changed, .facts = {{"files", to_fact(source)}}};
+    Facts facts{{"files", to_fact(source)}};
+    // The user's own, which the template only names.
+    if (std::error_code failed; fs::equivalent(action.from, action.path, failed))
+        facts["in_place"] = "yes";
+    return {.changed = changed, .facts = std::move(facts)};
 }
 
 }  // namespace podctl::run

@@ -4,13 +4,14 @@
 #include "podctl/base/file.hpp"
 #include "podctl/base/names.hpp"
 #include "podctl/base/process.hpp"
+#include "podctl/base/text.hpp"
 #include "podctl/machine/machine.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
-#include <regex>
+#include <iterator>
 
 namespace podctl::run {
 namespace {
@@ -90,6 +91,18 @@ std::string strategy_of(const EnvironmentSpec& spec) {
     return {};
 }
 
+// What a line of Python at the top level gives a name, with or without a type: `cuda = '12.1'`,
+// `cuda: Optional[str] = None`. Empty: there is none.
+std::string assigned(const std::string& text, std::string_view name) {
+    for (const auto& line : split(text, '\n')) {
+        const auto equals = line.find(" = ");
+        if (equals == line.npos || !line.starts_with(name)) continue;
+        const char next = line[name.size()];
+        if (next == ':' || next == ' ') return std::string{trim(line.substr(equals + 3))};
+    }
+    return {};
+}
+
 }  // namespace
 
 std::string base_id(const EnvironmentSpec& spec) {
@@ -123,13 +136,17 @@ std::string torch_tag_of(const python::Interpreter& base) {
     const std::string version = base.version_of("torch").value_or("");
     if (const auto plus = version.find('+'); plus != version.npos) return version.substr(plus + 1);
     for (const auto& folder : base.site_packages) {
-        const auto text = read_file_if_exists(fs::path{folder} / "torch/version.py").value_or("");
-        static const std::regex line{R"((?:^|\n)cuda(?:: [^=\n]*)? = ('([0-9]+)\.([0-9]+)'|None))"};
-        static const std::regex other{R"((?:^|\n)(?:hip|xpu)(?:: [^=\n]*)? = ')"};
-        std::smatch found;
-        if (text.size() > (64u << 10) || !std::regex_search(text, found, line)) continue;
-        if (found[2].matched) return fmt::format("cu{}{}", found[2].str(), found[3].str());
-        if (!std::regex_search(text, other)) return "cpu";
+        const fs::path file = fs::path{folder} / "torch/version.py";
+        const auto stamp = file_stamp(file);
+        if (!stamp || stamp->size > (64u << 10)) continue;
+        const auto text = read_file_if_exists(file).value_or("");
+        const auto cuda = assigned(text, "cuda"), hip = assigned(text, "hip");
+        if (cuda.starts_with('\'')) {
+            std::string digits;
+            std::ranges::copy_if(cuda, std::back_inserter(digits), is_digit);
+            return "cu" + digits;
+        }
+        if (cuda == "None" && !hip.starts_with('\'')) return "cpu";
     }
     return {};
 }

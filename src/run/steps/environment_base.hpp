@@ -33,8 +33,8 @@ bool sees_base(const plan::EnvironmentSpec& spec);
 // tag that is (PyTorch's wheels say theirs in the local version: 2.9.0+cu128).
 bool takes_torch_of(const python::Interpreter& base, const plan::EnvironmentSpec& spec);
 
-// The wheel tag of the interpreter's own torch: "cu128", "cpu"; empty: there is none, or it does not
-// tell. By its version, else by the file in which PyTorch notes what it was built with
+// The wheel tag of the interpreter's own torch: "cu128", "cpu"; empty: there is none, or it does
+// not tell. By its version, else by the file in which PyTorch notes what it was built with
 // (torch/version.py); nothing is run.
 std::string torch_tag_of(const python::Interpreter& base);
 

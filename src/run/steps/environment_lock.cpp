@@ -194,7 +194,7 @@ Look look_at_lock(const EnvironmentSpec& spec, const Task& task) {
         return {.change = plan::Change::create, .reason = "not resolved yet"};
     if (task.context.options.update) return {.change = plan::Change::change, .reason = "--update"};
     if (task.record->fact("inputs").empty()) {
-        return {.change = plan::Change::change, .reason = "an index could not be asked before"};
+        return {.change = plan::Change::change, .reason = "something could not be asked before"};
     }
     if (task.record->fact("inputs") != inputs_digest(spec, task)) {
         return {.change = plan::Change::change, .reason = "requirements changed"};
@@ -202,11 +202,9 @@ Look look_at_lock(const EnvironmentSpec& spec, const Task& task) {
     if (task.record->fact("lock") != *lock) {
         return {.change = plan::Change::change, .reason = "the lock file was changed"};
     }
-    const std::string left_out_fact = task.record->fact("left_out");
-    std::string_view left_out = left_out_fact;
     return {.change = plan::Change::keep,
             .reason = "requirements are the same",
-            .notice = left_out_notice(take_left_out(left_out))};
+            .notice = left_out_notice(left_out_packs(task.record))};
 }
 
 bool needs_resolution(const EnvironmentSpec& spec, const Task& task) {
@@ -227,7 +225,7 @@ Facts resolve_environment(const EnvironmentSpec& spec, const Task& task) {
             },
             task);
         text = left_out_line(resolved.left_out) + resolved.lock.text();
-        is_whole = resolved.lock.without.empty();
+        is_whole = resolved.lock.without.empty() && resolved.is_final;
         if (is_whole) {
             write_state_file(kept, sealed(*text));
             forget_oldest(kept.parent_path());
@@ -238,7 +236,7 @@ Facts resolve_environment(const EnvironmentSpec& spec, const Task& task) {
     write_state_file(lock_file(spec, task), lock);
     return {{"lock", *lock_digest(spec, task)},
             {"inputs", is_whole ? inputs_digest(spec, task) : std::string{}},
-            {"left_out", left_out_line(left_out)}};
+            {"left_out", left_out_fact(left_out)}};
 }
 
 }  // namespace podctl::run

@@ -8,6 +8,7 @@
 #include "environment_base.hpp"
 #include "environment_build.hpp"
 #include "environment_lock.hpp"
+#include "optional_packs.hpp"
 #include "output_log.hpp"
 #include "packs.hpp"
 #include "steps.hpp"
@@ -77,6 +78,11 @@ Look look(const InstallScript& action, const Task& task) {
     if (fs::is_directory(action.pack) && !file_stamp(script_of(action))) {
         return {.change = Change::keep, .reason = "no install.py"};
     }
+    // It would install by itself what the others exclude.
+    const auto resolved = task.context.journal.find("python.resolve");
+    if (left_out_packs(resolved).contains(action.pack.filename().string()))
+        return {.change = Change::keep,
+                .reason = "its packages are left out, and so is install.py"};
     if (task.record && task.record->fact("inputs") == inputs_of(action, task)) {
         return {.change = Change::keep, .reason = "install.py was run"};
     }

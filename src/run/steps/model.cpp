@@ -223,17 +223,18 @@ std::optional<Outcome> keep_or_clear(const FetchModel& model, const Task& task,
     }
     const auto size = model.resolved ? model.resolved->size : std::nullopt;
     const bool size_fits = !size || size == file_stamp(model.target)->size;
-    if (expected_sha256(model).empty() && size_fits) {
+    const bool is_comparable = !expected_sha256(model).empty() || has_git_blob(model);
+    if (!is_comparable && size_fits) {
         fetch::check_model_format(model.target, model.target.filename().string());
         task.notice(fmt::format(
             "{} is there already and is kept as it is: nothing is known to compare it with",
             model.target.string()));
-        return Outcome{.changed = false, .facts = facts_of(model, sha256)};
+        return Outcome{.changed = false, .facts = found_facts(model, sha256, task)};
     }
     throw Error{ErrorKind::conflict,
                 size_fits
-                    ? fmt::format("{} is there already: its sha256 is {}, expected {}",
-                                  model.target.string(), sha256, expected_sha256(model))
+                    ? fmt::format("{} is there already: its sha256 is {}, and not that of {}",
+                                  model.target.string(), sha256, model.source.text)
                     : fmt::format("{} is there already and has not the {} bytes that it should",
                                   model.target.string(), *size),
                 "move it away, or let --force move it to .podctl/replaced"};
@@ -259,7 +260,7 @@ Outcome perform_file(const FetchModel& model, const Task& task) {
         case Standing::wanted:
             refuse_by_content(model, model.target, task);
             fetch::forget(partial_of(model, task));  // of a run that died once it was placed
-            return {.changed = false, .facts = facts_of(model, sha256)};
+            return {.changed = false, .facts = found_facts(model, sha256, task)};
         case Standing::unwanted:
             if (auto kept = keep_or_clear(model, task, sha256)) {
                 refuse_kept_pickle(model, task);

@@ -52,12 +52,22 @@ void refuse_by_names(const FetchFolder& action, const fetch::Folder& chosen) {
         "you trust"};
 }
 
-// One file's share of the step's record.
+// What tells a file of one commit from that of another: most stay the same.
+std::string identity_of(const fetch::FolderFile& file) {
+    const auto& known = file.file;
+    const auto& digest = known.sha256.empty() ? known.git_blob : known.sha256;
+    return digest.empty() ? known.url : digest;
+}
+
+// One file's share of the step's record. Its fingerprint is the step's while the file is the same,
+// whatever else of the folder has changed.
 std::optional<Record> record_of_file(const Task& task, const FilesFacts& known,
-                                     const std::string& path) {
-    const auto facts = known.find(path);
+                                     const fetch::FolderFile& file) {
+    const auto facts = known.find(file.path);
     if (facts == known.end()) return std::nullopt;
-    return Record{.fingerprint = task.record->fingerprint, .facts = facts->second};
+    Record record{.fingerprint = {}, .facts = facts->second};
+    if (record.fact("of") == identity_of(file)) record.fingerprint = task.step.fingerprint;
+    return record;
 }
 
 FilesFacts known_files(const Task& task) {
@@ -90,14 +100,29 @@ public:
                     start_thread([this](const std::stop_token&) { work(); },
                                  [this](const std::exception_ptr& failure) { fail(failure); }));
         }
-        if (failure_) std::rethrow_exception(failure_);
-        return {.changed = changed_,
-                .facts = {{"path", action_.target.string()},
-                          {"revision", folder_.revision},
-                          {"files", fact_of_files(facts_)}}};
+        if (failure_) {
+            keep_what_came();
+            std::rethrow_exception(failure_);
+        }
+        return {.changed = changed_, .facts = facts_with(facts_)};
     }
 
 private:
+    Facts facts_with(const FilesFacts& files) const {
+        return {{"path", action_.target.string()},
+                {"revision", folder_.revision},
+                {"files", fact_of_files(files)}};
+    }
+
+    // So that the next run knows what this one has placed for podctl's own.
+    void keep_what_came() {
+        if (facts_.empty()) return;
+        FilesFacts files = known_;
+        for (auto& [path, facts] : facts_)
+            files[path] = facts;
+        task_.context.journal.put(task_.step.id, {.fingerprint = {}, .facts = facts_with(files)});
+    }
+
     // Where one has failed, no other is begun; those that have are let come to their end.
     void work() {
         for (;;) {
@@ -109,13 +134,14 @@ private:
 
     void bring(std::size_t index) {
         const auto& file = folder_.files[index];
-        Task part{task_.step, record_of_file(task_, known_, file.path), task_.context, task_.stop,
+        Task part{task_.step, record_of_file(task_, known_, file), task_.context, task_.stop,
                   task_.wait_for};
         part.on_part = [this, index](std::uint64_t done) { report(index, done); };
         auto outcome = bring_file(action_.model_of(file), part);
         report(index, file.file.size.value_or(0));
         const std::scoped_lock lock{mutex_};
         changed_ |= outcome.changed;
+        outcome.facts["of"] = identity_of(file);
         facts_[file.path] = std::move(outcome.facts);
     }
 
@@ -161,7 +187,8 @@ Look look(const FetchFolder& action, const Task& task) {
     std::size_t missing = 0, changed = 0;
     const auto chosen = action.chosen(*action.listing);
     for (const auto& file : chosen.files) {
-        const Task part{task.step, record_of_file(task, known, file.path), task.context, task.stop};
+        if (task.stop.stop_requested()) throw Error{ErrorKind::interrupted, "stopped"};
+        const Task part{task.step, record_of_file(task, known, file), task.context, task.stop};
         const Look found = look(action.model_of(file), part);
         if (all.notice.empty()) all.notice = found.notice;
         if (found.change == Change::keep) continue;
@@ -169,6 +196,7 @@ Look look(const FetchFolder& action, const Task& task) {
         all.download = all.download.value_or(Bytes{}) + found.download.value_or(Bytes{});
         all.disk = all.disk + found.disk;
     }
+    if (chosen.files.empty()) return {.change = Change::create, .reason = action.source.text};
     const auto count = chosen.files.size();
     const auto commit = chosen.revision.substr(0, 9);
     if (missing == 0 && changed == 0) {
@@ -187,6 +215,13 @@ Outcome perform(const FetchFolder& action, const Task& task) {
     const auto all = listing_of(action, task);
     const auto chosen = action.chosen(all);
     keep_listing(action.source, all, task.context.journal);
+    if (chosen.files.empty())
+        throw Error{ErrorKind::not_found,
+                    all.files.empty()
+                        ? fmt::format("{}: there is no file", action.source.text)
+                        : fmt::format("{}: none of its {} files is chosen by include and exclude",
+                                      action.source.text, all.files.size()),
+                    "their paths begin at the folder: `vae/*`, `*.safetensors`"};
     refuse_by_names(action, chosen);
     return FolderFetch{action, chosen, task}.run();
 }

@@ -53,6 +53,12 @@ Facts facts_of(const plan::FetchModel& model, const std::string& sha256) {
     return facts;
 }
 
+Facts found_facts(const plan::FetchModel& model, const std::string& sha256, const Task& task) {
+    auto facts = facts_of(model, sha256);
+    if (!task.record || !task.record->fact("found").empty()) facts["found"] = "yes";
+    return facts;
+}
+
 bool stamp_agrees(const fs::path& file, const Record& record) {
     return record.fact("path") == file.string() && stamp_agrees(file, record.facts);
 }
@@ -113,7 +119,7 @@ std::vector<LeftFile> left_files(const Record& record) {
         const fs::path file = path / name;
         const auto stamp = file_stamp(file);
         const bool is_ours = known.is_object()
-                                 ? stamp_agrees(file, facts_in(known))
+                                 ? !known.contains("found") && stamp_agrees(file, facts_in(known))
                                  : stamp && known.is_number_unsigned() && stamp->size == known;
         add(file, is_ours);
     }

@@ -14,6 +14,10 @@ namespace podctl::run {
 // Of one file, which stands at its target.
 Facts facts_of(const plan::FetchModel& model, const std::string& sha256);
 
+// Of one that stood there before podctl knew of it: it stays the user's when no template names it
+// any more.
+Facts found_facts(const plan::FetchModel& model, const std::string& sha256, const Task& task);
+
 // The file is the recorded one by size and time.
 bool stamp_agrees(const std::filesystem::path& file, const Record& record);
 // The same, or by its content: a copy of the volume may have other times, which make no other file.

@@ -31,16 +31,28 @@ std::set<std::string> optional_packs_with_requirements(const EnvironmentSpec& sp
     return asking;
 }
 
-// nullopt: it cannot be; `reason` says why.
-std::optional<python::Lock> try_to_resolve(const EnvironmentSpec& spec, const Resolve& resolve,
-                                           std::string& reason) {
+// The lock, or why there is none.
+struct Attempted {
+    std::optional<python::Lock> lock;
+    std::string reason = {};
+    bool is_conflict = false;  // of the requirements themselves
+};
+
+Attempted try_to_resolve(const EnvironmentSpec& spec, const Resolve& resolve) {
     try {
-        return resolve(spec, Hints::no);
+        return {resolve(spec, Hints::no)};
+    } catch (const python::Conflict& conflict) {
+        return {std::nullopt, conflict.message(), true};
     } catch (const Error& error) {
         if (error.kind() == ErrorKind::interrupted) throw;
-        reason = error.message();
-        return std::nullopt;
+        return {std::nullopt, error.message(), false};
     }
+}
+
+std::set<std::string> names_in(std::string_view text) {
+    if (text.empty()) return {};
+    const auto names = split(text, between_packs);
+    return {names.begin(), names.end()};
 }
 
 }  // namespace
@@ -49,39 +61,45 @@ Resolved resolve_with_optional_packs(const EnvironmentSpec& spec, const Resolve&
                                      const Task& task) {
     const auto optional = optional_packs_with_requirements(spec, task.context.journal);
     if (optional.empty()) return {resolve(spec, Hints::yes)};
-    std::string reason;
-    if (auto lock = try_to_resolve(spec, resolve, reason)) return {std::move(*lock)};
+    const auto with_all = try_to_resolve(spec, resolve);
+    if (with_all.lock) return {*with_all.lock};
     EnvironmentSpec attempt = spec;
     attempt.left_out = optional;
     Resolved result{resolve(attempt, Hints::yes), optional};
     for (const auto& name : optional) {
         attempt.left_out = result.left_out;
         attempt.left_out.erase(name);
-        // With all of them it was tried before, and `reason` is from there.
-        const bool is_new = !attempt.left_out.empty();
-        auto lock = is_new ? try_to_resolve(attempt, resolve, reason) : std::nullopt;
-        if (lock)
-            result = {std::move(*lock), attempt.left_out};
-        else
-            task.notice(
-                fmt::format("the pack {} is optional, and is not resolved for: {}", name, reason));
+        auto tried = attempt.left_out.empty() ? with_all : try_to_resolve(attempt, resolve);
+        if (tried.lock) {
+            result.lock = std::move(*tried.lock);
+            result.left_out = attempt.left_out;
+            continue;
+        }
+        if (!tried.is_conflict) result.is_final = false;
+        task.notice(fmt::format("the pack {} is optional, and is not resolved for: {}", name,
+                                tried.reason));
     }
     return result;
 }
 
+std::string left_out_fact(const std::set<std::string>& packs) {
+    return fmt::format("{}", fmt::join(packs, std::string_view{&between_packs, 1}));
+}
+
+std::set<std::string> left_out_packs(const std::optional<Record>& record) {
+    return record ? names_in(record->fact("left_out")) : std::set<std::string>{};
+}
+
 std::string left_out_line(const std::set<std::string>& packs) {
-    if (packs.empty()) return {};
-    return fmt::format("{}{}\n", left_out_mark,
-                       fmt::join(packs, std::string_view{&between_packs, 1}));
+    return packs.empty() ? "" : fmt::format("{}{}\n", left_out_mark, left_out_fact(packs));
 }
 
 std::set<std::string> take_left_out(std::string_view& text) {
     if (!text.starts_with(left_out_mark)) return {};
     const auto end = std::min(text.find('\n'), text.size());
-    const auto names =
-        split(text.substr(left_out_mark.size(), end - left_out_mark.size()), between_packs);
+    auto packs = names_in(text.substr(left_out_mark.size(), end - left_out_mark.size()));
     text.remove_prefix(std::min(end + 1, text.size()));
-    return {names.begin(), names.end()};
+    return packs;
 }
 
 std::string left_out_notice(const std::set<std::string>& packs) {

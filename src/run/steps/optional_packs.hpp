@@ -5,6 +5,7 @@
 #include "../context.hpp"
 
 #include <functional>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -16,6 +17,8 @@ namespace podctl::run {
 struct Resolved {
     python::Lock lock;
     std::set<std::string> left_out = {};  // packs, by name
+    // Whether that is settled by the requirements: not where something could not be asked or read.
+    bool is_final = true;
 };
 
 // Resolves what EnvironmentSpec::left_out leaves. An error is told with the ways out of it where
@@ -28,9 +31,12 @@ using Resolve = std::function<python::Lock(const plan::EnvironmentSpec& spec, Hi
 Resolved resolve_with_optional_packs(const plan::EnvironmentSpec& spec, const Resolve& resolve,
                                      const Task& task);
 
-// A line of a resolution that is kept: "" where nothing was left out.
+// As a fact of the step that resolves.
+std::string left_out_fact(const std::set<std::string>& packs);
+std::set<std::string> left_out_packs(const std::optional<Record>& record);
+
+// As the first line of a resolution that is kept; "" where nothing was left out. And taken off it.
 std::string left_out_line(const std::set<std::string>& packs);
-// Takes it off the text's beginning.
 std::set<std::string> take_left_out(std::string_view& text);
 
 // What is told at each run, as long as it is so. Empty: nothing was left out.

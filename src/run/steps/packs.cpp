@@ -44,7 +44,8 @@ std::string pack_id(const std::string& name) {
 bool is_left(const EnvironmentSpec& spec, const std::string& name, const Journal& journal) {
     if (spec.packs->names.contains(name)) return false;
     const auto record = journal.find(pack_id(name));
-    return record && !is_of_script(*record);
+    // The template named where it stood anyhow.
+    return record && !is_of_script(*record) && record->fact("in_place").empty();
 }
 
 std::vector<python::RequirementSource> requirement_sources(const EnvironmentSpec& spec,
