@@ -109,7 +109,7 @@ std::string why_torch_is_idle(std::string_view tag, const Gpus& gpus) {
     const auto known = std::ranges::find(tags, tag, &Tag::name);
     if (known == tags.end()) return {};
     if (!fits_all(*known, gpus, runs_on))
-        return fmt::format("has no kernels for {}", describe(gpus));
+        return fmt::format("may have no kernels for {}", describe(gpus));
     const bool is_driver_new_enough = gpus.cuda == 0 || known->cuda <= gpus.cuda;
     if (is_driver_new_enough || may_run(*known, gpus)) return {};
     return fmt::format("is made for CUDA {}, and the NVIDIA driver {} runs {} at most",
