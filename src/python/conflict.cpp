@@ -174,6 +174,19 @@ std::vector<const Requirement*> askers_of(const std::string& name, const Demand&
     return askers;
 }
 
+namespace {
+
+constexpr const char* ask_all_indexes =
+    "a further index may have a version that fits: `python: {index_strategy: unsafe-best-match}` "
+    "asks all of them for every package, as pip does";
+
+// uv takes a package from the first index that has any version of it, and names the way out.
+bool may_be_elsewhere(const Finished& finished) {
+    return finished.words.find("--index-strategy") != std::string::npos;
+}
+
+}  // namespace
+
 void fail_as_conflict(const Finished& finished, const Demand& demand, const Installer& installer) {
     const Reasons reasons = read_reasons(finished.words, demand);
     const auto askers = askers_of(reasons.packages, demand);
@@ -186,22 +199,19 @@ void fail_as_conflict(const Finished& finished, const Demand& demand, const Inst
         message += fmt::format("\n  {} says:\n{}",
                                installer.kind == InstallerKind::uv ? "uv" : "pip", reasons.text);
     }
+    if (may_be_elsewhere(finished)) message += std::string{"\n  "} + ask_all_indexes;
     const Redactor redact;
     throw Conflict{redact(message), redact(ways_out(reasons, demand, installer)), as_lines(askers)};
 }
 
 Error unknown_package(const Finished& finished, const Demand& demand) {
     const Reasons reasons = read_reasons(finished.words, demand);
-    // uv takes a package from the first index that has any version of it, and names the way out.
-    const bool may_be_elsewhere = finished.words.find("--index-strategy") != std::string::npos;
     return made(ErrorKind::python,
                 fmt::format("the package index does not have what is asked for:{}\n{}",
                             list_of(askers_of(reasons.packages, demand)), reasons.text),
-                may_be_elsewhere
-                    ? "a further index may have that version: `python: {index_strategy: "
-                      "unsafe-best-match}` asks all of them for every package, as pip does"
-                    : "check the spelling, or add the index that has it to "
-                      "python.extra_index_urls");
+                may_be_elsewhere(finished) ? ask_all_indexes
+                                           : "check the spelling, or add the index that has it to "
+                                             "python.extra_index_urls");
 }
 
 }  // namespace podctl::python

@@ -120,7 +120,7 @@ Pod bind_pod(const Value& value) {
     read(section(value, "ports"), "http", pod.http_ports);
     read(section(value, "ports"), "tcp", pod.tcp_ports);
     read(value, "env", pod.env);
-    if (const Value* gpu = given(value, "gpu")) {
+    if (const Value* gpu = value.find("gpu")) {
         pod.gpu.emplace();
         read(*gpu, "count", pod.gpu->count);
         read(*gpu, "min_vram", pod.gpu->min_vram);

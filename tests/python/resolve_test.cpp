@@ -136,6 +136,21 @@ TEST_P(Resolve, HandsOnTheIndexThatAFileNames) {
     EXPECT_EQ(says(python, "import special; print(special.__version__)"), "1.0");
 }
 
+TEST_P(Resolve, NamesTheStrategyThatFindsAVersionOfAFurtherIndex) {
+    index({{"attrs", "2.0"}});
+    test::write_index(dir / "more", {{"attrs", "1.0"}});
+    const auto wanted =
+        request({"--extra-index-url file://" + (dir / "more").string(), "attrs>=2"});
+    if (GetParam() == InstallerKind::pip) {
+        EXPECT_THAT(requirements_in(resolved(wanted)), ElementsAre("attrs==2.0"));
+        return;
+    }
+    const auto error = error_of([&] { resolved(wanted); });
+    EXPECT_THAT(error.message() + error.hint(), HasSubstr("index_strategy: unsafe-best-match"));
+    settings.index_strategy = "unsafe-best-match";
+    EXPECT_THAT(requirements_in(resolved(wanted)), ElementsAre("attrs==2.0"));
+}
+
 TEST_P(Resolve, SettlesTorchOnItsOwnIndex) {
     index({{"torch", "2.15.0"}, {"pack", "1.0", {"torch>=2"}}});
     test::write_index(dir / "torch-index", {{"torch", "2.8.0+cu128"}, {"torch", "2.9.0+cu128"}});
