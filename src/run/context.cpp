@@ -5,6 +5,7 @@
 #include "podctl/base/secret_names.hpp"
 #include "podctl/git/git.hpp"
 
+#include <fmt/format.h>
 #include <sys/stat.h>
 
 #include <algorithm>

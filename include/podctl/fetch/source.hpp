@@ -50,13 +50,23 @@ struct Source {
 };
 
 // Every form of spec §2:
+//
 //   hf:[datasets/|spaces/]ORG/REPO[@REV]/PATH, also as hf://…, with @refs/pr/N or @a%2Fb; a PATH
 //   with a slash at its end, or none, means all files there
+//
 //   a Hugging Face resolve, blob or raw URL of a file, the tree URL of a folder or a repository's
-//   page, of huggingface.co, hf.co or $HF_ENDPOINT civitai:MODEL[@VERSION][+FILE][.FORMAT], an AIR
-//   (with or without urn:air:) a Civitai model page, version page, API or download URL, of
-//   civitai.com or civitai.red a SHA-256, bare or after sha256: a bare number: a Civitai model id,
-//   as civitdl takes it any other http(s) or file:// URL
+//   page, of huggingface.co, hf.co or $HF_ENDPOINT
+//
+//   civitai:MODEL[@VERSION][+FILE][.FORMAT], an AIR (with or without urn:air:)
+//
+//   a Civitai model page, version page, API or download URL, of civitai.com or civitai.red
+//
+//   a SHA-256, bare or after sha256:
+//
+//   a bare number: a Civitai model id, as civitdl takes it
+//
+//   any other http(s) or file:// URL
+//
 // A hub's URL may lack its https://. What names a hub goes to it by https, whatever was written.
 // Throws Error{template_} that says what forms there are.
 Source parse_source(std::string_view text);
