@@ -206,7 +206,7 @@ void apply_set(Value& root, const std::string& assignment, Diagnostics& diagnost
         const bool in_list = target->is_sequence();
         target = enter(*target, step, path, {file}, diagnostics);
         if (!target) return;
-        path = in_list ? path + "[" + step + "]" : key_path(path, step);
+        path = in_list ? fmt::format("{}[{}]", path, step) : key_path(path, step);
         type = next_type(type, step);
     }
     find_secrets_in_set(*value, steps, path, diagnostics);
