@@ -10,8 +10,6 @@
 
 #include <fmt/format.h>
 
-#include <optional>
-
 namespace podctl::git {
 namespace {
 
@@ -80,17 +78,6 @@ std::vector<std::string> files_below(const fs::path& workdir, const std::string&
     return files;
 }
 
-std::vector<std::string> submodules_of(git_repository* repository) {
-    const auto index =
-        make<IndexHandle>(git_repository_path(repository), git_repository_index, repository);
-    std::vector<std::string> paths;
-    for (std::size_t i = 0; i < git_index_entrycount(index.get()); ++i) {
-        const git_index_entry& entry = *git_index_get_byindex(index.get(), i);
-        if (entry.mode == GIT_FILEMODE_COMMIT) paths.emplace_back(entry.path);
-    }
-    return paths;
-}
-
 // Those in a submodule that no commit brought, but for what Python makes as it goes.
 std::vector<std::string> untracked_files(git_repository* superproject, const std::string& path) {
     const fs::path workdir = git_repository_workdir(superproject);
@@ -108,37 +95,45 @@ std::vector<std::string> untracked_files(git_repository* superproject, const std
     return untracked;
 }
 
-}  // namespace
+// A submodule in which something was done by hand.
+struct EditedSubmodule {
+    std::string path;                // in its superproject
+    std::string link;                // the commit at which the superproject's index has it
+    bool moved = false;              // it stands at another commit
+    std::vector<std::string> files;  // as modified_files() has them, within it
+};
 
 // What libgit2 calls a submodule with untracked files is modified too, so they are looked at one by
 // one.
 std::vector<EditedSubmodule> edited_submodules(git_repository* repository) {
     const fs::path workdir = git_repository_workdir(repository);
-    const auto index = make<IndexHandle>(workdir.string(), git_repository_index, repository);
     // A killed update may have moved them.
     const bool moved_count = PendingUpdate(repository).commits().empty();
     std::vector<EditedSubmodule> edited;
-    for (std::size_t i = 0; i < git_index_entrycount(index.get()); ++i) {
-        const git_index_entry& entry = *git_index_get_byindex(index.get(), i);
-        if (entry.mode != GIT_FILEMODE_COMMIT) continue;
-        EditedSubmodule submodule{.path = entry.path, .link = git_oid_tostr_s(&entry.id)};
-        const auto head = read_head(workdir / submodule.path);
+    for (const auto& [path, link] : read_gitlinks(repository)) {
+        const auto head = read_head(workdir / path);
         if (!head) continue;
-        submodule.moved = moved_count && head->commit != submodule.link;
-        if (const auto opened = open_repository(workdir / submodule.path))
+        EditedSubmodule submodule{.path = path, .link = link};
+        submodule.moved = moved_count && head->commit != link;
+        if (const auto opened = open_repository(workdir / path))
             submodule.files = modified_files(opened.get());
         if (submodule.moved || !submodule.files.empty()) edited.push_back(std::move(submodule));
     }
     return edited;
 }
 
+void add_edits(const EditedSubmodule& submodule, std::vector<std::string>& files) {
+    if (submodule.moved) files.push_back(submodule.path);
+    for (const auto& file : submodule.files)
+        files.push_back(submodule.path + "/" + file);
+}
+
+}  // namespace
+
 std::vector<std::string> modified_files(git_repository* repository) {
     auto files = own_modified_files(repository, PendingUpdate(repository).commits());
-    for (const auto& submodule : edited_submodules(repository)) {
-        if (submodule.moved) files.push_back(submodule.path);
-        for (const auto& file : submodule.files)
-            files.push_back(submodule.path + "/" + file);
-    }
+    for (const auto& submodule : edited_submodules(repository))
+        add_edits(submodule, files);
     return files;
 }
 
@@ -202,16 +197,13 @@ std::set<std::string> require_unedited_submodules(git_repository* repository,
     std::set<std::string> left_alone;
     std::vector<std::string> conflicts;
     for (const auto& submodule : edited_submodules(repository)) {
-        if (link_in(tree.get(), submodule.path) == submodule.link) {
+        if (link_in(tree.get(), submodule.path) == submodule.link)
             left_alone.insert(submodule.path);
-            continue;
-        }
-        if (submodule.moved) conflicts.push_back(submodule.path);
-        for (const auto& file : submodule.files)
-            conflicts.push_back(submodule.path + "/" + file);
+        else
+            add_edits(submodule, conflicts);
     }
     // With its folder goes all that is in it.
-    for (const auto& path : submodules_of(repository))
+    for (const auto& [path, link] : read_gitlinks(repository))
         if (link_in(tree.get(), path).empty())
             for (auto& file : untracked_files(repository, path))
                 conflicts.push_back(std::move(file));

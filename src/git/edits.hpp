@@ -12,15 +12,6 @@
 // What somebody did by hand to a checkout, and what an update may do in spite of it.
 namespace podctl::git {
 
-// A submodule in which something was done by hand.
-struct EditedSubmodule {
-    std::string path;                // in its superproject
-    std::string link;                // the commit at which the superproject's index has it
-    bool moved = false;              // it stands at another commit
-    std::vector<std::string> files;  // as modified_files() has them, within it
-};
-std::vector<EditedSubmodule> edited_submodules(git_repository* repository);
-
 // Tracked files that differ from HEAD as git compares them (attributes, line ends, modes),
 // submodules that stand at another commit included, and what is modified in them. Untracked files
 // do not count, nor what a checkout left: of HEAD, which git itself calls modified where a commit

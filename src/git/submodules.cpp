@@ -68,17 +68,6 @@ std::vector<Declaration> read_declarations(Session& session, git_repository* sup
     return read_gitmodules(file);
 }
 
-std::map<std::string, std::string> read_gitlinks(git_repository* superproject) {
-    const auto index =
-        make<IndexHandle>(git_repository_path(superproject), git_repository_index, superproject);
-    std::map<std::string, std::string> links;
-    for (std::size_t i = 0; i < git_index_entrycount(index.get()); ++i) {
-        const git_index_entry& entry = *git_index_get_byindex(index.get(), i);
-        if (entry.mode == GIT_FILEMODE_COMMIT) links[entry.path] = git_oid_tostr_s(&entry.id);
-    }
-    return links;
-}
-
 // One's repository would lie in another's, and write among its files (CVE-2019-1387).
 void require_apart(const std::vector<Declaration>& declarations, const std::string& where) {
     std::set<std::string_view> names;

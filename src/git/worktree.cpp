@@ -51,6 +51,17 @@ RepositoryHandle open_repository(const fs::path& checkout) {
     return repository;
 }
 
+std::map<std::string, std::string> read_gitlinks(git_repository* superproject) {
+    const auto index =
+        make<IndexHandle>(git_repository_path(superproject), git_repository_index, superproject);
+    std::map<std::string, std::string> links;
+    for (std::size_t i = 0; i < git_index_entrycount(index.get()); ++i) {
+        const git_index_entry& entry = *git_index_get_byindex(index.get(), i);
+        if (entry.mode == GIT_FILEMODE_COMMIT) links[entry.path] = git_oid_tostr_s(&entry.id);
+    }
+    return links;
+}
+
 CommitHandle lookup_commit(git_repository* repository, const std::string& commit) {
     git_oid id;
     check(git_oid_fromstr(&id, commit.c_str()), commit);

@@ -4,11 +4,15 @@
 #include "session.hpp"
 
 #include <filesystem>
+#include <map>
 #include <string>
 
 namespace podctl::git {
 
 RepositoryHandle open_repository(const std::filesystem::path& checkout);
+
+// Where the index has submodules: the commit of each, by its path.
+std::map<std::string, std::string> read_gitlinks(git_repository* superproject);
 
 CommitHandle lookup_commit(git_repository* repository, const std::string& commit);
 
