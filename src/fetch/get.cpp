@@ -95,13 +95,6 @@ void refuse_by_content(const Getter::Job& job) {
     const auto part = partial_of(job);
     const auto name = job.target.filename().string();
     try {
-        const auto& blob = job.resolved.git_blob;
-        if (job.sha256.empty() && !blob.empty() && git_blob_id_of_file(part, job.stop) != blob)
-            throw Error{
-                ErrorKind::integrity,
-                fmt::format("{}: what came is not the hub's {}: its git blob is another one",
-                            job.request.source.text, job.resolved.name),
-                "run again; a proxy or a mirror on the way may have changed it"};
         check_model_format(part, name);
         if (job.request.pickle == GetRequest::Pickle::allow) return;
         require_inert(judge(part, name, job.stop), job.request.source.text, name, the_word);
@@ -181,6 +174,7 @@ Downloaded Getter::fetch(Job& job) {
     const DownloadRequest request{.url = job.resolved.url,
                                   .partial = partial_of(job),
                                   .sha256 = job.sha256,
+                                  .git_blob = job.resolved.git_blob,
                                   .size = job.resolved.size,
                                   .name = job.target.filename().string()};
     DownloadMonitor monitor{.on_progress = job.monitor.on_progress, .retry = job.monitor.retry};

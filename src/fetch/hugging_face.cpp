@@ -65,15 +65,29 @@ std::string git_blob_of(const HttpResponse& response) {
 
 }  // namespace
 
-std::string hugging_face_url(const HuggingFaceSource& source, const std::string& revision) {
-    const char* kind = source.kind == HuggingFaceSource::Kind::dataset ? "datasets/"
-                       : source.kind == HuggingFaceSource::Kind::space ? "spaces/"
-                                                                       : "";
+std::string hugging_face_root(const HuggingFaceSource& source) {
     std::string endpoint = source.endpoint;
     while (endpoint.ends_with('/'))
         endpoint.pop_back();
-    return fmt::format("{}/{}{}/resolve/{}/{}", endpoint, kind, source.repository,
-                       percent_encode(revision), percent_encode(source.path, "/"));
+    return endpoint;
+}
+
+std::string kind_prefix(HuggingFaceSource::Kind kind) {
+    switch (kind) {
+        case HuggingFaceSource::Kind::model:
+            break;
+        case HuggingFaceSource::Kind::dataset:
+            return "datasets/";
+        case HuggingFaceSource::Kind::space:
+            return "spaces/";
+    }
+    return {};
+}
+
+std::string hugging_face_url(const HuggingFaceSource& source, const std::string& revision) {
+    return fmt::format("{}/{}{}/resolve/{}/{}", hugging_face_root(source), kind_prefix(source.kind),
+                       source.repository, percent_encode(revision),
+                       percent_encode(source.path, "/"));
 }
 
 ResolvedFile resolve_hugging_face(const HuggingFaceSource& source, const std::string& what,

@@ -35,17 +35,9 @@ constexpr std::size_t largest_page = 16u << 20;
 
 using nlohmann::json;
 
-std::string without_slash_at_end(std::string text) {
-    while (text.ends_with('/'))
-        text.pop_back();
-    return text;
-}
-
 std::string api_url(const HuggingFaceSource& source) {
-    const char* kind = source.kind == HuggingFaceSource::Kind::dataset ? "datasets"
-                       : source.kind == HuggingFaceSource::Kind::space ? "spaces"
-                                                                       : "models";
-    return fmt::format("{}/api/{}/{}", without_slash_at_end(source.endpoint), kind,
+    const auto kind = kind_prefix(source.kind);
+    return fmt::format("{}/api/{}{}", hugging_face_root(source), kind.empty() ? "models/" : kind,
                        source.repository);
 }
 
@@ -161,6 +153,13 @@ std::optional<FolderFile> file_of(const json& entry, const HuggingFaceSource& so
                        lfs == entry.end() && is_git_id(oid) ? oid : "");
 }
 
+HuggingFaceSource file_in(const HuggingFaceSource& folder, const std::string& path) {
+    HuggingFaceSource file = folder;
+    file.is_folder = false;
+    file.path = folder.path.empty() ? path : folder.path + "/" + path;
+    return file;
+}
+
 bool matches_one_of(const std::string& path, const std::vector<std::string>& globs) {
     return std::ranges::any_of(globs, [&](const std::string& glob) {
         const std::string whole = glob.ends_with('/') ? glob + "*" : glob;
@@ -178,11 +177,8 @@ bool is_folder(const Source& source) {
 FolderFile folder_file(const HuggingFaceSource& folder, const std::string& revision,
                        const std::string& path, std::uint64_t size, const std::string& sha256,
                        const std::string& git_blob) {
-    HuggingFaceSource file = folder;
-    file.is_folder = false;
-    file.path = folder.path.empty() ? path : folder.path + "/" + path;
     return {.path = path,
-            .file = {.url = hugging_face_url(file, revision),
+            .file = {.url = hugging_face_url(file_in(folder, path), revision),
                      .name = path.substr(path.rfind('/') + 1),
                      .size = size,
                      .approximate_size = size,
@@ -192,14 +188,10 @@ FolderFile folder_file(const HuggingFaceSource& folder, const std::string& revis
 }
 
 Source source_of_file(const HuggingFaceSource& folder, const FolderFile& file) {
-    const char* kind = folder.kind == HuggingFaceSource::Kind::dataset ? "datasets/"
-                       : folder.kind == HuggingFaceSource::Kind::space ? "spaces/"
-                                                                       : "";
-    HuggingFaceSource one = folder;
-    one.is_folder = false;
+    auto one = file_in(folder, file.path);
     one.revision = file.file.revision;
-    one.path = folder.path.empty() ? file.path : folder.path + "/" + file.path;
-    std::string text = fmt::format("hf:{}{}@{}/{}", kind, one.repository, one.revision, one.path);
+    std::string text =
+        fmt::format("hf:{}{}@{}/{}", kind_prefix(one.kind), one.repository, one.revision, one.path);
     return {.text = std::move(text), .location = std::move(one)};
 }
 

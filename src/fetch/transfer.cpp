@@ -38,6 +38,12 @@ void check_bytes(const DownloadRequest& request, const std::string& digest, std:
             ErrorKind::integrity,
             fmt::format("{}: sha256 is {}, expected {}", request.name, digest, request.sha256),
             "the file changed at its source, or the expected sha256 is wrong"};
+    if (request.sha256.empty() && !request.git_blob.empty() &&
+        git_blob_id_of_file(request.partial) != request.git_blob)
+        throw Error{ErrorKind::integrity,
+                    fmt::format("{}: what came is not the hub's file: its git blob is another one",
+                                request.name),
+                    "run again; a proxy or a mirror on the way may have changed it"};
     if (request.check_format) check_model_format(request.partial, request.name);
 }
 

@@ -19,7 +19,8 @@ struct DownloadRequest {
     // Where the bytes gather, on the file system of the final place; <partial>.ctl beside it
     // remembers what came, and of which file, for a resume.
     std::filesystem::path partial = {};
-    std::string sha256 = {};                 // expected, lower-case hex; empty: none is known
+    std::string sha256 = {};    // expected, lower-case hex; empty: none is known
+    std::string git_blob = {};  // the same of its git blob, asked where no sha256 is known
     std::optional<std::uint64_t> size = {};  // expected; absent: what the server says
     HttpRequest::Reach reach = HttpRequest::Reach::anywhere;  // `internet`: an answer gave the URL
     bool check_format = true;  // .safetensors and .gguf headers, HTML in place of a model

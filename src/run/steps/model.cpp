@@ -39,10 +39,6 @@ bool has_git_blob(const FetchModel& model) {
     return expected_sha256(model).empty() && model.resolved && !model.resolved->git_blob.empty();
 }
 
-bool is_its_git_blob(const FetchModel& model, const fs::path& file, const Task& task) {
-    return git_blob_id_of_file(file, task.stop) == model.resolved->git_blob;
-}
-
 // Bytes that a partial file has, and those that its file system holds for it: a download may
 // reserve its size, or leave holes.
 struct Partial {
@@ -128,15 +124,6 @@ void take_or_discard(const FetchModel& model, const Task& task, const std::funct
     }
 }
 
-// What came is what the hub has.
-void require_git_blob(const FetchModel& model, const Task& task) {
-    if (!has_git_blob(model) || is_its_git_blob(model, partial_of(model, task), task)) return;
-    throw Error{ErrorKind::integrity,
-                fmt::format("{}: what came is not the hub's {}: its git blob is another one",
-                            model.source.text, model.resolved->name),
-                "run again; a proxy or a mirror on the way may have changed it"};
-}
-
 bool has_lost_its_word(const FetchModel& model, const Task& task) {
     return !model.allow_pickle && task.record && task.record->fact("pickle") == "allowed";
 }
@@ -154,6 +141,7 @@ fetch::Downloaded fetch_bytes(const FetchModel& model, const Task& task) {
         .url = model.resolved->url,
         .partial = partial_of(model, task),
         .sha256 = expected_sha256(model),
+        .git_blob = model.resolved->git_blob,
         .size = model.resolved->size,
         .check_format = !model.unpack,
         .name = model.unpack ? model.resolved->name : model.target.filename().string()};
@@ -184,8 +172,10 @@ Standing examine(const FetchModel& model, const Task& task, std::string& sha256)
     sha256 = sha256_file(model.target, task.stop);
     const std::string expected = expected_sha256(model);
     if (!expected.empty()) return sha256 == expected ? Standing::wanted : Standing::unwanted;
-    if (has_git_blob(model))
-        return is_its_git_blob(model, model.target, task) ? Standing::wanted : Standing::unwanted;
+    if (has_git_blob(model)) {
+        const bool is_it = git_blob_id_of_file(model.target, task.stop) == model.resolved->git_blob;
+        return is_it ? Standing::wanted : Standing::unwanted;
+    }
     const bool recorded = task.same_fingerprint() && sha256 == task.record->fact("sha256");
     return recorded ? Standing::wanted : Standing::unwanted;
 }
@@ -271,10 +261,7 @@ Outcome perform_file(const FetchModel& model, const Task& task) {
             break;
     }
     const auto downloaded = fetch_bytes(model, task);
-    take_or_discard(model, task, [&] {
-        require_git_blob(model, task);
-        refuse_by_content(model, partial_of(model, task), task);
-    });
+    take_or_discard(model, task, [&] { refuse_by_content(model, partial_of(model, task), task); });
     wait_for_place(task);
     // The checkout may have brought a file of that name.
     if (file_stamp(model.target) && examine(model, task, sha256) == Standing::unwanted) {
