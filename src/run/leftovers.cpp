@@ -11,11 +11,14 @@
 #include <algorithm>
 #include <optional>
 #include <set>
+#include <string_view>
 
 namespace podctl::run {
 namespace {
 
 namespace fs = std::filesystem;
+
+constexpr std::string_view model_prefix = "model:";
 
 // Without links on the way, so that two ways to one place are one.
 fs::path real(const fs::path& path) {
@@ -35,7 +38,7 @@ void add_environment(std::set<fs::path>& paths, const plan::EnvironmentSpec& spe
             add(paths, file);
 }
 
-// Every file of a model, or nullopt while that is not known of one.
+// Every file of a model. False while they are not known.
 bool add_models(std::set<fs::path>& paths, const plan::Step& step, const Context& context) {
     if (const auto* folder = std::get_if<plan::FetchFolder>(&step.action)) {
         if (!folder->listing) return false;
@@ -111,7 +114,7 @@ std::optional<Leftover> leftover_pack(const std::string& id, const Record& recor
 std::optional<Leftover> leftover_model(const std::string& id, const Record& record,
                                        const Wanted& wanted, const Context& context) {
     // What stood there before podctl looked at it is the user's.
-    if (!id.starts_with("model:") || !wanted.models_known || !record.fact("found").empty())
+    if (!id.starts_with(model_prefix) || !wanted.models_known || !record.fact("found").empty())
         return std::nullopt;
     Leftover leftover{.step = id};
     for (const auto& file : left_files(record)) {
@@ -127,13 +130,17 @@ std::optional<Leftover> leftover_model(const std::string& id, const Record& reco
 
 std::vector<Leftover> find_leftovers(const plan::Plan& plan, const Context& context) {
     if (plan.is_part) return {};
-    const auto wanted = wanted_by(plan, context);
     std::set<std::string> steps;
     for (const auto& step : plan.steps)
         steps.insert(step.id);
+    auto ids = context.journal.ids();
+    std::erase_if(ids, [&](const std::string& id) {
+        return steps.contains(id) || !(id.starts_with(model_prefix) || id.starts_with(pack_id("")));
+    });
     std::vector<Leftover> leftovers;
-    for (const auto& id : context.journal.ids()) {
-        if (steps.contains(id)) continue;
+    if (ids.empty()) return leftovers;  // as at most starts: the disk is not looked at
+    const auto wanted = wanted_by(plan, context);
+    for (const auto& id : ids) {
         const auto record = context.journal.find(id);
         if (!record) continue;
         auto found = leftover_pack(id, *record, wanted, context);

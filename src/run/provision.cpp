@@ -122,14 +122,14 @@ std::map<std::string, Look> look_ahead(const plan::Plan& plan, Context& context,
 }
 
 // Under which a step's bytes gather.
-std::vector<std::string> partial_names(const plan::Step& step) {
+std::set<std::string> partial_names(const plan::Step& step) {
     if (const auto* model = std::get_if<plan::FetchModel>(&step.action))
         return {partial_name(*model)};
     const auto* folder = std::get_if<plan::FetchFolder>(&step.action);
-    std::vector<std::string> names;
+    std::set<std::string> names;
     if (folder && folder->listing)
         for (const auto& file : folder->chosen(*folder->listing).files)
-            names.push_back(partial_name(folder->model_of(file)));
+            names.insert(partial_name(folder->model_of(file)));
     return names;
 }
 
@@ -137,18 +137,22 @@ std::vector<std::string> partial_names(const plan::Step& step) {
 // template of this root, but not for ever.
 void remove_forgotten_parts(const plan::Plan& plan) {
     constexpr std::chrono::hours patience{7 * 24};
-    std::set<std::string> wanted;
-    for (const auto& step : plan.steps)
-        for (const auto& name : partial_names(step))
-            wanted.insert(name);
     const auto too_old = std::filesystem::file_time_type::clock::now() - patience;
+    std::vector<std::filesystem::path> old;
     std::error_code none;
     for (const auto& entry : std::filesystem::directory_iterator{plan.places.partial, none}) {
-        const auto name = entry.path().filename().string();
         const auto changed = entry.last_write_time(none);
+        if (!none && changed < too_old) old.push_back(entry.path());
+    }
+    if (old.empty()) return;  // as at most starts: a folder's names are many
+    std::set<std::string> wanted;
+    for (const auto& step : plan.steps)
+        wanted.merge(partial_names(step));
+    for (const auto& path : old) {
+        const auto name = path.filename().string();
         const bool is_wanted = std::ranges::any_of(
             wanted, [&](const std::string& part) { return name.starts_with(part); });
-        if (!none && !is_wanted && changed < too_old) remove_tree_quietly(entry.path());
+        if (!is_wanted) remove_tree_quietly(path);
     }
 }
 

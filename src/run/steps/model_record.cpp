@@ -30,8 +30,7 @@ Facts facts_in(const json& object) {
     return facts;
 }
 
-bool stamp_agrees(const fs::path& file, const Facts& facts) {
-    const auto stamp = file_stamp(file);
+bool agrees(const std::optional<FileStamp>& stamp, const Facts& facts) {
     const auto is = [&](const char* name, const std::string& value) {
         const auto fact = facts.find(name);
         return fact != facts.end() && fact->second == value;
@@ -60,7 +59,7 @@ Facts found_facts(const plan::FetchModel& model, const std::string& sha256, cons
 }
 
 bool stamp_agrees(const fs::path& file, const Record& record) {
-    return record.fact("path") == file.string() && stamp_agrees(file, record.facts);
+    return record.fact("path") == file.string() && agrees(file_stamp(file), record.facts);
 }
 
 bool is_as_recorded(const fs::path& file, const Record& record, const std::string& sha256) {
@@ -109,19 +108,16 @@ std::vector<LeftFile> left_files(const Record& record) {
     const fs::path path = record.fact("path");
     std::vector<LeftFile> left;
     if (path.empty()) return left;
-    const auto add = [&](const fs::path& file, bool is_ours) {
-        if (const auto stamp = file_stamp(file); stamp && is_ours)
-            left.push_back({file, stamp->size});
-    };
-    if (record.fact("files").empty()) add(path, stamp_agrees(path, record));
+    if (record.fact("files").empty() && stamp_agrees(path, record))
+        left.push_back({path, file_stamp(path).value_or(FileStamp{}).size});
     const json files = files_fact(record);
     for (const auto& [name, known] : files.items()) {
-        const fs::path file = path / name;
-        const auto stamp = file_stamp(file);
+        const auto stamp = file_stamp(path / name);
+        if (!stamp) continue;
         const bool is_ours = known.is_object()
-                                 ? !known.contains("found") && stamp_agrees(file, facts_in(known))
-                                 : stamp && known.is_number_unsigned() && stamp->size == known;
-        add(file, is_ours);
+                                 ? !known.contains("found") && agrees(stamp, facts_in(known))
+                                 : known.is_number_unsigned() && stamp->size == known;
+        if (is_ours) left.push_back({path / name, stamp->size});
     }
     return left;
 }
