@@ -186,6 +186,35 @@ TEST_F(Requirements, OfAnOptionalPackThatCannotBeAskedForAreTriedAgain) {
     EXPECT_THAT(read_file(root() / ".podctl/environments/python.lock"), HasSubstr("podctl-far"));
 }
 
+TEST_F(Requirements, OfAnOptionalPackAreLeftOutWhereTheyCannotBeBuilt) {
+    const std::string backend =
+        "import os\n"
+        "def prepare_metadata_for_build_wheel(folder, settings=None):\n"
+        "    os.mkdir(os.path.join(folder, 'podctl_rough-1.0.dist-info'))\n"
+        "    with open(os.path.join(folder, 'podctl_rough-1.0.dist-info', 'METADATA'), 'w') as f:\n"
+        "        f.write('Metadata-Version: 2.1\\nName: podctl-rough\\nVersion: 1.0\\n')\n"
+        "    return 'podctl_rough-1.0.dist-info'\n"
+        "def build_wheel(folder, settings=None, metadata=None):\n"
+        "    raise SystemExit('the compiler gave up')\n";
+    publish_pack("rough", "NODE_CLASS_MAPPINGS = {}\n",
+                 {{"requirements.txt", "podctl-rough @ file://./source\n"},
+                  {"source/backend.py", backend},
+                  {"source/pyproject.toml",
+                   "[build-system]\nrequires = []\nbuild-backend = \"backend\"\n"
+                   "backend-path = [\".\"]\n"}});
+    use("custom_nodes: [https://github.com/comfyanonymous/fits.git, "
+        "{git: https://github.com/comfyanonymous/rough.git, optional: true}]\n");
+    const auto end = provision();
+    EXPECT_TRUE(end.status.ok()) << end.output;
+    EXPECT_THAT(end.of("notice"),
+                Contains(::testing::ResultOf([](const json& it) { return it.value("message", ""); },
+                                             AllOf(HasSubstr("the pack rough is optional"),
+                                                   HasSubstr("compiler gave up")))));
+    EXPECT_THAT(read_file(root() / ".podctl/environments/python.lock"),
+                AllOf(HasSubstr("podctl-thing"), Not(HasSubstr("podctl-rough"))));
+    EXPECT_EQ(run("plan").status.code, 0);
+}
+
 TEST_F(Requirements, OfAPyprojectAreInstalledToo) {
     publish_pack(
         "modern", "NODE_CLASS_MAPPINGS = {}\n",

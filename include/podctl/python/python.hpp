@@ -260,6 +260,12 @@ std::optional<std::string> source_only(const Lock& lock, const Interpreter& base
 void install(const Lock& lock, const std::filesystem::path& environment_python,
              const Installer& installer, const Settings& settings, std::stop_token stop);
 
+// Has the installer bring, and build where they come as source, all pins of the lock, into a folder
+// below `scratch` that goes again: install() then has them from the installer's cache. Throws what
+// install() throws.
+void build(const Lock& lock, const Interpreter& base, const Installer& installer,
+           const Settings& settings, const std::filesystem::path& scratch, std::stop_token stop);
+
 std::string normalise_name(std::string_view name);  // PEP 503
 
 // Of packages that overwrite each other's files, the names to leave out (as ComfyUI-Manager keeps

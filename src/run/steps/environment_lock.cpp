@@ -92,6 +92,15 @@ python::Lock resolve_once(const EnvironmentSpec& spec, Hints hints, const Task& 
     return lock;
 }
 
+void build_once(const EnvironmentSpec& spec, const python::Lock& lock, const Task& task) {
+    OutputLog log{task.context.places.logs / (lock_file(spec, task).stem().string() + ".build.log"),
+                  redactor_of(task.context.secrets)};
+    auto tools = toolset_of(spec, task);
+    tools.settings.on_line = [&](const std::string& line) { log.add(line); };
+    python::build(lock, tools.base, tools.installer, tools.settings,
+                  task.context.places.staging / lock_file(spec, task).stem(), task.stop);
+}
+
 void require_files(const std::vector<python::RequirementSource>& sources) {
     for (const auto& source : sources) {
         if (source.file.empty() || file_stamp(source.file)) continue;
@@ -159,6 +168,8 @@ std::string inputs_digest(const EnvironmentSpec& spec, const Task& task) {
     }
     for (const auto& file : spec.constraint_files)
         add_file(file);
+    // What could not be built for an optional pack may be with a compiler.
+    if (!spec.packs->optional.empty() && has_compiler()) digest.update("compiler");
     // The same volume in a pod with another GPU may need other wheels.
     digest.update(machine::gpu_stamp());
     if (const auto base = task.context.journal.find(base_id(spec))) {
@@ -223,7 +234,7 @@ Facts resolve_environment(const EnvironmentSpec& spec, const Task& task) {
             [&](const EnvironmentSpec& attempt, Hints hints) {
                 return resolve_once(attempt, hints, task);
             },
-            task);
+            [&](const python::Lock& lock) { build_once(spec, lock, task); }, task);
         text = left_out_line(resolved.left_out) + resolved.lock.text();
         is_whole = resolved.lock.without.empty() && resolved.is_final;
         if (is_whole) {

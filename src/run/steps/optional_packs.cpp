@@ -8,6 +8,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <iterator>
 #include <optional>
 
 namespace podctl::run {
@@ -35,7 +36,7 @@ std::set<std::string> optional_packs_with_requirements(const EnvironmentSpec& sp
 struct Attempted {
     std::optional<python::Lock> lock;
     std::string reason = {};
-    bool is_conflict = false;  // of the requirements themselves
+    bool is_settled = false;  // by the requirements themselves: asking again would change nothing
 };
 
 Attempted try_to_resolve(const EnvironmentSpec& spec, const Resolve& resolve) {
@@ -49,6 +50,28 @@ Attempted try_to_resolve(const EnvironmentSpec& spec, const Resolve& resolve) {
     }
 }
 
+// What `lock` has more than `less`.
+python::Lock added(const python::Lock& lock, const python::Lock& less) {
+    python::Lock more{.pins = {}, .options = lock.options};
+    std::ranges::copy_if(lock.pins, std::back_inserter(more.pins), [&](const python::Pin& pin) {
+        return std::ranges::find(less.pins, pin.requirement, &python::Pin::requirement) ==
+               less.pins.end();
+    });
+    return more;
+}
+
+// The attempt, unless what it brings beside `without` cannot be built.
+Attempted try_to_build(Attempted attempt, const python::Lock& without, const Build& build) {
+    if (!attempt.lock) return attempt;
+    try {
+        build(added(*attempt.lock, without));
+        return attempt;
+    } catch (const Error& error) {
+        if (error.kind() == ErrorKind::interrupted) throw;
+        return {std::nullopt, error.message(), error.kind() == ErrorKind::python};
+    }
+}
+
 std::set<std::string> names_in(std::string_view text) {
     if (text.empty()) return {};
     const auto names = split(text, between_packs);
@@ -58,26 +81,30 @@ std::set<std::string> names_in(std::string_view text) {
 }  // namespace
 
 Resolved resolve_with_optional_packs(const EnvironmentSpec& spec, const Resolve& resolve,
-                                     const Task& task) {
+                                     const Build& build, const Task& task) {
     const auto optional = optional_packs_with_requirements(spec, task.context.journal);
     if (optional.empty()) return {resolve(spec, Hints::yes)};
-    const auto with_all = try_to_resolve(spec, resolve);
-    if (with_all.lock) return {*with_all.lock};
     EnvironmentSpec attempt = spec;
     attempt.left_out = optional;
     Resolved result{resolve(attempt, Hints::yes), optional};
+    const auto with_all = try_to_build(try_to_resolve(spec, resolve), result.lock, build);
+    if (with_all.lock) return {*with_all.lock};
     for (const auto& name : optional) {
         attempt.left_out = result.left_out;
         attempt.left_out.erase(name);
-        auto tried = attempt.left_out.empty() ? with_all : try_to_resolve(attempt, resolve);
+        auto tried = attempt.left_out.empty()
+                         ? with_all
+                         : try_to_build(try_to_resolve(attempt, resolve), result.lock, build);
         if (tried.lock) {
             result.lock = std::move(*tried.lock);
             result.left_out = attempt.left_out;
             continue;
         }
-        if (!tried.is_conflict) result.is_final = false;
-        task.notice(fmt::format("the pack {} is optional, and is not resolved for: {}", name,
-                                tried.reason));
+        if (!tried.is_settled) result.is_final = false;
+        task.notice(
+            fmt::format("the pack {} is optional, and is left out, since what it asks for "
+                        "cannot be had: {}",
+                        name, tried.reason));
     }
     return result;
 }

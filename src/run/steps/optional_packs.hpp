@@ -26,10 +26,15 @@ struct Resolved {
 enum class Hints { no, yes };
 using Resolve = std::function<python::Lock(const plan::EnvironmentSpec& spec, Hints hints)>;
 
+// Throws where not all of the lock's packages can be brought and built.
+using Build = std::function<void(const python::Lock& lock)>;
+
 // With as many of the optional packs as it takes, in the order of their names: each that is left
-// out is told with its reason. Throws what `resolve` throws without any of them.
+// out is told with its reason. What they alone ask for is built, since a package that comes as
+// source resolves and may fail in the middle of the installation. Throws what `resolve` throws
+// without any of them.
 Resolved resolve_with_optional_packs(const plan::EnvironmentSpec& spec, const Resolve& resolve,
-                                     const Task& task);
+                                     const Build& build, const Task& task);
 
 // As a fact of the step that resolves.
 std::string left_out_fact(const std::set<std::string>& packs);
