@@ -6,6 +6,7 @@
 #include "library.hpp"
 #include "pending_update.hpp"
 #include "plain_files.hpp"
+#include "submodule_edits.hpp"
 #include "worktree.hpp"
 
 #include <fmt/format.h>
@@ -46,94 +47,18 @@ std::vector<std::string> own_modified_files(git_repository* repository,
     return files;
 }
 
-TreeHandle tree_of(git_repository* repository, const std::string& commit) {
-    const auto found = lookup_commit(repository, commit);
-    return make<TreeHandle>("commit " + commit, git_commit_tree,
-                            static_cast<const git_commit*>(found.get()));
-}
-
-// The commit at which a tree has a submodule; empty: it has none there.
-std::string link_in(const git_tree* tree, const std::string& path) {
-    const auto entry = find<TreeEntryHandle>(path, git_tree_entry_bypath, tree, path.c_str());
-    if (!entry || git_tree_entry_filemode(entry.get()) != GIT_FILEMODE_COMMIT) return {};
-    return git_oid_tostr_s(git_tree_entry_id(entry.get()));
-}
-
 bool is_no_folder(const fs::path& path) {
     std::error_code failed;
     const auto status = fs::symlink_status(path, failed);
     return fs::exists(status) && !fs::is_directory(status);
 }
 
-// Of a folder at `path`: everything in it but folders, by the paths from `workdir` on. Nothing
-// where it is no folder.
-std::vector<std::string> files_below(const fs::path& workdir, const std::string& path) {
-    std::vector<std::string> files;
-    std::error_code failed;
-    if (!fs::is_directory(fs::symlink_status(workdir / path, failed))) return files;
-    for (fs::recursive_directory_iterator at{workdir / path, failed}, end; !failed && at != end;
-         at.increment(failed))
-        if (at->is_symlink() || !at->is_directory())
-            files.push_back(at->path().lexically_relative(workdir).string());
-    return files;
-}
-
-// Those in a submodule that no commit brought, but for what Python makes as it goes.
-std::vector<std::string> untracked_files(git_repository* superproject, const std::string& path) {
-    const fs::path workdir = git_repository_workdir(superproject);
-    const auto submodule = open_repository(workdir / path);
-    if (!submodule) return {};
-    const auto index = make<IndexHandle>(git_repository_path(submodule.get()), git_repository_index,
-                                         submodule.get());
-    std::vector<std::string> untracked;
-    for (auto& file : files_below(workdir, path)) {
-        const std::string within = file.substr(path.size() + 1);
-        const bool is_made = within.starts_with(".git") || file.find("__pycache__/") != file.npos;
-        if (!is_made && git_index_get_bypath(index.get(), within.c_str(), 0) == nullptr)
-            untracked.push_back(std::move(file));
-    }
-    return untracked;
-}
-
-// A submodule in which something was done by hand.
-struct EditedSubmodule {
-    std::string path;                // in its superproject
-    std::string link;                // the commit at which the superproject's index has it
-    bool moved = false;              // it stands at another commit
-    std::vector<std::string> files;  // as modified_files() has them, within it
-};
-
-// What libgit2 calls a submodule with untracked files is modified too, so they are looked at one by
-// one.
-std::vector<EditedSubmodule> edited_submodules(git_repository* repository) {
-    const fs::path workdir = git_repository_workdir(repository);
-    // A killed update may have moved them.
-    const bool moved_count = PendingUpdate(repository).commits().empty();
-    std::vector<EditedSubmodule> edited;
-    for (const auto& [path, link] : read_gitlinks(repository)) {
-        const auto head = read_head(workdir / path);
-        if (!head) continue;
-        EditedSubmodule submodule{.path = path, .link = link};
-        submodule.moved = moved_count && head->commit != link;
-        if (const auto opened = open_repository(workdir / path))
-            submodule.files = modified_files(opened.get());
-        if (submodule.moved || !submodule.files.empty()) edited.push_back(std::move(submodule));
-    }
-    return edited;
-}
-
-void add_edits(const EditedSubmodule& submodule, std::vector<std::string>& files) {
-    if (submodule.moved) files.push_back(submodule.path);
-    for (const auto& file : submodule.files)
-        files.push_back(submodule.path + "/" + file);
-}
-
 }  // namespace
 
 std::vector<std::string> modified_files(git_repository* repository) {
     auto files = own_modified_files(repository, PendingUpdate(repository).commits());
-    for (const auto& submodule : edited_submodules(repository))
-        add_edits(submodule, files);
+    for (auto& edit : edits_in_submodules(repository))
+        files.push_back(std::move(edit));
     return files;
 }
 
@@ -163,6 +88,17 @@ void require_unedited(git_repository* repository, const std::set<std::string>& p
         throw edited_error(git_repository_workdir(repository), commit, conflicts);
 }
 
+std::vector<std::string> files_below(const fs::path& workdir, const std::string& path) {
+    std::vector<std::string> files;
+    std::error_code failed;
+    if (!fs::is_directory(fs::symlink_status(workdir / path, failed))) return files;
+    for (fs::recursive_directory_iterator at{workdir / path, failed}, end; !failed && at != end;
+         at.increment(failed))
+        if (at->is_symlink() || !at->is_directory())
+            files.push_back(at->path().lexically_relative(workdir).string());
+    return files;
+}
+
 void require_room(git_repository* repository, const std::set<std::string>& paths,
                   const std::string& commit) {
     const fs::path workdir = git_repository_workdir(repository);
@@ -182,34 +118,6 @@ void require_room(git_repository* repository, const std::set<std::string>& paths
     }
     if (!in_the_way.empty())
         throw edited_error(workdir, commit, {in_the_way.begin(), in_the_way.end()});
-}
-
-bool is_submodule(git_repository* repository, const std::string& path) {
-    const fs::path folder = fs::path(git_repository_workdir(repository)) / path;
-    std::error_code failed;
-    return fs::is_directory(fs::symlink_status(folder, failed)) &&
-           fs::is_regular_file(fs::symlink_status(folder / ".git", failed));
-}
-
-std::set<std::string> require_unedited_submodules(git_repository* repository,
-                                                  const std::string& commit) {
-    const auto tree = tree_of(repository, commit);
-    std::set<std::string> left_alone;
-    std::vector<std::string> conflicts;
-    for (const auto& submodule : edited_submodules(repository)) {
-        if (link_in(tree.get(), submodule.path) == submodule.link)
-            left_alone.insert(submodule.path);
-        else
-            add_edits(submodule, conflicts);
-    }
-    // With its folder goes all that is in it.
-    for (const auto& [path, link] : read_gitlinks(repository))
-        if (link_in(tree.get(), path).empty())
-            for (auto& file : untracked_files(repository, path))
-                conflicts.push_back(std::move(file));
-    if (!conflicts.empty())
-        throw edited_error(git_repository_workdir(repository), commit, conflicts);
-    return left_alone;
 }
 
 Error edited_error(const fs::path& checkout, const std::string& commit,

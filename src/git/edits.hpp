@@ -31,13 +31,9 @@ void require_unedited(git_repository* repository, const std::set<std::string>& p
 void require_room(git_repository* repository, const std::set<std::string>& paths,
                   const std::string& commit);
 
-// A folder that is the work tree of a submodule: what is in it is looked at there.
-bool is_submodule(git_repository* repository, const std::string& path);
-
-// The same of the submodules, which move only after their superproject did. Those that `commit` has
-// where they are and in which something was done by hand are returned: they are to be left alone.
-std::set<std::string> require_unedited_submodules(git_repository* repository,
-                                                  const std::string& commit);
+// Of a folder at `path`: everything in it but folders, by the paths from `workdir` on. Nothing
+// where it is no folder.
+std::vector<std::string> files_below(const std::filesystem::path& workdir, const std::string& path);
 
 // An error's list of files: at most five of them.
 Error edited_error(const std::filesystem::path& checkout, const std::string& commit,

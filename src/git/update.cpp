@@ -2,11 +2,11 @@
 #include "podctl/git/git.hpp"
 
 #include "cuts.hpp"
-#include "edits.hpp"
 #include "lfs.hpp"
 #include "location.hpp"
 #include "origin.hpp"
 #include "pending_update.hpp"
+#include "submodule_edits.hpp"
 #include "submodules.hpp"
 #include "worktree.hpp"
 

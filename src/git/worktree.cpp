@@ -3,6 +3,7 @@
 #include "edits.hpp"
 #include "plain_files.hpp"
 #include "plain_tree.hpp"
+#include "submodule_edits.hpp"
 
 #include <fmt/format.h>
 
@@ -33,6 +34,15 @@ std::set<std::string> paths_of_updates(git_repository* repository, const std::st
     return paths;
 }
 
+std::map<std::string, std::string> gitlinks_in(git_index* index) {
+    std::map<std::string, std::string> links;
+    for (std::size_t i = 0; i < git_index_entrycount(index); ++i) {
+        const git_index_entry& entry = *git_index_get_byindex(index, i);
+        if (entry.mode == GIT_FILEMODE_COMMIT) links[entry.path] = git_oid_tostr_s(&entry.id);
+    }
+    return links;
+}
+
 std::vector<char*> pointers_to(const std::set<std::string>& texts) {
     std::vector<char*> pointers;
     for (const auto& text : texts)
@@ -52,14 +62,15 @@ RepositoryHandle open_repository(const fs::path& checkout) {
 }
 
 std::map<std::string, std::string> read_gitlinks(git_repository* superproject) {
-    const auto index =
-        make<IndexHandle>(git_repository_path(superproject), git_repository_index, superproject);
-    std::map<std::string, std::string> links;
-    for (std::size_t i = 0; i < git_index_entrycount(index.get()); ++i) {
-        const git_index_entry& entry = *git_index_get_byindex(index.get(), i);
-        if (entry.mode == GIT_FILEMODE_COMMIT) links[entry.path] = git_oid_tostr_s(&entry.id);
-    }
-    return links;
+    return gitlinks_in(
+        make<IndexHandle>(git_repository_path(superproject), git_repository_index, superproject)
+            .get());
+}
+
+std::map<std::string, std::string> read_gitlinks(const git_tree* tree) {
+    const auto index = make<IndexHandle>("a commit's tree", git_index_new);
+    check(git_index_read_tree(index.get(), tree), "a commit's tree");
+    return gitlinks_in(index.get());
 }
 
 CommitHandle lookup_commit(git_repository* repository, const std::string& commit) {
@@ -67,6 +78,12 @@ CommitHandle lookup_commit(git_repository* repository, const std::string& commit
     check(git_oid_fromstr(&id, commit.c_str()), commit);
     return make<CommitHandle>("commit " + commit, git_commit_lookup, repository,
                               static_cast<const git_oid*>(&id));
+}
+
+TreeHandle tree_of(git_repository* repository, const std::string& commit) {
+    const auto found = lookup_commit(repository, commit);
+    return make<TreeHandle>("commit " + commit, git_commit_tree,
+                            static_cast<const git_commit*>(found.get()));
 }
 
 void check_out(Session& session, git_repository* repository, const std::string& commit,

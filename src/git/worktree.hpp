@@ -13,8 +13,11 @@ RepositoryHandle open_repository(const std::filesystem::path& checkout);
 
 // Where the index has submodules: the commit of each, by its path.
 std::map<std::string, std::string> read_gitlinks(git_repository* superproject);
+// The same of a commit's tree.
+std::map<std::string, std::string> read_gitlinks(const git_tree* tree);
 
 CommitHandle lookup_commit(git_repository* repository, const std::string& commit);
+TreeHandle tree_of(git_repository* repository, const std::string& commit);
 
 // What stands in the work tree before a checkout.
 enum class Before {
