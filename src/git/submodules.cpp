@@ -200,32 +200,40 @@ RepositoryHandle create_submodule(const fs::path& gitdir, const fs::path& workdi
     return make<RepositoryHandle>(work, git_repository_init_ext, gitdir.c_str(), &options);
 }
 
-// Moves it to its commit. Where its own submodules may lead.
-std::optional<Reach> bring_submodule(Session& session, const Superproject& superproject,
-                                     const Submodule& submodule, const std::string& url,
-                                     RepositoryHandle& repository) {
+// A submodule on its way to its commit.
+struct Moving {
+    RepositoryHandle repository = {};
+    std::optional<UpdateNote> note = {};  // nullopt: it was there already
+    std::optional<Reach> reach = {};      // where its own submodules may lead
+};
+
+// Moves its work tree, and HEAD where there was none: a killed update is to find what belongs to
+// it.
+void bring_submodule(Session& session, const Superproject& superproject, const Submodule& submodule,
+                     const std::string& url, Moving& moving) {
     git_repository* above = superproject.repository;
     const fs::path workdir = fs::path(git_repository_workdir(above)) / submodule.declared.path;
     const fs::path gitdir =
         fs::path(git_repository_commondir(above)) / "modules" / submodule.declared.name;
+    auto& repository = moving.repository;
     const auto head = read_head(workdir);
     repository = head ? open_repository(workdir) : reopen_submodule(gitdir, workdir);
     if (repository && heal_cuts(repository.get())) repository = open_repository(workdir);
     const bool fresh = !repository, reopened = repository && !head;
     if (fresh) repository = create_submodule(gitdir, workdir);
     if (head && head->commit == submodule.commit && !PendingUpdate(repository.get()).exists())
-        return std::nullopt;
-    UpdateNote note{repository.get()};
+        return;
+    moving.note.emplace(repository.get());
     const Reach reach = superproject.reach ? *superproject.reach
                                            : reach_from(session.mirrors().apply(superproject.url));
     Origin origin{session, repository.get(), url, reach};
     const bool shallow = fresh || git_repository_is_shallow(repository.get()) == 1;
     origin.bring({Target::Kind::commit, submodule.commit}, shallow ? Depth::one : Depth::whole);
     const auto before = reopened ? Before::nothing : Before::head;
-    move_work_tree(session, repository.get(), submodule.commit, note, before);
-    point_head(repository.get(), submodule.commit, {}, Upstream::no);
-    note.done();
-    return origin.reach_of_submodules();
+    move_work_tree(session, repository.get(), submodule.commit, *moving.note, before);
+    if (git_repository_head_unborn(repository.get()) != 0)
+        point_head(repository.get(), submodule.commit, {}, Upstream::no);
+    moving.reach = origin.reach_of_submodules();
 }
 
 // A pack without it may still be of use, which only the user can know.
@@ -246,19 +254,23 @@ void update_submodule(Session& session, const Superproject& superproject,
     session.stop_if_requested(without_secrets(url));
     require_few_submodules(++session.submodules, without_secrets(superproject.url));
     register_submodule(superproject.repository, submodule.declared, url);
-    RepositoryHandle repository;
-    std::optional<Reach> reach;
+    Moving moving;
     try {
-        reach = bring_submodule(session, superproject, submodule, url, repository);
+        bring_submodule(session, superproject, submodule, url, moving);
     } catch (const Error& error) {
         throw of_submodule(error, superproject, submodule);
     }
     // What the internet has named stays there, however it was reached.
-    if (superproject.reach == Reach::internet) reach = Reach::internet;
-    update_submodules(session, {.repository = repository.get(),
+    if (superproject.reach == Reach::internet) moving.reach = Reach::internet;
+    update_submodules(session, {.repository = moving.repository.get(),
                                 .url = url,
-                                .reach = reach,
+                                .reach = moving.reach,
                                 .depth = superproject.depth + 1});
+    if (!moving.note) return;
+    // After its own submodules: until then HEAD tells where they were before, and the note where
+    // they go. One that a kill left at either is not the user's.
+    point_head(moving.repository.get(), submodule.commit, {}, Upstream::no);
+    moving.note->done();
 }
 
 }  // namespace

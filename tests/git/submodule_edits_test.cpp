@@ -150,5 +150,75 @@ TEST_F(SubmoduleCommits, OfARepositoryOfTheUsersAreKeptWhereASubmoduleIsToStand)
     EXPECT_EQ(read_file(there() / "own/mine.txt"), "mine\n");
 }
 
+// part has a submodule of its own, deep, which cannot be had at first: what that leaves is what a
+// kill between the two leaves.
+class SubmoduleOfASubmodule : public SubmoduleCommits {
+protected:
+    SubmoduleOfASubmodule() : deep(dir / "deep"), old_deep(deep.commit_file("deep.txt", "old\n")) {
+        work.write(".gitmodules", "[submodule \"deep\"]\n\tpath = deep\n\turl = ../deep.git\n");
+        fs::create_directories(work.path() / "deep");
+    }
+    void publish_deep() const { deep.publish(served() / "deep.git"); }
+    std::string publish_part(const std::string& link) {
+        work.git({"add", ".gitmodules"});
+        work.git({"update-index", "--add", "--cacheinfo", "160000," + link + ",deep"});
+        work.git({"commit", "--quiet", "-m", "deep"});
+        publish();
+        publish_parent(work.head());
+        return work.head();
+    }
+    std::string head_of_deep() const { return read_head(there() / "part/deep")->commit; }
+    void expect_whole(const std::string& part_commit, const std::string& deep_commit) {
+        EXPECT_FALSE(inspect(there())->modified);
+        EXPECT_EQ(update_it(url()).commit, parent.head());
+        EXPECT_EQ(head_of_part(), part_commit);
+        EXPECT_EQ(head_of_deep(), deep_commit);
+        EXPECT_EQ(in_clone({"status", "--porcelain"}), "");
+        EXPECT_FALSE(fs::exists(there() / ".git/modules/part/podctl-update"));
+    }
+    test::GitRepository deep;
+    std::string old_deep;
+};
+
+TEST_F(SubmoduleOfASubmodule, MovesOnAfterAKillBetweenTheTwo) {
+    publish_deep();
+    publish_part(old_deep);
+    update_it(url());
+    const auto new_deep = deep.commit_file("deep.txt", "new\n");
+    const auto newest = publish_part(new_deep);
+    EXPECT_TRUE(error_of([&] { update_it(url()); }));
+    publish_deep();
+    expect_whole(newest, new_deep);
+}
+
+TEST_F(SubmoduleOfASubmodule, KeepsCommitsAfterAKillBetweenTheTwo) {
+    publish_deep();
+    publish_part(old_deep);
+    update_it(url());
+    publish_part(deep.commit_file("deep.txt", "new\n"));
+    EXPECT_TRUE(error_of([&] { update_it(url()); }));
+    publish_deep();
+    test::git(there() / "part/deep", {"commit", "--quiet", "--allow-empty", "-m", "mine"});
+    const auto mine = head_of_deep();
+    const auto error =
+        error_of([&] { update_it(url()); }).value_or(Error{ErrorKind::internal, "none"});
+    EXPECT_EQ(error.kind(), ErrorKind::conflict);
+    EXPECT_THAT(error.message(), HasSubstr("part/deep (at " + mine.substr(0, 10)));
+    EXPECT_EQ(head_of_deep(), mine);
+}
+
+TEST_F(SubmoduleOfASubmodule, IsBroughtWhereBothAreNewAfterAKillBetweenTheTwo) {
+    fs::remove_all(there());
+    parent.git({"rm", "--quiet", "--cached", "part"});
+    parent.git({"commit", "--quiet", "-m", "without"});
+    parent.publish(url());
+    clone_it(url());
+    const auto newest = publish_part(old_deep);
+    EXPECT_TRUE(error_of([&] { update_it(url()); }));
+    EXPECT_EQ(head_of_part(), newest);
+    publish_deep();
+    expect_whole(newest, old_deep);
+}
+
 }  // namespace
 }  // namespace podctl::git
