@@ -24,8 +24,10 @@ bool may_be_left_by_checkout(const git_status_entry& entry) {
     return entry.index_to_workdir->old_file.mode == entry.index_to_workdir->new_file.mode;
 }
 
+// Of all files, or of those `among` alone: one that Git LFS keeps may be large, and is hashed.
 std::vector<std::string> own_modified_files(git_repository* repository,
-                                            const std::vector<std::string>& pending) {
+                                            const std::set<std::string>* among = nullptr) {
+    const auto pending = PendingUpdate(repository).commits();
     require_plain_rules(repository);
     git_status_options options = GIT_STATUS_OPTIONS_INIT;
     options.show = GIT_STATUS_SHOW_INDEX_AND_WORKDIR;
@@ -40,6 +42,7 @@ std::vector<std::string> own_modified_files(git_repository* repository,
         const git_diff_delta* delta =
             entry.index_to_workdir != nullptr ? entry.index_to_workdir : entry.head_to_index;
         const std::string path = delta->old_file.path;
+        if (among != nullptr && !among->contains(path)) continue;
         if (is_left_by_killed_checkout(repository, pending, path)) continue;
         if (may_be_left_by_checkout(entry) && is_as_checked_out(repository, "HEAD", path)) continue;
         files.push_back(path);
@@ -56,7 +59,7 @@ bool is_no_folder(const fs::path& path) {
 }  // namespace
 
 std::vector<std::string> modified_files(git_repository* repository) {
-    auto files = own_modified_files(repository, PendingUpdate(repository).commits());
+    auto files = own_modified_files(repository);
     for (auto& edit : edits_in_submodules(repository))
         files.push_back(std::move(edit));
     return files;
@@ -81,9 +84,8 @@ void require_unedited(git_repository* repository, const std::set<std::string>& p
                       const std::string& commit) {
     if (paths.empty()) return;
     std::vector<std::string> conflicts;
-    for (const auto& file : own_modified_files(repository, PendingUpdate(repository).commits()))
-        if (paths.contains(file) && !is_as_checked_out(repository, commit, file))
-            conflicts.push_back(file);
+    for (const auto& file : own_modified_files(repository, &paths))
+        if (!is_as_checked_out(repository, commit, file)) conflicts.push_back(file);
     if (!conflicts.empty())
         throw edited_error(git_repository_workdir(repository), commit, conflicts);
 }

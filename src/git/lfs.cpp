@@ -1,6 +1,8 @@
 #include "lfs.hpp"
 
+#include "podctl/base/digest.hpp"
 #include "podctl/base/fd.hpp"
+#include "podctl/base/names.hpp"
 #include "podctl/base/shorten.hpp"
 
 #include <fcntl.h>
@@ -8,8 +10,8 @@
 #include <unistd.h>
 
 #include <array>
-#include <filesystem>
-#include <string_view>
+#include <charconv>
+#include <system_error>
 #include <vector>
 
 namespace podctl::git {
@@ -35,7 +37,32 @@ bool is_pointer(const fs::path& file) {
            std::string_view{start.data(), start.size()} == pointer_start;
 }
 
+// What stands behind `key` and a blank in its line; empty: another key does.
+std::string_view value_of(std::string_view line, std::string_view key) {
+    return line.starts_with(key) ? line.substr(key.size()) : std::string_view{};
+}
+
 }  // namespace
+
+std::optional<LfsPointer> read_lfs_pointer(std::string_view blob) {
+    if (blob.size() > largest_pointer || !blob.starts_with(pointer_start)) return std::nullopt;
+    const auto lines = split(blob, '\n');
+    // The last is what stands behind the third's end.
+    if (lines.size() != 4 || !lines[3].empty()) return std::nullopt;
+    const auto sha256 = value_of(lines[1], "oid sha256:"), size = value_of(lines[2], "size ");
+    LfsPointer pointer{.sha256 = std::string{sha256}};
+    const char* const end = size.data() + size.size();
+    const auto parsed = std::from_chars(size.data(), end, pointer.size);
+    if (!is_sha256(sha256) || parsed.ec != std::errc{} || parsed.ptr != end) return std::nullopt;
+    return pointer;
+}
+
+bool is_content_of(const LfsPointer& pointer, const fs::path& file) {
+    std::error_code failed;
+    if (!fs::is_regular_file(fs::symlink_status(file, failed))) return false;
+    return fs::file_size(file, failed) == pointer.size && !failed &&
+           sha256_file(file) == pointer.sha256;
+}
 
 void tell_about_lfs(const Session& session, git_repository* repository, const std::string& shown) {
     const fs::path workdir = git_repository_workdir(repository);

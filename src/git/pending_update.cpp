@@ -4,6 +4,7 @@
 #include "podctl/base/names.hpp"
 #include "podctl/git/git.hpp"
 
+#include "lfs.hpp"
 #include "library.hpp"
 
 #include <algorithm>
@@ -15,35 +16,62 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// What stands there now, as git would store it; nullopt: nothing.
-std::optional<std::string> work_content(const fs::path& path) {
+bool stands_there(const fs::path& path) {
+    std::error_code failed;
+    return fs::exists(fs::symlink_status(path, failed));
+}
+
+// What stands there now, as git would store it, and one byte more than `most` of it at most: the
+// file may be a model of any size.
+std::string work_content(const fs::path& path, std::size_t most) {
     std::error_code error;
     const auto status = fs::symlink_status(path, error);
-    if (!fs::exists(status)) return std::nullopt;
     if (fs::is_symlink(status)) return fs::read_symlink(path).string();
     // A folder or device can only be somebody else's: no blob is a prefix of this.
     if (!fs::is_regular_file(status)) return std::string("\0", 1);
-    return read_file_if_exists(path);
+    std::string content(std::min<std::uintmax_t>(fs::file_size(path), most + 1), '\0');
+    content.resize(read_at(open_regular_file(path).get(), 0, content, path));
+    return content;
 }
 
-// What a checkout of `revision` writes for the file: its line ends may be others than the blob's.
+// What commits have at a path, and what a checkout makes of it.
+struct CommittedFile {
+    std::string content;  // as a checkout writes it: its line ends may be others than the blob's
+    std::optional<LfsPointer> pointer = {};  // what the blob is
+};
+
 // nullopt: that commit has no such file.
-std::optional<std::string> checked_out_content(git_repository* repository,
-                                               const std::string& revision,
-                                               const std::string& path) {
+std::optional<CommittedFile> committed_file(git_repository* repository, const std::string& revision,
+                                            const std::string& path) {
     git_object* raw = nullptr;
     const int code = git_revparse_single(&raw, repository, (revision + ":" + path).c_str());
     const ObjectHandle object{raw};
     if (code < 0 || git_object_type(object.get()) != GIT_OBJECT_BLOB) return std::nullopt;
+    auto* blob = reinterpret_cast<git_blob*>(object.get());
     git_blob_filter_options options = GIT_BLOB_FILTER_OPTIONS_INIT;
     options.flags = 0;  // not what it leaves out by default: a checkout filters binary files, too
     git_buf filtered = GIT_BUF_INIT;
-    check(git_blob_filter(&filtered, reinterpret_cast<git_blob*>(object.get()), path.c_str(),
-                          &options),
-          path);
-    std::string content{filtered.ptr, filtered.size};
+    check(git_blob_filter(&filtered, blob, path.c_str(), &options), path);
+    CommittedFile file{.content = {filtered.ptr, filtered.size}};
     git_buf_dispose(&filtered);
-    return content;
+    file.pointer = read_lfs_pointer({static_cast<const char*>(git_blob_rawcontent(blob)),
+                                     static_cast<std::size_t>(git_blob_rawsize(blob))});
+    return file;
+}
+
+bool is_whole(const fs::path& path, const CommittedFile& file) {
+    return work_content(path, file.content.size()) == file.content;
+}
+
+bool is_beginning(const fs::path& path, const CommittedFile& file) {
+    return file.content.starts_with(work_content(path, file.content.size()));
+}
+
+// Where Git LFS, or somebody for it, has put the content in a pointer's place. To write over that
+// loses nothing of the user's: it is what the commit names, byte for byte, and `git lfs pull` has
+// it from its store again.
+bool is_pulled(const fs::path& path, const CommittedFile& file) {
+    return file.pointer && is_content_of(*file.pointer, path);
 }
 
 }  // namespace
@@ -133,18 +161,20 @@ void UpdateNote::done() {
 
 bool is_as_checked_out(git_repository* repository, const std::string& revision,
                        const std::string& path) {
-    return work_content(fs::path(git_repository_workdir(repository)) / path) ==
-           checked_out_content(repository, revision, path);
+    const fs::path place = fs::path(git_repository_workdir(repository)) / path;
+    const auto file = committed_file(repository, revision, path);
+    if (!file || !stands_there(place)) return !file && !stands_there(place);
+    return is_whole(place, *file) || is_pulled(place, *file);
 }
 
 bool is_left_by_killed_checkout(git_repository* repository, const std::vector<std::string>& commits,
                                 const std::string& path) {
     if (commits.empty()) return false;
-    const auto content = work_content(fs::path(git_repository_workdir(repository)) / path);
-    if (!content) return true;
+    const fs::path place = fs::path(git_repository_workdir(repository)) / path;
+    if (!stands_there(place)) return true;
     return std::any_of(commits.begin(), commits.end(), [&](const std::string& commit) {
-        const auto whole = checked_out_content(repository, commit, path);
-        return whole && whole->starts_with(*content);
+        const auto file = committed_file(repository, commit, path);
+        return file && (is_beginning(place, *file) || is_pulled(place, *file));
     });
 }
 

@@ -52,12 +52,13 @@ private:
     bool touched_;
 };
 
-// Whether the file is what a whole checkout of `revision` leaves at that path, nothing included.
+// Whether the file is what a whole checkout of `revision` leaves at that path, nothing included, or
+// the content that its pointer of Git LFS names.
 bool is_as_checked_out(git_repository* repository, const std::string& revision,
                        const std::string& path);
 
 // Whether the file is what a killed checkout of one of the commits leaves: nothing, all of the new
-// content, or its beginning.
+// content, or its beginning; or what its pointer of Git LFS names.
 bool is_left_by_killed_checkout(git_repository* repository, const std::vector<std::string>& commits,
                                 const std::string& path);
 
