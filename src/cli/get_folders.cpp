@@ -14,9 +14,11 @@ std::vector<fetch::BatchEntry> files_of(const fetch::BatchEntry& entry,
     const auto& hub = std::get<fetch::HuggingFaceSource>(entry.source.location);
     const auto folder = fetch::list_folder(entry.source, question.http, question.mirrors,
                                            question.retry, question.stop);
+    const auto chosen = fetch::chosen_of(folder, question.globs);
+    if (const auto error = fetch::impossible_in(chosen, entry.source.text, "--exclude"))
+        throw *error;
     std::vector<fetch::BatchEntry> files;
-    for (const auto& file : folder.files) {
-        if (!fetch::is_chosen(file.path, question.globs)) continue;
+    for (const auto& file : chosen.files) {
         const std::filesystem::path place = file.path;
         files.push_back({.source = fetch::source_of_file(hub, file),
                          .origin = entry.origin,

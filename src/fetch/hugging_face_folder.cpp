@@ -1,6 +1,5 @@
 // The hub's tree endpoint as huggingface_hub's hf_api.py (list_repo_tree, repo_info) uses it.
 #include "podctl/base/digest.hpp"
-#include "podctl/base/error.hpp"
 #include "podctl/base/json.hpp"
 #include "podctl/base/names.hpp"
 #include "podctl/base/shorten.hpp"
@@ -9,6 +8,7 @@
 #include "http_message.hpp"
 #include "http_rules.hpp"
 #include "hubs.hpp"
+#include "hugging_face_tree.hpp"
 #include "refusal.hpp"
 
 #include <fmt/core.h>
@@ -16,7 +16,9 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <iterator>
 #include <optional>
+#include <utility>
 
 namespace podctl::fetch {
 namespace {
@@ -55,9 +57,9 @@ HttpResponse ask_api(const std::string& mirrored, const std::string& url, const 
     return response;
 }
 
-json answer_of(const HttpResponse& response, const std::string& what) {
-    auto answer = parse_json(response.body, {.bytes = largest_page});
-    if (!answer) throw nonsense(what, json_fault(response.body, {.bytes = largest_page}));
+json answer_of(std::string_view body, const std::string& what) {
+    auto answer = parse_json(body, {.bytes = largest_page});
+    if (!answer) throw nonsense(what, json_fault(body, {.bytes = largest_page}));
     return std::move(*answer);
 }
 
@@ -71,7 +73,7 @@ std::string commit_of(const HuggingFaceSource& source, const std::string& what,
     const std::string url =
         fmt::format("{}/revision/{}", api_url(source), percent_encode(source.revision));
     const auto response = ask_api(asking.mirrors.apply(url), url, what, asking);
-    const std::string commit = text_of(answer_of(response, what), "sha");
+    const std::string commit = text_of(answer_of(response.body, what), "sha");
     if (!is_git_id(commit)) throw nonsense(what, "it names no commit");
     return commit;
 }
@@ -109,17 +111,10 @@ bool begins_with_dot(const std::string& path) {
     return path.starts_with('.') || path.find("/.") != path.npos;
 }
 
-void require_safe(const std::string& path, const std::string& what) {
-    if (path.size() > longest_path || std::ranges::count(path, '/') >= deepest_path)
-        throw nonsense(what, "a file's path is too long");
-    for (const auto& part : split(path, '/')) {
-        const bool fits = !part.empty() && part == safe_file_name(part);
-        if (fits) continue;
-        throw Error{ErrorKind::integrity,
-                    fmt::format("{}: has the file {}, which no file here can be called", what,
-                                shorten_middle(path)),
-                    "name the files that are wanted one by one"};
-    }
+bool is_possible(const std::string& path) {
+    return std::ranges::all_of(split(path, '/'), [](const std::string& part) {
+        return !part.empty() && part == safe_file_name(part);
+    });
 }
 
 void require_no_file_in_a_file(const Folder& folder, const std::string& what) {
@@ -131,16 +126,24 @@ void require_no_file_in_a_file(const Folder& folder, const std::string& what) {
             if (is_file(path.substr(0, slash))) throw nonsense(what, "a file is in a file");
 }
 
-// nullopt: no file, or one that is passed over.
-std::optional<FolderFile> file_of(const json& entry, const HuggingFaceSource& source,
-                                  const std::string& commit, const std::string& what) {
+// Within the folder of the source. nullopt: no file, or one that is passed over.
+std::optional<std::string> path_within(const json& entry, const HuggingFaceSource& source,
+                                       const std::string& what) {
     if (text_of(entry, "type") != "file") return std::nullopt;
     std::string path = text_of(entry, "path");
     const std::string prefix = source.path.empty() ? "" : source.path + "/";
     if (!path.starts_with(prefix)) throw nonsense(what, "it lists a file of another folder");
     path.erase(0, prefix.size());
+    if (path.empty()) throw nonsense(what, "a file without a path");
     if (begins_with_dot(path)) return std::nullopt;
-    require_safe(path, what);
+    // Wanted or not: what is kept of a listing, and compared with globs, has bounds.
+    if (path.size() > longest_path || std::ranges::count(path, '/') >= deepest_path)
+        throw nonsense(what, "a file's path is too long");
+    return path;
+}
+
+FolderFile file_of(const json& entry, const std::string& path, const HuggingFaceSource& source,
+                   const std::string& commit, const std::string& what) {
     const auto size = entry.find("size");
     if (size == entry.end() || !size->is_number_unsigned())
         throw nonsense(what, "a file without a size");
@@ -195,6 +198,29 @@ Source source_of_file(const HuggingFaceSource& folder, const FolderFile& file) {
     return {.text = std::move(text), .location = std::move(one)};
 }
 
+std::size_t read_tree_page(const HuggingFaceSource& source, std::string_view page,
+                           const std::string& what, Folder& folder) {
+    const json entries = answer_of(page, what);
+    if (!entries.is_array()) throw nonsense(what, "no list of files");
+    for (const auto& entry : entries) {
+        auto path = path_within(entry, source, what);
+        if (!path) continue;
+        if (is_possible(*path))
+            folder.files.push_back(file_of(entry, *path, source, folder.revision, what));
+        else
+            folder.impossible.push_back(std::move(*path));
+    }
+    return entries.size();
+}
+
+void finish_tree(const std::string& what, Folder& folder) {
+    std::ranges::sort(folder.impossible);
+    std::ranges::sort(folder.files, {}, &FolderFile::path);
+    const auto twice = std::ranges::adjacent_find(folder.files, {}, &FolderFile::path);
+    if (twice != folder.files.end()) throw nonsense(what, "it lists a file twice");
+    require_no_file_in_a_file(folder, what);
+}
+
 Folder list_folder(const Source& source, HttpClient& http, const Mirrors& mirrors,
                    const RetryPolicy& retry, std::stop_token stop) {
     const auto& hub = std::get<HuggingFaceSource>(source.location);
@@ -207,30 +233,44 @@ Folder list_folder(const Source& source, HttpClient& http, const Mirrors& mirror
     for (int pages = 0; page; ++pages) {
         if (pages == most_pages) throw nonsense(source.text, "it has pages without end");
         const auto response = ask_api(*page, url, source.text, asking);
-        const json entries = answer_of(response, source.text);
-        if (!entries.is_array()) throw nonsense(source.text, "no list of files");
-        for (const auto& entry : entries)
-            if (auto file = file_of(entry, hub, folder.revision, source.text))
-                folder.files.push_back(std::move(*file));
-        if (folder.files.size() > most_files_of_folder)
+        const auto entries = read_tree_page(hub, response.body, source.text, folder);
+        if (folder.files.size() + folder.impossible.size() > most_files_of_folder)
             throw Error{
                 ErrorKind::template_,
                 fmt::format("{}: has more than {} files", source.text, most_files_of_folder),
                 "name a folder of it"};
         page = next_page(response, *page, source.text, mirrors);
-        if (!page && entries.size() >= entries_of_full_page)
+        if (!page && entries >= entries_of_full_page)
             throw nonsense(source.text, "a full page is its last one");
     }
-    std::ranges::sort(folder.files, {}, &FolderFile::path);
-    const auto twice = std::ranges::adjacent_find(folder.files, {}, &FolderFile::path);
-    if (twice != folder.files.end()) throw nonsense(source.text, "it lists a file twice");
-    require_no_file_in_a_file(folder, source.text);
+    finish_tree(source.text, folder);
     return folder;
 }
 
 bool is_chosen(const std::string& path, const Globs& globs) {
     if (!globs.include.empty() && !matches_one_of(path, globs.include)) return false;
     return !matches_one_of(path, globs.exclude);
+}
+
+Folder chosen_of(const Folder& all, const Globs& globs) {
+    Folder chosen{.revision = all.revision};
+    std::ranges::copy_if(all.files, std::back_inserter(chosen.files),
+                         [&](const FolderFile& file) { return is_chosen(file.path, globs); });
+    std::ranges::copy_if(all.impossible, std::back_inserter(chosen.impossible),
+                         [&](const std::string& path) { return is_chosen(path, globs); });
+    return chosen;
+}
+
+std::optional<Error> impossible_in(const Folder& chosen, const std::string& what,
+                                   std::string_view the_word) {
+    if (chosen.impossible.empty()) return std::nullopt;
+    std::vector<std::string> shown;
+    std::ranges::transform(chosen.impossible, std::back_inserter(shown),
+                           [](const std::string& path) { return shorten_middle(path); });
+    return Error{
+        ErrorKind::integrity,
+        fmt::format("{}: has {}, which no file here can be called", what, list_first(shown, 3)),
+        fmt::format("{} leaves {} out", the_word, shown.size() == 1 ? "it" : "them")};
 }
 
 }  // namespace podctl::fetch

@@ -7,9 +7,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <iterator>
-
 namespace podctl::plan {
 namespace {
 
@@ -96,11 +93,7 @@ void check_keys(const tmpl::Model& model, const fetch::Source& source) {
 }
 
 fetch::Folder FetchFolder::chosen(const fetch::Folder& all) const {
-    fetch::Folder chosen{.revision = all.revision};
-    std::ranges::copy_if(
-        all.files, std::back_inserter(chosen.files),
-        [&](const fetch::FolderFile& file) { return fetch::is_chosen(file.path, globs); });
-    return chosen;
+    return fetch::chosen_of(all, globs);
 }
 
 FetchModel FetchFolder::model_of(const fetch::FolderFile& file) const {

@@ -122,6 +122,14 @@ std::optional<fetch::Folder> known_listing(const fetch::Source& source, const Jo
         folder.files.push_back(
             fetch::folder_file(hub, folder.revision, file[0], file[1], file[2], file[3]));
     }
+    if (const auto& others = record->fact("impossible"); !others.empty()) {
+        const auto paths = parse_json(others, {.bytes = 64u << 20});
+        if (!paths || !paths->is_array()) return std::nullopt;
+        for (const auto& path : *paths) {
+            if (!path.is_string()) return std::nullopt;
+            folder.impossible.push_back(path);
+        }
+    }
     return folder;
 }
 
@@ -129,8 +137,10 @@ void keep_listing(const fetch::Source& source, const fetch::Folder& folder, Jour
     auto files = nlohmann::json::array();
     for (const auto& [path, file] : folder.files)
         files.push_back({path, *file.size, file.sha256, file.git_blob});
-    const Record record{.fingerprint = source.text,
-                        .facts = {{"revision", folder.revision}, {"files", files.dump()}}};
+    Record record{.fingerprint = source.text,
+                  .facts = {{"revision", folder.revision}, {"files", files.dump()}}};
+    if (!folder.impossible.empty())
+        record.facts["impossible"] = nlohmann::json(folder.impossible).dump();
     if (journal.find(id_of(source)) != record) journal.put(id_of(source), record);
 }
 

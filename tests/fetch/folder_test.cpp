@@ -160,10 +160,30 @@ TEST_F(ListFolder, NoNameLeadsOutOfTheFolder) {
         const auto error = list_error("hf:o/r");
         EXPECT_TRUE(error.kind() == ErrorKind::integrity || error.kind() == ErrorKind::internal)
             << path;
-        if (error.kind() == ErrorKind::internal) EXPECT_THAT(paths(list("hf:o/r")), ElementsAre());
+        if (error.kind() == ErrorKind::internal) {
+            EXPECT_THAT(paths(list("hf:o/r")), ElementsAre());
+        }
     }
     answer_tree({{{"type", "file"}, {"path", "other/x"}, {"size", 1}, {"oid", ""}}});
     EXPECT_EQ(list_error("hf:o/r/vae/").kind(), ErrorKind::integrity);
+}
+
+TEST_F(ListFolder, NamesThatNoFileHereCanHaveAreOfNoMatterWhereNobodyWantsThem) {
+    hub.add(HuggingFaceFile{"o/r", "vae/aux.png", "x"});
+    hub.add(HuggingFaceFile{"o/r", "aux.txt", "x"});
+    const auto folder = list("hf:o/r");
+    EXPECT_THAT(folder.impossible, ElementsAre("aux.txt", "vae/aux.png"));
+    EXPECT_EQ(folder.files.size(), 5u);
+    const auto with = [&](const Globs& globs) {
+        return impossible_in(chosen_of(folder, globs), "hf:o/r", "`exclude`");
+    };
+    EXPECT_FALSE(with({.exclude = {"*.png", "aux.*"}}));
+    EXPECT_FALSE(with({.include = {"*.json"}}));
+    const auto error = with({.include = {"vae/*"}});
+    ASSERT_TRUE(error);
+    EXPECT_EQ(error->kind(), ErrorKind::integrity);
+    EXPECT_THAT(error->message(), HasSubstr("vae/aux.png"));
+    EXPECT_THAT(error->hint(), HasSubstr("`exclude` leaves it out"));
 }
 
 TEST_F(ListFolder, TheNextPageIsAskedOfTheSameHubAlone) {

@@ -1,13 +1,16 @@
 #pragma once
 
+#include "podctl/base/error.hpp"
 #include "podctl/base/url.hpp"
 #include "podctl/fetch/http.hpp"
 #include "podctl/fetch/resolve.hpp"
 #include "podctl/fetch/retry.hpp"
 #include "podctl/fetch/source.hpp"
 
+#include <optional>
 #include <stop_token>
 #include <string>
+#include <string_view>
 #include <vector>
 
 // Repositories of models, or folders of them, as one source of many files.
@@ -21,6 +24,9 @@ struct FolderFile {
 struct Folder {
     std::string revision = {};           // the commit of all the files
     std::vector<FolderFile> files = {};  // by path
+    // What no file here can be called (aux.png, a name with control characters), by path: of no
+    // matter where nobody wants it.
+    std::vector<std::string> impossible = {};
 };
 
 // hf:ORG/REPO, hf:ORG/REPO/FOLDER/, …/tree/REV/FOLDER: list_folder() and not resolve() is to be
@@ -29,7 +35,7 @@ bool is_folder(const Source& source);
 
 // The files that are there, and how large; without those whose name, or whose folder's, begins with
 // a dot (.gitattributes). Throws as resolve() does, Error{integrity} for an answer that makes no
-// sense or a file whose name no file here can have.
+// sense.
 Folder list_folder(const Source& source, HttpClient& http, const Mirrors& mirrors,
                    const RetryPolicy& retry, std::stop_token stop);
 
@@ -47,5 +53,12 @@ struct Globs {
     std::vector<std::string> exclude = {};
 };
 bool is_chosen(const std::string& path, const Globs& globs);
+// Those of a folder that the globs choose; it may be none.
+Folder chosen_of(const Folder& all, const Globs& globs);
+
+// Error{integrity} where something is chosen that no file here can be called. `what` is the source;
+// `the_word` is what leaves a file out: "--exclude".
+std::optional<Error> impossible_in(const Folder& chosen, const std::string& what,
+                                   std::string_view the_word);
 
 }  // namespace podctl::fetch

@@ -13,6 +13,7 @@
 #include <atomic>
 #include <mutex>
 #include <numeric>
+#include <optional>
 #include <thread>
 #include <vector>
 
@@ -50,6 +51,19 @@ void refuse_by_names(const FetchFolder& action, const fetch::Folder& chosen) {
                     list_first(refused, 5), refused.size() == 1 ? "it" : "them"),
         "leave them out (`exclude: [\"*.bin\"]`), or write `pickle: allow` for a maker whom "
         "you trust"};
+}
+
+// Why the files that are chosen cannot be brought, as far as their names tell.
+std::optional<Error> fault_of(const FetchFolder& action, const fetch::Folder& all,
+                              const fetch::Folder& chosen) {
+    if (auto error = fetch::impossible_in(chosen, action.source.text, "`exclude`")) return error;
+    if (!chosen.files.empty()) return std::nullopt;
+    return Error{ErrorKind::not_found,
+                 all.files.empty()
+                     ? fmt::format("{}: there is no file", action.source.text)
+                     : fmt::format("{}: none of its {} files is chosen by include and exclude",
+                                   action.source.text, all.files.size()),
+                 "their paths begin at the folder: `vae/*`, `*.safetensors`"};
 }
 
 // What tells a file of one commit from that of another: most stay the same.
@@ -182,10 +196,12 @@ private:
 
 Look look(const FetchFolder& action, const Task& task) {
     if (!action.listing) return {.change = Change::create, .reason = action.source.text};
-    const auto known = known_files(task);
-    Look all{.change = Change::keep};
-    std::size_t missing = 0, changed = 0;
     const auto chosen = action.chosen(*action.listing);
+    if (const auto error = fault_of(action, *action.listing, chosen))
+        return {.change = Change::create, .reason = error->message()};
+    const auto known = known_files(task);
+    Look all{.change = Change::keep, .reason = {}};
+    std::size_t missing = 0, changed = 0;
     for (const auto& file : chosen.files) {
         if (task.stop.stop_requested()) throw Error{ErrorKind::interrupted, "stopped"};
         const Task part{task.step, record_of_file(task, known, file), task.context, task.stop};
@@ -196,7 +212,6 @@ Look look(const FetchFolder& action, const Task& task) {
         all.download = all.download.value_or(Bytes{}) + found.download.value_or(Bytes{});
         all.disk = all.disk + found.disk;
     }
-    if (chosen.files.empty()) return {.change = Change::create, .reason = action.source.text};
     const auto count = chosen.files.size();
     const auto commit = chosen.revision.substr(0, 9);
     if (missing == 0 && changed == 0) {
@@ -215,13 +230,7 @@ Outcome perform(const FetchFolder& action, const Task& task) {
     const auto all = listing_of(action, task);
     const auto chosen = action.chosen(all);
     keep_listing(action.source, all, task.context.journal);
-    if (chosen.files.empty())
-        throw Error{ErrorKind::not_found,
-                    all.files.empty()
-                        ? fmt::format("{}: there is no file", action.source.text)
-                        : fmt::format("{}: none of its {} files is chosen by include and exclude",
-                                      action.source.text, all.files.size()),
-                    "their paths begin at the folder: `vae/*`, `*.safetensors`"};
+    if (const auto error = fault_of(action, all, chosen)) throw *error;
     refuse_by_names(action, chosen);
     return FolderFetch{action, chosen, task}.run();
 }
