@@ -96,8 +96,9 @@ Finished compile(const Resolution& resolution, const fs::path& folder,
     add_index_arguments(command, installer, settings);
     Settings quoting = settings;
     if (settings.on_line) {
-        quoting.on_line = [&](const std::string& line) {
-            settings.on_line(with_real_versions(line));
+        // Clang 14 captures no structured binding by itself.
+        quoting.on_line = [&on_line = settings.on_line](const std::string& line) {
+            on_line(with_real_versions(line));
         };
     }
     Finished finished = run_installer(command, quoting, stop);
