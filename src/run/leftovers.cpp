@@ -116,26 +116,44 @@ std::optional<Leftover> leftover_model(const std::string& id, const Record& reco
     // What stood there before podctl looked at it is the user's.
     if (!id.starts_with(model_prefix) || !wanted.models_known || !record.fact("found").empty())
         return std::nullopt;
-    Leftover leftover{.step = id};
+    Leftover leftover{.step = id, .paths = {}};
     for (const auto& file : left_files(record)) {
         const auto path = real(file.path);
         if (wanted.paths.contains(path) || !is_in_root(path, context)) continue;
         leftover.paths.push_back(path);
+        leftover.names.push_back(file.name);
         leftover.size = leftover.size + Bytes{file.size};
     }
     return leftover.paths.empty() ? std::nullopt : std::optional{leftover};
+}
+
+// Whether the journal knows files of a folder that are not chosen any more. What stands there is
+// not looked at.
+bool may_leave_files(const plan::Step& step, const Context& context) {
+    const auto* folder = std::get_if<plan::FetchFolder>(&step.action);
+    const auto record = folder && folder->listing ? context.journal.find(step.id) : std::nullopt;
+    if (!record) return false;
+    const auto chosen = folder->chosen(*folder->listing);
+    auto files = files_facts(*record);
+    for (const auto& file : chosen.files)
+        files.erase(file.path);
+    // Where none is chosen the step is going to fail.
+    return !files.empty() && !chosen.files.empty();
 }
 
 }  // namespace
 
 std::vector<Leftover> find_leftovers(const plan::Plan& plan, const Context& context) {
     if (plan.is_part) return {};
-    std::set<std::string> steps;
-    for (const auto& step : plan.steps)
+    std::set<std::string> steps, leaving;
+    for (const auto& step : plan.steps) {
         steps.insert(step.id);
+        if (may_leave_files(step, context)) leaving.insert(step.id);
+    }
     auto ids = context.journal.ids();
     std::erase_if(ids, [&](const std::string& id) {
-        return steps.contains(id) || !(id.starts_with(model_prefix) || id.starts_with(pack_id("")));
+        if (steps.contains(id)) return !leaving.contains(id);
+        return !(id.starts_with(model_prefix) || id.starts_with(pack_id("")));
     });
     std::vector<Leftover> leftovers;
     if (ids.empty()) return leftovers;  // as at most starts: the disk is not looked at
@@ -145,17 +163,37 @@ std::vector<Leftover> find_leftovers(const plan::Plan& plan, const Context& cont
         if (!record) continue;
         auto found = leftover_pack(id, *record, wanted, context);
         if (!found) found = leftover_model(id, *record, wanted, context);
-        if (found) leftovers.push_back(std::move(*found));
+        if (!found) continue;
+        if (leaving.contains(id)) found->kind = Leftover::Kind::files;
+        leftovers.push_back(std::move(*found));
     }
     return leftovers;
 }
 
+std::string label_of(const Leftover& leftover) {
+    return leftover.kind == Leftover::Kind::files ? leftover.step + "/*" : leftover.step;
+}
+
+std::string reason_of(const Leftover& leftover) {
+    if (leftover.kind != Leftover::Kind::files) return "no longer in the template";
+    return "no longer among its files: " + list_first(leftover.names, 3);
+}
+
 std::string about(const Leftover& leftover) {
-    if (leftover.kind == Leftover::Kind::pack)
-        return "no longer in the template: its packages are not resolved for, though ComfyUI loads "
-               "it; --prune moves it to .podctl/replaced";
-    return fmt::format("no longer in the template ({}); --prune moves it to .podctl/replaced",
-                       format_bytes(leftover.size));
+    const auto reason = reason_of(leftover);
+    switch (leftover.kind) {
+        case Leftover::Kind::pack:
+            return reason +
+                   ": its packages are not resolved for, though ComfyUI loads it; --prune moves it "
+                   "to .podctl/replaced";
+        case Leftover::Kind::model:
+            return fmt::format("{} ({}); --prune moves it to .podctl/replaced", reason,
+                               format_bytes(leftover.size));
+        case Leftover::Kind::files:
+            return fmt::format("{} ({}); --prune moves them to .podctl/replaced", reason,
+                               format_bytes(leftover.size));
+    }
+    return reason;
 }
 
 void tell_of_leftovers(const std::vector<Leftover>& leftovers, Context& context) {
@@ -166,7 +204,7 @@ void tell_of_leftovers(const std::vector<Leftover>& leftovers, Context& context)
             context.notice(leftover.step, about(leftover));
             continue;
         }
-        models.push_back(leftover.step);
+        models.push_back(label_of(leftover));
         size = size + leftover.size;
     }
     if (models.empty()) return;
@@ -194,7 +232,12 @@ void prune(const std::vector<Leftover>& leftovers, Context& context) {
             continue;
         }
         context.notice(leftover.step,
-                       fmt::format("is in no template any more: moved to {}", folder.string()));
+                       fmt::format("{}: moved to {}", reason_of(leftover), folder.string()));
+        if (leftover.kind == Leftover::Kind::files) {
+            if (const auto record = context.journal.find(leftover.step))
+                context.journal.put(leftover.step, without_files(*record, leftover.names));
+            continue;
+        }
         const auto script = context.journal.find(leftover.step + ".install");
         context.journal.erase(leftover.step);
         if (script && is_of_script(*script)) context.journal.erase(leftover.step + ".install");

@@ -260,10 +260,10 @@ std::vector<plan::Assessment> Provisioner::assess_leftovers(const plan::Plan& pl
     const bool prunes = state_->context.options.prune;
     std::vector<plan::Assessment> assessments;
     for (const auto& leftover : find_leftovers(plan, state_->context))
-        assessments.push_back({.step = leftover.step,
-                               .change = prunes ? plan::Change::remove : plan::Change::keep,
-                               .reason = prunes ? "no longer in the template: to .podctl/replaced"
-                                                : about(leftover)});
+        assessments.push_back(
+            {.step = label_of(leftover),
+             .change = prunes ? plan::Change::remove : plan::Change::keep,
+             .reason = prunes ? reason_of(leftover) + ": to .podctl/replaced" : about(leftover)});
     return assessments;
 }
 

@@ -141,5 +141,81 @@ TEST_F(ModelFolder, AFileWithoutAPossibleNameIsToldWhereItIsWanted) {
     EXPECT_FALSE(fs::exists(folder()));
 }
 
+TEST_F(ModelFolder, WhatNarrowerGlobsLeaveIsNamedAndKept) {
+    ASSERT_TRUE(up()) << last_failure().message;
+    use("exclude: ['vae/*']");
+    for (int i = 0; i < 2; ++i) {
+        EXPECT_EQ(look_at(step).change, Change::keep);
+        EXPECT_EQ(look_at(others).change, Change::keep);
+        EXPECT_THAT(look_at(others).reason,
+                    AllOf(HasSubstr("vae/a.safetensors, vae/config.json"), HasSubstr("--prune")));
+        EXPECT_EQ(look_at(others, {.prune = true}).change, Change::remove);
+        fs::remove(folder() / "model_index.json");  // so that the step has something to do
+        ASSERT_TRUE(up());
+    }
+    EXPECT_TRUE(fs::exists(folder() / "vae/a.safetensors"));
+}
+
+TEST_F(ModelFolder, WhatNarrowerGlobsLeaveIsMovedAwayByPrune) {
+    ASSERT_TRUE(up()) << last_failure().message;
+    use("exclude: ['vae/a*']");
+    ASSERT_TRUE(up({.prune = true}));
+    EXPECT_FALSE(fs::exists(folder() / "vae/a.safetensors"));
+    EXPECT_TRUE(fs::exists(folder() / "vae/config.json"));
+    EXPECT_THAT(in_replaced(), testing::ElementsAre("a.safetensors"));
+    EXPECT_FALSE(names_others());
+    EXPECT_EQ(look_at(step).change, Change::keep);
+    // What comes there now is the user's.
+    write_file_atomically(folder() / "vae/a.safetensors", "mine");
+    ASSERT_TRUE(up({.prune = true}));
+    EXPECT_EQ(read_file(folder() / "vae/a.safetensors"), "mine");
+}
+
+TEST_F(ModelFolder, WhatANewRevisionLeavesIsNamedAndMovedAwayByPrune) {
+    ASSERT_TRUE(up()) << last_failure().message;
+    commit_without("vae/a.safetensors");
+    EXPECT_THAT(look_at(others, {.update = true}).reason, HasSubstr("vae/a.safetensors"));
+    fs::remove(folder() / "model_index.json");
+    hub.alter_huggingface({});
+    ASSERT_TRUE(up());
+    commit_without("vae/a.safetensors");
+    ASSERT_TRUE(up({.prune = true, .update = true})) << last_failure().message;
+    EXPECT_THAT(in_replaced(), testing::ElementsAre("a.safetensors"));
+    EXPECT_TRUE(fs::exists(folder() / "vae/config.json"));
+}
+
+TEST_F(ModelFolder, LeavesToTheUserWhatIsHis) {
+    fs::create_directories(root());
+    write_file_atomically(folder() / "vae/a.safetensors", weights);
+    ASSERT_TRUE(up()) << last_failure().message;
+    write_file_atomically(folder() / "vae/config.json", "mine");
+    use("include: ['model_index.json']");
+    EXPECT_FALSE(names_others());
+    ASSERT_TRUE(up({.prune = true}));
+    EXPECT_EQ(read_file(folder() / "vae/a.safetensors"), weights);
+    EXPECT_EQ(read_file(folder() / "vae/config.json"), "mine");
+}
+
+TEST_F(ModelFolder, LeavesToAnotherModelWhatThatOneWants) {
+    ASSERT_TRUE(up()) << last_failure().message;
+    use("exclude: ['vae/*']", "  - {source: \"hf:o/r/vae/a.safetensors\", to: /w/r/vae}\n");
+    ASSERT_TRUE(up({.prune = true})) << last_failure().message;
+    EXPECT_EQ(read_file(folder() / "vae/a.safetensors"), weights);
+    EXPECT_THAT(in_replaced(), testing::ElementsAre("config.json"));
+}
+
+TEST_F(ModelFolder, KnowsWhatItLeftWhenItIsWantedAgain) {
+    ASSERT_TRUE(up()) << last_failure().message;
+    for (int i = 0; i < 2; ++i) {
+        use("exclude: ['vae/*']");
+        fs::remove(folder() / "model_index.json");
+        ASSERT_TRUE(up());
+        EXPECT_TRUE(names_others());
+        use("exclude: []");
+        ASSERT_TRUE(up());
+        EXPECT_FALSE(names_others());
+    }
+}
+
 }  // namespace
 }  // namespace podctl::run

@@ -1,4 +1,5 @@
 #include "podctl/base/error.hpp"
+#include "podctl/base/file.hpp"
 #include "podctl/base/shorten.hpp"
 #include "podctl/base/thread.hpp"
 #include "podctl/fetch/inert.hpp"
@@ -118,6 +119,7 @@ public:
             keep_what_came();
             std::rethrow_exception(failure_);
         }
+        keep_what_is_left();
         return {.changed = changed_, .facts = facts_with(facts_)};
     }
 
@@ -126,6 +128,14 @@ private:
         return {{"path", action_.target.string()},
                 {"revision", folder_.revision},
                 {"files", fact_of_files(files)}};
+    }
+
+    // What is there and not chosen any more stays known for podctl's own: it is a leftover now, and
+    // may be wanted again.
+    void keep_what_is_left() {
+        for (const auto& [path, facts] : known_)
+            if (!facts_.contains(path) && file_stamp(action_.target / path))
+                facts_.emplace(path, facts);
     }
 
     // So that the next run knows what this one has placed for podctl's own.

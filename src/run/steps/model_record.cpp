@@ -104,12 +104,20 @@ FilesFacts files_facts(const Record& record) {
     return files;
 }
 
+Record without_files(Record record, const std::vector<std::string>& paths) {
+    auto files = files_facts(record);
+    for (const auto& path : paths)
+        files.erase(path);
+    record.facts["files"] = fact_of_files(files);
+    return record;
+}
+
 std::vector<LeftFile> left_files(const Record& record) {
     const fs::path path = record.fact("path");
     std::vector<LeftFile> left;
     if (path.empty()) return left;
     if (record.fact("files").empty() && stamp_agrees(path, record))
-        left.push_back({path, file_stamp(path).value_or(FileStamp{}).size});
+        left.push_back({path, path.filename(), file_stamp(path).value_or(FileStamp{}).size});
     const json files = files_fact(record);
     for (const auto& [name, known] : files.items()) {
         const auto stamp = file_stamp(path / name);
@@ -117,7 +125,7 @@ std::vector<LeftFile> left_files(const Record& record) {
         const bool is_ours = known.is_object()
                                  ? !known.contains("found") && agrees(stamp, facts_in(known))
                                  : known.is_number_unsigned() && stamp->size == known;
-        if (is_ours) left.push_back({path / name, stamp->size});
+        if (is_ours) left.push_back({path / name, name, stamp->size});
     }
     return left;
 }

@@ -33,10 +33,13 @@ bool unpacked_agrees(const plan::FetchModel& model, const Record& record);
 using FilesFacts = std::map<std::string, Facts>;
 std::string fact_of_files(const FilesFacts& files);
 FilesFacts files_facts(const Record& record);
+// The record without what it says of these.
+Record without_files(Record record, const std::vector<std::string>& paths);
 
 // What a model left here, as far as it stands as podctl left it: of any of the three.
 struct LeftFile {
     std::filesystem::path path;
+    std::string name;  // within the folder that the model became, or the file's own
     std::uint64_t size = 0;
 };
 std::vector<LeftFile> left_files(const Record& record);
