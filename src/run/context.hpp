@@ -65,6 +65,9 @@ struct Context {
     Journal journal;
     Pythons pythons;
     Told told = {};
+    // Why a hub did not tell what there is when it was asked before the plan was made, by
+    // Source::text.
+    std::map<std::string, std::string> refusals = {};
     std::atomic<std::uint64_t> downloaded_bytes = 0;
     // What the steps are going to do, for preflight.
     struct Due {

@@ -1,5 +1,6 @@
 #include "resolution.hpp"
 
+#include "podctl/base/error.hpp"
 #include "podctl/base/json.hpp"
 
 #include <fmt/format.h>
@@ -161,22 +162,32 @@ public:
         asked_.emplace(text, std::async(std::launch::async, [this, question = std::move(question)] {
                            const Turn turn{turns_};
                            try {
-                               return std::optional{question()};
-                           } catch (const std::exception&) {
-                               return std::optional<Answer>{};
+                               return Said{.answer = question()};
+                           } catch (const std::exception& caught) {
+                               return Said{.refusal = as_error(caught).message()};
                            }
                        }));
     }
-    std::map<std::string, Answer> take() {
-        for (auto& [text, answer] : asked_)
-            if (auto found = answer.get()) known_.emplace(text, std::move(*found));
+    std::map<std::string, Answer> take(std::map<std::string, std::string>& refusals) {
+        for (auto& [text, answer] : asked_) {
+            auto said = answer.get();
+            if (said.answer)
+                known_.emplace(text, std::move(*said.answer));
+            else
+                refusals[text] = std::move(said.refusal);
+        }
         return std::move(known_);
     }
 
 private:
+    struct Said {
+        std::optional<Answer> answer = {};
+        std::string refusal = {};
+    };
+
     Turn::Turns& turns_;
     std::map<std::string, Answer> known_;
-    std::map<std::string, std::future<std::optional<Answer>>> asked_;
+    std::map<std::string, std::future<Said>> asked_;
 };
 
 // Whether the hub is to be asked for a source that is not known.
@@ -214,7 +225,14 @@ Known resolve_models(Context& context, std::stop_token stop) {
             resolve(files, known_resolution(source, context.journal),
                     [&context, source, stop] { return ask(source, context, stop); });
     }
-    return {files.take(), folders.take()};
+    return {files.take(context.refusals), folders.take(context.refusals)};
+}
+
+std::string told_of_unknown(const fetch::Source& source, const Context& context) {
+    const auto refusal = context.refusals.find(source.text);
+    if (refusal == context.refusals.end()) return source.text;
+    const auto& why = refusal->second;
+    return why.starts_with(source.text) ? why : source.text + ": " + why;
 }
 
 }  // namespace podctl::run

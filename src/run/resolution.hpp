@@ -3,6 +3,7 @@
 #include "context.hpp"
 
 #include <stop_token>
+#include <string>
 
 namespace podctl::run {
 
@@ -17,11 +18,15 @@ std::optional<fetch::Folder> known_listing(const fetch::Source& source, const Jo
 void keep_listing(const fetch::Source& source, const fetch::Folder& folder, Journal& journal);
 
 // What is known of every model's source of the template, by Source::text. Hubs are asked for the
-// rest, all at once and without patience: what cannot be had is left out, and the step asks again.
+// rest, all at once and without patience: what cannot be had is left out, and the step asks again;
+// the context keeps why.
 struct Known {
     plan::Resolutions files;
     plan::Listings folders;
 };
 Known resolve_models(Context& context, std::stop_token stop);
+
+// What a look says of a source that is not known: its text, and why its hub has not told.
+std::string told_of_unknown(const fetch::Source& source, const Context& context);
 
 }  // namespace podctl::run

@@ -217,5 +217,24 @@ TEST_F(ModelFolder, KnowsWhatItLeftWhenItIsWantedAgain) {
     }
 }
 
+TEST_F(ModelFolder, IsToldWithTheReasonWhereItsHubRefusesIt) {
+    using enum test::HuggingFaceFile::Storage;
+    using enum test::HuggingFaceFile::Access;
+    hub.add(test::HuggingFaceFile{"o/gated", "a.safetensors", weights, lfs, gated});
+    use_lines(
+        "  - {source: \"hf:o/gated\", to: /w/gated}\n  - {source: \"hf:o/none\", to: /w/none}\n"
+        "  - {source: \"hf:o/gated/a.safetensors\", to: /w/one}\n");
+    EXPECT_THAT(look_at("model:gated").reason, HasSubstr("hf:o/gated: a gated repository"));
+    EXPECT_THAT(look_at("model:none").reason, HasSubstr("hf:o/none: no such repository"));
+    EXPECT_THAT(look_at("model:one/a.safetensors").reason,
+                HasSubstr("hf:o/gated/a.safetensors: a gated repository"));
+}
+
+TEST_F(ModelFolder, IsToldWithTheReasonWhereItsHubCannotBeReached) {
+    pod.mirrors = {{"https://huggingface.co/", "http://127.0.0.1:1/"}};
+    EXPECT_THAT(look_at(step).reason, AllOf(HasSubstr("hf:o/r: "), HasSubstr("127.0.0.1")));
+    EXPECT_EQ(look_at(step).change, Change::create);
+}
+
 }  // namespace
 }  // namespace podctl::run

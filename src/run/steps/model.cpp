@@ -337,7 +337,9 @@ std::string partial_name(const FetchModel& model) {
 }
 
 Look look(const FetchModel& model, const Task& task) {
-    Look missing{.change = Change::create, .reason = model.source.text};
+    Look missing{
+        .change = Change::create,
+        .reason = model.resolved ? model.source.text : told_of_unknown(model.source, task.context)};
     bill(model, task, missing);
     if (model.target.empty() || !is_way_followed(model.target, task)) return missing;
     if (has_lost_its_word(model, task)) {

@@ -205,7 +205,8 @@ private:
 }  // namespace
 
 Look look(const FetchFolder& action, const Task& task) {
-    if (!action.listing) return {.change = Change::create, .reason = action.source.text};
+    if (!action.listing)
+        return {.change = Change::create, .reason = told_of_unknown(action.source, task.context)};
     const auto chosen = action.chosen(*action.listing);
     if (const auto error = fault_of(action, *action.listing, chosen))
         return {.change = Change::create, .reason = error->message()};
