@@ -25,6 +25,9 @@ std::vector<fetch::BatchEntry> files_of(const fetch::BatchEntry& entry,
                          .folder = entry.folder / place.parent_path(),
                          .file = place.filename()});
         files.back().source.token_in_query = entry.source.token_in_query;
+        // Where a listing has no digest, the file's own headers may.
+        if (!file.file.sha256.empty() || !file.file.git_blob.empty())
+            files.back().listed = file.file;
     }
     if (files.empty())
         throw Error{ErrorKind::usage,
@@ -60,6 +63,15 @@ std::vector<fetch::BatchEntry> with_files_of_folders(const std::vector<fetch::Ba
         }
     }
     return all;
+}
+
+fetch::GetRequest request_of(const fetch::BatchEntry& entry, fetch::GetRequest common) {
+    common.source = entry.source;
+    common.resolved = entry.listed;
+    common.folder = entry.folder;
+    if (!entry.file.empty()) common.name = entry.file.filename().string();
+    if (!entry.sha256.empty()) common.sha256 = entry.sha256;
+    return common;
 }
 
 }  // namespace podctl::cli

@@ -2,6 +2,7 @@
 
 #include "podctl/fetch/batch.hpp"
 #include "podctl/fetch/folder.hpp"
+#include "podctl/fetch/get.hpp"
 
 #include <exception>
 #include <functional>
@@ -27,5 +28,8 @@ void require_options_of_folders(const std::vector<fetch::BatchEntry>& entries);
 // One that cannot be listed is left out and told.
 std::vector<fetch::BatchEntry> with_files_of_folders(const std::vector<fetch::BatchEntry>& entries,
                                                      const FolderQuestion& question);
+
+// What is to be got for an entry; all else as in `common`.
+fetch::GetRequest request_of(const fetch::BatchEntry& entry, fetch::GetRequest common);
 
 }  // namespace podctl::cli

@@ -136,7 +136,9 @@ void place(const Getter::Job& job, const FileIdentity& verified) {
 }  // namespace
 
 void Getter::look_up(Job& job) {
-    job.resolved = resolve(job.request.source, http_, mirrors_, job.monitor.retry, job.stop);
+    job.resolved = job.request.resolved
+                       ? *job.request.resolved
+                       : resolve(job.request.source, http_, mirrors_, job.monitor.retry, job.stop);
     job.notice(job.resolved.note);
     if (!is_listed(job.request.source, job.request.trust))
         refuse_by_verdict(job.resolved, job.request.source.text, "say --trust SOURCE");

@@ -1,8 +1,10 @@
 #pragma once
 
+#include "podctl/fetch/resolve.hpp"
 #include "podctl/fetch/source.hpp"
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,6 +17,8 @@ struct BatchEntry {
     std::filesystem::path folder = {};  // absolute, or under the folder that all go into
     std::filesystem::path file = {};    // its name, with folders under that one before it
     std::string sha256 = {};            // lower-case hex
+    // Of a file of a hub's folder: what its listing said. No batch says it.
+    std::optional<ResolvedFile> listed = {};
 };
 
 // The sources of a command line and of its batch files ("-": standard input), in that order, each

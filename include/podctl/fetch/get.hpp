@@ -21,6 +21,8 @@ enum class NameLayout { flat, civitdl, civitdl_tags };  // the last: by civitdl'
 
 struct GetRequest {
     Source source = {};
+    // What is known of it, with a digest, from a listing of its folder: the hub is not asked again.
+    std::optional<ResolvedFile> resolved = {};
     std::filesystem::path folder = {};
     std::string name = {};    // empty: the hub's or the server's name, made safe
     std::string sha256 = {};  // lower-case hex; empty: the hub's own, where it gives one

@@ -202,11 +202,7 @@ private:
         const auto started = Clock::now();
         events_.emit(event::StepStarted{step});
         try {
-            auto request = arguments_.request;
-            request.source = entry.source;
-            request.folder = entry.folder;
-            if (!entry.file.empty()) request.name = entry.file.filename().string();
-            if (!entry.sha256.empty()) request.sha256 = entry.sha256;
+            const auto request = request_of(entry, arguments_.request);
             const auto got = getter.get(request, monitor_of(step), signals_.token());
             received_ += got.received;
             const auto took =
