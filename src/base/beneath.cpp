@@ -47,6 +47,13 @@ public:
         return {std::make_shared<const Fd>(Fd{::open("/", O_PATH | O_DIRECTORY | O_CLOEXEC)}), "/"};
     }
 
+    // Of that very path; nullptr: none.
+    std::shared_ptr<const Fd> at(const fs::path& path) const {
+        const std::scoped_lock lock{mutex_};
+        const auto found = anchors_.find(path);
+        return found != anchors_.end() && is_there(*found->second) ? found->second : nullptr;
+    }
+
 private:
     // A folder without a name left has been removed.
     static bool is_there(const Fd& folder) {
@@ -93,6 +100,17 @@ Fd open_folder_beneath(const fs::path& path, Missing missing) {
     if (Fd folder = open_without_links(start.folder->get(), relative)) return folder;
     if (errno == ENOENT && missing == Missing::fail) return {};
     return walk(start.folder->get(), start.path, relative, missing);
+}
+
+Fd open_folder_beneath(const fs::path& path, const Fd& parent) {
+    const fs::path whole = normal_path(path);
+    if (const auto anchored = anchors().at(whole))
+        return Fd{::openat(anchored->get(), ".", O_PATH | O_DIRECTORY | O_CLOEXEC)};
+    Fd folder{::openat(parent.get(), whole.filename().c_str(),
+                       O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)};
+    // With O_NOFOLLOW a link is no folder.
+    if (!folder && errno == ENOTDIR) return open_folder_beneath(whole, Missing::fail);
+    return folder;
 }
 
 Place place_beneath(const fs::path& path, Missing missing) {

@@ -34,6 +34,10 @@ enum class Missing { fail, make };  // folders on the way
 // that are made get 0755 less the umask. Throws Error{conflict} for a link that is not followed.
 Fd open_folder_beneath(const std::filesystem::path& path, Missing missing);
 
+// The same, of a folder that must be there and whose parent is open as `parent`: whoever looks at
+// each folder of a way opens each from the one before.
+Fd open_folder_beneath(const std::filesystem::path& path, const Fd& parent);
+
 // Where a file is or shall be: its folder, and its name there. An invalid folder, with errno, when
 // it cannot be had. Throws as open_folder_beneath().
 struct Place {

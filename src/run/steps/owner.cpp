@@ -44,10 +44,11 @@ bool is_closed_to_others(const fs::path& folder, const fs::path& root) {
     if (folder.empty() || !opened_root) return false;
     const fs::path real_root = real_path(opened_root);
     const fs::path last = is_inside(folder, real_root) ? real_root : folder.root_path();
+    Fd opened{::open(folder.c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)};
     for (fs::path here = folder;; here = here.parent_path()) {
-        const Fd opened{::open(here.c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)};
         if (!opened || others_may_add_in(opened.get())) return false;
         if (here == last || here == here.root_path()) return true;
+        opened = Fd{::openat(opened.get(), "..", O_PATH | O_DIRECTORY | O_CLOEXEC)};
     }
 }
 
@@ -85,17 +86,22 @@ std::string read_hint(const fs::path& path, const std::string& key) {
         ::geteuid(), path.string(), key);
 }
 
-// The root itself is doctor's to judge.
+// The root itself is doctor's to judge. Below it each folder is opened from the one before.
 std::optional<Foreign> outermost_of_others(const fs::path& target, const fs::path& root) {
-    std::optional<Foreign> found;
-    for (fs::path folder = target.parent_path(); folder != root && is_inside(folder, root);
-         folder = folder.parent_path()) {
-        const Fd opened = open_folder_beneath(folder, Missing::fail);
-        if (!opened || is_trusted_owner(owner_of(opened), opened.get())) continue;
+    if (!is_inside(target, root)) return std::nullopt;
+    const fs::path way = normal_path(target).parent_path().lexically_relative(normal_path(root));
+    fs::path folder = root;
+    Fd opened = open_folder_beneath(root, Missing::fail);
+    for (const auto& part : way) {
+        if (part == "." || part == "..") break;  // the root is the file's own folder, or the file
+        folder /= part;
+        if (opened) opened = open_folder_beneath(folder, opened);
+        if (!opened) break;  // nor is anything in it
+        if (is_trusted_owner(owner_of(opened), opened.get())) continue;
         if (is_closed_to_others(real_path(opened).parent_path(), root)) continue;
-        found = Foreign{folder, user_name(owner_of(opened))};
+        return Foreign{folder, user_name(owner_of(opened))};
     }
-    return found;
+    return std::nullopt;
 }
 
 }  // namespace

@@ -1,0 +1,99 @@
+#include "steps/owner.hpp"
+
+#include "podctl/base/file.hpp"
+
+#include "support/recording_sink.hpp"
+#include "support/temp_dir.hpp"
+
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <filesystem>
+
+namespace podctl::run {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::HasSubstr;
+using ::testing::SizeIs;
+
+class WayToAModel : public testing::Test {
+protected:
+    void require(const fs::path& target) {
+        const plan::Step step{.id = "model:x", .action = plan::FetchFolder{}};
+        require_way(target, {.step = step, .record = {}, .context = context, .stop = {}});
+    }
+    std::vector<std::string> told() const {
+        std::vector<std::string> messages;
+        for (const auto& notice : events.all<event::Notice>())
+            messages.push_back(notice.message);
+        return messages;
+    }
+    static void give_away(const fs::path& path) {
+        ASSERT_EQ(::lchown(path.c_str(), 65534, 65534), 0);
+    }
+
+    test::TempDir dir;
+    const fs::path root = dir / "root";
+    tmpl::Template pod;
+    test::RecordingSink events;
+    Context context{.pod = pod,
+                    .places = plan::places_of(pod, root),
+                    .options = {},
+                    .secrets = {},
+                    .mirrors = {},
+                    .events = events,
+                    .journal = Journal{root / "journal"},
+                    .pythons = {}};
+};
+
+TEST_F(WayToAModel, OfManyFoldersIsLookedAtAtOnce) {
+    fs::create_directories(root);
+    fs::path folder = root;
+    Fd opened{::open(root.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)};
+    for (int i = 0; i < 800; ++i) {
+        ASSERT_EQ(::mkdirat(opened.get(), "a", 0755), 0);
+        opened = Fd{::openat(opened.get(), "a", O_PATH | O_DIRECTORY | O_CLOEXEC)};
+        folder /= "a";
+    }
+    const auto started = std::chrono::steady_clock::now();
+    require(folder / "x.safetensors");
+    EXPECT_LT(std::chrono::steady_clock::now() - started, std::chrono::seconds(5));
+    EXPECT_THAT(told(), SizeIs(0));
+}
+
+TEST_F(WayToAModel, IsToldOfByTheOutermostFolderOfOthersThatTheyCanReach) {
+    if (::geteuid() != 0) GTEST_SKIP() << "only root gives folders away";
+    const auto folder = root / "a/b/c";
+    fs::create_directories(folder);
+    // A copy that kept its owner, where nobody else gets: what is in it is theirs all the same.
+    give_away(root / "a");
+    require(folder / "x.safetensors");
+    EXPECT_THAT(told(), SizeIs(0));
+    give_away(folder);
+    require(folder / "x.safetensors");
+    ASSERT_THAT(told(), SizeIs(1));
+    EXPECT_THAT(told().front(), HasSubstr("a/b/c belongs to nobody"));
+    fs::permissions(root, fs::perms{0777});
+    require(folder / "x.safetensors");
+    ASSERT_THAT(told(), SizeIs(2));
+    EXPECT_THAT(told().back(), HasSubstr("root/a belongs to nobody"));
+}
+
+TEST_F(WayToAModel, LeadsThroughTheUsersOwnLinks) {
+    if (::geteuid() != 0) GTEST_SKIP() << "only root gives folders away";
+    fs::create_directories(root);
+    fs::create_directories(dir / "elsewhere/b");
+    fs::create_directory_symlink(dir / "elsewhere", root / "a");
+    give_away(dir / "elsewhere/b");
+    fs::permissions(dir / "elsewhere", fs::perms{0777} | fs::perms::sticky_bit);
+    require(root / "a/b/none/x.safetensors");
+    ASSERT_THAT(told(), SizeIs(1));
+    EXPECT_THAT(told().front(), HasSubstr("root/a/b belongs to nobody"));
+}
+
+}  // namespace
+}  // namespace podctl::run
