@@ -1,80 +1,24 @@
-// What civitdl/batch/_metadata.py and _model.py of civitdl save beside a model.
+#include "podctl/fetch/civitdl_metadata.hpp"
+
 #include "podctl/base/error.hpp"
 #include "podctl/base/file.hpp"
-#include "podctl/base/inert_name.hpp"
-#include "podctl/base/names.hpp"
-#include "podctl/fetch/civitdl.hpp"
-#include "podctl/fetch/download.hpp"
 #include "podctl/fetch/inert.hpp"
 #include "podctl/fetch/retry.hpp"
+#include "podctl/fetch/url_rules.hpp"
 
-#include "civitai_api.hpp"
-#include "civitdl_names.hpp"
 #include "http_message.hpp"
-#include "http_rules.hpp"
-#include "refusal.hpp"
 
 #include <fmt/core.h>
 
-#include <algorithm>
-#include <array>
 #include <utility>
 
 namespace podctl::fetch {
 namespace {
 
-using namespace civitai_api;
 namespace fs = std::filesystem;
 
 constexpr std::size_t max_image_bytes = 64u << 20;
 constexpr std::chrono::minutes max_image_time{5};
-
-struct Records {
-    json model, version;
-    bool from_internet = false;
-};
-
-// The version's own record, not the one within the model's: civitdl takes its images from there.
-Records ask_for_records(const ResolvedFile& file, const Asking& asking) {
-    Records records;
-    const auto ask = [&](const std::string& path) {
-        const auto response = send_to_civitai(origin_of(file.url), path, asking);
-        if (response.status != 200) throw refusal(response, origin_of(file.url) + path, path);
-        records.from_internet |= response.from_internet;
-        return parse_answer(response.body, path);
-    };
-    records.model = ask(fmt::format("/api/v1/models/{}", file.model_id));
-    records.version = ask(fmt::format("/api/v1/model-versions/{}", file.version_id));
-    return records;
-}
-
-// As Python's dumps(indent=2, ensure_ascii=False) prints it.
-std::string printed(const json& value) {
-    return value.dump(2, ' ', false, json::error_handler_t::replace);
-}
-
-bool may_be_shown(double level, const json& model_level, NsfwImages nsfw) {
-    constexpr double safe_level = 3;  // bits: PG 1, PG-13 2
-    if (level <= safe_level) return true;
-    switch (nsfw) {
-        case NsfwImages::safe:
-            return false;
-        case NsfwImages::as_model:
-            return !model_level.is_number() || level <= model_level.get<double>() + 1;
-        case NsfwImages::all:
-            return true;
-    }
-    return false;
-}
-
-// ComfyUI lists every model file below models/, in this folder too, and loading one can run code
-// (supported_pt_extensions of https://github.com/comfyanonymous/ComfyUI, folder_paths.py).
-bool is_named_like_a_model(const std::string& name) {
-    const auto lower = to_lower(name);
-    const auto is_end = [&](const char* end) { return lower.ends_with(end); };
-    return !why_name_is_not_inert(name).empty() ||
-           std::ranges::any_of(std::array{".safetensors", ".sft", ".gguf"}, is_end);
-}
 
 // A page of a proxy or a login is no image, whatever its status says.
 bool can_be_an_image(const HttpResponse& response) {
@@ -84,14 +28,16 @@ bool can_be_an_image(const HttpResponse& response) {
 }
 
 // Throws Error{network} that tells why there is none.
-std::string image_bytes(const std::string& url, HttpRequest::Reach reach, const Asking& asking) {
-    const HttpRequest request{.url = asking.mirrors.apply(url),
+std::string image_bytes(const CivitdlMetadata::Image& image, HttpClient& http,
+                        const Mirrors& mirrors, const RetryPolicy& retry,
+                        const std::stop_token& stop) {
+    const HttpRequest request{.url = mirrors.apply(image.url),
                               .timeout = max_image_time,
                               .max_body = max_image_bytes,
                               .authorization = HttpRequest::Authorization::none,
-                              .reach = reach};
+                              .reach = image.reach};
     checked_url(request.url);  // here, since a wrong one is not worth another attempt
-    auto response = send_with_retry(asking.http, request, asking.retry, asking.stop);
+    auto response = send_with_retry(http, request, retry, stop);
     if (response.status != 200)
         throw Error{ErrorKind::network,
                     fmt::format("{}: HTTP {}", shown(request.url), response.status)};
@@ -101,99 +47,11 @@ std::string image_bytes(const std::string& url, HttpRequest::Reach reach, const 
     return std::move(response.body);
 }
 
-class Saver {
-public:
-    Saver(const ResolvedFile& file, const fs::path& folder, const CivitdlMetadataOptions& options,
-          const Asking& asking)
-        : file_(file), folder_(folder), options_(options), asking_(asking) {}
-
-    CivitdlMetadataReport save() {
-        const auto records = ask_for_records(file_, asking_);
-        from_internet_ = records.from_internet;
-        save_hashes(records.version);
-        write(extra_ / civitdl_record_name(file_), printed(records.model));
-        ImageNamer namer{civitdl_record_name(file_)};
-        for (const json* image : chosen_images(records))
-            save_image(*image, namer);
-        return std::move(report_);
-    }
-
-private:
-    void save_hashes(const json& version) {
-        const auto url = parse_url(file_.url);
-        const auto id = url ? url->parameter("fileId").value_or("") : "";
-        std::string lines = "hash_name, hash_id";
-        bool any = false;
-        for (const auto& object : member(version, "files")) {
-            if (std::to_string(id_at(object, "id")) != id) continue;
-            for (const auto& [name, hash] : member(object, "hashes").items()) {
-                if (!hash.is_string()) continue;
-                lines += fmt::format("\n{}, {}", name, hash.get<std::string>());
-                any = true;
-            }
-        }
-        if (any) write(civitdl_hashes_name(file_), lines);
-    }
-
-    std::vector<const json*> chosen_images(const Records& records) {
-        std::vector<const json*> chosen;
-        std::size_t unusable = 0;
-        for (const auto& image : member(records.version, "images")) {
-            const json& level = member(image, "nsfwLevel");
-            if (!level.is_number() || text_at(image, "url").empty())
-                ++unusable;
-            else if (may_be_shown(level.get<double>(), member(records.model, "nsfwLevel"),
-                                  options_.nsfw))
-                chosen.push_back(&image);
-        }
-        if (unusable > 0)
-            warn(fmt::format("{} sample images have no URL or no NSFW level: left out", unusable));
-        const auto most = static_cast<std::size_t>(std::max(options_.max_images, 0));
-        if (chosen.size() > most) chosen.resize(most);
-        return chosen;
-    }
-
-    void save_image(const json& image, ImageNamer& namer) {
-        const std::string url = text_at(image, "url");
-        const ImageNames names = namer.names_of(url);
-        if (is_named_like_a_model(names.image))
-            return warn(fmt::format("sample image {}: named like a model, left out", names.image));
-        std::string bytes;
-        try {
-            bytes = image_bytes(url, reach_of(url), asking_);
-        } catch (const Error& error) {
-            if (error.kind() != ErrorKind::network && error.kind() != ErrorKind::not_found) throw;
-            return warn(fmt::format("sample image {}", error.message()));
-        }
-        const auto verdict = judge_bytes(bytes, names.image, asking_.stop);
-        if (verdict.kind == Verdict::Kind::pickle)
-            return warn(fmt::format("sample image {}: {}, left out", names.image, verdict.what));
-        write(extra_ / names.image, bytes);
-        if (options_.prompts == ImagePrompts::save) write(extra_ / names.prompt, printed(image));
-    }
-
-    HttpRequest::Reach reach_of(const std::string& url) const {
-        return from_internet_ && !asking_.mirrors.covers(url) ? HttpRequest::Reach::internet
-                                                              : HttpRequest::Reach::anywhere;
-    }
-
-    void write(const fs::path& name, const std::string& content) {
-        const fs::path path = folder_ / name;
-        if (read_file_if_exists(path) == content) return;
-        write_file_atomically(path, content);
-        report_.written.push_back(path);
-    }
-
-    void warn(std::string text) { report_.warnings.push_back(std::move(text)); }
-
-    const ResolvedFile& file_;
-    const fs::path& folder_;
-    const CivitdlMetadataOptions& options_;
-    const Asking& asking_;
-    const fs::path extra_ = civitdl_extra_name(file_);
-    bool from_internet_ = false;  // what Civitai says of its images
-    CivitdlMetadataReport report_;
-};
+void write(const fs::path& path, const std::string& content, CivitdlMetadataReport& report) {
+    if (read_file_if_exists(path) == content) return;
+    write_file_atomically(path, content);
+    report.written.push_back(path);
+}
 
 }  // namespace
 
@@ -201,11 +59,30 @@ CivitdlMetadataReport save_civitdl_metadata(const ResolvedFile& file, const fs::
                                             const CivitdlMetadataOptions& options, HttpClient& http,
                                             const Mirrors& mirrors, const RetryPolicy& retry,
                                             std::stop_token stop) {
-    if (file.model_id <= 0 || file.version_id <= 0)
-        return {.warnings = {fmt::format("{}: not from Civitai, so there is no metadata to save",
-                                         shown(file.url))}};
-    const Asking asking{http, mirrors, retry, std::move(stop)};
-    return Saver{file, folder, options, asking}.save();
+    const auto metadata = ask_civitdl_metadata(file, options, http, mirrors, retry, stop);
+    CivitdlMetadataReport report{.warnings = metadata.warnings};
+    for (const auto& text : metadata.texts)
+        write(folder / text.path, text.content, report);
+    for (const auto& image : metadata.images) {
+        const auto name = image.path.filename().string();
+        std::string bytes;
+        try {
+            bytes = image_bytes(image, http, mirrors, retry, stop);
+        } catch (const Error& error) {
+            if (error.kind() != ErrorKind::network && error.kind() != ErrorKind::not_found) throw;
+            report.warnings.push_back(fmt::format("sample image {}", error.message()));
+            continue;
+        }
+        const auto verdict = judge_bytes(bytes, name, stop);
+        if (verdict.kind == Verdict::Kind::pickle) {
+            report.warnings.push_back(
+                fmt::format("sample image {}: {}, left out", name, verdict.what));
+            continue;
+        }
+        write(folder / image.path, bytes, report);
+        if (image.prompt) write(folder / image.prompt->path, image.prompt->content, report);
+    }
+    return report;
 }
 
 }  // namespace podctl::fetch

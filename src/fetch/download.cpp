@@ -2,9 +2,9 @@
 
 #include "podctl/base/error.hpp"
 #include "podctl/base/file.hpp"
+#include "podctl/fetch/url_rules.hpp"
 
 #include "control_file.hpp"
-#include "http_rules.hpp"
 #include "partial_file.hpp"
 #include "transfer.hpp"
 
@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <utility>
 
 namespace podctl::fetch {
 namespace {
@@ -83,16 +84,23 @@ Downloaded copy_local(const DownloadRequest& request, const std::filesystem::pat
 
 }  // namespace
 
-Downloaded download(const DownloadRequest& request, HttpClient& http, const Mirrors& mirrors,
-                    const DownloadMonitor& monitor, std::stop_token stop) {
-    const std::string mirrored = mirrors.apply(request.url);
+Downloader::Downloader(HttpClient& http, Mirrors mirrors)
+    : http_(http),
+      mirrors_(std::move(mirrors)),
+      share_(std::make_unique<TransferShare>(http.options().connections)) {}
+
+Downloader::~Downloader() = default;
+
+Downloaded Downloader::download(const DownloadRequest& request, const DownloadMonitor& monitor,
+                                std::stop_token stop) {
+    const std::string mirrored = mirrors_.apply(request.url);
     const auto url = parse_url(mirrored);
     DownloadRequest named = request;
     if (named.name.empty() && url) named.name = url->file_name();
     if (named.name.empty()) named.name = shown(request.url);
     if (url && url->scheme == "file")
-        return copy_local(named, percent_decode(url->path), http.share().blocks, monitor, stop);
-    return Transfer(named, http, mirrored, monitor, stop).run();
+        return copy_local(named, percent_decode(url->path), share_->blocks, monitor, stop);
+    return Transfer(named, {http_, *share_}, mirrored, monitor, stop).run();
 }
 
 std::uint64_t bytes_present(const std::filesystem::path& partial) {

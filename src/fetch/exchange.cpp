@@ -2,6 +2,7 @@
 
 #include "podctl/base/host.hpp"
 #include "podctl/base/names.hpp"
+#include "podctl/fetch/url_rules.hpp"
 
 #include "proxy.hpp"
 #include "reach.hpp"

@@ -6,6 +6,7 @@
 #include "podctl/base/file.hpp"
 #include "podctl/base/names.hpp"
 #include "podctl/base/trust.hpp"
+#include "podctl/fetch/civitdl_metadata.hpp"
 #include "podctl/fetch/inert.hpp"
 
 #include <fcntl.h>
@@ -136,9 +137,9 @@ void place(const Getter::Job& job, const FileIdentity& verified) {
 }  // namespace
 
 void Getter::look_up(Job& job) {
-    job.resolved = job.request.resolved
-                       ? *job.request.resolved
-                       : resolve(job.request.source, http_, mirrors_, job.monitor.retry, job.stop);
+    job.resolved = job.request.resolved ? *job.request.resolved
+                                        : resolve(job.request.source, http(), mirrors(),
+                                                  job.monitor.retry, job.stop);
     job.notice(job.resolved.note);
     if (!is_listed(job.request.source, job.request.trust))
         refuse_by_verdict(job.resolved, job.request.source.text, "say --trust SOURCE");
@@ -146,7 +147,7 @@ void Getter::look_up(Job& job) {
     job.size = job.resolved.size;
     job.result.resolved = job.resolved;
     if (job.request.layout == NameLayout::civitdl_tags)
-        ask_civitai_tags(job.resolved, http_, mirrors_, job.monitor.retry, job.stop);
+        ask_civitai_tags(job.resolved, http(), mirrors(), job.monitor.retry, job.stop);
     // A plain URL's path is only a guess at the name.
     if (!std::holds_alternative<UrlSource>(job.request.source.location)) choose_place(job, {});
 }
@@ -187,7 +188,7 @@ Downloaded Getter::fetch(Job& job) {
         return !fs::exists(fs::symlink_status(job.target));
     };
     if (!is_named) monitor.is_wanted = learn;
-    const auto done = download(request, http_, mirrors_, monitor, job.stop);
+    const auto done = downloader_.download(request, monitor, job.stop);
     job.result.received += done.received;
     if (done.declined) return done;
     refuse_by_content(job);
@@ -211,8 +212,8 @@ bool Getter::bring_file(Job& job) {
 
 void Getter::bring_metadata(Job& job) {
     const auto folder = job.target.empty() ? job.request.folder : job.target.parent_path();
-    const auto report = save_civitdl_metadata(job.resolved, folder, *job.request.metadata, http_,
-                                              mirrors_, job.monitor.retry, job.stop);
+    const auto report = save_civitdl_metadata(job.resolved, folder, *job.request.metadata, http(),
+                                              mirrors(), job.monitor.retry, job.stop);
     for (const auto& warning : report.warnings)
         job.notice(warning);
     job.result.changed |= !report.written.empty();

@@ -4,10 +4,10 @@
 #include "podctl/base/certificates.hpp"
 #include "podctl/base/error.hpp"
 #include "podctl/base/thread.hpp"
+#include "podctl/fetch/url_rules.hpp"
 
 #include "connection.hpp"
 #include "exchange.hpp"
-#include "transfer_share.hpp"
 
 #include <fmt/core.h>
 
@@ -42,7 +42,6 @@ struct HttpClient::State {
 
     const HttpOptions options;
     const std::string bundle;  // of the certificates to trust; empty: libcurl's own
-    TransferShare share;
 
 private:
     struct Running {
@@ -77,10 +76,7 @@ private:
 };
 
 HttpClient::State::State(HttpOptions given)
-    : options(std::move(given)),
-      bundle(certificate_bundle()),
-      share(options.connections),
-      limit_(options.limit_rate) {
+    : options(std::move(given)), bundle(certificate_bundle()), limit_(options.limit_rate) {
     static const CURLcode initialised = curl_global_init(CURL_GLOBAL_DEFAULT);
     if (initialised != CURLE_OK) throw Error{ErrorKind::internal, "libcurl does not start"};
     multi_.reset(curl_multi_init());
@@ -354,10 +350,6 @@ std::unique_ptr<Connection> HttpClient::connect(const Url& url, std::chrono::mil
 
 const HttpOptions& HttpClient::options() const {
     return state_->options;
-}
-
-TransferShare& HttpClient::share() {
-    return state_->share;
 }
 
 std::optional<std::string> HttpResponse::header(std::string_view name) const {

@@ -10,13 +10,6 @@
 
 namespace podctl::fetch {
 
-// Scheme, host and path: a query may hold a signature, so no message shows one.
-std::string shown(std::string_view url);
-
-// An http or https URL that every parser reads in the same way, and that can be asked
-// (host_fault()). Throws Error{network}.
-Url checked_url(const std::string& text);
-
 // Whether a URL lies under a prefix, in a way that no server reads otherwise.
 bool covers(const std::string& prefix, const Url& url);
 

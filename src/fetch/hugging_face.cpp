@@ -3,9 +3,9 @@
 #include "podctl/base/error.hpp"
 #include "podctl/base/names.hpp"
 #include "podctl/fetch/retry.hpp"
+#include "podctl/fetch/url_rules.hpp"
 
 #include "http_message.hpp"
-#include "http_rules.hpp"
 #include "hubs.hpp"
 #include "refusal.hpp"
 

@@ -4,9 +4,9 @@
 #include "podctl/base/names.hpp"
 #include "podctl/base/shorten.hpp"
 #include "podctl/fetch/folder.hpp"
+#include "podctl/fetch/url_rules.hpp"
 
 #include "http_message.hpp"
-#include "http_rules.hpp"
 #include "hubs.hpp"
 #include "hugging_face_tree.hpp"
 #include "refusal.hpp"

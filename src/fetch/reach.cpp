@@ -1,6 +1,7 @@
 #include "reach.hpp"
 
 #include "podctl/base/host.hpp"
+#include "podctl/fetch/url_rules.hpp"
 
 #include "http_rules.hpp"
 #include "proxy.hpp"

@@ -4,9 +4,9 @@
 #include "podctl/base/names.hpp"
 #include "podctl/base/url.hpp"
 #include "podctl/base/utf8.hpp"
+#include "podctl/fetch/url_rules.hpp"
 
 #include "http_message.hpp"
-#include "http_rules.hpp"
 
 #include <fmt/core.h>
 #include <nlohmann/json.hpp>

@@ -47,16 +47,17 @@ void check_bytes(const DownloadRequest& request, const std::string& digest, std:
     if (request.check_format) check_model_format(request.partial, request.name);
 }
 
-Transfer::Transfer(const DownloadRequest& request, HttpClient& http, std::string url,
+Transfer::Transfer(const DownloadRequest& request, const Means& means, std::string url,
                    const DownloadMonitor& monitor, std::stop_token stop)
     : request_(request),
-      http_(http),
+      http_(means.http),
+      share_(means.share),
       url_(std::move(url)),
       monitor_(monitor),
       stop_(stop),
-      seat_(http.share().connections, [this] { tell(); }),
-      file_(request.partial, http.share().blocks, stop),
-      pace_(http.options().connections, enough(http.options())),
+      seat_(means.share.connections, [this] { tell(); }),
+      file_(request.partial, means.share.blocks, stop),
+      pace_(means.http.options().connections, enough(means.http.options())),
       backoff_(monitor.retry, stop),
       stall_patience_(first_stall_patience) {}
 

@@ -31,7 +31,12 @@ void check_bytes(const DownloadRequest& request, const std::string& digest, std:
 // The caller's thread decides; the client's thread delivers (on_…).
 class Transfer {
 public:
-    Transfer(const DownloadRequest& request, HttpClient& http, std::string url,
+    // What it shares with others.
+    struct Means {
+        HttpClient& http;
+        TransferShare& share;
+    };
+    Transfer(const DownloadRequest& request, const Means& means, std::string url,
              const DownloadMonitor& monitor, std::stop_token stop);
 
     Downloaded run();
@@ -112,6 +117,7 @@ private:
 
     const DownloadRequest& request_;
     HttpClient& http_;
+    TransferShare& share_;
     const std::string url_;  // after mirrors
     const DownloadMonitor& monitor_;
     std::stop_token stop_;

@@ -3,9 +3,9 @@
 #include "podctl/base/error.hpp"
 #include "podctl/base/names.hpp"
 #include "podctl/base/units.hpp"
+#include "podctl/fetch/url_rules.hpp"
 
 #include "http_message.hpp"
-#include "http_rules.hpp"
 #include "model_format.hpp"
 #include "refusal.hpp"
 #include "transfer.hpp"
@@ -118,8 +118,7 @@ void Transfer::learn(Segment& segment, const HttpResponse& response) {
 
 bool Transfer::has_room(Segment& segment) {
     const std::scoped_lock lock(mutex_);
-    if (segment.kind == AnswerKind::refused || segment.buffer.prepare(http_.share().blocks))
-        return true;
+    if (segment.kind == AnswerKind::refused || segment.buffer.prepare(share_.blocks)) return true;
     held_back_ = true;
     segment.last_byte = Clock::now();
     return false;
@@ -142,7 +141,7 @@ void Transfer::on_body(Segment& segment, const char* data, std::size_t size) {
                     fmt::format("{}: the server sends more than the {} bytes it promised",
                                 request_.name, *known_.size)};
     look_at_start(segment, {data, taken});
-    segment.buffer.add(http_.share().blocks, file_, segment.at, data, taken);
+    segment.buffer.add(share_.blocks, file_, segment.at, data, taken);
     segment.at += taken;
     // The rest is another segment's.
     if (taken < size) drop(segment);

@@ -64,7 +64,7 @@ private:
     std::vector<std::unique_ptr<Place>> places_;  // under mutex_
 };
 
-// What all transfers over one HttpClient have in common.
+// What all transfers of one Downloader have in common.
 struct TransferShare {
     explicit TransferShare(unsigned connections);
 

@@ -3,9 +3,9 @@
 #include "podctl/base/digest.hpp"
 #include "podctl/base/error.hpp"
 #include "podctl/base/names.hpp"
+#include "podctl/fetch/url_rules.hpp"
 
 #include "connection.hpp"
-#include "http_rules.hpp"
 #include "websocket_frame.hpp"
 
 #include <fmt/core.h>

@@ -96,6 +96,12 @@ fetch::HttpClient& Context::http() {
     return *http_;
 }
 
+fetch::Downloader& Context::downloader() {
+    std::call_once(downloader_once_,
+                   [this] { downloader_ = std::make_unique<fetch::Downloader>(http(), mirrors); });
+    return *downloader_;
+}
+
 const machine::Gpus& Context::gpus() {
     std::call_once(gpus_once_, [this] { gpus_ = machine::inspect_gpus(); });
     return gpus_;

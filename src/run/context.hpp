@@ -1,6 +1,7 @@
 #pragma once
 
 #include "podctl/base/event.hpp"
+#include "podctl/fetch/download.hpp"
 #include "podctl/fetch/http.hpp"
 #include "podctl/fetch/resolve.hpp"
 #include "podctl/git/git.hpp"
@@ -78,6 +79,7 @@ struct Context {
 
     // Made at the first request: a run with nothing to fetch needs no client.
     fetch::HttpClient& http();
+    fetch::Downloader& downloader();
     git::Network network() {
         using enum git::Network::StoredLogins;
         return {mirrors, http(), is_look() ? ignore : use};
@@ -105,6 +107,8 @@ struct Context {
     machine::Gpus gpus_ = {};
     std::once_flag http_once_ = {};
     std::unique_ptr<fetch::HttpClient> http_ = {};
+    std::once_flag downloader_once_ = {};
+    std::unique_ptr<fetch::Downloader> downloader_ = {};
 };
 
 using Facts = std::map<std::string, std::string>;

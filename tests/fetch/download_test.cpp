@@ -41,7 +41,7 @@ protected:
     Downloaded get(const std::string& url) {
         request.url = url;
         HttpClient http{{.credentials = credentials, .stall_timeout = stall_timeout}};
-        return download(request, http, Mirrors{mirrors}, monitor, stop.get_token());
+        return Downloader{http, Mirrors{mirrors}}.download(request, monitor, stop.get_token());
     }
 
     Error failure(const std::string& url) {
@@ -521,7 +521,7 @@ TEST_F(Download, RefusesAPartialThatIsNoFileOrIsInUse) {
         DownloadRequest same = request;
         HttpClient http;
         try {
-            download(same, http, {}, {}, {});
+            Downloader{http}.download(same, {}, {});
         } catch (const Error& error) {
             second = error.kind();
         }

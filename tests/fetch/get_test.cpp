@@ -23,7 +23,8 @@ protected:
         HttpClient http;
         const GetRequest request{.source = {.text = url, .location = UrlSource{url}},
                                  .folder = dir / "to"};
-        return Getter{http, {}}.get(request, {}, {});
+        Downloader downloader{http};
+        return Getter{downloader}.get(request, {}, {});
     }
     std::filesystem::path partial_of(const std::string& url) const {
         return dir / "to" / ("." + sha256_hex(url).substr(0, 16) + ".podctl-part");
@@ -77,7 +78,8 @@ TEST_F(Get, TakesWhatItsHubWarnsOfOnlyWhereItIsTrusted) {
         .model_type = "Checkpoint",
         .files = {{.id = 111, .name = "m.txt", .bytes = "words\n", .virus_scan = "Danger"}}});
     HttpClient http{{.credentials = {{hub.civitai().url("/"), Secret{test::Hub::civitai_key}}}}};
-    Getter getter{http, Mirrors{hub.mirrors()}};
+    Downloader downloader{http, Mirrors{hub.mirrors()}};
+    Getter getter{downloader};
     GetRequest request{.source = parse_source("civitai:1@11"), .folder = dir / "to"};
     const auto error = test::error_of([&] { getter.get(request, {}, {}); });
     EXPECT_EQ(error.kind(), ErrorKind::integrity);

@@ -1,6 +1,7 @@
 #include "http_rules.hpp"
 
 #include "podctl/base/error.hpp"
+#include "podctl/fetch/url_rules.hpp"
 
 #include "http_message.hpp"
 

@@ -50,11 +50,14 @@ protected:
     Downloaded get(const std::string& url, const std::string& name = "m.bin") {
         DownloadRequest request{
             .url = url, .partial = dir / (name + ".part"), .sha256 = sha256, .name = name};
-        return download(request, http(), Mirrors{mirrors}, monitor, {});
+        return downloader().download(request, monitor, {});
     }
-    HttpClient& http() {
-        std::call_once(once_, [&] { http_ = std::make_unique<HttpClient>(options); });
-        return *http_;
+    Downloader& downloader() {
+        std::call_once(once_, [&] {
+            http_ = std::make_unique<HttpClient>(options);
+            downloader_ = std::make_unique<Downloader>(*http_, Mirrors{mirrors});
+        });
+        return *downloader_;
     }
     std::string content(const std::string& name = "m.bin") const {
         return read_file(dir / (name + ".part"));
@@ -69,6 +72,7 @@ protected:
 private:
     std::once_flag once_;
     std::unique_ptr<HttpClient> http_;
+    std::unique_ptr<Downloader> downloader_;
 };
 
 TEST_F(Segments, AreOneWhereOneIsEnough) {

@@ -31,7 +31,7 @@ constexpr auto at_once = 1s;
 class Stop : public testing::Test {
 protected:
     // Stops once `is_there` says that the state is reached.
-    void ends_at_once(const std::string& url, HttpClient& http) {
+    void ends_at_once(const std::string& url, Downloader& downloader) {
         request.url = url;
         Clock::time_point stopped;
         std::jthread stopper([&] {
@@ -40,7 +40,7 @@ protected:
             stop.request_stop();
         });
         const auto error =
-            error_of([&] { download(request, http, {}, monitor, stop.get_token()); });
+            error_of([&] { downloader.download(request, monitor, stop.get_token()); });
         const auto ended = Clock::now();
         stopper.join();
         EXPECT_EQ(error.kind(), ErrorKind::interrupted) << error.message();
@@ -56,7 +56,8 @@ protected:
             connection.wait_until_gone();
         });
         HttpClient http;
-        ends_at_once(scheme + server.url("/m.bin").substr(4), http);
+        Downloader downloader{http};
+        ends_at_once(scheme + server.url("/m.bin").substr(4), downloader);
     }
 
     test::TempDir dir;
@@ -104,18 +105,20 @@ TEST_F(Stop, EndsAWaitForTheNextAttempt) {
     });
     monitor.retry.on_retry = [&](int, auto, const std::string&) { is_there.set_value(); };
     HttpClient http;
-    ends_at_once(server.url("/"), http);
+    Downloader downloader{http};
+    ends_at_once(server.url("/"), downloader);
 }
 
 TEST_F(Stop, EndsABodyThatTheLimitHoldsBack) {
     test::HttpServer server(
         [](const test::Request& got) { return test::serve_bytes(got, std::string(4 << 20, 'x')); });
     HttpClient http{{.limit_rate = 1000}};
+    Downloader downloader{http};
     bool told = false;
     monitor.on_progress = [&](const Progress& progress) {
         if (progress.total && !std::exchange(told, true)) is_there.set_value();
     };
-    ends_at_once(server.url("/"), http);
+    ends_at_once(server.url("/"), downloader);
 }
 
 TEST_F(Stop, EndsAWaitForAConnectionThatOthersHave) {
@@ -127,14 +130,15 @@ TEST_F(Stop, EndsAWaitForAConnectionThatOthersHave) {
         connection.wait_until_gone();
     });
     HttpClient http{{.connections = 1}};
+    Downloader downloader{http};
     std::stop_source stop_other;
     std::jthread other([&] {
         const DownloadRequest request{.url = server.url("/a"), .partial = dir / "other.part"};
-        error_of([&] { download(request, http, {}, {}, stop_other.get_token()); });
+        error_of([&] { downloader.download(request, {}, stop_other.get_token()); });
     });
     taken.get_future().wait();
     is_there.set_value();
-    ends_at_once(server.url("/b"), http);
+    ends_at_once(server.url("/b"), downloader);
     EXPECT_EQ(server.connections(), 1u);
     stop_other.request_stop();
 }
@@ -156,8 +160,9 @@ TEST_F(Stop, EndsAConnectionThatIsNotMade) {
         ::connect(waiting.back().get(), generic, size);
     }
     HttpClient http;
+    Downloader downloader{http};
     is_there.set_value();
-    ends_at_once("http://127.0.0.1:" + std::to_string(ntohs(address.sin_port)) + "/x", http);
+    ends_at_once("http://127.0.0.1:" + std::to_string(ntohs(address.sin_port)) + "/x", downloader);
 }
 
 TEST_F(Stop, EndsACopyOfALocalFile) {
@@ -165,7 +170,8 @@ TEST_F(Stop, EndsACopyOfALocalFile) {
     monitor.on_progress = [&](const Progress&) { stop.request_stop(); };
     is_there.set_value();
     HttpClient http;
-    ends_at_once("file://" + (dir / "local.bin").string(), http);
+    Downloader downloader{http};
+    ends_at_once("file://" + (dir / "local.bin").string(), downloader);
 }
 
 TEST_F(Stop, EndsAWebSocketsHandshake) {
@@ -175,6 +181,7 @@ TEST_F(Stop, EndsAWebSocketsHandshake) {
         connection.wait_until_gone();
     });
     HttpClient http;
+    Downloader downloader{http};
     const auto before = Clock::now();
     const auto error = error_of([&] { WebSocket(http, server.url("/ws"), 1h, stop.get_token()); });
     EXPECT_EQ(error.kind(), ErrorKind::interrupted);

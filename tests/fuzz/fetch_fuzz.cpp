@@ -8,6 +8,7 @@
 #include "podctl/fetch/download.hpp"
 #include "podctl/fetch/inert.hpp"
 #include "podctl/fetch/source.hpp"
+#include "podctl/fetch/url_rules.hpp"
 
 #include "batch_text.hpp"
 #include "http_message.hpp"

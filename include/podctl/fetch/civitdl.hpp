@@ -49,24 +49,33 @@ struct CivitdlMetadataOptions {
     ImagePrompts prompts = ImagePrompts::save;  // IMG.json beside each IMG
 };
 
-struct CivitdlMetadataReport {
-    std::vector<std::filesystem::path> written = {};  // not those that were there already
-    std::vector<std::string> warnings = {};
-};
-
-// Writes what civitdl writes beside a model file, into `folder`, where the file is:
+// What civitdl saves beside a model file, before the images' bytes are asked for. Paths are below
+// the folder where the file is:
 //   <stem>-mid_M-vid_V.csv                              the hashes that Civitai gives of the file
 //   extra_data-vid_V/model_dict-mid_M-vid_V.json        the model's record
 //   extra_data-vid_V/IMG and IMG.json                   sample images and what it says of each
-// Each is written atomically; one that is there with the same bytes is kept, another replaced. An
-// image that cannot be had is a warning. No token is sent for an image: it is on a server that the
-// record names. A file that is not Civitai's is a warning and nothing else. Throws
-// Error{unauthorized | not_found | network} when the records cannot be had, Error{io},
+struct CivitdlMetadata {
+    struct Text {
+        std::filesystem::path path = {};
+        std::string content = {};
+    };
+    struct Image {
+        std::string url = {};  // on a server that the record names
+        HttpRequest::Reach reach = HttpRequest::Reach::anywhere;
+        std::filesystem::path path = {};
+        std::optional<Text> prompt = {};
+    };
+    std::vector<Text> texts = {};
+    std::vector<Image> images = {};
+    std::vector<std::string> warnings = {};
+};
+
+// Asks Civitai for the records of model and version. A file that is not Civitai's is a warning and
+// nothing else. Throws Error{unauthorized | not_found | network} when they cannot be had,
 // Error{interrupted}.
-CivitdlMetadataReport save_civitdl_metadata(const ResolvedFile& file,
-                                            const std::filesystem::path& folder,
-                                            const CivitdlMetadataOptions& options, HttpClient& http,
-                                            const Mirrors& mirrors, const RetryPolicy& retry,
-                                            std::stop_token stop);
+CivitdlMetadata ask_civitdl_metadata(const ResolvedFile& file,
+                                     const CivitdlMetadataOptions& options, HttpClient& http,
+                                     const Mirrors& mirrors, const RetryPolicy& retry,
+                                     std::stop_token stop);
 
 }  // namespace podctl::fetch

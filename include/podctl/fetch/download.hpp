@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <stop_token>
 #include <string>
@@ -26,6 +27,8 @@ struct DownloadRequest {
     bool check_format = true;  // .safetensors and .gguf headers, HTML in place of a model
     std::string name = {};     // the final name, for the format checks and messages
 };
+
+struct TransferShare;  // src/fetch/transfer_share.hpp
 
 struct Progress {
     std::uint64_t done = 0;
@@ -56,13 +59,32 @@ struct Downloaded {
     std::string server_name = {};  // from Content-Disposition, not yet made safe; may be empty
 };
 
-// Brings the bytes to request.partial, whole and verified, going on from what an earlier call left
-// there (Range with If-Range; a server that answers otherwise starts it anew), over as many
-// connections as pay. The caller renames it to its final name, then calls forget(). Throws
-// Error{network | integrity | unauthorized | not_found | io | locked | interrupted}; what is worth
-// resuming stays, what is wrong is removed.
-Downloaded download(const DownloadRequest& request, HttpClient& http, const Mirrors& mirrors,
-                    const DownloadMonitor& monitor, std::stop_token stop);
+// One for all downloads that go on together, since they share connections (HttpOptions) and memory.
+class Downloader {
+public:
+    // The client has to outlive it.
+    explicit Downloader(HttpClient& http, Mirrors mirrors = {});
+    ~Downloader();
+    Downloader(const Downloader&) = delete;
+    Downloader& operator=(const Downloader&) = delete;
+
+    // Brings the bytes to request.partial, whole and verified, going on from what an earlier call
+    // left there (Range with If-Range; a server that answers otherwise starts it anew), over as
+    // many connections as pay. The caller renames it to its final name, then calls forget().
+    // Blocks, and may be called by several threads at once. Throws Error{network | integrity |
+    // unauthorized | not_found | io | locked | interrupted}; what is worth resuming stays, what is
+    // wrong is removed.
+    Downloaded download(const DownloadRequest& request, const DownloadMonitor& monitor,
+                        std::stop_token stop);
+
+    HttpClient& http() { return http_; }
+    const Mirrors& mirrors() const { return mirrors_; }
+
+private:
+    HttpClient& http_;
+    const Mirrors mirrors_;
+    std::unique_ptr<TransferShare> share_;
+};
 
 // Removes what is remembered of a partial file that is not there any more.
 void forget(const std::filesystem::path& partial);

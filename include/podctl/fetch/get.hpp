@@ -56,7 +56,7 @@ struct Got {
 // be called by several threads at once.
 class Getter {
 public:
-    Getter(HttpClient& http, Mirrors mirrors) : http_(http), mirrors_(std::move(mirrors)) {}
+    explicit Getter(Downloader& downloader) : downloader_(downloader) {}
 
     // Throws what resolve() and download() throw; Error{template_} for what is not known to be
     // inert (inert.hpp) and not allowed; Error{conflict} when another file stands at the place.
@@ -71,8 +71,10 @@ private:
     bool bring_file(Job& job);
     void bring_metadata(Job& job);
 
-    HttpClient& http_;
-    const Mirrors mirrors_;
+    HttpClient& http() { return downloader_.http(); }
+    const Mirrors& mirrors() const { return downloader_.mirrors(); }
+
+    Downloader& downloader_;
     std::mutex mutex_;
     std::map<std::filesystem::path, std::string> claimed_;  // under mutex_: by which source
 };

@@ -80,8 +80,7 @@ Authorization authorization_for(const Url& url, const HttpOptions& options);
 // Over https, to loopback, or wherever --insecure-http says.
 bool may_carry_token(const Url& url, const HttpOptions& options);
 
-struct TransferShare;  // src/fetch/transfer_share.hpp
-class Connection;      // src/fetch/connection.hpp
+class Connection;  // src/fetch/connection.hpp
 
 // One thread that owns every curl handle but those of connect(). send() and stream() block the
 // caller, start() does not; all may be called by any thread at once. Authorization goes by
@@ -124,7 +123,6 @@ public:
                                         const std::stop_token& stop);
 
     const HttpOptions& options() const;
-    TransferShare& share();
 
 private:
     struct State;

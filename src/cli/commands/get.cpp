@@ -85,7 +85,8 @@ public:
             fetch::HttpClient http{options()};
             const Mirrors all_mirrors = mirrors();
             expand_folders(http, all_mirrors);
-            fetch::Getter getter{http, all_mirrors};
+            fetch::Downloader downloader{http, all_mirrors};
+            fetch::Getter getter{downloader};
             std::vector<std::jthread> workers;
             for (std::size_t i = 0; i < std::min(entries_.size(), most_at_once); ++i)
                 workers.push_back(start_thread(

@@ -148,8 +148,7 @@ fetch::Downloaded fetch_bytes(const FetchModel& model, const Task& task) {
     fetch::DownloadMonitor monitor{
         .on_progress = [&task](const fetch::Progress& it) { task.progress(it.done, it.total); },
         .retry = task.retry()};
-    const auto downloaded =
-        fetch::download(request, context.http(), context.mirrors, monitor, task.stop);
+    const auto downloaded = context.downloader().download(request, monitor, task.stop);
     context.downloaded_bytes += downloaded.received;
     return downloaded;
 }

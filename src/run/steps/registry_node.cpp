@@ -100,14 +100,12 @@ std::string bring_archive(const plan::RegistryNode& action, const comfy::Registr
     auto& context = task.context;
     create_folders(archive.parent_path());
     const auto downloaded =
-        fetch::download({.url = found.download_url,
-                         .partial = archive,
-                         .sha256 = {},
-                         .size = {},
-                         .reach = reach_of(found, context.mirrors),
-                         .check_format = false,
-                         .name = action.id + ".zip"},
-                        context.http(), context.mirrors, {.retry = task.retry()}, task.stop);
+        context.downloader().download({.url = found.download_url,
+                                       .partial = archive,
+                                       .reach = reach_of(found, context.mirrors),
+                                       .check_format = false,
+                                       .name = action.id + ".zip"},
+                                      {.retry = task.retry()}, task.stop);
     context.downloaded_bytes += downloaded.received;
     try {
         compare_with_earlier(action, found.version, downloaded.sha256, task);
