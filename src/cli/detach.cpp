@@ -94,8 +94,7 @@ public:
         const std::scoped_lock lock{mutex_};
         if (terminal_) terminal_->emit(event);
         log(event);
-        const auto* finished = std::get_if<event::StepFinished>(&event);
-        if (terminal_ && finished && finished->step == "launch") go_on_in_background();
+        if (terminal_ && std::holds_alternative<event::Launched>(event)) go_on_in_background();
     }
 
 private:

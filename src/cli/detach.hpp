@@ -1,7 +1,7 @@
 #pragma once
 
-#include "podctl/base/event.hpp"
 #include "podctl/base/fd.hpp"
+#include "podctl/event/event.hpp"
 
 #include "output.hpp"
 

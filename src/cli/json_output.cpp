@@ -1,3 +1,5 @@
+#include "podctl/base/overloaded.hpp"
+
 #include "output.hpp"
 #include "put.hpp"
 
@@ -49,6 +51,10 @@ std::string line_with_time(const ordered_json& fields) {
     return json_line(line);
 }
 
+ordered_json error_fields(ErrorKind kind, const std::string& message, const std::string& hint) {
+    return {{"code", to_string(kind)}, {"message", message}, {"hint", hint}};
+}
+
 ordered_json output_fields(const event::SmokeOutput& it) {
     ordered_json fields{
         {"node", it.node}, {"class_type", it.class_type}, {"file", it.file}, {"url", it.url},
@@ -77,111 +83,121 @@ ordered_json smoke_fields(const event::SmokeFinished& it) {
 
 ordered_json fields_of(const Event& event) {
     return std::visit(
-        overloaded{
-            [](const event::RunStarted& it) -> ordered_json {
-                return {{"event", "run.started"},
-                        {"template", it.template_path},
-                        {"root", it.root},
-                        {"version", it.version}};
-            },
-            [](const event::StepStarted& it) -> ordered_json {
-                return {{"event", "step.started"}, {"step", it.step}};
-            },
-            [](const event::StepProgress& it) -> ordered_json {
-                return progress_fields(it, {.done = it.done, .total = it.total, .unit = it.unit});
-            },
-            [](const event::StepSkipped& it) -> ordered_json {
-                return {{"event", "step.skipped"}, {"step", it.step}, {"reason", it.reason}};
-            },
-            [](const event::StepFinished& it) -> ordered_json {
-                return {{"event", "step.finished"},
-                        {"step", it.step},
-                        {"seconds", seconds(it.took)},
-                        {"changed", it.changed}};
-            },
-            [](const event::StepFailed& it) -> ordered_json {
-                return {
-                    {"event", "step.failed"},
-                    {"step", it.step},
-                    {"error",
-                     {{"code", to_string(it.kind)}, {"message", it.message}, {"hint", it.hint}}},
-                    {"optional", it.optional}};
-            },
-            [](const event::StepRetrying& it) -> ordered_json {
-                return {{"event", "step.retrying"},
-                        {"step", it.step},
-                        {"attempt", it.attempt},
-                        {"wait", seconds(it.wait)},
-                        {"reason", it.reason}};
-            },
-            [](const event::FileReady& it) -> ordered_json {
-                return {{"event", "file.ready"},
-                        {"step", it.step},
-                        {"path", it.path},
-                        {"size", it.size},
-                        {"sha256", it.sha256}};
-            },
-            [](const event::Notice& it) -> ordered_json {
-                ordered_json line{{"event", "notice"}};
-                if (!it.step.empty()) line["step"] = it.step;
-                line["message"] = it.message;
-                return line;
-            },
-            [](const event::ServiceStarted& it) -> ordered_json {
-                return {{"event", "service.started"},
-                        {"service", it.service},
-                        {"step", step_of(it.service)},
-                        {"pid", it.pid}};
-            },
-            [](const event::ServiceReady& it) -> ordered_json {
-                return {{"event", "service.ready"},
-                        {"service", it.service},
-                        {"step", step_of(it.service)},
-                        {"url", it.url},
-                        {"seconds", seconds(it.took)}};
-            },
-            [](const event::ServiceExited& it) -> ordered_json {
-                ordered_json line{{"event", "service.exited"},
-                                  {"service", it.service},
-                                  {"step", step_of(it.service)}};
-                if (it.signal != 0) {
-                    line["signal"] = it.signal;
-                } else {
-                    line["code"] = it.code;
-                }
-                return line;
-            },
-            [](const event::ServiceRestarting& it) -> ordered_json {
-                return {{"event", "service.restarting"}, {"service", it.service},
-                        {"step", step_of(it.service)},   {"attempt", it.attempt},
-                        {"wait", seconds(it.wait)},      {"reason", it.reason}};
-            },
-            [](const event::ServiceOutput&) -> ordered_json { return {}; },
-            [](const event::NodeFailed& it) -> ordered_json {
-                return {{"event", "node.failed"},
-                        {"node", it.node},
-                        {"step", "node:" + it.node},
-                        {"reason", it.reason}};
-            },
-            [](const event::SmokeFinished& it) -> ordered_json { return smoke_fields(it); },
-            [](const event::RunFinished& it) -> ordered_json {
-                return {{"event", "run.finished"},
-                        {"ok", it.ok},
-                        {"exit_code", it.exit_code},
-                        {"seconds", seconds(it.took)},
-                        {"downloaded_bytes", it.downloaded_bytes}};
-            }},
+        overloaded{[](const event::RunStarted& it) -> ordered_json {
+                       return {{"event", "run.started"},
+                               {"template", it.template_path},
+                               {"root", it.root},
+                               {"version", it.version}};
+                   },
+                   [](const event::StepStarted& it) -> ordered_json {
+                       return {{"event", "step.started"}, {"step", it.step}};
+                   },
+                   [](const event::StepProgress& it) -> ordered_json {
+                       return progress_fields(
+                           it, {.done = it.done, .total = it.total, .unit = it.unit});
+                   },
+                   [](const event::StepSkipped& it) -> ordered_json {
+                       return {{"event", "step.skipped"}, {"step", it.step}, {"reason", it.reason}};
+                   },
+                   [](const event::StepFinished& it) -> ordered_json {
+                       return {{"event", "step.finished"},
+                               {"step", it.step},
+                               {"seconds", seconds(it.took)},
+                               {"changed", it.changed}};
+                   },
+                   [](const event::StepFailed& it) -> ordered_json {
+                       return {{"event", "step.failed"},
+                               {"step", it.step},
+                               {"error", error_fields(it.kind, it.message, it.hint)},
+                               {"optional", it.optional}};
+                   },
+                   [](const event::StepRetrying& it) -> ordered_json {
+                       return {{"event", "step.retrying"},
+                               {"step", it.step},
+                               {"attempt", it.attempt},
+                               {"wait", seconds(it.wait)},
+                               {"reason", it.reason}};
+                   },
+                   [](const event::FileReady& it) -> ordered_json {
+                       return {{"event", "file.ready"},
+                               {"step", it.step},
+                               {"path", it.path},
+                               {"size", it.size},
+                               {"sha256", it.sha256}};
+                   },
+                   [](const event::Launching&) -> ordered_json {
+                       return {{"event", "step.started"}, {"step", event::launch_step}};
+                   },
+                   [](const event::Launched& it) -> ordered_json {
+                       return {{"event", "step.finished"},
+                               {"step", event::launch_step},
+                               {"seconds", seconds(it.took)},
+                               {"changed", true}};
+                   },
+                   [](const event::LaunchFailed& it) -> ordered_json {
+                       return {{"event", "step.failed"},
+                               {"step", event::launch_step},
+                               {"error", error_fields(ErrorKind::launch, it.message, it.hint)},
+                               {"optional", false}};
+                   },
+                   [](const event::Notice& it) -> ordered_json {
+                       ordered_json line{{"event", "notice"}};
+                       if (!it.step.empty()) line["step"] = it.step;
+                       line["message"] = it.message;
+                       return line;
+                   },
+                   [](const event::ServiceStarted& it) -> ordered_json {
+                       return {{"event", "service.started"},
+                               {"service", it.service},
+                               {"step", step_of(it.service)},
+                               {"pid", it.pid}};
+                   },
+                   [](const event::ServiceReady& it) -> ordered_json {
+                       return {{"event", "service.ready"},
+                               {"service", it.service},
+                               {"step", step_of(it.service)},
+                               {"url", it.url},
+                               {"seconds", seconds(it.took)}};
+                   },
+                   [](const event::ServiceExited& it) -> ordered_json {
+                       ordered_json line{{"event", "service.exited"},
+                                         {"service", it.service},
+                                         {"step", step_of(it.service)}};
+                       if (it.signal != 0) {
+                           line["signal"] = it.signal;
+                       } else {
+                           line["code"] = it.code;
+                       }
+                       return line;
+                   },
+                   [](const event::ServiceRestarting& it) -> ordered_json {
+                       return {{"event", "service.restarting"}, {"service", it.service},
+                               {"step", step_of(it.service)},   {"attempt", it.attempt},
+                               {"wait", seconds(it.wait)},      {"reason", it.reason}};
+                   },
+                   [](const event::ServiceOutput&) -> ordered_json { return {}; },
+                   [](const event::NodeFailed& it) -> ordered_json {
+                       return {{"event", "node.failed"},
+                               {"node", it.node},
+                               {"step", "node:" + it.node},
+                               {"reason", it.reason}};
+                   },
+                   [](const event::SmokeFinished& it) -> ordered_json { return smoke_fields(it); },
+                   [](const event::RunFinished& it) -> ordered_json {
+                       return {{"event", "run.finished"},
+                               {"ok", it.ok},
+                               {"exit_code", it.exit_code},
+                               {"seconds", seconds(it.took)},
+                               {"downloaded_bytes", it.downloaded_bytes}};
+                   }},
         event);
 }
 
 }  // namespace
 
 std::string json_of(const Error& error) {
-    return line_with_time({{"event", "error"},
-                           {"error",
-                            {{"code", to_string(error.kind())},
-                             {"message", error.message()},
-                             {"hint", error.hint()}}}});
+    return line_with_time(
+        {{"event", "error"}, {"error", error_fields(error.kind(), error.message(), error.hint())}});
 }
 
 std::string json_of(const event::StepProgress& progress, const Reading& measured) {

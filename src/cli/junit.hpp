@@ -1,7 +1,7 @@
 #pragma once
 
-#include "podctl/base/event.hpp"
 #include "podctl/comfy/smoke.hpp"
+#include "podctl/event/event.hpp"
 
 #include <chrono>
 #include <string>

@@ -1,5 +1,6 @@
 #include "live_sink.hpp"
 
+#include "podctl/base/overloaded.hpp"
 #include "podctl/base/printable.hpp"
 #include "podctl/base/stop.hpp"
 #include "podctl/base/thread.hpp"
@@ -36,6 +37,7 @@ void LiveSink::emit(const Event& event) {
     const std::scoped_lock lock{mutex_};
     track(event, Clock::now());
     if (std::holds_alternative<event::StepStarted>(event) ||
+        std::holds_alternative<event::Launching>(event) ||
         std::holds_alternative<event::StepProgress>(event)) {
         return;
     }
@@ -51,11 +53,15 @@ void LiveSink::emit(const Event& event) {
 void LiveSink::track(const Event& event, Clock::time_point now) {
     meter_.observe(event, now);
     std::visit(
-        overloaded{[&](const event::StepStarted& it) { running_[it.step] = now; },
-                   [&](const event::StepProgress& it) { running_.try_emplace(it.step, now); },
-                   [&](const event::StepFinished& it) { running_.erase(it.step); },
-                   [&](const event::StepFailed& it) { running_.erase(it.step); },
-                   [](const auto&) {}},
+        overloaded{
+            [&](const event::StepStarted& it) { running_[it.step] = now; },
+            [&](const event::StepProgress& it) { running_.try_emplace(it.step, now); },
+            [&](const event::StepFinished& it) { running_.erase(it.step); },
+            [&](const event::StepFailed& it) { running_.erase(it.step); },
+            [&](const event::Launching&) { running_[std::string{event::launch_step}] = now; },
+            [&](const event::Launched&) { running_.erase(std::string{event::launch_step}); },
+            [&](const event::LaunchFailed&) { running_.erase(std::string{event::launch_step}); },
+            [](const auto&) {}},
         event);
 }
 

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "podctl/base/meter.hpp"
+#include "podctl/event/meter.hpp"
 
 #include <chrono>
 #include <cstddef>

@@ -1,8 +1,8 @@
 #pragma once
 
-#include "podctl/base/event.hpp"
-#include "podctl/base/meter.hpp"
-#include "podctl/base/redact.hpp"
+#include "podctl/event/event.hpp"
+#include "podctl/event/meter.hpp"
+#include "podctl/event/redact.hpp"
 
 #include <chrono>
 #include <memory>
@@ -19,20 +19,6 @@ struct OutputOptions {
     Format format = Format::text;
     Verbosity verbosity = Verbosity::normal;
     Color color = Color::automatic;
-};
-
-// What an event says, without the secrets.
-Event redacted(Event event, const Redactor& redact);
-
-// Passes events on without the secrets.
-class RedactingSink : public EventSink {
-public:
-    RedactingSink(EventSink& next, Redactor redact) : next_(next), redact_(std::move(redact)) {}
-    void emit(const Event& event) override { next_.emit(redacted(event, redact_)); }
-
-private:
-    EventSink& next_;
-    Redactor redact_;
 };
 
 // Events as text (live lines on a terminal, plain lines elsewhere) or as JSON Lines on stdout.

@@ -20,6 +20,7 @@ const std::string* ended_step(const Event& event) {
 bool is_shown(const Event& event, Verbosity verbosity) {
     if (verbosity != Verbosity::quiet) return true;
     return std::holds_alternative<event::StepFailed>(event) ||
+           std::holds_alternative<event::LaunchFailed>(event) ||
            std::holds_alternative<event::NodeFailed>(event) ||
            std::holds_alternative<event::FileReady>(event) ||
            std::holds_alternative<event::SmokeFinished>(event) ||

@@ -1,3 +1,4 @@
+#include "podctl/base/overloaded.hpp"
 #include "podctl/base/units.hpp"
 
 #include "output.hpp"
@@ -51,6 +52,17 @@ Line smoke_line(const event::SmokeFinished& it, Verbosity verbosity) {
         if (has_details) line.text += "\n" + fault.details;
     }
     return line;
+}
+
+Line done_line(std::string_view step, std::string_view how, std::chrono::milliseconds took) {
+    return {fmt::format("{}: {} in {}", step, how, format_duration(took)), Line::Tone::good};
+}
+
+Line failed_line(std::string_view step, const std::string& message, const std::string& hint,
+                 bool is_warning) {
+    return {with_hint(fmt::format("{}: {}: {}", step, is_warning ? "warning" : "failed", message),
+                      hint),
+            is_warning ? Line::Tone::warning : Line::Tone::bad};
 }
 
 Line finished_line(const event::RunFinished& it) {
@@ -110,17 +122,21 @@ Line line_of(const Event& event, Verbosity verbosity) {
                 return {fmt::format("{}: nothing to do ({})", it.step, it.reason)};
             },
             [](const event::StepFinished& it) -> Line {
-                return {fmt::format("{}: {} in {}", it.step, it.changed ? "done" : "checked",
-                                    format_duration(it.took)),
-                        Tone::good};
+                return done_line(it.step, it.changed ? "done" : "checked", it.took);
             },
             [&](const event::StepFailed& it) -> Line {
                 // A stop ends all that runs, and the run's last line says it once.
                 if (it.kind == ErrorKind::interrupted && verbosity != Verbosity::verbose) return {};
-                return {with_hint(fmt::format("{}: {}: {}", it.step,
-                                              it.optional ? "warning" : "failed", it.message),
-                                  it.hint),
-                        it.optional ? Tone::warning : Tone::bad};
+                return failed_line(it.step, it.message, it.hint, it.optional);
+            },
+            [](const event::Launching&) -> Line {
+                return {fmt::format("{}: started", event::launch_step)};
+            },
+            [](const event::Launched& it) -> Line {
+                return done_line(event::launch_step, "done", it.took);
+            },
+            [](const event::LaunchFailed& it) -> Line {
+                return failed_line(event::launch_step, it.message, it.hint, false);
             },
             [](const event::StepRetrying& it) -> Line {
                 return {fmt::format("{}: {}; trying again in {}", it.step, it.reason,

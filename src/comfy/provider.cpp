@@ -1,8 +1,8 @@
 #include "provider.hpp"
 
 #include "podctl/base/error.hpp"
-#include "podctl/base/event.hpp"
 #include "podctl/base/names.hpp"
+#include "podctl/base/overloaded.hpp"
 #include "podctl/fetch/source.hpp"
 
 #include <fmt/format.h>

@@ -1,8 +1,8 @@
 #include "podctl/fetch/resolve.hpp"
 
 #include "podctl/base/error.hpp"
-#include "podctl/base/event.hpp"
 #include "podctl/base/file.hpp"
+#include "podctl/base/overloaded.hpp"
 
 #include "http_message.hpp"
 #include "hubs.hpp"

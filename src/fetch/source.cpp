@@ -1,9 +1,9 @@
 #include "podctl/fetch/source.hpp"
 
 #include "podctl/base/error.hpp"
-#include "podctl/base/event.hpp"
 #include "podctl/base/host.hpp"
 #include "podctl/base/names.hpp"
+#include "podctl/base/overloaded.hpp"
 #include "podctl/base/url.hpp"
 #include "podctl/base/utf8.hpp"
 

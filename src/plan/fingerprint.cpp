@@ -1,7 +1,7 @@
 #include "fingerprint.hpp"
 
 #include "podctl/base/digest.hpp"
-#include "podctl/base/event.hpp"
+#include "podctl/base/overloaded.hpp"
 
 namespace podctl::plan {
 namespace {

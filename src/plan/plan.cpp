@@ -1,9 +1,9 @@
 #include "podctl/plan/plan.hpp"
 
 #include "podctl/base/error.hpp"
-#include "podctl/base/event.hpp"
 #include "podctl/base/file.hpp"
 #include "podctl/base/names.hpp"
+#include "podctl/base/overloaded.hpp"
 
 #include "fingerprint.hpp"
 

@@ -3,8 +3,8 @@
 #include "podctl/base/error.hpp"
 #include "podctl/base/file.hpp"
 #include "podctl/base/names.hpp"
-#include "podctl/base/redact.hpp"
 #include "podctl/base/shorten.hpp"
+#include "podctl/event/redact.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>

@@ -1,7 +1,7 @@
 #include "conflict.hpp"
 
 #include "podctl/base/names.hpp"
-#include "podctl/base/redact.hpp"
+#include "podctl/event/redact.hpp"
 
 #include "marker.hpp"
 #include "reasons.hpp"

@@ -2,7 +2,7 @@
 #include "podctl/base/file.hpp"
 #include "podctl/base/names.hpp"
 #include "podctl/base/process.hpp"
-#include "podctl/base/redact.hpp"
+#include "podctl/event/redact.hpp"
 
 #include "call.hpp"
 #include "conflict.hpp"

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "podctl/base/event.hpp"
+#include "podctl/event/event.hpp"
 #include "podctl/fetch/download.hpp"
 #include "podctl/fetch/http.hpp"
 #include "podctl/fetch/resolve.hpp"

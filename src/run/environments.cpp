@@ -40,8 +40,9 @@ bool Provisioner::swap_back_environments(const plan::Plan& plan) {
         if (!has_generations(spec) || !python::swap_back(spec->path)) continue;
         any = true;
         state_->context.notice(
-            "launch", fmt::format("{} is again the environment of the last start that worked",
-                                  spec->path.string()));
+            std::string{event::launch_step},
+            fmt::format("{} is again the environment of the last start that worked",
+                        spec->path.string()));
     }
     return any;
 }

@@ -1,6 +1,6 @@
-#include "podctl/base/event.hpp"
 #include "podctl/base/host.hpp"
 #include "podctl/base/names.hpp"
+#include "podctl/base/overloaded.hpp"
 #include "podctl/run/secrets.hpp"
 
 #include <algorithm>

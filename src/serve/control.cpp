@@ -1,6 +1,7 @@
 #include "podctl/serve/control.hpp"
 
 #include "podctl/base/names.hpp"
+#include "podctl/base/overloaded.hpp"
 
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -79,11 +80,12 @@ void PodControl::observe(const Event& event) {
     };
     std::visit(
         overloaded{[&](const event::RunStarted& it) { status_.template_path = it.template_path; },
+                   [&](const event::Launching&) { launching_ = true; },
+                   [&](const event::LaunchFailed& it) {
+                       failure_ = Error{ErrorKind::launch, it.message, it.hint};
+                   },
                    [&](const event::StepStarted& it) {
-                       if (it.step == "launch")
-                           launching_ = true;
-                       else if (step_named(it.step) == steps.end())
-                           steps.push_back({.step = it.step});
+                       if (step_named(it.step) == steps.end()) steps.push_back({.step = it.step});
                    },
                    [&](const event::StepProgress& it) {
                        const auto running = step_named(it.step);
@@ -92,11 +94,7 @@ void PodControl::observe(const Event& event) {
                    },
                    [&](const event::StepSkipped& it) { ended(it.step); },
                    [&](const event::StepFinished& it) { ended(it.step); },
-                   [&](const event::StepFailed& it) {
-                       ended(it.step);
-                       if (it.step == "launch") failure_ = Error{it.kind, it.message, it.hint};
-                   },
-                   [](const auto&) {}},
+                   [&](const event::StepFailed& it) { ended(it.step); }, [](const auto&) {}},
         event);
 }
 

@@ -1,5 +1,6 @@
 #include "progress_board.hpp"
 
+#include "podctl/base/overloaded.hpp"
 #include "podctl/base/printable.hpp"
 #include "podctl/base/units.hpp"
 #include "podctl/base/utf8.hpp"

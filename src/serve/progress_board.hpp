@@ -1,7 +1,7 @@
 #pragma once
 
-#include "podctl/base/event.hpp"
-#include "podctl/base/meter.hpp"
+#include "podctl/event/event.hpp"
+#include "podctl/event/meter.hpp"
 
 #include <cstddef>
 #include <deque>

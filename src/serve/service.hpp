@@ -1,7 +1,7 @@
 #pragma once
 
-#include "podctl/base/event.hpp"
 #include "podctl/base/process.hpp"
+#include "podctl/event/event.hpp"
 #include "podctl/serve/log.hpp"
 #include "podctl/serve/serve.hpp"
 

@@ -1,9 +1,9 @@
 #include "diagnostics.hpp"
 
 #include "podctl/base/names.hpp"
-#include "podctl/base/redact.hpp"
 #include "podctl/base/text.hpp"
 #include "podctl/base/utf8.hpp"
+#include "podctl/event/redact.hpp"
 
 #include "leaks.hpp"
 

@@ -1,5 +1,7 @@
 #include "output.hpp"
 
+#include "podctl/event/redacting_sink.hpp"
+
 #include <gmock/gmock.h>
 #include <nlohmann/json.hpp>
 

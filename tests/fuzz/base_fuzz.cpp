@@ -6,11 +6,11 @@
 #include "podctl/base/names.hpp"
 #include "podctl/base/printable.hpp"
 #include "podctl/base/process.hpp"
-#include "podctl/base/redact.hpp"
 #include "podctl/base/shorten.hpp"
 #include "podctl/base/units.hpp"
 #include "podctl/base/url.hpp"
 #include "podctl/base/utf8.hpp"
+#include "podctl/event/redact.hpp"
 
 #include "support.hpp"
 

@@ -19,17 +19,23 @@ namespace fs = std::filesystem;
 
 const std::map<std::string, std::set<std::string>> allowed = {
     {"base", {}},
-    {"template", {"base"}},
-    {"machine", {"base"}},
-    {"fetch", {"base"}},
-    {"git", {"base", "fetch"}},
-    {"python", {"base"}},
-    {"comfy", {"base", "template", "machine", "fetch", "git", "python"}},
-    {"plan", {"base", "template", "machine", "fetch", "git", "python", "comfy"}},
-    {"run", {"base", "template", "machine", "fetch", "git", "python", "comfy", "plan"}},
-    {"serve", {"base", "template", "machine", "fetch", "git", "python", "comfy", "plan", "run"}},
+    {"event", {"base"}},
+    {"template", {"base", "event"}},
+    {"machine", {"base", "event"}},
+    {"fetch", {"base", "event"}},
+    {"git", {"base", "event", "fetch"}},
+    {"python", {"base", "event"}},
+    {"comfy", {"base", "event", "template", "machine", "fetch", "git", "python"}},
+    {"plan", {"base", "event", "template", "machine", "fetch", "git", "python", "comfy"}},
+    {"run", {"base", "event", "template", "machine", "fetch", "git", "python", "comfy", "plan"}},
+    {"serve",
+     {"base", "event", "template", "machine", "fetch", "git", "python", "comfy", "plan", "run"}},
+    {"pod",
+     {"base", "event", "template", "machine", "fetch", "git", "python", "comfy", "plan", "run",
+      "serve"}},
     {"cli",
-     {"base", "template", "machine", "fetch", "git", "python", "comfy", "plan", "run", "serve"}},
+     {"base", "event", "template", "machine", "fetch", "git", "python", "comfy", "plan", "run",
+      "serve", "pod"}},
 };
 
 struct Include {

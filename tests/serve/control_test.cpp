@@ -51,8 +51,8 @@ protected:
     }
     // Until all are ready.
     void start_and_wait(const std::vector<ServiceSpec>& services) {
-        on_ready_ = [this] { control_.emit(event::StepFinished{"launch"}); };
-        control_.emit(event::StepStarted{"launch"});
+        on_ready_ = [this] { control_.emit(event::Launched{}); };
+        control_.emit(event::Launching{});
         start(services);
         events_.wait_for<event::StepFinished>();
     }
@@ -134,7 +134,7 @@ TEST_F(Control, TellsTheServicesOfAPod) {
     const auto web = listener("web");
     auto slow = listener("slow", {"--late", "3600000"});
     slow.after = {"web"};
-    control_.emit(event::StepStarted{"launch"});
+    control_.emit(event::Launching{});
     start({web, slow, stand_in("task", {"--exit", "0"})});
     const auto pod = status_when([](const PodStatus& it) {
         return std::ranges::any_of(it.services, [](const RunningService& service) {
@@ -254,7 +254,7 @@ TEST_F(Control, RestartIsToldWhyThePodHasFailedMeanwhile) {
     auto asked = std::async(std::launch::async,
                             [&] { return test::error_of([&] { restart("web"); }).message(); });
     const auto failed = end();
-    control_.emit(event::StepFailed{"launch", ErrorKind::launch, failed.message, "", false});
+    control_.emit(event::LaunchFailed{failed.message, ""});
     server_.reset();
     EXPECT_THAT(asked.get(), HasSubstr("service web ended with exit code 3"));
 }

@@ -125,7 +125,7 @@ TEST_F(ProgressPageTest, StaysAwayWhereTheTemplateOrTheRunWantsNone) {
 
 TEST_F(ProgressPageTest, DoesNotOpenAgain) {
     open().close();
-    page->emit(event::StepStarted{"launch"});
+    page->emit(event::StepStarted{"comfyui.clone"});
     EXPECT_TRUE(is_free());
 }
 

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "podctl/base/error.hpp"
-#include "podctl/base/event.hpp"
+#include "podctl/event/event.hpp"
 #include "podctl/plan/plan.hpp"
 #include "podctl/python/python.hpp"
 #include "podctl/run/doctor.hpp"

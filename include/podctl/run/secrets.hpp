@@ -1,8 +1,8 @@
 #pragma once
 
-#include "podctl/base/redact.hpp"
 #include "podctl/base/secret.hpp"
 #include "podctl/base/url.hpp"
+#include "podctl/event/redact.hpp"
 #include "podctl/fetch/http.hpp"
 #include "podctl/fetch/source.hpp"
 #include "podctl/template/template.hpp"

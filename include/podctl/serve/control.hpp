@@ -1,8 +1,8 @@
 #pragma once
 
 #include "podctl/base/error.hpp"
-#include "podctl/base/event.hpp"
 #include "podctl/base/fd.hpp"
+#include "podctl/event/event.hpp"
 #include "podctl/serve/serve.hpp"
 
 #include <sys/types.h>

@@ -1,8 +1,8 @@
 #pragma once
 
-#include "podctl/base/event.hpp"
 #include "podctl/base/process.hpp"
-#include "podctl/base/redact.hpp"
+#include "podctl/event/event.hpp"
+#include "podctl/event/redact.hpp"
 #include "podctl/fetch/http.hpp"
 #include "podctl/template/template.hpp"
 

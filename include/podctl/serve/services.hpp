@@ -1,7 +1,7 @@
 #pragma once
 
-#include "podctl/base/event.hpp"
 #include "podctl/base/secret.hpp"
+#include "podctl/event/event.hpp"
 #include "podctl/plan/plan.hpp"
 #include "podctl/serve/serve.hpp"
 #include "podctl/template/template.hpp"

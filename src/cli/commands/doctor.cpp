@@ -1,5 +1,7 @@
 #include "podctl/run/doctor.hpp"
 
+#include "podctl/event/redacting_sink.hpp"
+
 #include "../command.hpp"
 #include "../put.hpp"
 #include "../signals.hpp"

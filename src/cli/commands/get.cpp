@@ -5,6 +5,7 @@
 #include "podctl/base/names.hpp"
 #include "podctl/base/stop.hpp"
 #include "podctl/base/thread.hpp"
+#include "podctl/event/redacting_sink.hpp"
 #include "podctl/fetch/batch.hpp"
 #include "podctl/run/secrets.hpp"
 

@@ -1,4 +1,5 @@
 #include "podctl/base/units.hpp"
+#include "podctl/event/redacting_sink.hpp"
 
 #include "../command.hpp"
 #include "../put.hpp"

@@ -2,6 +2,7 @@
 
 #include "podctl/base/file.hpp"
 #include "podctl/comfy/comfy.hpp"
+#include "podctl/event/redacting_sink.hpp"
 #include "podctl/plan/plan.hpp"
 #include "podctl/run/secrets.hpp"
 

@@ -1,31 +1,21 @@
-#include "podctl/base/thread.hpp"
-#include "podctl/run/lock.hpp"
-#include "podctl/run/state.hpp"
-#include "podctl/serve/control.hpp"
-#include "podctl/serve/image_start.hpp"
-#include "podctl/serve/progress_page.hpp"
-#include "podctl/serve/serve.hpp"
-#include "podctl/serve/services.hpp"
+#include "podctl/pod/up.hpp"
+
+#include "podctl/event/redacting_sink.hpp"
 
 #include "../command.hpp"
 #include "../detach.hpp"
 #include "../signals.hpp"
 
 #include <CLI/CLI.hpp>
-#include <unistd.h>
 
-#include <chrono>
-#include <csignal>
 #include <memory>
 #include <optional>
 #include <string>
-#include <thread>
 #include <utility>
+#include <variant>
 
 namespace podctl::cli {
 namespace {
-
-using Clock = std::chrono::steady_clock;
 
 struct UpArguments {
     TemplateArguments template_;
@@ -34,191 +24,47 @@ struct UpArguments {
     std::string image_start;  // a path; empty: none
 };
 
-std::chrono::milliseconds since(Clock::time_point start) {
-    return std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - start);
+// `report`: of a detached process.
+std::unique_ptr<EventSink> sink_for(const Common& common, const plan::Places& places, Fd report) {
+    return report ? make_detached_sink(common.output, places.logs, std::move(report))
+                  : make_sink(common.output);
 }
 
-// Failed steps end a run with 4, a machine that does not fit with 3 (spec §3).
-int exit_code_of(const run::Provisioned& result, int signal) {
-    if (!result.failure) return 0;
-    switch (*result.failure) {
-        case ErrorKind::interrupted:
-            return 128 + signal;
-        case ErrorKind::preflight:
-            return exit_code(ErrorKind::preflight);
-        default:
-            return exit_code(ErrorKind::io);
-    }
+// What is wrong with a template must not keep people from reaching it.
+int stay_without_a_pod(const UpArguments& arguments, const Common& common, const Error& error,
+                       const StopSignals& signals) {
+    const auto redact = run::environment_redactor();
+    print_error(error, common.output, redact);
+    const auto terminal = make_sink(common.output);
+    RedactingSink events{*terminal, redact};
+    pod::stay_with_image(arguments.image_start, events, signals.token());
+    return exit_code(error.kind());
 }
-
-// A container that ended here would be started again and again, and nobody could look into it.
-void stay_for(serve::ImageStart& image, EventSink& events, const std::stop_token& stop) {
-    if (!image.runs() || stop.stop_requested()) return;
-    events.emit(event::Notice{"",
-                              "the pod has failed; the container stays, so that it can be looked "
-                              "into: `podctl up` in it is another try"});
-    image.wait(stop);
-}
-
-class Up {
-public:
-    // `report`: of a detached process.
-    Up(const UpArguments& arguments, const Common& common, Fd report)
-        : arguments_(arguments),
-          common_(common),
-          pod_(load(arguments.template_)),
-          root_(root_of(pod_, common)),
-          secrets_(run::read_secrets(pod_)),
-          redact_(run::redactor_of(secrets_)),
-          terminal_(report ? make_detached_sink(common.output, plan::places_of(pod_, root_).logs,
-                                                std::move(report))
-                           : make_sink(common.output)),
-          page_(pod_, *terminal_),
-          control_(page_, signals_.token()),
-          events_(control_, redact_) {}
-
-    int run() {
-        const auto places = plan::places_of(pod_, root_);
-        events_.emit(event::RunStarted{arguments_.template_.path, root_.string(), PODCTL_VERSION});
-        std::optional<serve::ImageStart> image;
-        if (!arguments_.image_start.empty()) image.emplace(arguments_.image_start, events_);
-        int code = 0;
-        std::uint64_t downloaded = 0;
-        try {
-            code = provision_and_launch(places, downloaded);
-        } catch (const Error& error) {
-            const bool stopped = error.kind() == ErrorKind::interrupted;
-            code = stopped ? 128 + signals_.signal() : exit_code(error.kind());
-            if (!stopped) print_error(error, common_.output, redact_);
-        }
-        events_.emit(event::RunFinished{code == 0, code, since(started_), downloaded});
-        if (code != 0 && image) stay_for(*image, events_, signals_.token());
-        return code;
-    }
-
-private:
-    bool launches() const {
-        const auto& only = arguments_.provision.only;
-        return !arguments_.no_launch && only.empty() && (pod_.comfyui || !pod_.services.empty());
-    }
-
-    int provision_and_launch(const plan::Places& places, std::uint64_t& downloaded) {
-        const auto notices = run::claim_state(places.state);
-        const run::RootLock lock{places.lock};
-        for (const auto& notice : notices)
-            events_.emit(event::Notice{"", notice});
-        const serve::ControlServer server{places.state, control_,
-                                          [] { ::kill(::getpid(), SIGTERM); }};
-        auto options = arguments_.provision.options;
-        options.will_launch = launches();
-        end_left_behind(places);
-        run::Provisioner provisioner{pod_, root_, secrets_, options, events_};
-        auto plan = provisioner.make_plan(signals_.token());
-        if (!arguments_.provision.only.empty()) plan = plan::only(plan, arguments_.provision.only);
-        if (launches()) page_.follow(plan);
-        const auto result = provisioner.provision(plan, signals_.token());
-        downloaded = result.downloaded_bytes;
-        const int code = exit_code_of(result, signals_.signal());
-        if (code != 0) return code;
-        if (launches()) return launch(provisioner, plan);
-        provisioner.report_changes(plan, signals_.token());
-        return 0;
-    }
-
-    void end_left_behind(const plan::Places& places) {
-        const auto which =
-            launches() ? serve::LeftBehind::all : serve::LeftBehind::all_but_services;
-        for (const auto& name :
-             serve::end_left_behind(places.state, places.pids, which, serve::PodOptions{}.grace,
-                                    [this](const std::string& text) {
-                                        events_.emit(event::Notice{"", text});
-                                    })) {
-            events_.emit(
-                event::Notice{"", name + " was left running by a podctl that was killed: ended"});
-        }
-    }
-
-    int launch(run::Provisioner& provisioner, const plan::Plan& plan) {
-        page_.close();
-        const auto& places = plan.places;
-        const auto started = Clock::now();
-        events_.emit(event::StepStarted{"launch"});
-        auto services =
-            serve::services_of(pod_, places, provisioner.python(), provisioner.child_environment(),
-                               provisioner.secrets(), events_);
-        const serve::PodOptions options{.logs = places.logs,
-                                        .pids = places.pids,
-                                        .redact = redact_,
-                                        .back_off = {},
-                                        .control = &control_};
-        bool was_ready = false;
-        std::jthread reporter;
-        const auto end = serve::run_pod(
-            std::move(services), options, provisioner.http(), events_,
-            [&] {
-                events_.emit(event::StepFinished{"launch", since(started), true});
-                was_ready = true;
-                reporter = start_thread(
-                    [&](const std::stop_token& stop) {
-                        provisioner.report_changes(plan, stop);
-                        provisioner.accept_environments(plan, stop);
-                    },
-                    // The pod runs, whatever cannot be told of it.
-                    [&](const std::exception_ptr& failure) {
-                        events_.emit(event::Notice{"launch", as_error(failure).message()});
-                    });
-            },
-            signals_.token());
-        switch (end.cause) {
-            case serve::PodEnd::Cause::finished:
-                return 0;
-            case serve::PodEnd::Cause::stopped:
-                return 128 + signals_.signal();
-            case serve::PodEnd::Cause::failed:
-                break;
-        }
-        std::string hint = end.hint;
-        if (!was_ready && provisioner.swap_back_environments(plan)) {
-            hint +=
-                "; the packages were changed before this start: undo the change of the "
-                "requirements if they are what is wrong";
-        }
-        events_.emit(event::StepFailed{"launch", ErrorKind::launch, end.message, hint, false});
-        return exit_code(ErrorKind::launch);
-    }
-
-    const UpArguments& arguments_;
-    const Common& common_;
-    const Clock::time_point started_ = Clock::now();
-    // Before every other thread: they inherit the blocked signals.
-    StopSignals signals_;
-    tmpl::Template pod_;
-    std::filesystem::path root_;
-    run::Secrets secrets_;
-    Redactor redact_;
-    std::unique_ptr<EventSink> terminal_;
-    serve::ProgressPage page_;  // sees what is redacted
-    serve::PodControl control_;
-    RedactingSink events_;
-};
 
 int run_up(const UpArguments& arguments, const Common& common, Fd report) {
-    std::optional<Up> up;
+    // Before every other thread: they inherit the blocked signals.
+    const StopSignals signals;
+    std::optional<tmpl::Template> pod;
+    std::optional<pod::UpRequest> request;
     try {
-        up.emplace(arguments, common, std::move(report));
+        pod = load(arguments.template_);
+        request.emplace(pod::UpRequest{.pod = *pod,
+                                       .template_path = arguments.template_.path,
+                                       .root = root_of(*pod, common),
+                                       .secrets = run::read_secrets(*pod),
+                                       .options = arguments.provision.options,
+                                       .only = arguments.provision.only,
+                                       .image_start = arguments.image_start});
     } catch (const Error& error) {
-        // What is wrong with a template must not keep people from reaching it.
         if (arguments.image_start.empty()) throw;
-        const auto redact = run::environment_redactor();
-        print_error(error, common.output, redact);
-        const StopSignals signals;
-        const auto terminal = make_sink(common.output);
-        RedactingSink events{*terminal, redact};
-        serve::ImageStart image{arguments.image_start, events};
-        stay_for(image, events, signals.token());
-        return exit_code(error.kind());
+        return stay_without_a_pod(arguments, common, error, signals);
     }
-    return up->run();
+    if (arguments.no_launch) request->launch = pod::UpRequest::Launch::no;
+    const auto redact = run::redactor_of(request->secrets);
+    request->stop_signal = [&] { return signals.signal(); };
+    request->on_error = [&](const Error& error) { print_error(error, common.output, redact); };
+    const auto terminal = sink_for(common, plan::places_of(*pod, request->root), std::move(report));
+    return pod::up(*request, *terminal, signals.token());
 }
 
 }  // namespace

@@ -1,7 +1,7 @@
 #include "podctl/python/python.hpp"
 
 #include "podctl/base/process.hpp"
-#include "podctl/base/redact.hpp"
+#include "podctl/event/redact.hpp"
 #include "podctl/machine/machine.hpp"
 
 #include "../steps/environment_base.hpp"

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "podctl/base/fd.hpp"
-#include "podctl/base/redact.hpp"
+#include "podctl/event/redact.hpp"
 
 #include <deque>
 #include <filesystem>

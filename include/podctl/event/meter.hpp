@@ -1,6 +1,6 @@
 #pragma once
 
-#include "podctl/base/event.hpp"
+#include "podctl/event/event.hpp"
 
 #include <chrono>
 #include <cstdint>

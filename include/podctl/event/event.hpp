@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -51,6 +52,16 @@ struct StepRetrying {
 struct FileReady {
     std::string step, path, sha256;  // the digest is empty where it was not looked at
     std::uint64_t size = 0;
+};
+// The pod's services, which people and scripts see as the step `launch`: they are about to be
+// started; all of them are ready; one of them never became ready, or ended in failure.
+constexpr std::string_view launch_step = "launch";
+struct Launching {};
+struct Launched {
+    std::chrono::milliseconds took{0};
+};
+struct LaunchFailed {
+    std::string message, hint;
 };
 // Something to be said that is no failure. `step` may be empty.
 struct Notice {
@@ -112,7 +123,8 @@ struct RunFinished {
 using Event =
     std::variant<event::RunStarted, event::StepStarted, event::StepProgress, event::StepSkipped,
                  event::StepFinished, event::StepFailed, event::StepRetrying, event::FileReady,
-                 event::Notice, event::ServiceStarted, event::ServiceReady, event::ServiceExited,
+                 event::Launching, event::Launched, event::LaunchFailed, event::Notice,
+                 event::ServiceStarted, event::ServiceReady, event::ServiceExited,
                  event::ServiceRestarting, event::ServiceOutput, event::NodeFailed,
                  event::SmokeFinished, event::RunFinished>;
 
@@ -122,12 +134,5 @@ public:
     virtual ~EventSink() = default;
     virtual void emit(const Event& event) = 0;
 };
-
-template <class... Visitors>
-struct overloaded : Visitors... {
-    using Visitors::operator()...;
-};
-template <class... Visitors>
-overloaded(Visitors...) -> overloaded<Visitors...>;
 
 }  // namespace podctl

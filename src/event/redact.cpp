@@ -1,4 +1,4 @@
-#include "podctl/base/redact.hpp"
+#include "podctl/event/redact.hpp"
 
 #include "podctl/base/names.hpp"
 #include "podctl/base/secret_names.hpp"

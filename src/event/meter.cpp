@@ -1,4 +1,6 @@
-#include "podctl/base/meter.hpp"
+#include "podctl/event/meter.hpp"
+
+#include "podctl/base/overloaded.hpp"
 
 #include <algorithm>
 #include <cmath>

@@ -1,4 +1,4 @@
-#include "podctl/base/meter.hpp"
+#include "podctl/event/meter.hpp"
 
 #include <gtest/gtest.h>
 

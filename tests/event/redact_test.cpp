@@ -1,4 +1,4 @@
-#include "podctl/base/redact.hpp"
+#include "podctl/event/redact.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,0 +1,145 @@
+#include "podctl/base/error.hpp"
+#include "podctl/event/redacting_sink.hpp"
+#include "podctl/pod/up.hpp"
+#include "podctl/run/lock.hpp"
+#include "podctl/run/state.hpp"
+#include "podctl/serve/control.hpp"
+#include "podctl/serve/image_start.hpp"
+#include "podctl/serve/progress_page.hpp"
+#include "podctl/serve/serve.hpp"
+
+#include "launch.hpp"
+
+#include <unistd.h>
+
+#include <chrono>
+#include <csignal>
+#include <cstdint>
+#include <optional>
+
+namespace podctl::pod {
+namespace {
+
+// A container that ended here would be started again and again, and nobody could look into it.
+void stay_for(serve::ImageStart& image, EventSink& events, const std::stop_token& stop) {
+    if (!image.runs() || stop.stop_requested()) return;
+    events.emit(event::Notice{"",
+                              "the pod has failed; the container stays, so that it can be looked "
+                              "into: `podctl up` in it is another try"});
+    image.wait(stop);
+}
+
+// Failed steps end a run with 4, whatever was wrong with them, and a machine that does not fit with
+// 3 (spec §3).
+std::optional<ErrorKind> failure_of(const run::Provisioned& result) {
+    if (!result.failure) return std::nullopt;
+    const bool is_told_apart =
+        *result.failure == ErrorKind::interrupted || *result.failure == ErrorKind::preflight;
+    return is_told_apart ? *result.failure : ErrorKind::io;
+}
+
+class Up {
+public:
+    Up(const UpRequest& request, EventSink& shown, const std::stop_token& stop)
+        : request_(request),
+          stop_(stop),
+          places_(plan::places_of(request.pod, request.root)),
+          redact_(run::redactor_of(request.secrets)),
+          page_(request.pod, shown),
+          control_(page_, stop),
+          events_(control_, redact_) {}
+
+    int run() {
+        const auto started = Clock::now();
+        events_.emit(
+            event::RunStarted{request_.template_path, request_.root.string(), PODCTL_VERSION});
+        std::optional<serve::ImageStart> image;
+        if (!request_.image_start.empty()) image.emplace(request_.image_start, events_);
+        const int code = code_of(provision_and_launch_or_tell());
+        events_.emit(event::RunFinished{code == 0, code, since(started), downloaded_bytes_});
+        if (code != 0 && image) stay_for(*image, events_, stop_);
+        return code;
+    }
+
+private:
+    int code_of(std::optional<ErrorKind> failure) const {
+        if (!failure) return 0;
+        return *failure == ErrorKind::interrupted ? 128 + request_.stop_signal()
+                                                  : exit_code(*failure);
+    }
+
+    bool launches() const {
+        return request_.launch == UpRequest::Launch::yes && request_.only.empty() &&
+               (request_.pod.comfyui || !request_.pod.services.empty());
+    }
+
+    std::optional<ErrorKind> provision_and_launch_or_tell() {
+        try {
+            return provision_and_launch();
+        } catch (const Error& error) {
+            if (error.kind() != ErrorKind::interrupted) request_.on_error(error);
+            return error.kind();
+        }
+    }
+
+    std::optional<ErrorKind> provision_and_launch() {
+        const auto notices = run::claim_state(places_.state);
+        const run::RootLock lock{places_.lock};
+        for (const auto& notice : notices)
+            events_.emit(event::Notice{"", notice});
+        const serve::ControlServer server{places_.state, control_,
+                                          [] { ::kill(::getpid(), SIGTERM); }};
+        auto options = request_.options;
+        options.will_launch = launches();
+        end_left_behind();
+        run::Provisioner provisioner{request_.pod, request_.root, request_.secrets, options,
+                                     events_};
+        auto plan = provisioner.make_plan(stop_);
+        if (!request_.only.empty()) plan = plan::only(plan, request_.only);
+        if (launches()) page_.follow(plan);
+        const auto result = provisioner.provision(plan, stop_);
+        downloaded_bytes_ = result.downloaded_bytes;
+        if (const auto failure = failure_of(result)) return failure;
+        if (!launches()) {
+            provisioner.report_changes(plan, stop_);
+            return std::nullopt;
+        }
+        page_.close();
+        return launch({request_.pod, provisioner, plan, control_, redact_, events_}, stop_);
+    }
+
+    void end_left_behind() {
+        const auto which =
+            launches() ? serve::LeftBehind::all : serve::LeftBehind::all_but_services;
+        const auto notice = [this](const std::string& text) {
+            events_.emit(event::Notice{"", text});
+        };
+        for (const auto& name : serve::end_left_behind(places_.state, places_.pids, which,
+                                                       serve::PodOptions{}.grace, notice))
+            notice(name + " was left running by a podctl that was killed: ended");
+    }
+
+    const UpRequest& request_;
+    const std::stop_token stop_;
+    const plan::Places places_;
+    const Redactor redact_;
+    // An event goes up this list: without its secrets to the pod's control, then to the page.
+    serve::ProgressPage page_;
+    serve::PodControl control_;
+    RedactingSink events_;
+    std::uint64_t downloaded_bytes_ = 0;
+};
+
+}  // namespace
+
+int up(const UpRequest& request, EventSink& shown, const std::stop_token& stop) {
+    return Up{request, shown, stop}.run();
+}
+
+void stay_with_image(const std::filesystem::path& image_start, EventSink& events,
+                     const std::stop_token& stop) {
+    serve::ImageStart image{image_start, events};
+    stay_for(image, events, stop);
+}
+
+}  // namespace podctl::pod
