@@ -66,7 +66,7 @@ TEST_F(SmokeTest, RunsTheBuiltInWorkflowAndFetchesItsImage) {
     EXPECT_EQ(image.width, 64u);
     EXPECT_EQ(image.height, 48u);
     EXPECT_EQ(image.size, comfyui_.files.at("temp//a.png").size());
-    EXPECT_EQ(report.prompt_id, comfyui_.prompts().at(0)["prompt_id"]);
+    EXPECT_EQ(report.prompt_id, comfyui_.prompts().at(0)["prompt_id"].get<std::string>());
     EXPECT_THAT(report.nodes, SizeIs(3));
     EXPECT_THAT(notices_, IsEmpty());
 }

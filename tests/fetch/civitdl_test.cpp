@@ -15,7 +15,11 @@ using testing::HasSubstr;
 using testing::StartsWith;
 
 ResolvedFile named(const std::string& model, const std::string& file = "m.safetensors") {
-    return {.name = file, .model_name = model, .model_id = 1, .version_id = 2, .tags = std::vector<std::string>{}};
+    return {.name = file,
+            .model_name = model,
+            .model_id = 1,
+            .version_id = 2,
+            .tags = std::vector<std::string>{}};
 }
 
 std::string folder_of(const std::string& model) {
