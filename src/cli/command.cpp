@@ -3,7 +3,7 @@
 #include "podctl/base/beneath.hpp"
 #include "podctl/base/file.hpp"
 #include "podctl/base/units.hpp"
-#include "podctl/fetch/source.hpp"
+#include "podctl/hub/source.hpp"
 #include "podctl/template/load.hpp"
 
 #include <CLI/CLI.hpp>
@@ -138,7 +138,7 @@ void add_provision_flags(CLI::App& command, ProvisionArguments& arguments) {
                      "let branches, newest versions and requirements move");
     command.add_flag_callback(
         "--insecure-http",
-        [&options] { options.insecure_http = fetch::HttpOptions::InsecureHttp::allow; },
+        [&options] { options.insecure_http = http::Options::InsecureHttp::allow; },
         "send tokens over plain http too");
 }
 
@@ -174,7 +174,7 @@ tmpl::Template load(const TemplateArguments& arguments) {
     std::vector<tmpl::Diagnostic> wrong;
     for (const auto& model : pod.models) {
         try {
-            plan::check_keys(model, fetch::parse_source(model.source));
+            plan::check_keys(model, hub::parse_source(model.source));
         } catch (const Error& error) {
             wrong.push_back(
                 {.file = model.file,
@@ -200,7 +200,7 @@ std::vector<std::pair<std::string, std::string>> users_mirrors(
     std::istringstream words{variable == nullptr ? "" : variable};
     for (std::string word; words >> word;)
         mirrors.push_back(parse_mirror("PODCTL_MIRROR", word));
-    std::ranges::copy(fetch::endpoint_mirrors(), std::back_inserter(mirrors));
+    std::ranges::copy(hub::endpoint_mirrors(), std::back_inserter(mirrors));
     return mirrors;
 }
 

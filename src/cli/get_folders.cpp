@@ -9,18 +9,17 @@
 namespace podctl::cli {
 namespace {
 
-std::vector<fetch::BatchEntry> files_of(const fetch::BatchEntry& entry,
-                                        const FolderQuestion& question) {
-    const auto& hub = std::get<fetch::HuggingFaceSource>(entry.source.location);
-    const auto folder = fetch::list_folder(entry.source, question.http, question.mirrors,
-                                           question.retry, question.stop);
-    const auto chosen = fetch::chosen_of(folder, question.globs);
-    if (const auto error = fetch::impossible_in(chosen, entry.source.text, "--exclude"))
-        throw *error;
-    std::vector<fetch::BatchEntry> files;
+std::vector<hub::BatchEntry> files_of(const hub::BatchEntry& entry,
+                                      const FolderQuestion& question) {
+    const auto& hub = std::get<hub::HuggingFaceSource>(entry.source.location);
+    const auto folder = hub::list_folder(entry.source, question.http, question.mirrors,
+                                         question.retry, question.stop);
+    const auto chosen = hub::chosen_of(folder, question.globs);
+    if (const auto error = hub::impossible_in(chosen, entry.source.text, "--exclude")) throw *error;
+    std::vector<hub::BatchEntry> files;
     for (const auto& file : chosen.files) {
         const std::filesystem::path place = file.path;
-        files.push_back({.source = fetch::source_of_file(hub, file),
+        files.push_back({.source = hub::source_of_file(hub, file),
                          .origin = entry.origin,
                          .folder = entry.folder / place.parent_path(),
                          .file = place.filename()});
@@ -39,19 +38,19 @@ std::vector<fetch::BatchEntry> files_of(const fetch::BatchEntry& entry,
 
 }  // namespace
 
-void require_options_of_folders(const std::vector<fetch::BatchEntry>& entries) {
+void require_options_of_folders(const std::vector<hub::BatchEntry>& entries) {
     for (const auto& entry : entries)
-        if (fetch::is_folder(entry.source) && !(entry.file.empty() && entry.sha256.empty()))
+        if (hub::is_folder(entry.source) && !(entry.file.empty() && entry.sha256.empty()))
             throw Error{ErrorKind::usage,
                         fmt::format("{}: out and checksum are of one file", entry.origin),
                         "name the file: hf:ORG/REPO/PATH"};
 }
 
-std::vector<fetch::BatchEntry> with_files_of_folders(const std::vector<fetch::BatchEntry>& entries,
-                                                     const FolderQuestion& question) {
-    std::vector<fetch::BatchEntry> all;
+std::vector<hub::BatchEntry> with_files_of_folders(const std::vector<hub::BatchEntry>& entries,
+                                                   const FolderQuestion& question) {
+    std::vector<hub::BatchEntry> all;
     for (const auto& entry : entries) {
-        if (!fetch::is_folder(entry.source)) {
+        if (!hub::is_folder(entry.source)) {
             all.push_back(entry);
             continue;
         }
@@ -65,7 +64,7 @@ std::vector<fetch::BatchEntry> with_files_of_folders(const std::vector<fetch::Ba
     return all;
 }
 
-fetch::GetRequest request_of(const fetch::BatchEntry& entry, fetch::GetRequest common) {
+download::GetRequest request_of(const hub::BatchEntry& entry, download::GetRequest common) {
     common.source = entry.source;
     common.resolved = entry.listed;
     common.folder = entry.folder;

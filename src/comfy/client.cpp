@@ -35,7 +35,7 @@ std::string excerpt(const std::string& body) {
 
 }  // namespace
 
-Client::Client(fetch::HttpClient& http, std::string url, Clock::time_point deadline,
+Client::Client(http::Client& http, std::string url, Clock::time_point deadline,
                std::stop_token stop)
     : http_(http), url_(std::move(url)), deadline_(deadline), stop_(std::move(stop)) {
     while (url_.ends_with('/'))
@@ -47,7 +47,7 @@ milliseconds Client::left() const {
     return std::max(std::chrono::ceil<milliseconds>(deadline_ - Clock::now()), milliseconds{0});
 }
 
-fetch::HttpResponse Client::get(const std::string& path) const {
+http::Response Client::get(const std::string& path) const {
     return http_.send({.url = url(path), .timeout = left(), .max_body = answer_limits.bytes},
                       stop_);
 }
@@ -102,8 +102,8 @@ std::optional<NodeClass> Client::node_class(const std::string& name) const {
     }
 }
 
-fetch::HttpResponse Client::queue(const json& prompt, const std::string& prompt_id,
-                                  const std::string& client_id) const {
+http::Response Client::queue(const json& prompt, const std::string& prompt_id,
+                             const std::string& client_id) const {
     const json body{{"prompt", prompt}, {"prompt_id", prompt_id}, {"client_id", client_id}};
     return http_.send({.url = url("/prompt"),
                        .method = "POST",
@@ -163,7 +163,7 @@ FileSample Client::view(const std::string& url) const {
     FileSample sample;
     const auto response = http_.stream(
         {.url = url, .timeout = left()},
-        {.on_headers = [](const fetch::HttpResponse& head) { return head.status == 200; },
+        {.on_headers = [](const http::Response& head) { return head.status == 200; },
          .on_body =
              [&](const char* data, std::size_t size) {
                  if (Clock::now() >= deadline_)

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "podctl/fetch/http.hpp"
+#include "podctl/http/http.hpp"
 
 #include "json.hpp"
 #include "media.hpp"
@@ -22,15 +22,14 @@ class Client {
 public:
     using Clock = std::chrono::steady_clock;
 
-    Client(fetch::HttpClient& http, std::string url, Clock::time_point deadline,
-           std::stop_token stop);
+    Client(http::Client& http, std::string url, Clock::time_point deadline, std::stop_token stop);
 
     // GET /system_stats answers only once ComfyUI is ready.
     void expect_comfyui() const;
     std::optional<NodeClass> node_class(const std::string& name) const;
     // POST /prompt: the answer, whatever it says.
-    fetch::HttpResponse queue(const json& prompt, const std::string& prompt_id,
-                              const std::string& client_id) const;
+    http::Response queue(const json& prompt, const std::string& prompt_id,
+                         const std::string& client_id) const;
     // nullopt: not done, or not known.
     std::optional<json> history(const std::string& prompt_id) const;
     // Prompts that run or wait, those that run first.
@@ -47,16 +46,16 @@ public:
 
     std::string url(const std::string& path) const { return url_ + path; }
     const std::string& shown_url() const { return shown_url_; }
-    fetch::HttpClient& http() const { return http_; }
+    http::Client& http() const { return http_; }
     const std::stop_token& stop() const { return stop_; }
     // Zero: it is over.
     std::chrono::milliseconds left() const;
 
 private:
-    fetch::HttpResponse get(const std::string& path) const;
+    http::Response get(const std::string& path) const;
     json get_json(const std::string& path) const;
 
-    fetch::HttpClient& http_;
+    http::Client& http_;
     std::string url_, shown_url_;
     Clock::time_point deadline_;
     std::stop_token stop_;

@@ -3,7 +3,7 @@
 #include "podctl/base/error.hpp"
 #include "podctl/base/names.hpp"
 #include "podctl/base/overloaded.hpp"
-#include "podctl/fetch/source.hpp"
+#include "podctl/hub/source.hpp"
 
 #include <fmt/format.h>
 
@@ -107,13 +107,13 @@ std::string file_name(const std::string& path) {
 std::string name_in_template(const tmpl::Model& model) {
     if (!model.name.empty()) return model.name;
     return std::visit(
-        overloaded{[](const fetch::CivitaiSource&) { return std::string(); },
-                   [](const fetch::HuggingFaceSource& it) { return file_name(it.path); },
-                   [](const fetch::UrlSource& it) {
+        overloaded{[](const hub::CivitaiSource&) { return std::string(); },
+                   [](const hub::HuggingFaceSource& it) { return file_name(it.path); },
+                   [](const hub::UrlSource& it) {
                        const auto url = parse_url(it.url);
                        return url ? url->file_name() : std::string();
                    }},
-        fetch::parse_source(model.source).location);
+        hub::parse_source(model.source).location);
 }
 
 std::optional<std::size_t> model_of_template(const std::string& file, const tmpl::Template& pod) {

@@ -3,7 +3,7 @@
 #include "podctl/base/json.hpp"
 #include "podctl/base/shorten.hpp"
 #include "podctl/comfy/comfy.hpp"
-#include "podctl/fetch/retry.hpp"
+#include "podctl/http/retry.hpp"
 
 #include "json.hpp"
 
@@ -21,9 +21,9 @@ constexpr std::string_view registry_url = "https://api.comfy.org";
 constexpr std::size_t versions_to_name = 12;
 
 struct Registry {
-    fetch::HttpClient& http;
+    http::Client& http;
     const Mirrors& mirrors;
-    const fetch::RetryPolicy& retry;
+    const http::RetryPolicy& retry;
     std::stop_token stop;
 
     // nullopt: 404.
@@ -36,10 +36,10 @@ struct Registry {
 
 std::optional<Registry::Answer> Registry::get(const std::string& path) const {
     const auto response =
-        fetch::send_with_retry(http,
-                               {.url = mirrors.apply(std::string(registry_url) + path),
-                                .headers = {{"Accept", "application/json"}}},
-                               retry, stop);
+        http::send_with_retry(http,
+                              {.url = mirrors.apply(std::string(registry_url) + path),
+                               .headers = {{"Accept", "application/json"}}},
+                              retry, stop);
     if (response.status == 404) return std::nullopt;
     if (response.status < 200 || response.status > 299)
         throw Error{ErrorKind::network,
@@ -147,8 +147,8 @@ RegistryVersion find_version(const Registry& registry, const std::string& id,
 }  // namespace
 
 RegistryVersion find_in_registry(const std::string& id, const std::string& version,
-                                 fetch::HttpClient& http, const Mirrors& mirrors,
-                                 const fetch::RetryPolicy& retry, std::stop_token stop) {
+                                 http::Client& http, const Mirrors& mirrors,
+                                 const http::RetryPolicy& retry, std::stop_token stop) {
     const Registry registry{http, mirrors, retry, std::move(stop)};
     const auto path = "/nodes/" + percent_encode(id);
     if (!version.empty()) return find_version(registry, id, path, version);
@@ -181,9 +181,9 @@ void refuse_by_verdict(const std::string& id, const RegistryVersion& found,
                             version)};
 }
 
-std::vector<RegistryVersion> list_registry_versions(const std::string& id, fetch::HttpClient& http,
+std::vector<RegistryVersion> list_registry_versions(const std::string& id, http::Client& http,
                                                     const Mirrors& mirrors,
-                                                    const fetch::RetryPolicy& retry,
+                                                    const http::RetryPolicy& retry,
                                                     std::stop_token stop) {
     const Registry registry{http, mirrors, retry, std::move(stop)};
     const auto listed = registry.get("/nodes/" + percent_encode(id) + "/versions");

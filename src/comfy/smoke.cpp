@@ -125,8 +125,8 @@ private:
 
 }  // namespace
 
-SmokeReport run_smoke(const SmokeRequest& request, fetch::HttpClient& http,
-                      const SmokeMonitor& monitor, std::stop_token stop) {
+SmokeReport run_smoke(const SmokeRequest& request, http::Client& http, const SmokeMonitor& monitor,
+                      std::stop_token stop) {
     const auto workflow = request.workflow.empty()
                               ? built_in_workflow()
                               : read_workflow(request.workflow, request.workflow_name);

@@ -35,7 +35,7 @@ Watch::Watch(const Client& client, const SmokeMonitor& monitor, milliseconds pat
              const std::string& client_id)
     : client_(client), monitor_(monitor), patience_(patience) {
     try {
-        socket_ = std::make_unique<fetch::WebSocket>(
+        socket_ = std::make_unique<http::WebSocket>(
             client.http(), client.url("/ws?clientId=" + percent_encode(client_id)),
             std::min(handshake_timeout, client.left()), client.stop());
     } catch (const Error& error) {

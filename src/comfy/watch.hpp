@@ -1,7 +1,7 @@
 #pragma once
 
 #include "podctl/comfy/smoke.hpp"
-#include "podctl/fetch/websocket.hpp"
+#include "podctl/http/websocket.hpp"
 
 #include "client.hpp"
 
@@ -41,7 +41,7 @@ private:
     const Client& client_;
     const SmokeMonitor& monitor_;
     const std::chrono::milliseconds patience_;
-    std::unique_ptr<fetch::WebSocket> socket_;  // nullptr: it cannot be had
+    std::unique_ptr<http::WebSocket> socket_;  // nullptr: it cannot be had
     std::string prompt_id_;
     json prompt_;
     std::set<std::string> done_;

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "podctl/base/fd.hpp"
-#include "podctl/fetch/http.hpp"
+#include "podctl/http/http.hpp"
 
 #include <cstdint>
 #include <filesystem>
@@ -13,7 +13,7 @@
 
 namespace podctl::git {
 
-using Reach = fetch::HttpRequest::Reach;
+using Reach = http::Request::Reach;
 
 // What this thread's connection to a server may be and bring. While it lives, a stop request ends
 // every wait of this thread for a server: libgit2 itself can only be stopped between two packets,

@@ -5,7 +5,7 @@
 
 #include "podctl/base/host.hpp"
 #include "podctl/base/names.hpp"
-#include "podctl/fetch/body_reader.hpp"
+#include "podctl/http/body_reader.hpp"
 
 #include "library.hpp"
 #include "location.hpp"
@@ -36,7 +36,7 @@ constexpr std::string_view refs_query = "service=git-upload-pack";
 struct Base {
     Url url;  // without the login
     std::optional<Login> login = {};
-    fetch::HttpRequest::Reach reach = fetch::HttpRequest::Reach::anywhere;
+    http::Request::Reach reach = http::Request::Reach::anywhere;
 };
 
 Base base_of(std::string_view text, Session& session) {
@@ -56,7 +56,7 @@ Base base_of(std::string_view text, Session& session) {
 }
 
 // A login stays with its origin.
-Base redirected(const Base& base, const fetch::HttpResponse& answer) {
+Base redirected(const Base& base, const http::Response& answer) {
     auto url = parse_url(answer.url).value();
     if (!url.path.ends_with(refs_path) || !url.query.ends_with(refs_query))
         throw Error{ErrorKind::git,
@@ -69,19 +69,19 @@ Base redirected(const Base& base, const fetch::HttpResponse& answer) {
     Base next{.url = url, .login = base.login, .reach = base.reach};
     if (url.origin() == base.url.origin()) return next;
     next.login.reset();
-    if (answer.from_internet) next.reach = fetch::HttpRequest::Reach::internet;
+    if (answer.from_internet) next.reach = http::Request::Reach::internet;
     return next;
 }
 
 enum class Round { refs, pack };
 
-fetch::HttpRequest request_for(const Base& base, Round round) {
+http::Request request_for(const Base& base, Round round) {
     Url url = base.url;
     url.path += round == Round::refs ? refs_path : pack_path;
-    fetch::HttpRequest request{.timeout = patience,
-                               .stall_timeout = patience,
-                               .authorization = fetch::HttpRequest::Authorization::none,
-                               .reach = base.reach};
+    http::Request request{.timeout = patience,
+                          .stall_timeout = patience,
+                          .authorization = http::Request::Authorization::none,
+                          .reach = base.reach};
     // Some hosts answer a browser's page to whoever is not git.
     request.headers = {{"User-Agent", "git/2.0 (podctl/" PODCTL_VERSION ")"}};
     if (base.login) request.headers.emplace_back("Authorization", base.login->header());
@@ -97,13 +97,13 @@ fetch::HttpRequest request_for(const Base& base, Round round) {
     return request;
 }
 
-std::string media_type(const fetch::HttpResponse& answer) {
+std::string media_type(const http::Response& answer) {
     const std::string header = answer.header("content-type").value_or("");
     return to_lower(trim(std::string_view(header).substr(0, header.find(';'))));
 }
 
 // The repository's URL where it was found at last, for messages.
-std::string place_of(const fetch::HttpResponse& answer) {
+std::string place_of(const http::Response& answer) {
     auto url = parse_url(answer.url).value();
     for (const std::string_view end : {refs_path, pack_path})
         if (url.path.ends_with(end)) url.path.resize(url.path.size() - end.size());
@@ -112,7 +112,7 @@ std::string place_of(const fetch::HttpResponse& answer) {
 }
 
 // What the server says of it, in plain text as git shows it: one line.
-std::string words_of(fetch::BodyReader& reader) {
+std::string words_of(http::BodyReader& reader) {
     if (media_type(reader.answer()) != "text/plain") return {};
     std::array<char, 200> text{};
     const std::size_t size = reader.read(text);
@@ -121,7 +121,7 @@ std::string words_of(fetch::BodyReader& reader) {
     return line.empty() ? std::string{} : fmt::format(": {}", line);
 }
 
-Error refusal(fetch::BodyReader& reader, const std::string& tried) {
+Error refusal(http::BodyReader& reader, const std::string& tried) {
     const int status = reader.answer().status;
     const std::string message = fmt::format("{}: the server answers {}{}",
                                             place_of(reader.answer()), status, words_of(reader));
@@ -138,7 +138,7 @@ Error refusal(fetch::BodyReader& reader, const std::string& tried) {
     return {ErrorKind::git, message};
 }
 
-void require_service(fetch::BodyReader& reader, Round round) {
+void require_service(http::BodyReader& reader, Round round) {
     const auto& answer = reader.answer();
     const std::string_view wanted = round == Round::refs
                                         ? "application/x-git-upload-pack-advertisement"
@@ -169,7 +169,7 @@ struct HttpStream : git_smart_subtransport_stream {
     Session& session;
     const Round round;
     std::string body;
-    std::unique_ptr<fetch::BodyReader> reader;
+    std::unique_ptr<http::BodyReader> reader;
 };
 
 HttpStream& self(git_smart_subtransport_stream* stream) {
@@ -208,9 +208,9 @@ HttpStream::HttpStream(HttpSubtransport& of, Round what)
       round(what) {}
 
 void HttpStream::send() {
-    fetch::HttpRequest request = request_for(*transport.base, round);
+    http::Request request = request_for(*transport.base, round);
     request.body = body;
-    reader = std::make_unique<fetch::BodyReader>(session.network().http, request, session.stop());
+    reader = std::make_unique<http::BodyReader>(session.network().http, request, session.stop());
 }
 
 // The first round finds the login that the others have, too.

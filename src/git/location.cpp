@@ -171,8 +171,8 @@ std::string resolve_submodule_url(std::string_view parent, std::string_view url)
     return base + (joined ? "" : "/") + std::string(url);
 }
 
-fetch::HttpRequest::Reach reach_from(const std::string& url) {
-    using enum fetch::HttpRequest::Reach;
+http::Request::Reach reach_from(const std::string& url) {
+    using enum http::Request::Reach;
     if (transport_of(url) == Transport::local) return anywhere;
     const auto parts = parse_url(transport_of(url) == Transport::ssh ? https_form(url) : url);
     if (!parts) return internet;

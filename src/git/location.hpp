@@ -1,6 +1,6 @@
 #pragma once
 
-#include "podctl/fetch/http.hpp"
+#include "podctl/http/http.hpp"
 
 #include <string>
 #include <string_view>
@@ -30,7 +30,7 @@ std::string resolve_submodule_url(std::string_view parent, std::string_view url)
 
 // Where what a server gives may lead: judged by its name and, if need be, by the addresses that the
 // name has. Unknown names count as the internet's.
-fetch::HttpRequest::Reach reach_from(const std::string& url);
+http::Request::Reach reach_from(const std::string& url);
 
 // Throws Error{git} for a URL with a control character in it: it would reach the wire, as a line of
 // git's protocol or for a server's shell.

@@ -76,7 +76,7 @@ Logins::Logins(Url repository, const std::optional<Login>& first, const Network&
       tried_{first ? first->from : "no login"} {}
 
 std::optional<Login> Logins::from_token() {
-    const auto given = fetch::authorization_for(repository_, network_.http.options());
+    const auto given = http::authorization_for(repository_, network_.http.options());
     is_withheld_ = given.withheld;
     if (!given.token) return std::nullopt;
     // Any name does where the password is a token: GitHub, GitLab, Gitea, Hugging Face.

@@ -2,7 +2,7 @@
 #include "podctl/base/file.hpp"
 #include "podctl/base/names.hpp"
 #include "podctl/comfy/comfy.hpp"
-#include "podctl/fetch/civitdl.hpp"
+#include "podctl/hub/civitdl.hpp"
 #include "podctl/plan/plan.hpp"
 
 #include <fmt/format.h>
@@ -31,7 +31,7 @@ fs::path folder_of(const FetchModel& model, const Places& places) {
 std::optional<std::string> known_name(const FetchModel& model) {
     if (!model.name.empty()) return model.name;
     if (model.resolved) return safe_file_name(model.resolved->name);
-    const auto* hub = std::get_if<fetch::HuggingFaceSource>(&model.source.location);
+    const auto* hub = std::get_if<hub::HuggingFaceSource>(&model.source.location);
     if (!hub) return std::nullopt;
     return safe_file_name(fs::path{hub->path}.filename().string());
 }
@@ -49,7 +49,7 @@ void place_model(FetchModel& model, const Places& places) {
     if (!model.resolved && (by_civitdl || !name)) return;
     const fs::path folder = folder_of(model, places);
     if (by_civitdl) {
-        model.target = folder / fetch::civitdl_path(*model.resolved);
+        model.target = folder / hub::civitdl_path(*model.resolved);
         return;
     }
     if (!name || name->empty()) {
@@ -60,17 +60,16 @@ void place_model(FetchModel& model, const Places& places) {
     model.target = (folder / *name).lexically_normal();
 }
 
-std::string model_step_id(const fetch::Source& source, const fs::path& target,
-                          const Places& places) {
+std::string model_step_id(const hub::Source& source, const fs::path& target, const Places& places) {
     if (target.empty()) return "model:" + source.text;
     if (!places.models.empty() && is_inside(target, places.models))
         return "model:" + target.lexically_relative(places.models).string();
     return "model:" + target.lexically_relative(places.root).string();
 }
 
-void check_keys(const tmpl::Model& model, const fetch::Source& source) {
+void check_keys(const tmpl::Model& model, const hub::Source& source) {
     const bool has_globs = !model.include.empty() || !model.exclude.empty();
-    if (!fetch::is_folder(source)) {
+    if (!hub::is_folder(source)) {
         if (!has_globs) return;
         throw Error{ErrorKind::template_,
                     fmt::format("{}: include and exclude choose from many files, and this is one",
@@ -92,13 +91,13 @@ void check_keys(const tmpl::Model& model, const fetch::Source& source) {
                     "name the file: hf:ORG/REPO/PATH"};
 }
 
-fetch::Folder FetchFolder::chosen(const fetch::Folder& all) const {
-    return fetch::chosen_of(all, globs);
+hub::Folder FetchFolder::chosen(const hub::Folder& all) const {
+    return hub::chosen_of(all, globs);
 }
 
-FetchModel FetchFolder::model_of(const fetch::FolderFile& file) const {
-    const auto& hub = std::get<fetch::HuggingFaceSource>(source.location);
-    return {.source = fetch::source_of_file(hub, file),
+FetchModel FetchFolder::model_of(const hub::FolderFile& file) const {
+    const auto& hub = std::get<hub::HuggingFaceSource>(source.location);
+    return {.source = hub::source_of_file(hub, file),
             .resolved = file.file,
             .folder = {},
             .name = file.file.name,

@@ -128,23 +128,23 @@ private:
 
     void add_models(const Resolutions& resolutions, const Listings& listings) {
         for (const auto& model : pod_.models) {
-            const auto source = fetch::parse_source(model.source);
-            if (fetch::is_folder(source))
+            const auto source = hub::parse_source(model.source);
+            if (hub::is_folder(source))
                 repositories_in_folders_.insert(
-                    std::get<fetch::HuggingFaceSource>(source.location).repository);
+                    std::get<hub::HuggingFaceSource>(source.location).repository);
         }
         for (std::size_t i = 0; i < pod_.models.size(); ++i) {
             const auto& model = pod_.models[i];
-            const auto source = fetch::parse_source(model.source);
+            const auto source = hub::parse_source(model.source);
             check_keys(model, source);
-            if (fetch::is_folder(source))
+            if (hub::is_folder(source))
                 add_download(i, folder_of(model, source, listings));
             else
                 add_download(i, file_of(model, source, resolutions));
         }
     }
 
-    FetchModel file_of(const tmpl::Model& model, const fetch::Source& source,
+    FetchModel file_of(const tmpl::Model& model, const hub::Source& source,
                        const Resolutions& resolutions) const {
         FetchModel fetch{.source = source,
                          .resolved = {},
@@ -154,19 +154,19 @@ private:
                          .layout = model.layout,
                          .unpack = model.unpack,
                          .allow_pickle = model.allow_pickle,
-                         .trusted = fetch::is_listed(source, pod_.trust),
+                         .trusted = hub::is_listed(source, pod_.trust),
                          .target = {}};
         if (fs::path{model.to}.is_absolute()) fetch.folder = place(model.to).string();
         if (const auto it = resolutions.find(source.text); it != resolutions.end()) {
             fetch.resolved = it->second;
-        } else if (const auto* url = std::get_if<fetch::UrlSource>(&source.location)) {
-            fetch.resolved = fetch::describe(*url);
+        } else if (const auto* url = std::get_if<hub::UrlSource>(&source.location)) {
+            fetch.resolved = hub::describe(*url);
         }
         place_model(fetch, plan_.places);
         return fetch;
     }
 
-    FetchFolder folder_of(const tmpl::Model& model, const fetch::Source& source,
+    FetchFolder folder_of(const tmpl::Model& model, const hub::Source& source,
                           const Listings& listings) const {
         const bool is_absolute = fs::path{model.to}.is_absolute();
         FetchFolder fetch{.source = source,
@@ -199,10 +199,10 @@ private:
     }
 
     // No two downloads of one file at once. A folder may have any file of its repository in it.
-    std::string download_of(const fetch::Source& source) const {
-        const auto* hub = std::get_if<fetch::HuggingFaceSource>(&source.location);
+    std::string download_of(const hub::Source& source) const {
+        const auto* hub = std::get_if<hub::HuggingFaceSource>(&source.location);
         const bool is_shared = hub && repositories_in_folders_.contains(hub->repository);
-        return "download:" + (is_shared ? hub->repository : fetch::location_key(source.location));
+        return "download:" + (is_shared ? hub->repository : hub::location_key(source.location));
     }
 
     template <class Download>

@@ -38,7 +38,7 @@ bool is_hub(const Url& url) {
 // What a model's source is called once it is parsed: without the token of its query.
 std::string source_text_of(const std::string& value) {
     try {
-        return fetch::parse_source(value).text;
+        return hub::parse_source(value).text;
     } catch (const Error&) {
         return value;
     }
@@ -80,9 +80,9 @@ bool Told::is_new(const fs::path& about) {
     return about_.insert(about).second;
 }
 
-fetch::HttpClient& Context::http() {
+http::Client& Context::http() {
     std::call_once(http_once_, [this] {
-        fetch::HttpOptions http;
+        http::Options http;
         // A template's own mirror is asked without a token until `up` is said (spec §6).
         http.credentials =
             credentials_of(secrets, is_look() ? Mirrors{pod.users_mirrors} : mirrors);
@@ -91,14 +91,15 @@ fetch::HttpClient& Context::http() {
         http.insecure_http = options.insecure_http;
         http.connections = options.connections;
         http.limit_rate = options.limit_rate;
-        http_ = std::make_unique<fetch::HttpClient>(std::move(http));
+        http_ = std::make_unique<http::Client>(std::move(http));
     });
     return *http_;
 }
 
-fetch::Downloader& Context::downloader() {
-    std::call_once(downloader_once_,
-                   [this] { downloader_ = std::make_unique<fetch::Downloader>(http(), mirrors); });
+download::Downloader& Context::downloader() {
+    std::call_once(downloader_once_, [this] {
+        downloader_ = std::make_unique<download::Downloader>(http(), mirrors);
+    });
     return *downloader_;
 }
 
@@ -158,8 +159,8 @@ void Task::progress(std::uint64_t done, std::optional<std::uint64_t> total,
     context.events.emit(event::StepProgress{step.id, done, total, unit});
 }
 
-fetch::RetryPolicy Task::retry() const {
-    fetch::RetryPolicy policy;
+http::RetryPolicy Task::retry() const {
+    http::RetryPolicy policy;
     policy.on_retry = [&events = context.events, id = step.id](
                           int attempt, std::chrono::milliseconds wait, const std::string& reason) {
         events.emit(event::StepRetrying{id, attempt, wait, reason});

@@ -1,10 +1,10 @@
 #pragma once
 
+#include "podctl/download/download.hpp"
 #include "podctl/event/event.hpp"
-#include "podctl/fetch/download.hpp"
-#include "podctl/fetch/http.hpp"
-#include "podctl/fetch/resolve.hpp"
 #include "podctl/git/git.hpp"
+#include "podctl/http/http.hpp"
+#include "podctl/hub/resolve.hpp"
 #include "podctl/machine/machine.hpp"
 #include "podctl/plan/plan.hpp"
 #include "podctl/python/python.hpp"
@@ -78,8 +78,8 @@ struct Context {
     } due = {};
 
     // Made at the first request: a run with nothing to fetch needs no client.
-    fetch::HttpClient& http();
-    fetch::Downloader& downloader();
+    http::Client& http();
+    download::Downloader& downloader();
     git::Network network() {
         using enum git::Network::StoredLogins;
         return {mirrors, http(), is_look() ? ignore : use};
@@ -106,9 +106,9 @@ struct Context {
     std::once_flag gpus_once_ = {};
     machine::Gpus gpus_ = {};
     std::once_flag http_once_ = {};
-    std::unique_ptr<fetch::HttpClient> http_ = {};
+    std::unique_ptr<http::Client> http_ = {};
     std::once_flag downloader_once_ = {};
-    std::unique_ptr<fetch::Downloader> downloader_ = {};
+    std::unique_ptr<download::Downloader> downloader_ = {};
 };
 
 using Facts = std::map<std::string, std::string>;
@@ -150,7 +150,7 @@ struct Task {
     void progress(std::uint64_t done, std::optional<std::uint64_t> total,
                   const char* unit = "bytes") const;
     // Retries that are told as events, for this step.
-    fetch::RetryPolicy retry() const;
+    http::RetryPolicy retry() const;
     void notice(const std::string& message) const { context.notice(step.id, message); }
     std::filesystem::path move_aside(const std::filesystem::path& path) const {
         return run::move_aside(path, step.id, context);

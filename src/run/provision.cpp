@@ -90,7 +90,7 @@ private:
 std::optional<std::uint64_t> ask_size(const std::string& url, Context& context,
                                       std::stop_token stop) {
     try {
-        return fetch::probe(url, context.http(), context.mirrors, stop).size;
+        return hub::probe(url, context.http(), context.mirrors, stop).size;
     } catch (const Error& error) {
         if (error.kind() == ErrorKind::interrupted) throw;
         return std::nullopt;
@@ -191,7 +191,7 @@ Provisioner::Provisioner(const tmpl::Template& pod, const std::filesystem::path&
 
 Provisioner::~Provisioner() = default;
 
-fetch::HttpClient& Provisioner::http() {
+http::Client& Provisioner::http() {
     return state_->context.http();
 }
 

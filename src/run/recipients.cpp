@@ -13,7 +13,7 @@ namespace {
 struct Grant {
     std::string secret;
     std::string prefix;  // of the hub
-    fetch::Credential credential;
+    http::Credential credential;
 };
 
 struct Hub {
@@ -88,8 +88,8 @@ Recipient::By kind_of(const Grant& grant, const Mirrors& users) {
 
 }  // namespace
 
-std::vector<fetch::Credential> credentials_of(const Secrets& secrets, const Mirrors& mirrors) {
-    std::vector<fetch::Credential> credentials;
+std::vector<http::Credential> credentials_of(const Secrets& secrets, const Mirrors& mirrors) {
+    std::vector<http::Credential> credentials;
     for (auto& grant : grants_of(secrets, mirrors))
         credentials.push_back(std::move(grant.credential));
     return credentials;
@@ -107,12 +107,11 @@ const char* word_of(Recipient::By by) {
     return "";
 }
 
-std::string first_url_of(const fetch::Source& source) {
-    return std::visit(
-        overloaded{[](const fetch::CivitaiSource& it) { return it.origin + "/"; },
-                   [](const fetch::HuggingFaceSource& it) { return it.endpoint + "/"; },
-                   [](const fetch::UrlSource& it) { return it.url; }},
-        source.location);
+std::string first_url_of(const hub::Source& source) {
+    return std::visit(overloaded{[](const hub::CivitaiSource& it) { return it.origin + "/"; },
+                                 [](const hub::HuggingFaceSource& it) { return it.endpoint + "/"; },
+                                 [](const hub::UrlSource& it) { return it.url; }},
+                      source.location);
 }
 
 namespace {
@@ -126,7 +125,7 @@ std::vector<std::string> first_urls_of(const tmpl::Template& pod) {
     for (const auto& node : pod.custom_nodes)
         if (const auto* git = std::get_if<tmpl::GitNode>(&node.source)) urls.push_back(git->git);
     for (const auto& model : pod.models)
-        urls.push_back(first_url_of(fetch::parse_source(model.source)));
+        urls.push_back(first_url_of(hub::parse_source(model.source)));
     return urls;
 }
 

@@ -16,7 +16,7 @@
 namespace podctl::run {
 namespace {
 
-std::string id_of(const fetch::Source& source) {
+std::string id_of(const hub::Source& source) {
     return "resolution:" + source.text;
 }
 
@@ -24,8 +24,8 @@ long long number(const std::string& text) {
     return text.empty() ? 0 : std::stoll(text);
 }
 
-const fetch::UrlSource* plain_url(const fetch::Source& source) {
-    return std::get_if<fetch::UrlSource>(&source.location);
+const hub::UrlSource* plain_url(const hub::Source& source) {
+    return std::get_if<hub::UrlSource>(&source.location);
 }
 
 // Each answer may take as much memory as its limits allow (podctl/base/json.hpp).
@@ -44,20 +44,20 @@ private:
 };
 
 // A URL such as …/download?id=7 says nothing of the file's name; its server may.
-bool says_a_name(const fetch::UrlSource& url) {
-    return std::filesystem::path{fetch::describe(url).name}.has_extension();
+bool says_a_name(const hub::UrlSource& url) {
+    return std::filesystem::path{hub::describe(url).name}.has_extension();
 }
 
-bool is_worth_asking(const tmpl::Model& model, const fetch::Source& source) {
+bool is_worth_asking(const tmpl::Model& model, const hub::Source& source) {
     const auto* url = plain_url(source);
     return !url || (model.name.empty() && !model.unpack && !says_a_name(*url));
 }
 
-fetch::ResolvedFile ask(const fetch::Source& source, Context& context, std::stop_token stop) {
+hub::ResolvedFile ask(const hub::Source& source, Context& context, std::stop_token stop) {
     const auto* url = plain_url(source);
-    if (!url) return fetch::resolve(source, context.http(), context.mirrors, {.attempts = 1}, stop);
-    auto file = fetch::describe(*url);
-    const auto offer = fetch::probe(url->url, context.http(), context.mirrors, stop);
+    if (!url) return hub::resolve(source, context.http(), context.mirrors, {.attempts = 1}, stop);
+    auto file = hub::describe(*url);
+    const auto offer = hub::probe(url->url, context.http(), context.mirrors, stop);
     if (!offer.server_name.empty()) file.name = offer.server_name;
     file.approximate_size = offer.size;
     return file;
@@ -65,11 +65,11 @@ fetch::ResolvedFile ask(const fetch::Source& source, Context& context, std::stop
 
 }  // namespace
 
-std::optional<fetch::ResolvedFile> known_resolution(const fetch::Source& source,
-                                                    const Journal& journal) {
+std::optional<hub::ResolvedFile> known_resolution(const hub::Source& source,
+                                                  const Journal& journal) {
     const auto record = journal.find(id_of(source));
     if (!record || record->fact("url").empty()) return std::nullopt;
-    fetch::ResolvedFile file;
+    hub::ResolvedFile file;
     file.url = record->fact("url");
     file.name = record->fact("name");
     if (!record->fact("size").empty()) file.size = std::stoull(record->fact("size"));
@@ -86,11 +86,10 @@ std::optional<fetch::ResolvedFile> known_resolution(const fetch::Source& source,
     return file;
 }
 
-void keep_resolution(const fetch::Source& source, const fetch::ResolvedFile& file,
-                     Journal& journal) {
+void keep_resolution(const hub::Source& source, const hub::ResolvedFile& file, Journal& journal) {
     // What a plain URL says by itself need not be kept.
     const auto* url = plain_url(source);
-    if (url && file.name == fetch::describe(*url).name) return;
+    if (url && file.name == hub::describe(*url).name) return;
     Record record{.fingerprint = source.text, .facts = {}};
     record.facts = {
         {"url", file.url},
@@ -108,11 +107,11 @@ void keep_resolution(const fetch::Source& source, const fetch::ResolvedFile& fil
     if (journal.find(id_of(source)) != record) journal.put(id_of(source), record);
 }
 
-std::optional<fetch::Folder> known_listing(const fetch::Source& source, const Journal& journal) {
+std::optional<hub::Folder> known_listing(const hub::Source& source, const Journal& journal) {
     const auto record = journal.find(id_of(source));
     if (!record || record->fact("files").empty()) return std::nullopt;
-    const auto& hub = std::get<fetch::HuggingFaceSource>(source.location);
-    fetch::Folder folder{.revision = record->fact("revision")};
+    const auto& hub = std::get<hub::HuggingFaceSource>(source.location);
+    hub::Folder folder{.revision = record->fact("revision")};
     const auto files = parse_json(record->fact("files"), {.bytes = 64u << 20});
     if (!files || !files->is_array()) return std::nullopt;
     for (const auto& file : *files) {
@@ -121,7 +120,7 @@ std::optional<fetch::Folder> known_listing(const fetch::Source& source, const Jo
                               file[3].is_string();
         if (!is_whole) return std::nullopt;
         folder.files.push_back(
-            fetch::folder_file(hub, folder.revision, file[0], file[1], file[2], file[3]));
+            hub::folder_file(hub, folder.revision, file[0], file[1], file[2], file[3]));
     }
     if (const auto& others = record->fact("impossible"); !others.empty()) {
         const auto paths = parse_json(others, {.bytes = 64u << 20});
@@ -134,7 +133,7 @@ std::optional<fetch::Folder> known_listing(const fetch::Source& source, const Jo
     return folder;
 }
 
-void keep_listing(const fetch::Source& source, const fetch::Folder& folder, Journal& journal) {
+void keep_listing(const hub::Source& source, const hub::Folder& folder, Journal& journal) {
     auto files = nlohmann::json::array();
     for (const auto& [path, file] : folder.files)
         files.push_back({path, *file.size, file.sha256, file.git_blob});
@@ -191,7 +190,7 @@ private:
 };
 
 // Whether the hub is to be asked for a source that is not known.
-bool may_resolve(const tmpl::Model& model, const fetch::Source& source, Context& context) {
+bool may_resolve(const tmpl::Model& model, const hub::Source& source, Context& context) {
     if (context.options.offline) return false;
     if (context.may_ask(model.source, first_url_of(source))) return true;
     context.notice("", fmt::format("{}: not asked, since a variable's value stands in it or in its "
@@ -204,11 +203,11 @@ bool may_resolve(const tmpl::Model& model, const fetch::Source& source, Context&
 
 Known resolve_models(Context& context, std::stop_token stop) {
     Turn::Turns turns{most_at_once};
-    Answers<fetch::ResolvedFile> files{turns};
-    Answers<fetch::Folder> folders{turns};
+    Answers<hub::ResolvedFile> files{turns};
+    Answers<hub::Folder> folders{turns};
     const bool is_journal_enough = !context.options.update || context.options.offline;
     for (const auto& model : context.pod.models) {
-        const auto source = fetch::parse_source(model.source);
+        const auto source = hub::parse_source(model.source);
         if (!is_worth_asking(model, source) || files.contains(source.text) ||
             folders.contains(source.text))
             continue;
@@ -216,10 +215,10 @@ Known resolve_models(Context& context, std::stop_token stop) {
             if (is_journal_enough && known) return answers.know(source.text, std::move(*known));
             if (may_resolve(model, source, context)) answers.ask(source.text, std::move(question));
         };
-        if (fetch::is_folder(source))
+        if (hub::is_folder(source))
             resolve(folders, known_listing(source, context.journal), [&context, source, stop] {
-                return fetch::list_folder(source, context.http(), context.mirrors, {.attempts = 1},
-                                          stop);
+                return hub::list_folder(source, context.http(), context.mirrors, {.attempts = 1},
+                                        stop);
             });
         else
             resolve(files, known_resolution(source, context.journal),
@@ -228,7 +227,7 @@ Known resolve_models(Context& context, std::stop_token stop) {
     return {files.take(context.refusals), folders.take(context.refusals)};
 }
 
-std::string told_of_unknown(const fetch::Source& source, const Context& context) {
+std::string told_of_unknown(const hub::Source& source, const Context& context) {
     const auto refusal = context.refusals.find(source.text);
     if (refusal == context.refusals.end()) return source.text;
     const auto& why = refusal->second;

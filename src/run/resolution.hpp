@@ -9,13 +9,12 @@ namespace podctl::run {
 
 // What a hub said of a source, kept in the journal: names, ids and digests that pin it until
 // --update.
-std::optional<fetch::ResolvedFile> known_resolution(const fetch::Source& source,
-                                                    const Journal& journal);
-void keep_resolution(const fetch::Source& source, const fetch::ResolvedFile& file,
-                     Journal& journal);
+std::optional<hub::ResolvedFile> known_resolution(const hub::Source& source,
+                                                  const Journal& journal);
+void keep_resolution(const hub::Source& source, const hub::ResolvedFile& file, Journal& journal);
 // The same of all files of a folder.
-std::optional<fetch::Folder> known_listing(const fetch::Source& source, const Journal& journal);
-void keep_listing(const fetch::Source& source, const fetch::Folder& folder, Journal& journal);
+std::optional<hub::Folder> known_listing(const hub::Source& source, const Journal& journal);
+void keep_listing(const hub::Source& source, const hub::Folder& folder, Journal& journal);
 
 // What is known of every model's source of the template, by Source::text. Hubs are asked for the
 // rest, all at once and without patience: what cannot be had is left out, and the step asks again;
@@ -27,6 +26,6 @@ struct Known {
 Known resolve_models(Context& context, std::stop_token stop);
 
 // What a look says of a source that is not known: its text, and why its hub has not told.
-std::string told_of_unknown(const fetch::Source& source, const Context& context);
+std::string told_of_unknown(const hub::Source& source, const Context& context);
 
 }  // namespace podctl::run

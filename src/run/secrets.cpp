@@ -4,7 +4,7 @@
 #include "podctl/base/file.hpp"
 #include "podctl/base/names.hpp"
 #include "podctl/base/secret_names.hpp"
-#include "podctl/fetch/source.hpp"
+#include "podctl/hub/source.hpp"
 
 #include <fmt/format.h>
 
@@ -125,12 +125,12 @@ void add(std::vector<Secret>& to, const std::vector<Secret>& more) {
 
 // Scheme, host and port of a URL, as the prefix of a credential. Of the hubs it is what requests go
 // to, whatever was written (http://, www., hf.co).
-std::string origin_of(const fetch::Source& source) {
-    if (const auto* civitai = std::get_if<fetch::CivitaiSource>(&source.location))
+std::string origin_of(const hub::Source& source) {
+    if (const auto* civitai = std::get_if<hub::CivitaiSource>(&source.location))
         return civitai->origin + "/";
     const auto url = parse_url(source.text);
-    if (const auto* hub = std::get_if<fetch::HuggingFaceSource>(&source.location)) {
-        for (const auto& [from, to] : fetch::endpoint_mirrors()) {
+    if (const auto* hub = std::get_if<hub::HuggingFaceSource>(&source.location)) {
+        for (const auto& [from, to] : hub::endpoint_mirrors()) {
             const auto mirror = parse_url(to);
             if (url && mirror && url->origin() == mirror->origin()) return to;
         }
@@ -152,9 +152,9 @@ std::string origin_of(const fetch::Source& source) {
 Secrets read_secrets(const tmpl::Template& pod) {
     list_as_secrets(pod.secrets);
     Secrets secrets;
-    std::vector<fetch::Source> sources;
+    std::vector<hub::Source> sources;
     for (const auto& model : pod.models)
-        sources.push_back(fetch::parse_source(model.source));
+        sources.push_back(hub::parse_source(model.source));
     secrets.in_sources = credentials_in(sources);
     read_values(pod.secrets, StoredLogin::taken, secrets);
     secrets.hidden = pod.hidden;
@@ -174,8 +174,8 @@ Redactor environment_redactor() {
     return Redactor{secrets_of_environment()};
 }
 
-std::vector<fetch::Credential> credentials_in(std::span<const fetch::Source> sources) {
-    std::vector<fetch::Credential> credentials;
+std::vector<http::Credential> credentials_in(std::span<const hub::Source> sources) {
+    std::vector<http::Credential> credentials;
     for (const auto& source : sources) {
         if (source.token_in_query.empty()) continue;
         const auto origin = origin_of(source);

@@ -58,7 +58,7 @@ std::vector<ServiceSpec> in_order(std::vector<ServiceSpec> services) {
 
 class Pod {
 public:
-    Pod(std::vector<ServiceSpec> specs, const PodOptions& options, fetch::HttpClient& http,
+    Pod(std::vector<ServiceSpec> specs, const PodOptions& options, http::Client& http,
         EventSink& events, const std::function<void()>& on_ready, std::stop_token stop)
         : wake_{make_wake()},
           record_{options.pids},
@@ -250,9 +250,8 @@ private:
 
 }  // namespace
 
-PodEnd run_pod(std::vector<ServiceSpec> services, const PodOptions& options,
-               fetch::HttpClient& http, EventSink& events, const std::function<void()>& on_ready,
-               std::stop_token stop) {
+PodEnd run_pod(std::vector<ServiceSpec> services, const PodOptions& options, http::Client& http,
+               EventSink& events, const std::function<void()>& on_ready, std::stop_token stop) {
     return Pod{std::move(services), options, http, events, on_ready, std::move(stop)}.run();
 }
 

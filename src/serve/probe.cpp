@@ -54,7 +54,7 @@ int connect_to(const addrinfo& address) {
 
 }  // namespace
 
-ReadinessProbe::ReadinessProbe(Readiness wanted, fetch::HttpClient& http, int wake)
+ReadinessProbe::ReadinessProbe(Readiness wanted, http::Client& http, int wake)
     : wanted_{std::move(wanted)}, http_{http} {
     const auto place = fmt::format("{}:{}", in_url(wanted_.address), wanted_.port);
     endpoint_ = wanted_.http_path.empty()
@@ -108,15 +108,14 @@ bool ReadinessProbe::answers(const std::stop_token& stop) {
 // The status decides, so the body, which may be a stream without an end, is not waited for.
 bool ReadinessProbe::answers_http(const std::stop_token& stop) {
     int status = 0;
-    const fetch::HttpRequest request{.url = endpoint_,
-                                     .timeout = http_timeout,
-                                     .redirects = fetch::HttpRequest::Redirects::report};
-    const fetch::HttpClient::Sink sink{.on_headers =
-                                           [&](const fetch::HttpResponse& response) {
-                                               status = response.status;
-                                               return false;
-                                           },
-                                       .on_body = [](const char*, std::size_t) {}};
+    const http::Request request{
+        .url = endpoint_, .timeout = http_timeout, .redirects = http::Request::Redirects::report};
+    const http::Client::Sink sink{.on_headers =
+                                      [&](const http::Response& response) {
+                                          status = response.status;
+                                          return false;
+                                      },
+                                  .on_body = [](const char*, std::size_t) {}};
     try {
         http_.stream(request, sink, stop);
     } catch (const std::exception&) {

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "podctl/fetch/http.hpp"
+#include "podctl/http/http.hpp"
 #include "podctl/serve/serve.hpp"
 
 #include <atomic>
@@ -16,7 +16,7 @@ namespace podctl::serve {
 class ReadinessProbe {
 public:
     // `wake` is an eventfd that is written to once the service is ready.
-    ReadinessProbe(Readiness wanted, fetch::HttpClient& http, int wake);
+    ReadinessProbe(Readiness wanted, http::Client& http, int wake);
 
     bool ready() const { return ready_; }
     // What was asked for, and what came last: "GET http://…/ answered 503".
@@ -31,7 +31,7 @@ private:
 
     Readiness wanted_;
     std::string endpoint_;
-    fetch::HttpClient& http_;
+    http::Client& http_;
     std::atomic<bool> ready_ = false;
     mutable std::mutex mutex_;
     std::string last_answer_;

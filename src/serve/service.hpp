@@ -20,7 +20,7 @@ using Clock = std::chrono::steady_clock;
 // What every service of a pod uses.
 struct Surroundings {
     const PodOptions& options;
-    fetch::HttpClient& http;
+    http::Client& http;
     EventSink& events;
     int wake;  // eventfd of the pod's loop
 };

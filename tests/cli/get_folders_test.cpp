@@ -28,7 +28,7 @@ protected:
         hub.add(HuggingFaceFile{"o/r", "a.safetensors", weights});
         hub.add(HuggingFaceFile{"o/r", "vae/config.json", "{}", HuggingFaceFile::Storage::plain});
     }
-    std::vector<fetch::BatchEntry> files_of(const std::string& source) {
+    std::vector<hub::BatchEntry> files_of(const std::string& source) {
         const FolderQuestion question{
             globs, http, mirrors, {.attempts = 1}, {}, [this](const auto&, const auto& failure) {
                 try {
@@ -37,11 +37,11 @@ protected:
                     failures.push_back(error);
                 }
             }};
-        return with_files_of_folders({{.source = fetch::parse_source(source)}}, question);
+        return with_files_of_folders({{.source = hub::parse_source(source)}}, question);
     }
-    fetch::Got get(fetch::BatchEntry entry) {
+    download::Got get(hub::BatchEntry entry) {
         entry.folder = dir / entry.folder;
-        fetch::Getter getter{http, mirrors};
+        download::Getter getter{http, mirrors};
         return getter.get(request_of(entry, {}), {.retry = {.attempts = 1}}, {});
     }
     std::size_t heads() const {
@@ -62,9 +62,9 @@ protected:
     const std::string weights = test::safetensors_bytes(200'000, 5);
     test::TempDir dir;
     test::Hub hub;
-    fetch::HttpClient http;
+    http::Client http;
     const Mirrors mirrors{hub.mirrors()};
-    fetch::Globs globs;
+    hub::Globs globs;
     std::vector<Error> failures;
 };
 
@@ -111,7 +111,7 @@ TEST_F(GetFolders, AskForADigestWhereTheListingHasNone) {
 
 TEST_F(GetFolders, GoOnWithAFileThatWasCutOffByItsETag) {
     const auto files = files_of("hf:o/r");
-    const auto file = std::ranges::find(files, "a.safetensors", &fetch::BatchEntry::file);
+    const auto file = std::ranges::find(files, "a.safetensors", &hub::BatchEntry::file);
     ASSERT_NE(file, files.end());
     hub.alter_store(
         [](const test::Request&, test::Response& response) { response.cut_after = 100'000; });

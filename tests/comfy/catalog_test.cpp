@@ -2,7 +2,7 @@
 
 #include "podctl/base/digest.hpp"
 #include "podctl/base/names.hpp"
-#include "podctl/fetch/source.hpp"
+#include "podctl/hub/source.hpp"
 
 #include <gmock/gmock.h>
 
@@ -32,20 +32,20 @@ void for_every_file(Check check) {
 }
 
 // The name that the source itself tells; empty: only the hub knows.
-std::string name_of(const tmpl::CatalogFile& file, const fetch::Location& location) {
+std::string name_of(const tmpl::CatalogFile& file, const hub::Location& location) {
     if (!file.name.empty()) return file.name;
     std::string path;
-    if (const auto* hub = std::get_if<fetch::HuggingFaceSource>(&location)) path = hub->path;
-    if (const auto* url = std::get_if<fetch::UrlSource>(&location)) path = url->url;
+    if (const auto* hub = std::get_if<hub::HuggingFaceSource>(&location)) path = hub->path;
+    if (const auto* url = std::get_if<hub::UrlSource>(&location)) path = url->url;
     return path.substr(path.rfind('/') + 1);
 }
 
 TEST(Catalog, HasSourcesThatCanBeFetched) {
     for_every_file([](const tmpl::CatalogFile& file) {
-        const auto source = fetch::parse_source(file.source);
+        const auto source = hub::parse_source(file.source);
         EXPECT_TRUE(source.note.empty()) << source.note;
         EXPECT_TRUE(source.token_in_query.empty());
-        const auto* civitai = std::get_if<fetch::CivitaiSource>(&source.location);
+        const auto* civitai = std::get_if<hub::CivitaiSource>(&source.location);
         EXPECT_TRUE(!civitai || civitai->version) << "the newest is not always the same";
     });
 }
@@ -60,7 +60,7 @@ TEST(Catalog, HasDigestsAndTheWordForPickles) {
     for_every_file([](const tmpl::CatalogFile& file) {
         EXPECT_TRUE(file.sha256.empty() || is_sha256(file.sha256)) << file.sha256;
         EXPECT_EQ(file.sha256, to_lower(file.sha256));
-        const auto name = name_of(file, fetch::parse_source(file.source).location);
+        const auto name = name_of(file, hub::parse_source(file.source).location);
         EXPECT_EQ(file.allow_pickle, is_pickle_name(name)) << name;
         EXPECT_EQ(file.unpack, name.ends_with(".zip")) << name;
         // What is not checked against a digest here must come from a hub that gives one.

@@ -17,7 +17,7 @@ TEST(Outputs, AreToldAsManyAsThereAreInTime) {
     for (std::size_t i = 0; i < many; ++i)
         texts.push_back("frame " + std::to_string(i));
     const json entry{{"outputs", {{"9", {{"text", std::move(texts)}}}}}};
-    fetch::HttpClient http;
+    http::Client http;
     const Client client{http, "http://127.0.0.1:1", Client::Clock::now() + 1min, {}};
     SmokeReport report;
     const auto begin = Client::Clock::now();

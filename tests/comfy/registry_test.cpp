@@ -46,8 +46,8 @@ protected:
     std::atomic<int> failures_ = 0;
     test::HttpServer server_{[this](const test::Request& request) { return answer(request); }};
     Mirrors mirrors_{{{"https://api.comfy.org/", server_.url("/")}}};
-    fetch::HttpClient http_;
-    fetch::RetryPolicy retry_{.attempts = 3, .first_wait = 1ms, .longest_wait = 2ms};
+    http::Client http_;
+    http::RetryPolicy retry_{.attempts = 3, .first_wait = 1ms, .longest_wait = 2ms};
 };
 
 TEST_F(FindInRegistry, GivesTheDownloadOfAVersion) {

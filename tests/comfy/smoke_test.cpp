@@ -42,7 +42,7 @@ protected:
     }
 
     ComfyUi comfyui_;
-    fetch::HttpClient http_;
+    http::Client http_;
     SmokeRequest request_{.url = {}, .timeout = 60s};
     std::vector<std::string> progress_, notices_;
     std::stop_source stop_;

@@ -3,7 +3,7 @@
 #include "podctl/base/error.hpp"
 #include "podctl/base/file.hpp"
 #include "podctl/base/process.hpp"
-#include "podctl/fetch/http.hpp"
+#include "podctl/http/http.hpp"
 
 #include "support/git_server.hpp"
 #include "support/hub.hpp"

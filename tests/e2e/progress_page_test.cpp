@@ -20,11 +20,11 @@ protected:
         return event.value("event", "") == "step.started" &&
                event.value("step", "").starts_with("model:");
     }
-    static fetch::HttpRequest request(const std::string& path) {
+    static http::Request request(const std::string& path) {
         return {.url = "http://127.0.0.1:" + std::to_string(port()) + path,
                 .headers = {{"Accept", "application/json"}}};
     }
-    fetch::HttpClient http;
+    http::Client http;
 };
 
 TEST_F(ProgressPage, StandsAtThePortUntilComfyUiDoes) {

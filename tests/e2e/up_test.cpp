@@ -28,7 +28,7 @@ TEST_F(Up, BringsThePodUpAndEndsItOnSigterm) {
     auto pod = start("up");
     const auto ready = pod.wait_for("service.ready");
     ASSERT_TRUE(ready) << pod.finish().output;
-    fetch::HttpClient http;
+    http::Client http;
     const auto stats = http.send({.url = url(*ready) + "/system_stats"});
     EXPECT_EQ(stats.status, 200);
     EXPECT_EQ(stats.header("access-control-allow-origin"), "*");
@@ -343,7 +343,7 @@ TEST_F(Up, WhatAKilledPodctlLeftRunningIsEndedBeforeTheNextLaunch) {
     pod.signal(SIGTERM);
     EXPECT_EQ(pod.finish().status.code, 128 + SIGTERM);
     killed.finish();
-    EXPECT_THROW(fetch::HttpClient{}.send({.url = url(*first) + "/system_stats"}), Error);
+    EXPECT_THROW(http::Client{}.send({.url = url(*first) + "/system_stats"}), Error);
 }
 
 TEST_F(Up, AScriptThatAKilledPodctlLeftRunningIsEndedBeforeItsStepRunsAgain) {

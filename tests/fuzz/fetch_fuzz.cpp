@@ -4,11 +4,11 @@
 // covers them all.
 #include "podctl/base/error.hpp"
 #include "podctl/base/names.hpp"
-#include "podctl/fetch/archive.hpp"
-#include "podctl/fetch/download.hpp"
-#include "podctl/fetch/inert.hpp"
-#include "podctl/fetch/source.hpp"
-#include "podctl/fetch/url_rules.hpp"
+#include "podctl/download/archive.hpp"
+#include "podctl/download/download.hpp"
+#include "podctl/download/inert.hpp"
+#include "podctl/http/url_rules.hpp"
+#include "podctl/hub/source.hpp"
 
 #include "batch_text.hpp"
 #include "http_message.hpp"

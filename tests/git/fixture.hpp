@@ -102,7 +102,7 @@ protected:
     }
 
     Mirrors mirrors;
-    fetch::HttpClient http;
+    http::Client http;
     Network network{mirrors, http};
     std::vector<std::string> notices;
 };

@@ -23,7 +23,7 @@ protected:
     test::GitRepository work{dir / "work"};
     test::GitServer server{dir / "served"};
     Mirrors mirrors;
-    fetch::HttpClient http;
+    http::Client http;
     const Network network{mirrors, http};
 };
 

@@ -113,7 +113,7 @@ TEST(ChildEnvironment, LetsSubmodulesComeFromALocalMirror) {
 }
 
 TEST(Location, KnowsWhatLeadsToTheInternet) {
-    using enum fetch::HttpRequest::Reach;
+    using enum http::Request::Reach;
     for (const char* url : {"http://10.0.0.1/x", "git://localhost/x", "git@192.168.1.2:x",
                             "ssh://git@[::1]:22/x", "https://0x7f000001/x", "/srv/git/x"})
         EXPECT_EQ(reach_from(url), anywhere) << url;

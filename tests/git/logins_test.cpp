@@ -30,12 +30,12 @@ protected:
     fs::path home() const { return dir / "home"; }
 
     // A clone of the private repository, by a client that has these tokens.
-    void clone_with(const std::vector<fetch::Credential>& tokens, const std::string& url) {
-        fetch::HttpClient client{{.credentials = tokens}};
+    void clone_with(const std::vector<http::Credential>& tokens, const std::string& url) {
+        http::Client client{{.credentials = tokens}};
         fs::remove_all(there());
         clone(request(url), {mirrors, client, Network::StoredLogins::use}, monitor(), {});
     }
-    Error refusal_with(const std::vector<fetch::Credential>& tokens, const std::string& url) {
+    Error refusal_with(const std::vector<http::Credential>& tokens, const std::string& url) {
         const auto error = error_of([&] { clone_with(tokens, url); });
         return error.value_or(Error{ErrorKind::internal, "none"});
     }

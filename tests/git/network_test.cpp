@@ -57,7 +57,7 @@ TEST_F(GitNetwork, GoesThroughATunnelToAnHttpsRepository) {
     const test::TlsServer tls{port(), "DNS:hub.example"};
     const ForwardProxy proxy{{{"hub.example:443", tls.port()}}};
     const SetEnv set{"https_proxy", proxy.url().c_str()};
-    fetch::HttpClient trusting;  // made where the certificate is known
+    http::Client trusting;  // made where the certificate is known
     const Network through{mirrors, trusting};
     EXPECT_EQ(clone(request("https://hub.example/pack.git"), through, {}, {}).commit, third);
     EXPECT_THAT(proxy.asked(), Contains("CONNECT hub.example:443"));
@@ -77,7 +77,7 @@ TEST_F(GitNetwork, FollowsARedirectToAnotherHostThroughTheProxy) {
     const SetEnv trusted{"SSL_CERT_FILE", (dir / "both.pem").c_str()};
     const ForwardProxy proxy{{{"old.example:443", old.port()}, {"new.example:443", tls.port()}}};
     const SetEnv set{"https_proxy", proxy.url().c_str()};
-    fetch::HttpClient trusting;
+    http::Client trusting;
     const Network through{mirrors, trusting};
     EXPECT_EQ(clone(request("https://old.example/pack.git"), through, {}, {}).commit, third);
     EXPECT_THAT(proxy.asked(), Contains("CONNECT old.example:443"));
@@ -128,12 +128,12 @@ TEST_F(GitNetwork, ToldOfAProxyThatLetsNobodyThrough) {
 
 TEST_F(GitNetwork, TakesACertificateThatNamesAnAddress) {
     const test::TlsServer tls{port(), "IP:127.0.0.1"};
-    fetch::HttpClient trusting;
+    http::Client trusting;
     const Network direct{mirrors, trusting};
     const auto url = "https://127.0.0.1:" + std::to_string(tls.port()) + "/pack.git";
     EXPECT_EQ(clone(request(url), direct, {}, {}).commit, third);
     const test::TlsServer other{port(), "IP:127.0.0.2"};
-    fetch::HttpClient trusting_other;
+    http::Client trusting_other;
     const Network wrong{mirrors, trusting_other};
     const auto named = "https://127.0.0.1:" + std::to_string(other.port()) + "/pack.git";
     auto elsewhere = request(named);

@@ -118,7 +118,7 @@ TEST(Plan, RefusesTwoModelsThatTheHubsGiveOneName) {
         "to: loras}]\n";
     Resolutions resolutions;
     for (const auto* source : {"civitai:1@11", "civitai:2@22"}) {
-        resolutions[fetch::parse_source(source).text] = {
+        resolutions[hub::parse_source(source).text] = {
             .url = source, .name = "same.safetensors", .type = "LORA"};
     }
     try {
@@ -132,7 +132,7 @@ TEST(Plan, RefusesTwoModelsThatTheHubsGiveOneName) {
 
 TEST(Plan, AModelsFolderComesFromTheHubsTypeWhenTheTemplateGivesNone) {
     Resolutions resolutions;
-    resolutions[fetch::parse_source("civitai:1@11").text] = {
+    resolutions[hub::parse_source("civitai:1@11").text] = {
         .url = "u", .name = "a.safetensors", .type = "LORA"};
     const Plan plan = plan_of("comfyui: {path: C}\nmodels: [\"civitai:1@11\"]\n", resolutions);
     const auto* step = plan.find("model:loras/a.safetensors");
@@ -166,12 +166,12 @@ const std::string folder_model =
     "[\"*.md\"]}]\n";
 
 Listings listing_of(const std::vector<std::string>& paths) {
-    const auto source = fetch::parse_source("hf:o/r/vae/");
-    fetch::Folder folder{.revision = std::string(40, 'c')};
+    const auto source = hub::parse_source("hf:o/r/vae/");
+    hub::Folder folder{.revision = std::string(40, 'c')};
     for (const auto& path : paths)
-        folder.files.push_back(
-            fetch::folder_file(std::get<fetch::HuggingFaceSource>(source.location), folder.revision,
-                               path, 7, "", std::string(40, 'b')));
+        folder.files.push_back(hub::folder_file(std::get<hub::HuggingFaceSource>(source.location),
+                                                folder.revision, path, 7, "",
+                                                std::string(40, 'b')));
     return {{source.text, folder}};
 }
 
@@ -216,7 +216,7 @@ TEST(Plan, KeysOfAFolderAndOfAFileAreToldApart) {
                               "{source: \"hf:o/r\", to: x, unpack: true}",
                               "{source: \"hf:o/r/a.json\", to: x, include: [\"*\"]}"}) {
         const auto pod = pod_of(std::string("comfyui: {}\nmodels: [") + model + "]\n");
-        EXPECT_THROW(check_keys(pod.models[0], fetch::parse_source(pod.models[0].source)), Error)
+        EXPECT_THROW(check_keys(pod.models[0], hub::parse_source(pod.models[0].source)), Error)
             << model;
     }
 }

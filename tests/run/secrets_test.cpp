@@ -188,7 +188,7 @@ TEST_F(HubSecrets, AreFoundForATemplateThatListsTheToken) {
 }
 
 std::string prefix_of(const char* text) {
-    const std::array sources{fetch::parse_source(text)};
+    const std::array sources{hub::parse_source(text)};
     const auto credentials = credentials_in(sources);
     return credentials.empty() ? "" : credentials[0].url_prefix;
 }
@@ -210,14 +210,14 @@ TEST_F(HubSecrets, BindATokenInASourceToTheOriginThatRequestsGoTo) {
 TEST_F(HubSecrets, LetATokenGoToTheMirrorOfTheEndpoint) {
     const test::SetEnv token("HF_TOKEN", "hf_env");
     const test::SetEnv mirror("HF_ENDPOINT", "https://mirror.example/hf");
-    const auto credentials = credentials_of(read_hub_secrets(), Mirrors{fetch::endpoint_mirrors()});
+    const auto credentials = credentials_of(read_hub_secrets(), Mirrors{hub::endpoint_mirrors()});
     ASSERT_EQ(credentials.size(), 1u);
     EXPECT_EQ(credentials[0].url_prefix, "https://mirror.example/hf/");
 }
 
 TEST_F(HubSecrets, OfASourceReachNoOutput) {
     Secrets secrets;
-    const std::array sources{fetch::parse_source("https://civitai.com/models/1?token=abcdef")};
+    const std::array sources{hub::parse_source("https://civitai.com/models/1?token=abcdef")};
     secrets.in_sources = credentials_in(sources);
     EXPECT_EQ(redactor_of(secrets)("key abcdef"), "key ***");
 }

@@ -96,7 +96,7 @@ protected:
                                      .longest = std::chrono::milliseconds(4)},
                         .grace = std::chrono::seconds(30)};
     std::function<void()> on_ready_;
-    fetch::HttpClient http_;
+    http::Client http_;
     std::stop_source stop_;
     std::future<PodEnd> end_;  // last: its destructor waits for the pod
 };

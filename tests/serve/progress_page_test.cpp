@@ -1,7 +1,7 @@
 #include "podctl/serve/progress_page.hpp"
 
 #include "podctl/base/digest.hpp"
-#include "podctl/fetch/http.hpp"
+#include "podctl/http/http.hpp"
 #include "podctl/machine/machine.hpp"
 
 #include "pod_fixture.hpp"
@@ -82,8 +82,8 @@ protected:
         return *page;
     }
     bool is_free() const { return machine::port_is_free(pod.comfyui->listen, port); }
-    fetch::HttpResponse get(const std::string& path, const std::string& accept = "text/html",
-                            const std::string& method = "GET") {
+    http::Response get(const std::string& path, const std::string& accept = "text/html",
+                       const std::string& method = "GET") {
         return http.send({.url = "http://127.0.0.1:" + std::to_string(port) + path,
                           .method = method,
                           .headers = {{"Accept", accept}}});
@@ -93,7 +93,7 @@ protected:
     const std::uint16_t port = free_port();
     tmpl::Template pod;
     test::RecordingSink events;
-    fetch::HttpClient http;
+    http::Client http;
     std::optional<ProgressPage> page;
 };
 

@@ -1,8 +1,8 @@
 #pragma once
 
 #include "podctl/base/url.hpp"
-#include "podctl/fetch/http.hpp"
-#include "podctl/fetch/resolve.hpp"
+#include "podctl/http/http.hpp"
+#include "podctl/hub/resolve.hpp"
 #include "podctl/template/template.hpp"
 
 #include <cstdint>
@@ -87,8 +87,8 @@ struct RegistryVersion {
 // that does not exist is named with those that do. The address of its download is of the web,
 // never a file here.
 RegistryVersion find_in_registry(const std::string& id, const std::string& version,
-                                 fetch::HttpClient& http, const Mirrors& mirrors,
-                                 const fetch::RetryPolicy& retry, std::stop_token stop);
+                                 http::Client& http, const Mirrors& mirrors,
+                                 const http::RetryPolicy& retry, std::stop_token stop);
 
 // Error{integrity} for a version with a verdict, unless `trust` lists registry:ID or
 // registry:ID@VERSION.
@@ -97,9 +97,9 @@ void refuse_by_verdict(const std::string& id, const RegistryVersion& found,
 
 // All versions of a pack, newest first, without those that the registry banned or deleted. Throws
 // Error{not_found | network | interrupted}.
-std::vector<RegistryVersion> list_registry_versions(const std::string& id, fetch::HttpClient& http,
+std::vector<RegistryVersion> list_registry_versions(const std::string& id, http::Client& http,
                                                     const Mirrors& mirrors,
-                                                    const fetch::RetryPolicy& retry,
+                                                    const http::RetryPolicy& retry,
                                                     std::stop_token stop);
 
 // A second repository without which a pack cannot be imported.

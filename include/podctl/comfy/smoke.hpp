@@ -1,7 +1,7 @@
 #pragma once
 
 #include "podctl/event/event.hpp"
-#include "podctl/fetch/http.hpp"
+#include "podctl/http/http.hpp"
 #include "podctl/template/template.hpp"
 
 #include <chrono>
@@ -48,7 +48,7 @@ struct SmokeReport {
 // What goes wrong with ComfyUI, the workflow or its run is in the report. The prompt is taken back
 // when its result is not waited for. Throws Error{usage} for a workflow that is none,
 // Error{interrupted}.
-SmokeReport run_smoke(const SmokeRequest& request, fetch::HttpClient& http,
-                      const SmokeMonitor& monitor, std::stop_token stop);
+SmokeReport run_smoke(const SmokeRequest& request, http::Client& http, const SmokeMonitor& monitor,
+                      std::stop_token stop);
 
 }  // namespace podctl::comfy

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "podctl/base/url.hpp"
-#include "podctl/fetch/http.hpp"
+#include "podctl/http/http.hpp"
 
 #include <cstdint>
 #include <filesystem>
@@ -25,7 +25,7 @@ struct Progress {
 // certificates, redirects and tokens are those of downloads.
 struct Network {
     const Mirrors& mirrors;
-    fetch::HttpClient& http;
+    http::Client& http;
     // ~/.netrc, and git's credential helpers, which are programs: not for a look.
     enum class StoredLogins { ignore, use } stored_logins = StoredLogins::ignore;
 };

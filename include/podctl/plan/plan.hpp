@@ -1,10 +1,10 @@
 #pragma once
 
 #include "podctl/base/units.hpp"
-#include "podctl/fetch/folder.hpp"
-#include "podctl/fetch/resolve.hpp"
-#include "podctl/fetch/source.hpp"
 #include "podctl/git/git.hpp"
+#include "podctl/hub/folder.hpp"
+#include "podctl/hub/resolve.hpp"
+#include "podctl/hub/source.hpp"
 #include "podctl/template/template.hpp"
 
 #include <cstdint>
@@ -96,8 +96,8 @@ struct CopyNode {
     std::filesystem::path from, path;
 };
 struct FetchModel {
-    fetch::Source source;
-    std::optional<fetch::ResolvedFile> resolved;  // absent: the hub could not be asked beforehand
+    hub::Source source;
+    std::optional<hub::ResolvedFile> resolved;  // absent: the hub could not be asked beforehand
     std::string folder;        // as the template gives it; empty: by the source's type
     std::string name, sha256;  // as the template gives them
     tmpl::Layout layout = tmpl::Layout::flat;
@@ -107,16 +107,16 @@ struct FetchModel {
 };
 // All files of a repository of a hub, or of a folder of it: one step.
 struct FetchFolder {
-    fetch::Source source;
-    fetch::Globs globs;
-    std::optional<fetch::Folder> listing;  // of all; absent: the hub could not be asked beforehand
+    hub::Source source;
+    hub::Globs globs;
+    std::optional<hub::Folder> listing;  // of all; absent: the hub could not be asked beforehand
     bool allow_pickle = false;
     std::filesystem::path target;  // the folder that they go into
 
     // Those of a listing that the globs choose; it may be none.
-    fetch::Folder chosen(const fetch::Folder& all) const;
+    hub::Folder chosen(const hub::Folder& all) const;
     // The file as a model by itself.
-    FetchModel model_of(const fetch::FolderFile& file) const;
+    FetchModel model_of(const hub::FolderFile& file) const;
 };
 struct CreateEnvironment {
     EnvironmentSpec spec;
@@ -175,8 +175,8 @@ struct Plan {
 };
 
 // What the hubs said, by Source::text: of files, and of folders.
-using Resolutions = std::map<std::string, fetch::ResolvedFile>;
-using Listings = std::map<std::string, fetch::Folder>;
+using Resolutions = std::map<std::string, hub::ResolvedFile>;
+using Listings = std::map<std::string, hub::Folder>;
 
 // The steps of a template (spec §4 has their ids). Throws Error{template_} when two models would
 // stand at one path, which may show only when the hubs have given the names.
@@ -185,14 +185,14 @@ Plan build_plan(const tmpl::Template& pod, const std::filesystem::path& root,
 
 // Throws Error{template_} when a model's keys do not go with its source: what is of a folder's
 // files is not of one file, and the other way round.
-void check_keys(const tmpl::Model& model, const fetch::Source& source);
+void check_keys(const tmpl::Model& model, const hub::Source& source);
 
 // The parts of a model's place that are known: sets target. Called again once a late resolution is
 // there. Throws Error{template_} when neither the template nor the hub says which folder.
 void place_model(FetchModel& model, const Places& places);
 
 // The step's id for a model: model:<path under models/>. `target` is empty until it is known.
-std::string model_step_id(const fetch::Source& source, const std::filesystem::path& target,
+std::string model_step_id(const hub::Source& source, const std::filesystem::path& target,
                           const Places& places);
 
 // The steps named and all that they need. Throws Error{usage} with what was perhaps meant.

@@ -33,7 +33,7 @@ struct Options {
     bool prune = false;       // what the template names no more is moved to .podctl/replaced
     bool update = false;      // branches, newest versions and requirements may move
     bool will_launch = true;  // preflight looks at the ports
-    fetch::HttpOptions::InsecureHttp insecure_http = fetch::HttpOptions::InsecureHttp::refuse;
+    http::Options::InsecureHttp insecure_http = http::Options::InsecureHttp::refuse;
     // What all downloads share: bodies at once, and bytes a second (0: no limit).
     unsigned connections = 16;
     std::uint64_t limit_rate = 0;
@@ -95,7 +95,7 @@ public:
     std::map<std::string, std::string> child_environment() const;
     // The values of `secrets`, for those processes that are to have them.
     const std::map<std::string, Secret>& secrets() const;
-    fetch::HttpClient& http();
+    http::Client& http();
 
 private:
     struct State;

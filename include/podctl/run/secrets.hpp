@@ -3,8 +3,8 @@
 #include "podctl/base/secret.hpp"
 #include "podctl/base/url.hpp"
 #include "podctl/event/redact.hpp"
-#include "podctl/fetch/http.hpp"
-#include "podctl/fetch/source.hpp"
+#include "podctl/http/http.hpp"
+#include "podctl/hub/source.hpp"
 #include "podctl/template/template.hpp"
 
 #include <map>
@@ -19,7 +19,7 @@ struct Secrets {
     // Where each was found, for people: "$HF_TOKEN", "the file /run/secrets/HF_TOKEN".
     std::map<std::string, std::string> found_in = {};
     std::vector<std::string> missing = {};
-    std::vector<fetch::Credential> in_sources = {};  // credentials_in() of the sources
+    std::vector<http::Credential> in_sources = {};  // credentials_in() of the sources
     // What no output may show beside them: Template::hidden, and what podctl's own environment
     // holds under a secret's name, listed or not.
     std::vector<Secret> hidden = {};
@@ -43,14 +43,14 @@ Redactor environment_redactor();
 
 // ?token= of each source's URL, bound to the origin that it was written for: the hub that the URL
 // names, or the mirror of $HF_ENDPOINT.
-std::vector<fetch::Credential> credentials_in(std::span<const fetch::Source> sources);
+std::vector<http::Credential> credentials_in(std::span<const hub::Source> sources);
 
 Redactor redactor_of(const Secrets& secrets);
 
 // Where the tokens that podctl itself uses may go: Civitai's key, Hugging Face's and GitHub's token
 // to the hub of each, GIT_TOKEN_git_example_com to https://git.example.com/, and each to the mirror
 // of that hub's whole origin, if `mirrors` has one.
-std::vector<fetch::Credential> credentials_of(const Secrets& secrets, const Mirrors& mirrors);
+std::vector<http::Credential> credentials_of(const Secrets& secrets, const Mirrors& mirrors);
 
 // An origin that is going to be given a secret by podctl.
 struct Recipient {
@@ -66,6 +66,6 @@ const char* word_of(
 std::vector<Recipient> recipients_of(const tmpl::Template& pod, const Secrets& secrets);
 
 // The first URL that is asked for a source: of a hub its root.
-std::string first_url_of(const fetch::Source& source);
+std::string first_url_of(const hub::Source& source);
 
 }  // namespace podctl::run

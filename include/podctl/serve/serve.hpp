@@ -3,7 +3,7 @@
 #include "podctl/base/process.hpp"
 #include "podctl/event/event.hpp"
 #include "podctl/event/redact.hpp"
-#include "podctl/fetch/http.hpp"
+#include "podctl/http/http.hpp"
 #include "podctl/template/template.hpp"
 
 #include <sys/types.h>
@@ -73,9 +73,8 @@ struct PodEnd {
 // never became ready, or its restarts were used up), or a stop was requested (TERM to every process
 // group, in the reverse order of `after`, grace, KILL). No process that it started is left.
 // `on_ready` is called once, when every service has become ready. As PID 1 it also reaps orphans.
-PodEnd run_pod(std::vector<ServiceSpec> services, const PodOptions& options,
-               fetch::HttpClient& http, EventSink& events, const std::function<void()>& on_ready,
-               std::stop_token stop);
+PodEnd run_pod(std::vector<ServiceSpec> services, const PodOptions& options, http::Client& http,
+               EventSink& events, const std::function<void()>& on_ready, std::stop_token stop);
 
 // What pod.json says of a pod, checked against the processes that there are.
 struct RunningService {

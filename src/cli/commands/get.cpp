@@ -1,4 +1,4 @@
-#include "podctl/fetch/get.hpp"
+#include "podctl/download/get.hpp"
 
 #include "podctl/base/beneath.hpp"
 #include "podctl/base/digest.hpp"
@@ -6,7 +6,7 @@
 #include "podctl/base/stop.hpp"
 #include "podctl/base/thread.hpp"
 #include "podctl/event/redacting_sink.hpp"
-#include "podctl/fetch/batch.hpp"
+#include "podctl/hub/batch.hpp"
 #include "podctl/run/secrets.hpp"
 
 #include "../command.hpp"
@@ -38,14 +38,14 @@ struct GetArguments {
     std::vector<std::string> batches, mirrors;
     std::optional<std::chrono::milliseconds> pause;
     int retries = 5;
-    fetch::GetRequest request;
-    fetch::Globs globs;  // of folders
-    fetch::HttpOptions http;
+    download::GetRequest request;
+    hub::Globs globs;  // of folders
+    http::Options http;
 };
 
 // Each source as a step of the run. Its query may be long, and hold what nobody should see; two
 // that differ only there get numbers.
-std::vector<std::string> steps_of(const std::vector<fetch::BatchEntry>& entries) {
+std::vector<std::string> steps_of(const std::vector<hub::BatchEntry>& entries) {
     std::map<std::string, int> taken;
     std::vector<std::string> steps;
     for (const auto& entry : entries) {
@@ -83,11 +83,11 @@ public:
         events_.emit(event::RunStarted{"get", folder_.string(), PODCTL_VERSION});
         int code = 0;
         {
-            fetch::HttpClient http{options()};
+            http::Client http{options()};
             const Mirrors all_mirrors = mirrors();
             expand_folders(http, all_mirrors);
-            fetch::Downloader downloader{http, all_mirrors};
-            fetch::Getter getter{downloader};
+            download::Downloader downloader{http, all_mirrors};
+            download::Getter getter{downloader};
             std::vector<std::jthread> workers;
             for (std::size_t i = 0; i < std::min(entries_.size(), most_at_once); ++i)
                 workers.push_back(start_thread(
@@ -114,15 +114,15 @@ private:
         return arguments.sources.back();
     }
 
-    static std::vector<fetch::BatchEntry> entries_of(const GetArguments& arguments) {
+    static std::vector<hub::BatchEntry> entries_of(const GetArguments& arguments) {
         const std::vector<std::string> sources(arguments.sources.begin(),
                                                arguments.sources.end() - 1);
         auto entries =
-            fetch::expand_sources(sources, {arguments.batches.begin(), arguments.batches.end()});
+            hub::expand_sources(sources, {arguments.batches.begin(), arguments.batches.end()});
         if (entries.empty())
             throw Error{ErrorKind::usage, "the batch names no source", "a line for each source"};
         const auto& request = arguments.request;
-        const bool is_one = entries.size() == 1 && !fetch::is_folder(entries.front().source);
+        const bool is_one = entries.size() == 1 && !hub::is_folder(entries.front().source);
         if (!is_one && !(request.name.empty() && request.sha256.empty()))
             throw Error{ErrorKind::usage, "--name and --sha256 are of one file",
                         "fetch that one by itself"};
@@ -134,7 +134,7 @@ private:
 
     // Where an input list says nothing else, the folder itself.
     static std::filesystem::path folder_within(const std::filesystem::path& all,
-                                               const fetch::BatchEntry& entry) {
+                                               const hub::BatchEntry& entry) {
         const auto wanted = entry.folder / entry.file.parent_path();
         const auto inside = (std::filesystem::absolute(all) / wanted).lexically_normal();
         const auto way =
@@ -147,9 +147,9 @@ private:
         return way == "." ? all : all / way;
     }
 
-    static run::Secrets secrets_of(const std::vector<fetch::BatchEntry>& entries) {
+    static run::Secrets secrets_of(const std::vector<hub::BatchEntry>& entries) {
         auto secrets = run::read_hub_secrets();
-        std::vector<fetch::Source> sources;
+        std::vector<hub::Source> sources;
         for (const auto& entry : entries)
             sources.push_back(entry.source);
         secrets.in_sources = run::credentials_in(sources);
@@ -158,7 +158,7 @@ private:
 
     Mirrors mirrors() const { return Mirrors{users_mirrors(arguments_.mirrors)}; }
 
-    fetch::HttpOptions options() const {
+    http::Options options() const {
         auto options = arguments_.http;
         const Mirrors all = mirrors();
         options.credentials = run::credentials_of(secrets_, all);
@@ -167,14 +167,14 @@ private:
         return options;
     }
 
-    void expand_folders(fetch::HttpClient& http, const Mirrors& all_mirrors) {
+    void expand_folders(http::Client& http, const Mirrors& all_mirrors) {
         entries_ = with_files_of_folders(
             entries_, {arguments_.globs,
                        http,
                        all_mirrors,
                        {.attempts = arguments_.retries},
                        signals_.token(),
-                       [this](const fetch::BatchEntry& entry, const std::exception_ptr& failure) {
+                       [this](const hub::BatchEntry& entry, const std::exception_ptr& failure) {
                            tell_failure(entry.source.text, as_error(failure));
                        }});
         steps_ = steps_of(entries_);
@@ -185,7 +185,7 @@ private:
         events_.emit(event::StepFailed{step, error.kind(), error.message(), error.hint(), false});
     }
 
-    void work(fetch::Getter& getter) {
+    void work(download::Getter& getter) {
         while (true) {
             const std::size_t index = next_++;
             if (index >= entries_.size() || !wait_for_turn(index)) return;
@@ -200,7 +200,7 @@ private:
         return wait_for(turn - Clock::now(), signals_.token());
     }
 
-    void get_one(fetch::Getter& getter, const fetch::BatchEntry& entry, const std::string& step) {
+    void get_one(download::Getter& getter, const hub::BatchEntry& entry, const std::string& step) {
         const auto started = Clock::now();
         events_.emit(event::StepStarted{step});
         try {
@@ -210,7 +210,7 @@ private:
             const auto took =
                 std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - started);
             events_.emit(event::StepFinished{step, took, got.changed});
-            if (request.content == fetch::GetRequest::Content::file_and_metadata)
+            if (request.content == download::GetRequest::Content::file_and_metadata)
                 events_.emit(event::FileReady{step, got.path.string(), got.sha256, got.size});
         } catch (const std::exception& caught) {
             tell_failure(step, as_error(caught));
@@ -222,9 +222,9 @@ private:
         if (!failure_) failure_ = kind;
     }
 
-    fetch::GetMonitor monitor_of(const std::string& step) {
+    download::GetMonitor monitor_of(const std::string& step) {
         return {.on_progress =
-                    [this, step](const fetch::Progress& it) {
+                    [this, step](const download::Progress& it) {
                         events_.emit(event::StepProgress{step, it.done, it.total});
                     },
                 .on_notice =
@@ -243,7 +243,7 @@ private:
     // Before every other thread: they inherit the blocked signals.
     StopSignals signals_;
     const std::filesystem::path folder_;
-    std::vector<fetch::BatchEntry> entries_;  // those of files once the folders were listed
+    std::vector<hub::BatchEntry> entries_;  // those of files once the folders were listed
     std::vector<std::string> steps_;
     const run::Secrets secrets_;
     Redactor redact_;
@@ -266,7 +266,7 @@ void add_naming_flags(CLI::App& command, GetArguments& arguments) {
             "what a single source's file must be")
         ->type_name("HEX");
     command.add_flag_callback(
-        "--allow-pickle", [&request] { request.pickle = fetch::GetRequest::Pickle::allow; },
+        "--allow-pickle", [&request] { request.pickle = download::GetRequest::Pickle::allow; },
         "take what is not known to be inert: .ckpt, .pt, .bin, … can run code when loaded");
     add_repeatable(command, "--include", arguments.globs.include,
                    "of a folder's files only these; may be repeated")
@@ -278,7 +278,7 @@ void add_naming_flags(CLI::App& command, GetArguments& arguments) {
                    "take this source although its hub's scan warns of it; may be repeated")
         ->type_name("SOURCE");
     command.add_flag_callback(
-        "--force", [&request] { request.existing = fetch::GetRequest::Existing::replace; },
+        "--force", [&request] { request.existing = download::GetRequest::Existing::replace; },
         "replace another file that stands at the place");
 }
 
@@ -286,13 +286,13 @@ constexpr const char* civitdl_group = "As civitdl (models of Civitai)";
 
 void add_civitdl_flags(CLI::App& command, GetArguments& arguments) {
     auto& request = arguments.request;
-    static const std::map<std::string, fetch::NameLayout> layouts{
-        {"flat", fetch::NameLayout::flat}, {"civitdl", fetch::NameLayout::civitdl}};
-    static const std::map<std::string, fetch::NameLayout> sorters{
-        {"basic", fetch::NameLayout::civitdl}, {"tags", fetch::NameLayout::civitdl_tags}};
-    static const std::map<std::string, fetch::NsfwImages> modes{{"0", fetch::NsfwImages::safe},
-                                                                {"1", fetch::NsfwImages::as_model},
-                                                                {"2", fetch::NsfwImages::all}};
+    static const std::map<std::string, download::NameLayout> layouts{
+        {"flat", download::NameLayout::flat}, {"civitdl", download::NameLayout::civitdl}};
+    static const std::map<std::string, download::NameLayout> sorters{
+        {"basic", download::NameLayout::civitdl}, {"tags", download::NameLayout::civitdl_tags}};
+    static const std::map<std::string, hub::NsfwImages> modes{{"0", hub::NsfwImages::safe},
+                                                              {"1", hub::NsfwImages::as_model},
+                                                              {"2", hub::NsfwImages::all}};
     command
         .add_option_function<std::string>(
             "--layout", [&request](const std::string& name) { request.layout = layouts.at(name); },
@@ -307,7 +307,7 @@ void add_civitdl_flags(CLI::App& command, GetArguments& arguments) {
         ->check(CLI::IsMember(sorters))
         ->type_name("")
         ->group(civitdl_group);
-    const auto metadata = [&request]() -> fetch::CivitdlMetadataOptions& {
+    const auto metadata = [&request]() -> hub::CivitdlMetadataOptions& {
         if (!request.metadata) request.metadata.emplace();
         return *request.metadata;
     };
@@ -321,7 +321,7 @@ void add_civitdl_flags(CLI::App& command, GetArguments& arguments) {
             "--metadata-only",
             [&request, metadata] {
                 metadata();
-                request.content = fetch::GetRequest::Content::metadata_only;
+                request.content = download::GetRequest::Content::metadata_only;
             },
             "those without the file")
         ->group(civitdl_group);
@@ -343,7 +343,7 @@ void add_civitdl_flags(CLI::App& command, GetArguments& arguments) {
         ->group(civitdl_group);
     command
         .add_flag_callback(
-            "--no-prompts", [metadata] { metadata().prompts = fetch::ImagePrompts::leave_out; },
+            "--no-prompts", [metadata] { metadata().prompts = hub::ImagePrompts::leave_out; },
             "sample images without what Civitai says of each; includes --metadata")
         ->group(civitdl_group);
 }
@@ -358,7 +358,7 @@ void add_transfer_flags(CLI::App& command, GetArguments& arguments) {
                       "between the beginnings of two files: 3s");
     command.add_flag_callback(
         "--insecure-http",
-        [&arguments] { arguments.http.insecure_http = fetch::HttpOptions::InsecureHttp::allow; },
+        [&arguments] { arguments.http.insecure_http = http::Options::InsecureHttp::allow; },
         "send tokens over plain http too");
 }
 

@@ -128,7 +128,7 @@ private:
     }
 
     int test() {
-        fetch::HttpClient http;
+        http::Client http;
         const auto report = comfy::run_smoke(request_, http, monitor(), signals_.token());
         event::SmokeFinished finished{.step = step,
                                       .url = request_.url,

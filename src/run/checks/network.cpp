@@ -31,7 +31,7 @@ std::vector<Address> sources_of(const tmpl::Template& pod) {
         if (std::holds_alternative<tmpl::RegistryNode>(node.source)) add("https://api.comfy.org/");
     }
     for (const auto& model : pod.models)
-        sources.push_back({first_url_of(fetch::parse_source(model.source)), model.source});
+        sources.push_back({first_url_of(hub::parse_source(model.source)), model.source});
     // A hub's token is there to be used.
     for (const auto& secret : pod.secrets) {
         if (secret == "CIVITAI_API_KEY") add("https://civitai.com/");
@@ -64,13 +64,13 @@ std::map<std::string, Origin> origins_of(const Context& context) {
 }
 
 // Why it cannot be reached; empty: it answers. Whatever it says, it is there.
-std::string ask(fetch::HttpClient& http, const std::string& url, const std::stop_token& stop) {
+std::string ask(http::Client& http, const std::string& url, const std::stop_token& stop) {
     try {
         http.send({.url = url,
                    .method = "HEAD",
                    .timeout = patience,
-                   .redirects = fetch::HttpRequest::Redirects::report,
-                   .authorization = fetch::HttpRequest::Authorization::none},
+                   .redirects = http::Request::Redirects::report,
+                   .authorization = http::Request::Authorization::none},
                   stop);
         return {};
     } catch (const Error& error) {

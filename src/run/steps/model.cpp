@@ -2,9 +2,9 @@
 #include "podctl/base/file.hpp"
 #include "podctl/base/remove_tree.hpp"
 #include "podctl/base/shorten.hpp"
-#include "podctl/fetch/archive.hpp"
-#include "podctl/fetch/download.hpp"
-#include "podctl/fetch/inert.hpp"
+#include "podctl/download/archive.hpp"
+#include "podctl/download/download.hpp"
+#include "podctl/download/inert.hpp"
 
 #include "../resolution.hpp"
 #include "model_record.hpp"
@@ -46,7 +46,7 @@ struct Partial {
 };
 Partial partial_now(const FetchModel& model, const Task& task) {
     const auto partial = partial_of(model, task);
-    const auto present = fetch::bytes_present(partial);
+    const auto present = download::bytes_present(partial);
     struct stat status {};
     if (::stat(partial.c_str(), &status) != 0) return {};
     // stat(2) counts blocks of 512 bytes.
@@ -75,15 +75,15 @@ FetchModel resolved(const FetchModel& action, const Task& task) {
                 fmt::format("--offline, and {} has never been asked for", model.source.text),
                 "run once without --offline"};
         }
-        model.resolved = fetch::resolve(model.source, task.context.http(), task.context.mirrors,
-                                        task.retry(), task.stop);
+        model.resolved = hub::resolve(model.source, task.context.http(), task.context.mirrors,
+                                      task.retry(), task.stop);
     }
     // One that the journal knows has lost its note.
     const auto& note = model.resolved->note.empty() ? model.source.note : model.resolved->note;
     if (!note.empty()) task.notice(note);
     keep_resolution(model.source, *model.resolved, task.context.journal);
     if (!model.trusted)
-        fetch::refuse_by_verdict(*model.resolved, model.source.text, "list it in `trust`");
+        hub::refuse_by_verdict(*model.resolved, model.source.text, "list it in `trust`");
     plan::place_model(model, task.context.places);
     return model;
 }
@@ -94,14 +94,15 @@ constexpr std::string_view the_word = "`pickle: allow`";
 void refuse_by_name(const FetchModel& model) {
     if (model.allow_pickle || model.unpack) return;
     const std::string name = model.target.filename().string();
-    fetch::require_inert(fetch::judge_name(name), model.source.text, name, the_word);
+    download::require_inert(download::judge_name(name), model.source.text, name, the_word);
 }
 
 // By what `file` holds, which is going to have the target's name or has it.
 void refuse_by_content(const FetchModel& model, const fs::path& file, const Task& task) {
     if (model.allow_pickle) return;
     const std::string name = model.target.filename().string();
-    fetch::require_inert(fetch::judge(file, name, task.stop), model.source.text, name, the_word);
+    download::require_inert(download::judge(file, name, task.stop), model.source.text, name,
+                            the_word);
 }
 
 // What a user has put into a model's place is his own, in whatever format. But a pickle under a
@@ -109,9 +110,9 @@ void refuse_by_content(const FetchModel& model, const fs::path& file, const Task
 void refuse_kept_pickle(const FetchModel& model, const Task& task) {
     if (model.allow_pickle) return;
     const std::string name = model.target.filename().string();
-    const auto verdict = fetch::judge(model.target, name, task.stop);
-    if (verdict.kind != fetch::Verdict::Kind::pickle) return;
-    fetch::require_inert(verdict, model.source.text, name, the_word);
+    const auto verdict = download::judge(model.target, name, task.stop);
+    if (verdict.kind != download::Verdict::Kind::pickle) return;
+    download::require_inert(verdict, model.source.text, name, the_word);
 }
 
 // What is refused leaves no byte; what was stopped may go on.
@@ -119,7 +120,7 @@ void take_or_discard(const FetchModel& model, const Task& task, const std::funct
     try {
         look();
     } catch (const Error& error) {
-        if (error.kind() != ErrorKind::interrupted) fetch::discard(partial_of(model, task));
+        if (error.kind() != ErrorKind::interrupted) download::discard(partial_of(model, task));
         throw;
     }
 }
@@ -128,7 +129,7 @@ bool has_lost_its_word(const FetchModel& model, const Task& task) {
     return !model.allow_pickle && task.record && task.record->fact("pickle") == "allowed";
 }
 
-fetch::Downloaded fetch_bytes(const FetchModel& model, const Task& task) {
+download::Downloaded fetch_bytes(const FetchModel& model, const Task& task) {
     auto& context = task.context;
     const bool local = model.resolved->url.starts_with("file:");
     if (context.options.offline && !local) {
@@ -137,7 +138,7 @@ fetch::Downloaded fetch_bytes(const FetchModel& model, const Task& task) {
                     "run once without --offline"};
     }
     create_folders(context.places.partial);
-    fetch::DownloadRequest request{
+    download::DownloadRequest request{
         .url = model.resolved->url,
         .partial = partial_of(model, task),
         .sha256 = expected_sha256(model),
@@ -145,8 +146,8 @@ fetch::Downloaded fetch_bytes(const FetchModel& model, const Task& task) {
         .size = model.resolved->size,
         .check_format = !model.unpack,
         .name = model.unpack ? model.resolved->name : model.target.filename().string()};
-    fetch::DownloadMonitor monitor{
-        .on_progress = [&task](const fetch::Progress& it) { task.progress(it.done, it.total); },
+    download::DownloadMonitor monitor{
+        .on_progress = [&task](const download::Progress& it) { task.progress(it.done, it.total); },
         .retry = task.retry()};
     const auto downloaded = context.downloader().download(request, monitor, task.stop);
     context.downloaded_bytes += downloaded.received;
@@ -214,7 +215,7 @@ std::optional<Outcome> keep_or_clear(const FetchModel& model, const Task& task,
     const bool size_fits = !size || size == file_stamp(model.target)->size;
     const bool is_comparable = !expected_sha256(model).empty() || has_git_blob(model);
     if (!is_comparable && size_fits) {
-        fetch::check_model_format(model.target, model.target.filename().string());
+        download::check_model_format(model.target, model.target.filename().string());
         task.notice(fmt::format(
             "{} is there already and is kept as it is: nothing is known to compare it with",
             model.target.string()));
@@ -248,7 +249,7 @@ Outcome perform_file(const FetchModel& model, const Task& task) {
     switch (examine(model, task, sha256)) {
         case Standing::wanted:
             refuse_by_content(model, model.target, task);
-            fetch::forget(partial_of(model, task));  // of a run that died once it was placed
+            download::forget(partial_of(model, task));  // of a run that died once it was placed
             return {.changed = false, .facts = found_facts(model, sha256, task)};
         case Standing::unwanted:
             if (auto kept = keep_or_clear(model, task, sha256)) {
@@ -270,13 +271,13 @@ Outcome perform_file(const FetchModel& model, const Task& task) {
         }
     }
     move_into_place(partial_of(model, task), model.target);
-    fetch::forget(partial_of(model, task));
+    download::forget(partial_of(model, task));
     return {.changed = true, .facts = facts_of(model, downloaded.sha256)};
 }
 
 // An archive's files go one by one into a folder that may hold others; a file that differs is the
 // user's.
-void place_unpacked(const fs::path& staging, const fetch::UnpackedFile& file,
+void place_unpacked(const fs::path& staging, const download::UnpackedFile& file,
                     const FetchModel& model, const Task& task) {
     const fs::path target = model.target / file.path;
     const fs::path source = staging / file.path;
@@ -295,13 +296,13 @@ void place_unpacked(const fs::path& staging, const fetch::UnpackedFile& file,
 
 // Each file of an archive is a file by itself, whatever the archive is called.
 void refuse_members(const FetchModel& model, const fs::path& staging,
-                    const std::vector<fetch::UnpackedFile>& files, const Task& task) {
+                    const std::vector<download::UnpackedFile>& files, const Task& task) {
     if (model.allow_pickle) return;
     for (const auto& file : files) {
         const std::string name = fs::path{file.path}.filename().string();
-        const auto verdict = fetch::judge(staging / file.path, name, task.stop);
-        fetch::require_inert(verdict, model.source.text + " holds " + shorten_middle(file.path),
-                             name, the_word);
+        const auto verdict = download::judge(staging / file.path, name, task.stop);
+        download::require_inert(verdict, model.source.text + " holds " + shorten_middle(file.path),
+                                name, the_word);
     }
 }
 
@@ -311,9 +312,9 @@ Outcome perform_archive(const FetchModel& model, const Task& task) {
     const fs::path staging = task.context.places.staging / archive.stem();
     remove_tree(staging);
     const Discarded staged{staging};
-    std::vector<fetch::UnpackedFile> files;
+    std::vector<download::UnpackedFile> files;
     take_or_discard(model, task, [&] {
-        files = fetch::unpack(archive, staging, fetch::DotNames::refused, task.stop);
+        files = download::unpack(archive, staging, download::DotNames::refused, task.stop);
         refuse_members(model, staging, files, task);
     });
     wait_for_place(task);
@@ -322,7 +323,7 @@ Outcome perform_archive(const FetchModel& model, const Task& task) {
         place_unpacked(staging, file, model, task);
         sizes.emplace_back(file.path, file.size);
     }
-    fetch::discard(archive);
+    download::discard(archive);
     auto facts = facts_of(model, downloaded.sha256);
     facts["files"] = fact_of_unpacked(sizes);
     return {.changed = true, .facts = std::move(facts)};

@@ -2,7 +2,7 @@
 #include "podctl/base/file.hpp"
 #include "podctl/base/shorten.hpp"
 #include "podctl/base/thread.hpp"
-#include "podctl/fetch/inert.hpp"
+#include "podctl/download/inert.hpp"
 
 #include "../resolution.hpp"
 #include "model_record.hpp"
@@ -28,22 +28,22 @@ using plan::FetchFolder;
 // small files, of which a folder has many, wait for answers most of the time.
 constexpr std::size_t most_files_at_once = 8;
 
-fetch::Folder listing_of(const FetchFolder& action, const Task& task) {
+hub::Folder listing_of(const FetchFolder& action, const Task& task) {
     if (action.listing) return *action.listing;
     if (task.context.options.offline)
         throw Error{ErrorKind::network,
                     fmt::format("--offline, and {} has never been asked for", action.source.text),
                     "run once without --offline"};
-    return fetch::list_folder(action.source, task.context.http(), task.context.mirrors,
-                              task.retry(), task.stop);
+    return hub::list_folder(action.source, task.context.http(), task.context.mirrors, task.retry(),
+                            task.stop);
 }
 
 // All of them, before a byte is asked for.
-void refuse_by_names(const FetchFolder& action, const fetch::Folder& chosen) {
+void refuse_by_names(const FetchFolder& action, const hub::Folder& chosen) {
     if (action.allow_pickle) return;
     std::vector<std::string> refused;
     for (const auto& file : chosen.files)
-        if (fetch::judge_name(file.file.name).kind != fetch::Verdict::Kind::inert)
+        if (download::judge_name(file.file.name).kind != download::Verdict::Kind::inert)
             refused.push_back(file.path);
     if (refused.empty()) return;
     throw Error{
@@ -55,9 +55,9 @@ void refuse_by_names(const FetchFolder& action, const fetch::Folder& chosen) {
 }
 
 // Why the files that are chosen cannot be brought, as far as their names tell.
-std::optional<Error> fault_of(const FetchFolder& action, const fetch::Folder& all,
-                              const fetch::Folder& chosen) {
-    if (auto error = fetch::impossible_in(chosen, action.source.text, "`exclude`")) return error;
+std::optional<Error> fault_of(const FetchFolder& action, const hub::Folder& all,
+                              const hub::Folder& chosen) {
+    if (auto error = hub::impossible_in(chosen, action.source.text, "`exclude`")) return error;
     if (!chosen.files.empty()) return std::nullopt;
     return Error{ErrorKind::not_found,
                  all.files.empty()
@@ -68,7 +68,7 @@ std::optional<Error> fault_of(const FetchFolder& action, const fetch::Folder& al
 }
 
 // What tells a file of one commit from that of another: most stay the same.
-std::string identity_of(const fetch::FolderFile& file) {
+std::string identity_of(const hub::FolderFile& file) {
     const auto& known = file.file;
     const auto& digest = known.sha256.empty() ? known.git_blob : known.sha256;
     return digest.empty() ? known.url : digest;
@@ -77,7 +77,7 @@ std::string identity_of(const fetch::FolderFile& file) {
 // One file's share of the step's record. Its fingerprint is the step's while the file is the same,
 // whatever else of the folder has changed.
 std::optional<Record> record_of_file(const Task& task, const FilesFacts& known,
-                                     const fetch::FolderFile& file) {
+                                     const hub::FolderFile& file) {
     const auto facts = known.find(file.path);
     if (facts == known.end()) return std::nullopt;
     Record record{.fingerprint = {}, .facts = facts->second};
@@ -89,16 +89,16 @@ FilesFacts known_files(const Task& task) {
     return task.record ? files_facts(*task.record) : FilesFacts{};
 }
 
-std::uint64_t size_of(const fetch::Folder& folder) {
+std::uint64_t size_of(const hub::Folder& folder) {
     return std::transform_reduce(
         folder.files.begin(), folder.files.end(), std::uint64_t{0}, std::plus{},
-        [](const fetch::FolderFile& file) { return file.file.size.value_or(0); });
+        [](const hub::FolderFile& file) { return file.file.size.value_or(0); });
 }
 
 // Brings the files, some at once; the step's progress is that of all of them.
 class FolderFetch {
 public:
-    FolderFetch(const FetchFolder& action, const fetch::Folder& folder, const Task& task)
+    FolderFetch(const FetchFolder& action, const hub::Folder& folder, const Task& task)
         : action_(action),
           folder_(folder),
           task_(task),
@@ -187,7 +187,7 @@ private:
     }
 
     const FetchFolder& action_;
-    const fetch::Folder& folder_;
+    const hub::Folder& folder_;
     const Task& task_;
     const FilesFacts known_;
     const std::uint64_t total_;

@@ -3,8 +3,8 @@
 #include "podctl/base/names.hpp"
 #include "podctl/base/remove_tree.hpp"
 #include "podctl/comfy/comfy.hpp"
-#include "podctl/fetch/archive.hpp"
-#include "podctl/fetch/download.hpp"
+#include "podctl/download/archive.hpp"
+#include "podctl/download/download.hpp"
 
 #include "owner.hpp"
 #include "steps.hpp"
@@ -53,14 +53,15 @@ void clear_place(const plan::RegistryNode& action, const Task& task) {
 std::string unpack_pack(const fs::path& archive, const fs::path& staging, const Task& task) {
     std::string tracking;
     try {
-        for (const auto& file : fetch::unpack(archive, staging, fetch::DotNames::taken, task.stop))
+        for (const auto& file :
+             download::unpack(archive, staging, download::DotNames::taken, task.stop))
             tracking += file.path + "\n";
     } catch (const Error& error) {
-        if (error.kind() != ErrorKind::interrupted) fetch::discard(archive);
+        if (error.kind() != ErrorKind::interrupted) download::discard(archive);
         throw;
     }
     write_file_atomically(tracking_of(staging), tracking);
-    fetch::discard(archive);
+    download::discard(archive);
     return tracking;
 }
 
@@ -88,8 +89,8 @@ void compare_with_earlier(const plan::RegistryNode& action, const std::string& v
     task.notice(what);
 }
 
-fetch::HttpRequest::Reach reach_of(const comfy::RegistryVersion& found, const Mirrors& mirrors) {
-    using Reach = fetch::HttpRequest::Reach;
+http::Request::Reach reach_of(const comfy::RegistryVersion& found, const Mirrors& mirrors) {
+    using Reach = http::Request::Reach;
     return found.from_internet && !mirrors.covers(found.download_url) ? Reach::internet
                                                                       : Reach::anywhere;
 }
@@ -110,7 +111,7 @@ std::string bring_archive(const plan::RegistryNode& action, const comfy::Registr
     try {
         compare_with_earlier(action, found.version, downloaded.sha256, task);
     } catch (const Error&) {
-        fetch::discard(archive);
+        download::discard(archive);
         throw;
     }
     return downloaded.sha256;

@@ -1,6 +1,6 @@
 // The paths that podctl gives files in civitdl's layout, for scripts/check_civitdl_names: a JSON
 // object on each line of stdin, the path as a JSON string on each line of stdout.
-#include "podctl/fetch/civitdl.hpp"
+#include "podctl/hub/civitdl.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -11,8 +11,8 @@
 namespace {
 
 std::string path_of(const nlohmann::json& model) {
-    using podctl::fetch::CivitdlSorter;
-    const podctl::fetch::ResolvedFile file{
+    using podctl::hub::CivitdlSorter;
+    const podctl::hub::ResolvedFile file{
         .name = model.at("file"),
         .model_name = model.at("name"),
         .model_id = model.at("model_id"),

@@ -1,0 +1,17 @@
+#pragma once
+
+#include "podctl/base/url.hpp"
+
+#include <string>
+#include <string_view>
+
+namespace podctl::http {
+
+// Scheme, host and path: a query may hold a signature, so no message shows one.
+std::string shown(std::string_view url);
+
+// An http or https URL that every parser reads in the same way, and that can be asked
+// (host_fault()). Throws Error{network}.
+Url checked_url(const std::string& text);
+
+}  // namespace podctl::http
