@@ -31,14 +31,17 @@ if(PODCTL_HARDEN)
 endif()
 
 # podctl_room(NAME USES room... PRIVATE library...)
-# One static library per room: its inside is src/NAME/*.cpp, what it shows is include/podctl/NAME/.
+# One static library per room: its inside is src/NAME/*.cpp, what it shows is include/podctl/NAME/. The compiler finds
+# the headers of the rooms that it uses and no others, since each room has an include folder of its own.
 function(podctl_room name)
   cmake_parse_arguments(ROOM "" "" "USES;PRIVATE" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/${name}/*.cpp
        ${CMAKE_SOURCE_DIR}/src/${name}/*/*.cpp)
   add_library(podctl_${name} STATIC ${sources})
-  target_include_directories(podctl_${name} PUBLIC ${CMAKE_SOURCE_DIR}/include
-                                            PRIVATE ${CMAKE_SOURCE_DIR}/src/${name})
+  set(shown ${CMAKE_BINARY_DIR}/rooms/${name})
+  file(MAKE_DIRECTORY ${shown}/podctl)
+  file(CREATE_LINK ${CMAKE_SOURCE_DIR}/include/podctl/${name} ${shown}/podctl/${name} SYMBOLIC)
+  target_include_directories(podctl_${name} PUBLIC ${shown} PRIVATE ${CMAKE_SOURCE_DIR}/src/${name})
   list(TRANSFORM ROOM_USES PREPEND podctl_)
   target_link_libraries(podctl_${name} PUBLIC ${ROOM_USES} PRIVATE ${ROOM_PRIVATE} podctl_options)
 endfunction()

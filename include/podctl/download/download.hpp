@@ -29,7 +29,7 @@ struct DownloadRequest {
     std::string name = {};               // the final name, for the format checks and messages
 };
 
-struct TransferShare;  // src/fetch/transfer_share.hpp
+struct TransferShare;  // src/download/transfer_share.hpp
 
 struct Progress {
     std::uint64_t done = 0;

@@ -80,7 +80,7 @@ Authorization authorization_for(const Url& url, const Options& options);
 // Over https, to loopback, or wherever --insecure-http says.
 bool may_carry_token(const Url& url, const Options& options);
 
-class Connection;  // src/fetch/connection.hpp
+class Connection;  // src/http/connection.hpp
 
 // One thread that owns every curl handle but those of connect(). send() and stream() block the
 // caller, start() does not; all may be called by any thread at once. Authorization goes by

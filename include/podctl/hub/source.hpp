@@ -29,7 +29,7 @@ struct HuggingFaceSource {
     std::string repository = {};  // ORG/REPO
     std::string revision = "main";
     std::string path = {};  // in the repository, decoded
-    // `path` is a folder, or empty: the whole repository (list_folder(), podctl/fetch/folder.hpp).
+    // `path` is a folder, or empty: the whole repository (list_folder(), podctl/hub/folder.hpp).
     bool is_folder = false;
     std::string endpoint = "https://huggingface.co";
 };
