@@ -165,26 +165,32 @@ void register_submodule(git_repository* superproject, const Declaration& declare
     check(git_config_set_bool(config.get(), (key + ".active").c_str(), 1), where);
 }
 
+// As git has it: each names the other, from where it stands, so that both can be moved together.
+void link_work_tree(git_repository* repository, const fs::path& gitdir, const fs::path& workdir) {
+    const fs::path from = normal_path(gitdir), to = normal_path(workdir);
+    const auto config = make<ConfigHandle>(gitdir.string(), git_repository_config, repository);
+    check(git_config_set_string(config.get(), "core.worktree", to.lexically_relative(from).c_str()),
+          gitdir.string());
+    write_file_atomically(workdir / ".git",
+                          fmt::format("gitdir: {}\n", from.lexically_relative(to).string()));
+}
+
 // Its repository is kept when the submodule leaves the work tree, with what the user may have in
 // it; so is one whose first checkout was killed, since its note tells what that left.
 RepositoryHandle reopen_submodule(const fs::path& gitdir, const fs::path& workdir) {
     require_plain_repository(gitdir);
-    auto repository =
+    // Without its work tree: where the folder that it names is gone, libgit2 says (and leaks) as
+    // much as if there were no repository.
+    const auto repository =
         find<RepositoryHandle>(gitdir.string(), git_repository_open_ext, gitdir.c_str(),
-                               GIT_REPOSITORY_OPEN_NO_SEARCH, static_cast<const char*>(nullptr));
+                               GIT_REPOSITORY_OPEN_NO_SEARCH | GIT_REPOSITORY_OPEN_BARE,
+                               static_cast<const char*>(nullptr));
     if (!repository) return {};
     const bool is_unborn = git_repository_head_unborn(repository.get()) != 0;
     if (is_unborn && PendingUpdate(repository.get()).commits().empty()) return {};
     create_folders(workdir);
-    check(git_repository_set_workdir(repository.get(), workdir.c_str(), 1), workdir.string());
-    // libgit2 writes it only where the repository had another work tree.
-    std::error_code failed;
-    if (!fs::exists(fs::symlink_status(workdir / ".git", failed)))
-        write_file_atomically(
-            workdir / ".git",
-            fmt::format("gitdir: {}\n",
-                        gitdir.lexically_relative(workdir.lexically_normal()).string()));
-    return repository;
+    link_work_tree(repository.get(), gitdir, workdir);
+    return open_repository(workdir);
 }
 
 RepositoryHandle create_submodule(const fs::path& gitdir, const fs::path& workdir) {

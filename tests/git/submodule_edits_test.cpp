@@ -150,6 +150,35 @@ TEST_F(SubmoduleCommits, OfARepositoryOfTheUsersAreKeptWhereASubmoduleIsToStand)
     EXPECT_EQ(read_file(there() / "own/mine.txt"), "mine\n");
 }
 
+// Its repository stays in the superproject's .git, with what the user has there.
+TEST_F(SubmoduleCommits, OfABranchOutlastTheSubmodulesFolder) {
+    const auto mine = commit_in_part();
+    in_part({"branch", "mine"});
+    in_part({"checkout", "--quiet", second});
+    fs::remove_all(there() / "part");
+    update_it(url());
+    EXPECT_EQ(head_of_part(), second);
+    EXPECT_EQ(read_file(there() / "part/a.txt"), "one\n");
+    EXPECT_EQ(in_part({"rev-parse", "mine"}), mine);
+    EXPECT_EQ(in_clone({"status", "--porcelain"}), "");
+}
+
+TEST_F(SubmoduleCommits, OfABranchGoWithASubmoduleThatMoves) {
+    const auto mine = commit_in_part();
+    in_part({"branch", "mine"});
+    in_part({"checkout", "--quiet", second});
+    parent.git({"mv", "part", "elsewhere"});
+    parent.git({"commit", "--quiet", "-m", "move"});
+    parent.publish(url());
+    update_it(url());
+    EXPECT_EQ(in_clone({"-C", "elsewhere", "rev-parse", "HEAD"}), second);
+    EXPECT_EQ(in_clone({"-C", "elsewhere", "rev-parse", "mine"}), mine);
+    EXPECT_EQ(in_clone({"status", "--porcelain"}), "");
+    // The pod's volume may be mounted elsewhere.
+    fs::rename(there(), dir / "moved");
+    EXPECT_EQ(test::git(dir / "moved/elsewhere", {"status", "--porcelain"}), "");
+}
+
 // part has a submodule of its own, deep, which cannot be had at first: what that leaves is what a
 // kill between the two leaves.
 class SubmoduleOfASubmodule : public SubmoduleCommits {
