@@ -50,6 +50,17 @@ std::vector<std::string> own_modified_files(git_repository* repository,
     return files;
 }
 
+// Those of HEAD that the index still has: what is in them, require_unedited_submodules looks at.
+std::set<std::string> committed_submodules(git_repository* repository) {
+    const auto head = read_head(git_repository_workdir(repository));
+    if (!head) return {};
+    const auto staged = read_gitlinks(repository);
+    std::set<std::string> paths;
+    for (const auto& [path, link] : read_gitlinks(tree_of(repository, head->commit).get()))
+        if (staged.contains(path)) paths.insert(path);
+    return paths;
+}
+
 bool is_no_folder(const fs::path& path) {
     std::error_code failed;
     const auto status = fs::symlink_status(path, failed);
@@ -105,6 +116,7 @@ void require_room(git_repository* repository, const std::set<std::string>& paths
                   const std::string& commit) {
     const fs::path workdir = git_repository_workdir(repository);
     const auto tree = tree_of(repository, commit);
+    const auto committed = committed_submodules(repository);
     std::set<std::string> in_the_way;
     for (const auto& path : paths) {
         const auto entry =
@@ -114,7 +126,9 @@ void require_room(git_repository* repository, const std::set<std::string>& paths
              above = above.parent_path())
             if (is_no_folder(workdir / above) && !paths.contains(above.string()))
                 in_the_way.insert(above.string());
-        if (git_tree_entry_filemode(entry.get()) == GIT_FILEMODE_COMMIT) continue;
+        if (git_tree_entry_filemode(entry.get()) == GIT_FILEMODE_COMMIT ||
+            (committed.contains(path) && is_submodule(repository, path)))
+            continue;
         for (const auto& file : files_below(workdir, path))
             if (!paths.contains(file)) in_the_way.insert(file);
     }

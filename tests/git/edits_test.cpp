@@ -361,5 +361,56 @@ TEST_F(EditedSubmoduleTest, IsAConflictBeforeAnythingMovesWhereItWouldMove) {
     EXPECT_FALSE(is_update_pending(there()));
 }
 
+// As a pack does that takes a library in.
+class ReplacedSubmoduleTest : public EditedSubmoduleTest {
+protected:
+    void publish_in_its_place(const std::string& file) {
+        parent.git({"rm", "--quiet", "--cached", "part", ".gitmodules"});
+        fs::remove_all(parent.path() / "part");
+        fs::remove(parent.path() / ".gitmodules");
+        parent.commit_file(file, "theirs\n");
+        parent.publish(parent_url());
+    }
+};
+
+TEST_F(ReplacedSubmoduleTest, MakesRoomForAFolder) {
+    publish_in_its_place("part/a.txt");
+    EXPECT_EQ(update_it(parent_url()).commit, parent.head());
+    EXPECT_EQ(read("part/a.txt"), "theirs\n");
+    EXPECT_FALSE(fs::exists(there() / "part/.git"));
+    EXPECT_EQ(status(), "");
+}
+
+TEST_F(ReplacedSubmoduleTest, MakesRoomForAFile) {
+    publish_in_its_place("part");
+    EXPECT_EQ(update_it(parent_url()).commit, parent.head());
+    EXPECT_EQ(read("part"), "theirs\n");
+    EXPECT_EQ(status(), "");
+}
+
+TEST_F(ReplacedSubmoduleTest, MakesNoRoomWithEditsOrFilesOfTheUser) {
+    publish_in_its_place("part/a.txt");
+    for (const std::string file : {"part/mine.txt", "part/tool.sh"}) {
+        write(file, "mine\n");
+        const auto error =
+            error_of([&] { update_it(parent_url()); }).value_or(Error{ErrorKind::internal, ""});
+        EXPECT_EQ(error.kind(), ErrorKind::conflict);
+        EXPECT_THAT(error.message(), testing::EndsWith("by hand: " + file));
+        EXPECT_EQ(read(file), "mine\n");
+        in_clone({"-C", "part", "stash", "--quiet", "--include-untracked"});
+    }
+}
+
+TEST_F(ReplacedSubmoduleTest, MakesNoRoomWhereTheUserHasAddedItHimself) {
+    in_clone({"-c", "protocol.file.allow=always", "submodule", "--quiet", "add", url(), "own"});
+    parent.commit_file("own/a.txt", "theirs\n");
+    parent.publish(parent_url());
+    const auto error =
+        error_of([&] { update_it(parent_url()); }).value_or(Error{ErrorKind::internal, ""});
+    EXPECT_EQ(error.kind(), ErrorKind::conflict);
+    EXPECT_THAT(error.message(), HasSubstr("own/a.txt"));
+    EXPECT_EQ(read("own/a.txt"), "three\n");
+}
+
 }  // namespace
 }  // namespace podctl::git
