@@ -2,6 +2,7 @@
 #include "podctl/base/file.hpp"
 #include "podctl/base/names.hpp"
 #include "podctl/base/text.hpp"
+#include "podctl/base/utf8.hpp"
 #include "podctl/comfy/comfy.hpp"
 
 #include <toml.hpp>
@@ -18,7 +19,8 @@ namespace {
 namespace fs = std::filesystem;
 
 // toml11 reads what is nested (arrays, tables and the parts of a key) by calls that are nested, and
-// takes the square of a line's length. No pyproject.toml comes near these.
+// takes the square of a line's length. No pyproject.toml comes near these. Of a string that is not
+// UTF-8, which TOML forbids, 3.7 tells by an iterator of another text.
 constexpr std::size_t largest_pyproject = 256u << 10, longest_toml_line = 8u << 10;
 constexpr std::ptrdiff_t most_brackets = 300, most_dots_of_line = 300;
 constexpr std::ptrdiff_t most_dots_by_brackets = 100'000;
@@ -27,7 +29,7 @@ bool is_tame(const std::string& text) {
     const auto brackets = std::ranges::count_if(text, [](char c) { return c == '[' || c == '{'; });
     const auto dots = std::ranges::count(text, '.');
     return text.size() <= largest_pyproject && brackets <= most_brackets &&
-           dots * brackets <= most_dots_by_brackets &&
+           dots * brackets <= most_dots_by_brackets && utf8::is_valid(text) &&
            std::ranges::all_of(split(text, '\n'), [](const std::string& line) {
                return line.size() <= longest_toml_line &&
                       std::ranges::count(line, '.') <= most_dots_of_line;

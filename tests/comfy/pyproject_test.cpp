@@ -46,6 +46,10 @@ TEST_F(Pyproject, ThatIsBrokenOrABombGivesNothing) {
     EXPECT_THAT(dependencies("[project]\ndependencies = [1]\n"), IsEmpty());
     EXPECT_THAT(dependencies("project = 1\n"), IsEmpty());
     EXPECT_THAT(dependencies(std::string("\xff\0", 2)), IsEmpty());
+    for (const auto* quote : {"'", "\"", "'''", "\"\"\""})
+        EXPECT_THAT(dependencies("a = " + std::string{quote} + "\xff" + quote + "\n" +
+                                 "[project]\ndependencies = [\"numpy\"]\n"),
+                    IsEmpty());
     EXPECT_THAT(dependencies("a = " + std::string(100'000, '[')), IsEmpty());
     EXPECT_THAT(dependencies("a = " + std::string(100'000, '{')), IsEmpty());
     std::string key = "a";
