@@ -1,8 +1,9 @@
-// What users and a ComfyUI hand to the smoke test: workflows of both formats, node classes,
-// histories, and the files that were made. Read or refused with an Error, never a crash, a hang or
-// another exception. The first byte chooses the reader.
+// What users, packs and a ComfyUI hand over: workflows of both formats, node classes, histories,
+// the files that were made, a pack's pyproject.toml. Read or refused with an Error, never a crash,
+// a hang or another exception. The first byte chooses the reader.
 #include "podctl/base/error.hpp"
 #include "podctl/base/json.hpp"
+#include "podctl/comfy/comfy.hpp"
 
 #include "faults.hpp"
 #include "links.hpp"
@@ -74,11 +75,17 @@ void read_history(std::string_view input) {
     broken_links(entry);
 }
 
+void read_a_pyproject(std::string_view input) {
+    fuzz::scratch().file("pyproject.toml", input);
+    for (const auto& requirement : project_dependencies(fuzz::scratch().folder()))
+        expect(!requirement.empty() && requirement.find('\n') == requirement.npos);
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     static constexpr void (*readers[])(std::string_view) = {read_a_workflow, read_media, read_class,
-                                                            read_history};
+                                                            read_history, read_a_pyproject};
     try {
         fuzz::dispatch(readers, data, size);
     } catch (const Error& error) {

@@ -2,10 +2,10 @@
 #include "podctl/base/error.hpp"
 #include "podctl/base/utf8.hpp"
 
+#include "conflict_chain.hpp"
 #include "decode.hpp"
 #include "environment_mark.hpp"
 #include "marker.hpp"
-#include "reasons.hpp"
 #include "requirement.hpp"
 #include "specifier.hpp"
 #include "support.hpp"
@@ -41,10 +41,10 @@ void decode(std::string_view input) {
 }
 
 void read_what_an_installer_says(std::string_view input) {
-    Demand demand;
-    demand.requirements =
+    ResolutionInput input;
+    input.requirements =
         read_lines({"numpy<2", "torch==2.4", "pillow"}, "pack", Requirement::Kind::requirement);
-    const auto reasons = read_reasons(input, demand);
+    const auto reasons = read_reasons(input, input);
     for (const auto& name : reasons.depended_on)
         expect(std::find(reasons.packages.begin(), reasons.packages.end(), name) !=
                reasons.packages.end());
