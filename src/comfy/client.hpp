@@ -2,7 +2,7 @@
 
 #include "podctl/http/http.hpp"
 
-#include "json.hpp"
+#include "json_fields.hpp"
 #include "media.hpp"
 #include "node_class.hpp"
 

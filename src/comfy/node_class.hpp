@@ -1,6 +1,6 @@
 #pragma once
 
-#include "json.hpp"
+#include "json_fields.hpp"
 
 #include <map>
 #include <optional>

@@ -5,7 +5,7 @@
 #include "podctl/comfy/comfy.hpp"
 #include "podctl/http/retry.hpp"
 
-#include "json.hpp"
+#include "json_fields.hpp"
 
 #include <fmt/format.h>
 

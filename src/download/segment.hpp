@@ -2,9 +2,9 @@
 
 #include "podctl/http/http.hpp"
 
-#include "answer.hpp"
 #include "block_pool.hpp"
 #include "partial_file.hpp"
+#include "range_response.hpp"
 
 #include <chrono>
 #include <cstdint>

@@ -4,10 +4,10 @@
 #include "podctl/download/download.hpp"
 #include "podctl/http/backoff.hpp"
 
-#include "answer.hpp"
 #include "control_file.hpp"
 #include "pace.hpp"
 #include "partial_file.hpp"
+#include "range_response.hpp"
 #include "segment.hpp"
 #include "transfer_share.hpp"
 

@@ -5,7 +5,7 @@
 #include "podctl/base/units.hpp"
 #include "podctl/http/http_message.hpp"
 #include "podctl/http/url_rules.hpp"
-#include "podctl/hub/refusal.hpp"
+#include "podctl/hub/hub_errors.hpp"
 
 #include "model_format.hpp"
 #include "transfer.hpp"

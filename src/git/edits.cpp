@@ -102,7 +102,7 @@ void require_unedited(git_repository* repository, const std::set<std::string>& p
 }
 
 std::vector<std::string> files_below(const fs::path& workdir, const std::string& path) {
-    std::vector<std::string> files;
+    std::vector<std::string> files = {};
     std::error_code failed;
     if (!fs::is_directory(fs::symlink_status(workdir / path, failed))) return files;
     for (fs::recursive_directory_iterator at{workdir / path, failed}, end; !failed && at != end;

@@ -3,7 +3,7 @@
 #include "podctl/base/error.hpp"
 #include "podctl/base/names.hpp"
 #include "podctl/hub/civitdl.hpp"
-#include "podctl/hub/refusal.hpp"
+#include "podctl/hub/hub_errors.hpp"
 
 #include "civitai_api.hpp"
 

@@ -4,7 +4,7 @@
 #include "podctl/base/json.hpp"
 #include "podctl/base/url.hpp"
 #include "podctl/http/retry.hpp"
-#include "podctl/hub/refusal.hpp"
+#include "podctl/hub/hub_errors.hpp"
 
 #include <fmt/core.h>
 

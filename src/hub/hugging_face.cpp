@@ -5,7 +5,7 @@
 #include "podctl/http/http_message.hpp"
 #include "podctl/http/retry.hpp"
 #include "podctl/http/url_rules.hpp"
-#include "podctl/hub/refusal.hpp"
+#include "podctl/hub/hub_errors.hpp"
 
 #include "hubs.hpp"
 

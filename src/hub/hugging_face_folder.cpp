@@ -6,7 +6,7 @@
 #include "podctl/http/http_message.hpp"
 #include "podctl/http/url_rules.hpp"
 #include "podctl/hub/folder.hpp"
-#include "podctl/hub/refusal.hpp"
+#include "podctl/hub/hub_errors.hpp"
 
 #include "hubs.hpp"
 #include "hugging_face_tree.hpp"

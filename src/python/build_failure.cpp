@@ -2,9 +2,9 @@
 
 #include "podctl/base/names.hpp"
 
-#include "call.hpp"
 #include "conflict.hpp"
-#include "reasons.hpp"
+#include "conflict_chain.hpp"
+#include "installer_command.hpp"
 #include "specifier.hpp"
 
 #include <fmt/format.h>
@@ -116,9 +116,10 @@ std::vector<std::string> described(const std::vector<const Requirement*>& lines)
 }
 
 // By its address, where a line gives no name.
-std::vector<const Requirement*> askers_by_address(const FailedBuild& failed, const Demand& demand) {
+std::vector<const Requirement*> askers_by_address(const FailedBuild& failed,
+                                                  const ResolutionInput& input) {
     std::vector<const Requirement*> lines;
-    for (const Requirement& line : demand.requirements) {
+    for (const Requirement& line : input.requirements) {
         const std::string address = bare_address(line.target());
         if (!address.empty() && has(failed.package, address)) lines.push_back(&line);
     }
@@ -127,10 +128,11 @@ std::vector<const Requirement*> askers_by_address(const FailedBuild& failed, con
 
 // The first package of uv's "`docopt` (v0.6.2) was included because `num2words` (v0.5.12) depends
 // on …" that a line asks for, behind the one that failed.
-std::vector<const Requirement*> askers_by_trail(const FailedBuild& failed, const Demand& demand) {
+std::vector<const Requirement*> askers_by_trail(const FailedBuild& failed,
+                                                const ResolutionInput& input) {
     const auto words = split(failed.trail, '`');
     for (std::size_t at = 3; at < words.size(); at += 2) {
-        const auto lines = askers_of(parse_specifier(words[at]).name, demand);
+        const auto lines = askers_of(parse_specifier(words[at]).name, input);
         if (!lines.empty()) return lines;
     }
     return {};
@@ -200,13 +202,13 @@ FailedBuild read_failed_build(std::string_view words, const Installer& installer
     return {};
 }
 
-WhoAsks by_demand(const Demand& demand) {
-    return [&demand](const FailedBuild& failed) -> std::vector<std::string> {
-        const Requirement* line = line_in(failed.trail, demand);
+WhoAsks by_input(const ResolutionInput& input) {
+    return [&input](const FailedBuild& failed) -> std::vector<std::string> {
+        const Requirement* line = line_in(failed.trail, input);
         if (line != nullptr) return {describe(*line)};
         for (const auto& lines :
-             {askers_of(name_of(failed), demand), askers_by_address(failed, demand),
-              askers_by_trail(failed, demand)}) {
+             {askers_of(name_of(failed), input), askers_by_address(failed, input),
+              askers_by_trail(failed, input)}) {
             if (!lines.empty()) return described(lines);
         }
         return {};

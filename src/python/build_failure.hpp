@@ -3,7 +3,7 @@
 #include "podctl/base/error.hpp"
 #include "podctl/python/python.hpp"
 
-#include "demand.hpp"
+#include "resolution_input.hpp"
 
 #include <functional>
 #include <string>
@@ -30,7 +30,7 @@ FailedBuild read_failed_build(std::string_view words, const Installer& installer
 
 // Those who ask for the package, a line each. Empty: nobody is known.
 using WhoAsks = std::function<std::vector<std::string>(const FailedBuild&)>;
-WhoAsks by_demand(const Demand& demand);
+WhoAsks by_input(const ResolutionInput& input);
 WhoAsks by_lock(const Lock& lock);
 
 // Names the package, who asks for it, and the last lines of its build.

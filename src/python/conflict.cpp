@@ -3,8 +3,8 @@
 #include "podctl/base/names.hpp"
 #include "podctl/event/redact.hpp"
 
+#include "conflict_chain.hpp"
 #include "marker.hpp"
-#include "reasons.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -22,10 +22,10 @@ bool holds_name(const std::vector<std::string>& names, const std::string& name) 
 }
 
 std::vector<const Requirement*> askers_of(const std::vector<std::string>& names,
-                                          const Demand& demand) {
+                                          const ResolutionInput& input) {
     std::vector<const Requirement*> askers;
     for (const std::string& name : names) {
-        const auto more = askers_of(name, demand);
+        const auto more = askers_of(name, input);
         askers.insert(askers.end(), more.begin(), more.end());
     }
     return askers;
@@ -38,18 +38,18 @@ std::string list_of(const std::vector<const Requirement*>& lines) {
     return text;
 }
 
-bool is_held(const Requirement& line, const Demand& demand) {
+bool is_held(const Requirement& line, const ResolutionInput& input) {
     return line.kind == Kind::constraint && line.file.empty() && line.line == 0 &&
-           demand.held.contains(line.name);
+           input.held.contains(line.name);
 }
 
 // The package that the parties disagree on: the one that others depend on or that several ask for,
 // rather than one that only leads there. nullptr: none of them is asked for by a line.
-std::string disputed(const Reasons& reasons, const Demand& demand) {
+std::string disputed(const Reasons& reasons, const ResolutionInput& input) {
     std::string several;
     for (const std::string& name : reasons.packages) {
         if (holds_name(reasons.depended_on, name)) return name;
-        if (several.empty() && askers_of(name, demand).size() > 1) several = name;
+        if (several.empty() && askers_of(name, input).size() > 1) several = name;
     }
     return several;
 }
@@ -62,10 +62,10 @@ bool speaks_of_python(const Reasons& reasons) {
 
 // What python.overrides could say: what the image has, or what the first source asks, which is
 // ComfyUI where there is one.
-std::string override_for(const std::string& name, const Demand& demand) {
-    const auto askers = askers_of(name, demand);
+std::string override_for(const std::string& name, const ResolutionInput& input) {
+    const auto askers = askers_of(name, input);
     const auto held = std::find_if(askers.begin(), askers.end(),
-                                   [&](const Requirement* line) { return is_held(*line, demand); });
+                                   [&](const Requirement* line) { return is_held(*line, input); });
     const auto first = std::find_if(askers.begin(), askers.end(), [](const Requirement* line) {
         return !line->name.empty() && line->text.find(" @ ") == std::string::npos;
     });
@@ -80,28 +80,29 @@ std::string in_yaml(const std::string& text) {
 }
 
 // The template's line with the overrides that hold already and one more.
-std::string overrides_line(const std::string& more, const Demand& demand,
+std::string overrides_line(const std::string& more, const ResolutionInput& input,
                            const std::string& installer) {
     std::vector<std::string> all;
-    for (const Requirement& line : demand.overrides)
+    for (const Requirement& line : input.overrides)
         all.push_back(in_yaml(line.text));
     all.push_back(in_yaml(more));
     return fmt::format("python: {{{}overrides: [{}]}}", installer, fmt::join(all, ", "));
 }
 
-std::string ways_out(const Reasons& reasons, const Demand& demand, const Installer& installer) {
-    const std::string name = disputed(reasons, demand);
-    const auto askers = askers_of(reasons.packages, demand);
+std::string ways_out(const Reasons& reasons, const ResolutionInput& input,
+                     const Installer& installer) {
+    const std::string name = disputed(reasons, input);
+    const auto askers = askers_of(reasons.packages, input);
     const bool held = std::any_of(askers.begin(), askers.end(),
-                                  [&](const Requirement* line) { return is_held(*line, demand); });
+                                  [&](const Requirement* line) { return is_held(*line, input); });
     std::string ways = "ways out:";
-    const std::string override = name.empty() ? "" : override_for(name, demand);
+    const std::string override = name.empty() ? "" : override_for(name, input);
     // pip overrides lines of files only, uv also what packages ask of each other.
     const bool wants_uv =
         installer.kind == InstallerKind::pip && holds_name(reasons.depended_on, name);
     if (!override.empty()) {
         ways += fmt::format("\n    - let one requirement hold for all: {}",
-                            overrides_line(override, demand, wants_uv ? "installer: uv, " : ""));
+                            overrides_line(override, input, wants_uv ? "installer: uv, " : ""));
     } else {
         ways += "\n    - say in python.overrides which requirement holds for all";
     }
@@ -110,9 +111,9 @@ std::string ways_out(const Reasons& reasons, const Demand& demand, const Install
     return ways;
 }
 
-std::string title_of(const Reasons& reasons, const Demand& demand) {
+std::string title_of(const Reasons& reasons, const ResolutionInput& input) {
     const bool by_python = reasons.packages.size() == 1 && speaks_of_python(reasons) &&
-                           askers_of(reasons.packages, demand).size() == 1;
+                           askers_of(reasons.packages, input).size() == 1;
     return fmt::format(
         "{}: {}", by_python ? "no version fits this Python" : "requirements exclude each other",
         fmt::join(reasons.packages, ", "));
@@ -165,9 +166,9 @@ std::string describe(const Requirement& line) {
                        label_says_more ? " (" + line.label + ")" : "");
 }
 
-std::vector<const Requirement*> askers_of(const std::string& name, const Demand& demand) {
+std::vector<const Requirement*> askers_of(const std::string& name, const ResolutionInput& input) {
     std::vector<const Requirement*> askers;
-    for (const Requirement* line : all_lines(demand)) {
+    for (const Requirement* line : all_lines(input)) {
         if (line->probable_name() == name && marker_may_hold(marker_of(line->text)))
             askers.push_back(line);
     }
@@ -187,11 +188,12 @@ bool may_be_elsewhere(const Finished& finished) {
 
 }  // namespace
 
-void fail_as_conflict(const Finished& finished, const Demand& demand, const Installer& installer) {
-    const Reasons reasons = read_reasons(finished.words, demand);
-    const auto askers = askers_of(reasons.packages, demand);
-    if (is_only_missing(reasons, askers)) throw unknown_package(finished, demand);
-    std::string message = title_of(reasons, demand) + list_of(askers);
+void fail_as_conflict(const Finished& finished, const ResolutionInput& input,
+                      const Installer& installer) {
+    const Reasons reasons = read_reasons(finished.words, input);
+    const auto askers = askers_of(reasons.packages, input);
+    if (is_only_missing(reasons, askers)) throw unknown_package(finished, input);
+    std::string message = title_of(reasons, input) + list_of(askers);
     // Lines that ask for the same package say it all; else the chain between them is wanted.
     const bool by_lines_alone =
         reasons.packages.size() == 1 && askers.size() > 1 && !reasons.has_chain;
@@ -201,14 +203,14 @@ void fail_as_conflict(const Finished& finished, const Demand& demand, const Inst
     }
     if (may_be_elsewhere(finished)) message += std::string{"\n  "} + ask_all_indexes;
     const Redactor redact;
-    throw Conflict{redact(message), redact(ways_out(reasons, demand, installer)), as_lines(askers)};
+    throw Conflict{redact(message), redact(ways_out(reasons, input, installer)), as_lines(askers)};
 }
 
-Error unknown_package(const Finished& finished, const Demand& demand) {
-    const Reasons reasons = read_reasons(finished.words, demand);
+Error unknown_package(const Finished& finished, const ResolutionInput& input) {
+    const Reasons reasons = read_reasons(finished.words, input);
     return made(ErrorKind::python,
                 fmt::format("the package index does not have what is asked for:{}\n{}",
-                            list_of(askers_of(reasons.packages, demand)), reasons.text),
+                            list_of(askers_of(reasons.packages, input)), reasons.text),
                 may_be_elsewhere(finished) ? ask_all_indexes
                                            : "check the spelling, or add the index that has it to "
                                              "python.extra_index_urls");

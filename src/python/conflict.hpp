@@ -3,8 +3,8 @@
 #include "podctl/base/error.hpp"
 #include "podctl/python/python.hpp"
 
-#include "call.hpp"
-#include "demand.hpp"
+#include "installer_command.hpp"
+#include "resolution_input.hpp"
 
 #include <initializer_list>
 #include <string>
@@ -24,14 +24,14 @@ Error made(ErrorKind kind, const std::string& message, const std::string& hint);
 std::string describe(const Requirement& line);
 
 // Who asks for a package, on this machine.
-std::vector<const Requirement*> askers_of(const std::string& name, const Demand& demand);
+std::vector<const Requirement*> askers_of(const std::string& name, const ResolutionInput& input);
 
 // Throws Conflict: no choice of versions is what everybody asks for. A single line that the index
 // has nothing for is unknown_package().
-[[noreturn]] void fail_as_conflict(const Finished& finished, const Demand& demand,
+[[noreturn]] void fail_as_conflict(const Finished& finished, const ResolutionInput& input,
                                    const Installer& installer);
 
 // The index does not have what is asked for.
-Error unknown_package(const Finished& finished, const Demand& demand);
+Error unknown_package(const Finished& finished, const ResolutionInput& input);
 
 }  // namespace podctl::python

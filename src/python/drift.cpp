@@ -6,9 +6,9 @@
 #include "podctl/base/process.hpp"
 #include "podctl/base/trust.hpp"
 
-#include "call.hpp"
-#include "complaint.hpp"
-#include "demand.hpp"
+#include "installer_command.hpp"
+#include "installer_errors.hpp"
+#include "resolution_input.hpp"
 #include "specifier.hpp"
 #include "wheel_record.hpp"
 

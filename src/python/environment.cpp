@@ -4,8 +4,8 @@
 #include "podctl/base/process.hpp"
 #include "podctl/python/python.hpp"
 
-#include "call.hpp"
 #include "environment_mark.hpp"
+#include "installer_command.hpp"
 #include "wheel_record.hpp"
 
 #include <fmt/format.h>

@@ -2,8 +2,8 @@
 #include "podctl/base/file.hpp"
 #include "podctl/python/python.hpp"
 
-#include "call.hpp"
-#include "complaint.hpp"
+#include "installer_command.hpp"
+#include "installer_errors.hpp"
 
 #include <fmt/format.h>
 #include <unistd.h>

@@ -4,8 +4,8 @@
 #include "podctl/base/process.hpp"
 #include "podctl/python/python.hpp"
 
-#include "call.hpp"
-#include "complaint.hpp"
+#include "installer_command.hpp"
+#include "installer_errors.hpp"
 
 #include <fmt/format.h>
 

@@ -4,9 +4,9 @@
 #include "podctl/base/process.hpp"
 #include "podctl/event/redact.hpp"
 
-#include "call.hpp"
 #include "conflict.hpp"
-#include "demand.hpp"
+#include "installer_command.hpp"
+#include "resolution_input.hpp"
 #include "resolvers.hpp"
 #include "specifier.hpp"
 
@@ -42,12 +42,12 @@ std::vector<Pin> resolve_with(const Resolution& resolution, std::stop_token stop
 // than the wanted build. So the torch packages are settled on their own index first, with what is
 // asked of them, and pinned for all others.
 std::vector<Requirement> torch_pins(const Resolution& all, std::stop_token stop) {
-    Demand demand{.constraints = all.demand.constraints, .overrides = all.demand.overrides};
-    for (const Requirement& line : all.demand.requirements) {
-        if (is_torch(line.name)) demand.requirements.push_back(line);
+    ResolutionInput input{.constraints = all.input.constraints, .overrides = all.input.overrides};
+    for (const Requirement& line : all.input.requirements) {
+        if (is_torch(line.name)) input.requirements.push_back(line);
     }
-    if (demand.requirements.empty()) {
-        demand.requirements = read_lines({"torch"}, "python.torch", Requirement::Kind::requirement);
+    if (input.requirements.empty()) {
+        input.requirements = read_lines({"torch"}, "python.torch", Requirement::Kind::requirement);
     }
     Settings settings = all.settings;
     settings.index_url = all.settings.torch_index_url;
@@ -56,8 +56,7 @@ std::vector<Requirement> torch_pins(const Resolution& all, std::stop_token stop)
     const fs::path scratch = all.scratch / "torch";
     create_folders(scratch);
     std::vector<std::string> pins;
-    for (const Pin& pin :
-         resolve_with({demand, all.base, all.installer, settings, scratch}, stop)) {
+    for (const Pin& pin : resolve_with({input, all.base, all.installer, settings, scratch}, stop)) {
         if (is_torch(parse_specifier(pin.requirement).name)) pins.push_back(pin.requirement);
     }
     return read_lines(pins, fmt::format("python.torch ({})", all.settings.torch_index_url),
@@ -99,8 +98,8 @@ Pin parse_pin(std::string_view line) {
 }
 
 // Installers clone by the git program alone.
-void require_git(const Demand& demand) {
-    for (const Requirement& line : demand.requirements) {
+void require_git(const ResolutionInput& input) {
+    for (const Requirement& line : input.requirements) {
         if (line.for_installer.find("git+") == std::string::npos || find_program("git")) continue;
         throw Error{ErrorKind::python,
                     fmt::format("{}: {}: there is no git program to clone it with", line.where(),
@@ -111,7 +110,7 @@ void require_git(const Demand& demand) {
 
 // The index of one pack that is away concerns what only that index has: the resolution goes on
 // without it, and what is lacking then is told with it.
-std::vector<Pin> resolve_without_what_is_away(Demand& demand, const Interpreter& base,
+std::vector<Pin> resolve_without_what_is_away(ResolutionInput& input, const Interpreter& base,
                                               const Installer& installer, const Settings& settings,
                                               const fs::path& scratch,
                                               std::vector<std::string>& without,
@@ -121,19 +120,19 @@ std::vector<Pin> resolve_without_what_is_away(Demand& demand, const Interpreter&
     };
     while (true) {
         try {
-            return resolve_with({demand, base, installer, settings, scratch}, stop);
+            return resolve_with({input, base, installer, settings, scratch}, stop);
         } catch (const IndexAway& index) {
             const auto same = [&](const Requirement& it) {
                 return it.for_installer == index.option();
             };
-            const auto option = std::ranges::find_if(demand.options, same);
-            if (option == demand.options.end()) throw;
+            const auto option = std::ranges::find_if(input.options, same);
+            if (option == input.options.end()) throw;
             const auto told =
                 Redactor{}(fmt::format("{}: this index cannot be asked, and is left out: {}",
                                        option->where(), option->text));
             if (settings.on_notice) settings.on_notice(told);
             without.push_back(told);
-            demand.options.erase(option);
+            input.options.erase(option);
         } catch (const Conflict& conflict) {
             if (without.empty()) throw;
             throw Conflict{told_too(conflict.message()), conflict.hint(), conflict.askers()};
@@ -144,9 +143,9 @@ std::vector<Pin> resolve_without_what_is_away(Demand& demand, const Interpreter&
     }
 }
 
-bool wants_torch_index(const Demand& demand, const Settings& settings) {
-    return !settings.torch_index_url.empty() && !demand.held.contains("torch") &&
-           !demand.excluded.contains("torch") && !settings.offline;
+bool wants_torch_index(const ResolutionInput& input, const Settings& settings) {
+    return !settings.torch_index_url.empty() && !input.held.contains("torch") &&
+           !input.excluded.contains("torch") && !settings.offline;
 }
 
 }  // namespace
@@ -191,27 +190,28 @@ Lock resolve(const ResolveRequest& request, const Interpreter& base, const Insta
     // The installer runs in another folder.
     const fs::path scratch = fs::absolute(request.scratch);
     create_folders(scratch);
-    Demand demand = read_demand(request, base, configured_constraints(installer, settings));
+    ResolutionInput input =
+        read_resolution_input(request, base, configured_constraints(installer, settings));
     if (settings.on_line) {
-        for (const std::string& ignored : demand.ignored)
+        for (const std::string& ignored : input.ignored)
             settings.on_line(ignored);
     }
-    if (demand.requirements.empty()) return {};
-    apply_mirrors(settings.mirrors, demand);
-    require_git(demand);
+    if (input.requirements.empty()) return {};
+    apply_mirrors(settings.mirrors, input);
+    require_git(input);
     if (installer.kind == InstallerKind::pip && !settings.torch_backend.empty() &&
-        settings.torch_index_url.empty() && !demand.held.contains("torch")) {
+        settings.torch_index_url.empty() && !input.held.contains("torch")) {
         throw Error{ErrorKind::internal, "pip was given a torch backend without its index"};
     }
-    if (wants_torch_index(demand, settings)) {
-        const auto pins = torch_pins({demand, base, installer, settings, scratch}, stop);
-        demand.constraints.insert(demand.constraints.end(), pins.begin(), pins.end());
+    if (wants_torch_index(input, settings)) {
+        const auto pins = torch_pins({input, base, installer, settings, scratch}, stop);
+        input.constraints.insert(input.constraints.end(), pins.begin(), pins.end());
     }
     std::vector<std::string> without;
     const auto resolved =
-        resolve_without_what_is_away(demand, base, installer, settings, scratch, without, stop);
-    return {.pins = to_install(resolved, demand),
-            .options = option_texts(demand),
+        resolve_without_what_is_away(input, base, installer, settings, scratch, without, stop);
+    return {.pins = to_install(resolved, input),
+            .options = option_texts(input),
             .without = std::move(without)};
 }
 

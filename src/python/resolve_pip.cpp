@@ -2,8 +2,8 @@
 #include "podctl/base/file.hpp"
 #include "podctl/base/json.hpp"
 
-#include "call.hpp"
-#include "complaint.hpp"
+#include "installer_command.hpp"
+#include "installer_errors.hpp"
 #include "resolvers.hpp"
 #include "specifier.hpp"
 
@@ -24,29 +24,28 @@ bool names(const std::vector<Requirement>& lines, const std::string& name) {
 }
 
 // pip knows neither overrides nor excludes, so the lines of files are replaced before it sees them.
-Demand as_pip_takes_it(Demand demand) {
+ResolutionInput as_pip_takes_it(ResolutionInput input) {
     std::vector<Requirement> needed;
-    for (const Requirement& override : demand.overrides) {
-        const bool asked = names(demand.requirements, override.name);
+    for (const Requirement& override : input.overrides) {
+        const bool asked = names(input.requirements, override.name);
         Requirement line = override;
         line.kind = asked ? Requirement::Kind::requirement : Requirement::Kind::constraint;
-        (asked ? needed : demand.constraints).push_back(line);
+        (asked ? needed : input.constraints).push_back(line);
     }
-    std::erase_if(demand.requirements, [&](const Requirement& line) {
-        return demand.excluded.contains(line.name) || names(demand.overrides, line.name);
+    std::erase_if(input.requirements, [&](const Requirement& line) {
+        return input.excluded.contains(line.name) || names(input.overrides, line.name);
     });
-    std::erase_if(demand.constraints, [&](const Requirement& line) {
-        const bool replaced =
-            names(demand.overrides, line.name) && line.label != "python.overrides";
-        return replaced && !demand.held.contains(line.name);
+    std::erase_if(input.constraints, [&](const Requirement& line) {
+        const bool replaced = names(input.overrides, line.name) && line.label != "python.overrides";
+        return replaced && !input.held.contains(line.name);
     });
-    demand.requirements.insert(demand.requirements.end(), needed.begin(), needed.end());
-    return demand;
+    input.requirements.insert(input.requirements.end(), needed.begin(), needed.end());
+    return input;
 }
 
-void refuse_downloads_offline(const Demand& demand, const Settings& settings) {
+void refuse_downloads_offline(const ResolutionInput& input, const Settings& settings) {
     if (!settings.offline) return;
-    for (const Requirement& line : demand.requirements) {
+    for (const Requirement& line : input.requirements) {
         const auto scheme = line.for_installer.find("://");
         const bool is_remote =
             scheme != std::string::npos && line.for_installer.find("file://") == std::string::npos;
@@ -94,7 +93,7 @@ bool asks_for(const nlohmann::json& item, const std::string& name) {
     });
 }
 
-std::vector<Pin> read_report(const fs::path& report, const Demand& demand) {
+std::vector<Pin> read_report(const fs::path& report, const ResolutionInput& input) {
     try {
         std::vector<Pin> pins;
         // Each package's metadata are in it, with its whole README.
@@ -113,7 +112,7 @@ std::vector<Pin> read_report(const fs::path& report, const Demand& demand) {
                 if (asks_for(other, name))
                     pin.asked_by.push_back(other.at("metadata").at("name").get<std::string>());
             }
-            add_askers(pin, demand);
+            add_askers(pin, input);
             pins.push_back(std::move(pin));
         }
         std::ranges::sort(pins, {}, &Pin::requirement);
@@ -130,11 +129,11 @@ std::vector<Pin> read_report(const fs::path& report, const Demand& demand) {
 // report is the difference already.
 std::vector<Pin> resolve_with_pip(const Resolution& resolution, std::stop_token stop) {
     const auto& [asked, base, installer, settings, scratch] = resolution;
-    const Demand demand = as_pip_takes_it(asked);
-    refuse_downloads_offline(demand, settings);
-    if (demand.requirements.empty()) return {};
-    write_file_atomically(scratch / "requirements.txt", requirements_file(demand));
-    write_file_atomically(scratch / "constraints.txt", file_of(demand.constraints));
+    const ResolutionInput input = as_pip_takes_it(asked);
+    refuse_downloads_offline(input, settings);
+    if (input.requirements.empty()) return {};
+    write_file_atomically(scratch / "requirements.txt", requirements_file(input));
+    write_file_atomically(scratch / "constraints.txt", file_of(input.constraints));
     const fs::path report = scratch / "report.json";
     remove_tree(report);
 
@@ -148,10 +147,10 @@ std::vector<Pin> resolve_with_pip(const Resolution& resolution, std::stop_token 
           std::string{"--requirement"}, (scratch / "requirements.txt").string()}) {
         command.argv.push_back(word);
     }
-    if (demand.inherited.empty()) command.argv.emplace_back("--ignore-installed");
+    if (input.inherited.empty()) command.argv.emplace_back("--ignore-installed");
     const Finished finished = run_installer(command, settings, stop);
-    if (!finished.status.ok()) fail_resolution(finished, demand, installer, settings);
-    return read_report(report, demand);
+    if (!finished.status.ok()) fail_resolution(finished, input, installer, settings);
+    return read_report(report, input);
 }
 
 }  // namespace podctl::python

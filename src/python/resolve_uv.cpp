@@ -3,8 +3,8 @@
 #include "podctl/base/names.hpp"
 #include "podctl/base/url.hpp"
 
-#include "call.hpp"
-#include "complaint.hpp"
+#include "installer_command.hpp"
+#include "installer_errors.hpp"
 #include "resolvers.hpp"
 #include "stubs.hpp"
 
@@ -19,9 +19,9 @@ namespace {
 namespace fs = std::filesystem;
 
 // Pins in the output file are preferred by uv.
-std::string preferences(const Demand& demand, const Stubs& stubs) {
+std::string preferences(const ResolutionInput& input, const Stubs& stubs) {
     std::string text;
-    for (const Package& package : demand.inherited) {
+    for (const Package& package : input.inherited) {
         if (!is_version(package.version)) continue;
         const auto stub = stubs.versions.find(package.name);
         text += fmt::format("{}=={}\n", package.name,
@@ -47,15 +47,15 @@ void add_build_constraints(Command& command, const fs::path& file, const Setting
 
 // A marker that never holds drops a package everywhere; --excludes does the same in newer releases
 // only.
-std::string overrides(const Demand& demand) {
-    std::string text = file_of(demand.overrides);
-    for (const std::string& name : demand.excluded)
+std::string overrides(const ResolutionInput& input) {
+    std::string text = file_of(input.overrides);
+    for (const std::string& name : input.excluded)
         text += name + " ; python_version < \"3\"\n";
     return text;
 }
 
 // uv's output file: a pin, then its hashes and who asks for it, each on an indented line.
-std::vector<Pin> read_output(const std::string& text, const Demand& demand) {
+std::vector<Pin> read_output(const std::string& text, const ResolutionInput& input) {
     std::vector<Pin> pins;
     for (const std::string& whole : split(text, '\n')) {
         std::string_view line = trim(whole);
@@ -73,14 +73,14 @@ std::vector<Pin> read_output(const std::string& text, const Demand& demand) {
         }
     }
     for (Pin& pin : pins)
-        add_askers(pin, demand);
+        add_askers(pin, input);
     return pins;
 }
 
 // What the requirements.txt in `folder` resolves to is written into its lock.txt.
 Finished compile(const Resolution& resolution, const fs::path& folder,
                  const std::vector<std::string>& options, std::stop_token stop) {
-    const auto& [demand, base, installer, settings, scratch] = resolution;
+    const auto& [input, base, installer, settings, scratch] = resolution;
     Command command = call_of(installer, settings);
     for (const std::string& word :
          {std::string{"pip"}, std::string{"compile"}, std::string{"--quiet"},
@@ -114,9 +114,9 @@ Finished with_its_line(Finished finished, const Resolution& resolution, std::sto
     if (!is_nameless) return finished;
     const fs::path folder = resolution.scratch / "alone";
     create_folders(folder);
-    for (const Requirement& line : resolution.demand.requirements) {
+    for (const Requirement& line : resolution.input.requirements) {
         if (!line.name.empty()) continue;
-        const Demand just{.requirements = {line}, .options = resolution.demand.options};
+        const ResolutionInput just{.requirements = {line}, .options = resolution.input.options};
         write_file_atomically(folder / "requirements.txt", requirements_file(just));
         const Finished alone = compile(resolution, folder, {"--no-deps"}, stop);
         if (alone.status.ok() || !tells_a_failed_build(alone.words)) continue;
@@ -130,21 +130,21 @@ Finished with_its_line(Finished finished, const Resolution& resolution, std::sto
 }  // namespace
 
 std::vector<Pin> resolve_with_uv(const Resolution& resolution, std::stop_token stop) {
-    const auto& [demand, base, installer, settings, scratch] = resolution;
-    const Stubs stubs = demand.inherited.empty() ? Stubs{} : write_stubs(resolution, stop);
+    const auto& [input, base, installer, settings, scratch] = resolution;
+    const Stubs stubs = input.inherited.empty() ? Stubs{} : write_stubs(resolution, stop);
     write_file_atomically(scratch / "requirements.txt",
-                          requirements_file(demand) + stub_option(stubs));
-    write_file_atomically(scratch / "constraints.txt", file_of(demand.constraints));
+                          requirements_file(input) + stub_option(stubs));
+    write_file_atomically(scratch / "constraints.txt", file_of(input.constraints));
     write_file_atomically(scratch / "build-constraints.txt", build_constraints(stubs));
-    write_file_atomically(scratch / "overrides.txt", overrides(demand));
-    write_file_atomically(scratch / "lock.txt", preferences(demand, stubs));
+    write_file_atomically(scratch / "overrides.txt", overrides(input));
+    write_file_atomically(scratch / "lock.txt", preferences(input, stubs));
     const Finished finished = compile(resolution, scratch, {}, stop);
     if (!finished.status.ok()) {
-        if (const Requirement* away = index_away(finished, demand))
+        if (const Requirement* away = index_away(finished, input))
             throw IndexAway{network_error_of(finished), away->for_installer};
-        fail_resolution(with_its_line(finished, resolution, stop), demand, installer, settings);
+        fail_resolution(with_its_line(finished, resolution, stop), input, installer, settings);
     }
-    return read_output(with_real_versions(read_file(scratch / "lock.txt")), demand);
+    return read_output(with_real_versions(read_file(scratch / "lock.txt")), input);
 }
 
 std::optional<std::string> source_only(const Lock& lock, const Interpreter& base,

@@ -3,7 +3,7 @@
 #include "podctl/base/error.hpp"
 #include "podctl/python/python.hpp"
 
-#include "demand.hpp"
+#include "resolution_input.hpp"
 
 #include <filesystem>
 #include <stop_token>
@@ -15,7 +15,7 @@ namespace podctl::python {
 
 // One call of an installer's resolver.
 struct Resolution {
-    const Demand& demand;
+    const ResolutionInput& input;
     const Interpreter& base;
     const Installer& installer;
     const Settings& settings;

@@ -3,7 +3,7 @@
 #include "podctl/base/error.hpp"
 #include "podctl/base/file.hpp"
 
-#include "call.hpp"
+#include "installer_command.hpp"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -59,14 +59,15 @@ Stubs write_stubs(const Resolution& resolution, std::stop_token stop) {
     remove_tree(stubs.folder);
     create_folders(stubs.folder);
     nlohmann::json wanted = nlohmann::json::object();
-    for (const Package& package : resolution.demand.inherited) {
+    for (const Package& package : resolution.input.inherited) {
         if (is_version(package.version))
             wanted[package.name] = {package.version, stub_version(package.version)};
     }
-    const nlohmann::json input = {resolution.base.site_packages, wanted, stubs.folder.string()};
+    const nlohmann::json script_input = {resolution.base.site_packages, wanted,
+                                         stubs.folder.string()};
     const Finished finished = run_installer(
         {.argv = {resolution.base.path.string(), "-I", "-c", stub_script,
-                  input.dump(-1, ' ', true, nlohmann::json::error_handler_t::replace)}},
+                  script_input.dump(-1, ' ', true, nlohmann::json::error_handler_t::replace)}},
         resolution.settings, stop);
     if (!finished.status.ok()) {
         throw Error{ErrorKind::python,

@@ -116,7 +116,7 @@ using Facts = std::map<std::string, std::string>;
 // What a step finds before it does anything.
 struct Look {
     plan::Change change = plan::Change::create;
-    std::string reason;
+    std::string reason = {};
     std::optional<Bytes> download = {};
     Bytes disk = {};          // that it needs beside what it holds already
     std::string notice = {};  // something that the user should know, when the step is kept

@@ -1,6 +1,6 @@
 #include "podctl/run/provision.hpp"
 
-#include "checks/checks.hpp"
+#include "checks/machine_checks.hpp"
 #include "provisioner_state.hpp"
 
 #include <algorithm>

@@ -13,10 +13,10 @@
 namespace podctl::run {
 
 struct Leftover {
-    std::string step;                          // the journal's id
-    std::vector<std::filesystem::path> paths;  // what stands of it as podctl left it
-    std::vector<std::string> names = {};       // of a model's files, within its folder
-    Bytes size = {};                           // of them
+    std::string step = {};                          // the journal's id
+    std::vector<std::filesystem::path> paths = {};  // what stands of it as podctl left it
+    std::vector<std::string> names = {};            // of a model's files, within its folder
+    Bytes size = {};                                // of them
     // files: of a step that the template still has.
     enum class Kind { pack, model, files } kind = Kind::model;
 };

@@ -5,8 +5,8 @@
 #include "podctl/serve/log.hpp"
 #include "podctl/serve/serve.hpp"
 
-#include "output.hpp"
 #include "probe.hpp"
+#include "service_output.hpp"
 
 #include <chrono>
 #include <deque>

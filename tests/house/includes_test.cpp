@@ -122,6 +122,17 @@ TEST(House, NoRoomReachesIntoAnothersInside) {
     }
 }
 
+// Whoever looks for a file by its name finds one.
+TEST(House, NoTwoSourcesHaveOneName) {
+    std::map<std::string, fs::path> seen;
+    for (const auto& entry : fs::recursive_directory_iterator{source / "src"}) {
+        if (!entry.is_regular_file()) continue;
+        const auto [other, is_new] = seen.emplace(entry.path().filename(), entry.path());
+        EXPECT_TRUE(is_new) << entry.path() << " and " << other->second;
+    }
+    EXPECT_GT(seen.size(), 200u);
+}
+
 TEST(House, EveryFolderOfSourcesIsARoom) {
     for (const auto& entry : fs::directory_iterator{source / "src"}) {
         if (!entry.is_directory()) continue;

@@ -1,4 +1,4 @@
-#include "reasons.hpp"
+#include "conflict_chain.hpp"
 #include "world.hpp"
 
 // What is said when no choice of versions is what everybody asks for, and when a line is wrong.
@@ -210,10 +210,10 @@ TEST_P(Conflicts, AreNoneWhereAnAddressCannotBeReached) {
 class WordsOfTheInstaller : public testing::Test {
 protected:
     Reasons read(const std::vector<std::string>& asked, const std::string& words) {
-        demand.requirements = read_lines(asked, "a", Requirement::Kind::requirement);
-        return read_reasons(words, demand);
+        input.requirements = read_lines(asked, "a", Requirement::Kind::requirement);
+        return read_reasons(words, input);
     }
-    Demand demand;
+    ResolutionInput input;
 };
 
 TEST_F(WordsOfTheInstaller, AreReadAcrossLinesThatOldUvWraps) {

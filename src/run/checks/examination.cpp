@@ -1,4 +1,4 @@
-#include "checks.hpp"
+#include "machine_checks.hpp"
 
 namespace podctl::run {
 

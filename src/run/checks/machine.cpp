@@ -4,7 +4,7 @@
 #include "podctl/base/names.hpp"
 #include "podctl/base/trust.hpp"
 
-#include "checks.hpp"
+#include "machine_checks.hpp"
 
 #include <fcntl.h>
 #include <fmt/format.h>

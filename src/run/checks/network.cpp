@@ -1,6 +1,6 @@
 #include "podctl/base/names.hpp"
 
-#include "checks.hpp"
+#include "machine_checks.hpp"
 
 #include <fmt/format.h>
 

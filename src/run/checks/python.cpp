@@ -5,7 +5,7 @@
 #include "podctl/machine/machine.hpp"
 
 #include "../steps/environment_base.hpp"
-#include "checks.hpp"
+#include "machine_checks.hpp"
 
 #include <fmt/format.h>
 

@@ -5,12 +5,12 @@
 #include "podctl/base/trust.hpp"
 #include "podctl/machine/machine.hpp"
 
+#include "conflict_remedies.hpp"
 #include "environment_base.hpp"
 #include "optional_packs.hpp"
 #include "output_log.hpp"
 #include "owner.hpp"
 #include "packs.hpp"
-#include "ways_out.hpp"
 
 #include <fmt/format.h>
 

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "ways_out.hpp"
+#include "conflict_remedies.hpp"
 
 #include <cstddef>
 #include <string>

@@ -1,4 +1,4 @@
-#include "../checks/checks.hpp"
+#include "../checks/machine_checks.hpp"
 #include "steps.hpp"
 
 #include <fmt/format.h>

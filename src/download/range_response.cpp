@@ -1,4 +1,4 @@
-#include "answer.hpp"
+#include "range_response.hpp"
 
 #include "podctl/http/http_message.hpp"
 

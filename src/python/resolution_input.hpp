@@ -12,7 +12,7 @@
 namespace podctl::python {
 
 // A ResolveRequest, read.
-struct Demand {
+struct ResolutionInput {
     std::vector<Requirement> requirements = {};
     // Those by -c, the template's, pip's own, and what is held.
     std::vector<Requirement> constraints = {};
@@ -25,21 +25,21 @@ struct Demand {
 };
 
 // Throws Error{python} for a line that cannot be read, or that names a wheel for another machine.
-Demand read_demand(const ResolveRequest& request, const Interpreter& base,
-                   const std::vector<std::string>& constraint_files);
+ResolutionInput read_resolution_input(const ResolveRequest& request, const Interpreter& base,
+                                      const std::vector<std::string>& constraint_files);
 
 // Has the addresses that requirements name replaced by their mirrors'.
-void apply_mirrors(const Mirrors& mirrors, Demand& demand);
+void apply_mirrors(const Mirrors& mirrors, ResolutionInput& input);
 
 // What the options say, as an installer takes them.
-std::vector<std::string> option_texts(const Demand& demand);
+std::vector<std::string> option_texts(const ResolutionInput& input);
 
 // A requirements file for the installer, a line each, so that its words about a line can be led
 // back.
 std::string file_of(const std::vector<Requirement>& lines);
 
 // What is asked for, with the index options behind: the number of a line leads to who asks.
-std::string requirements_file(const Demand& demand);
+std::string requirements_file(const ResolutionInput& input);
 
 // What PEP 440 takes as a version: an installed package may have called itself anything.
 bool is_version(const std::string& text);
@@ -51,10 +51,10 @@ std::string_view pinned_version(std::string_view text);
 bool same_version(std::string_view a, std::string_view b);
 
 // Puts the places of those who ask for a pin in the demand before the packages that do.
-void add_askers(Pin& pin, const Demand& demand);
+void add_askers(Pin& pin, const ResolutionInput& input);
 
 // What is to be installed of a resolution: not what is held, excluded, or inherited at that
 // version. Hashes that a file gave for exactly that version count, not the index's.
-std::vector<Pin> to_install(const std::vector<Pin>& resolved, const Demand& demand);
+std::vector<Pin> to_install(const std::vector<Pin>& resolved, const ResolutionInput& input);
 
 }  // namespace podctl::python

@@ -1,9 +1,8 @@
-#include "podctl/hub/resolve.hpp"
-
 #include "podctl/base/error.hpp"
 #include "podctl/base/file.hpp"
 #include "podctl/base/overloaded.hpp"
 #include "podctl/http/http_message.hpp"
+#include "podctl/hub/resolve.hpp"
 
 #include "hubs.hpp"
 

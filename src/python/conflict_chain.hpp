@@ -1,6 +1,6 @@
 #pragma once
 
-#include "demand.hpp"
+#include "resolution_input.hpp"
 
 #include <cstddef>
 #include <string>
@@ -19,17 +19,18 @@ struct Reasons {
     std::vector<std::string> depended_on;
     bool has_chain = false;  // packages that depend on others have a part in it
 };
-Reasons read_reasons(std::string_view words, const Demand& demand);
+Reasons read_reasons(std::string_view words, const ResolutionInput& input);
 
 // Every line that may have a say, in the order of the sources.
-std::vector<const Requirement*> all_lines(const Demand& demand);
+std::vector<const Requirement*> all_lines(const ResolutionInput& input);
 
 // The requirements in a file that the installer was given, a line each; nullptr: no such file. And
 // the one in line `number` (from 1); nullptr: none.
-const std::vector<Requirement>* lines_of_file(std::string_view file, const Demand& demand);
-const Requirement* line_of_file(std::string_view file, std::size_t number, const Demand& demand);
+const std::vector<Requirement>* lines_of_file(std::string_view file, const ResolutionInput& input);
+const Requirement* line_of_file(std::string_view file, std::size_t number,
+                                const ResolutionInput& input);
 
 // The one that pip names by "-r …/requirements.txt (line 3)"; nullptr: none.
-const Requirement* line_in(std::string_view text, const Demand& demand);
+const Requirement* line_in(std::string_view text, const ResolutionInput& input);
 
 }  // namespace podctl::python

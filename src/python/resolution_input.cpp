@@ -1,4 +1,4 @@
-#include "demand.hpp"
+#include "resolution_input.hpp"
 
 #include "podctl/base/error.hpp"
 #include "podctl/base/file.hpp"
@@ -22,25 +22,25 @@ namespace {
 
 using Kind = Requirement::Kind;
 
-void sort_in(std::vector<Requirement> lines, Demand& demand) {
+void sort_in(std::vector<Requirement> lines, ResolutionInput& input) {
     for (Requirement& line : lines) {
         switch (line.kind) {
             case Kind::requirement:
-                demand.requirements.push_back(std::move(line));
+                input.requirements.push_back(std::move(line));
                 break;
             case Kind::constraint:
-                demand.constraints.push_back(std::move(line));
+                input.constraints.push_back(std::move(line));
                 break;
             case Kind::option: {
                 const auto same = [&](const Requirement& it) {
                     return it.for_installer == line.for_installer;
                 };
-                if (std::ranges::none_of(demand.options, same))
-                    demand.options.push_back(std::move(line));
+                if (std::ranges::none_of(input.options, same))
+                    input.options.push_back(std::move(line));
                 break;
             }
             case Kind::ignored_option:
-                demand.ignored.push_back(
+                input.ignored.push_back(
                     fmt::format("{}: {} is left out: it would hold for every package", line.where(),
                                 line.text));
                 break;
@@ -55,15 +55,15 @@ std::vector<Requirement> as_constraints(std::vector<Requirement> lines) {
     return lines;
 }
 
-void hold(const ResolveRequest& request, const Interpreter& base, Demand& demand) {
+void hold(const ResolveRequest& request, const Interpreter& base, ResolutionInput& input) {
     for (const std::string& wanted : request.hold) {
         const std::string name = normalise_name(wanted);
         for (const Package& package : request.inherited) {
             if (package.name != name) continue;
-            demand.held.insert(name);
+            input.held.insert(name);
             if (!is_version(package.version)) continue;  // uv would refuse the whole file
             const std::string pin = package.name + "==" + package.version;
-            demand.constraints.push_back(
+            input.constraints.push_back(
                 {.kind = Kind::constraint,
                  .label = fmt::format("kept as {} has it", base.path.string()),
                  .name = name,
@@ -74,12 +74,12 @@ void hold(const ResolveRequest& request, const Interpreter& base, Demand& demand
 }
 
 // Found out only when it is to be installed, it would be told without its line.
-void refuse_foreign_wheels(const Demand& demand, const Interpreter& base) {
-    for (const Requirement& line : demand.requirements) {
+void refuse_foreign_wheels(const ResolutionInput& input, const Interpreter& base) {
+    for (const Requirement& line : input.requirements) {
         const auto is_for = foreign_wheel(line.target(), base.version);
         const bool is_overridden = std::ranges::any_of(
-            demand.overrides, [&](const Requirement& it) { return it.name == line.name; });
-        if (!is_for || is_overridden || demand.excluded.contains(line.name) ||
+            input.overrides, [&](const Requirement& it) { return it.name == line.name; });
+        if (!is_for || is_overridden || input.excluded.contains(line.name) ||
             !marker_may_hold(marker_of(line.text), base.version))
             continue;
         throw Error{ErrorKind::python,
@@ -104,9 +104,9 @@ std::string comparable(std::string_view version) {
 }
 
 std::vector<std::string> given_hashes(const Pin& pin, const std::string& name,
-                                      const Demand& demand) {
+                                      const ResolutionInput& input) {
     std::set<std::string> hashes;
-    for (const Requirement& asked : demand.requirements) {
+    for (const Requirement& asked : input.requirements) {
         const bool same = asked.name == name &&
                           same_version(pinned_version(asked.text), pinned_version(pin.requirement));
         if (same) hashes.insert(asked.hashes.begin(), asked.hashes.end());
@@ -116,12 +116,12 @@ std::vector<std::string> given_hashes(const Pin& pin, const std::string& name,
 
 }  // namespace
 
-Demand read_demand(const ResolveRequest& request, const Interpreter& base,
-                   const std::vector<std::string>& constraint_files) {
-    Demand demand{.inherited = request.inherited};
+ResolutionInput read_resolution_input(const ResolveRequest& request, const Interpreter& base,
+                                      const std::vector<std::string>& constraint_files) {
+    ResolutionInput input{.inherited = request.inherited};
     for (const RequirementSource& source : request.requirements)
-        sort_in(read_source(source), demand);
-    sort_in(read_lines(request.constraints, "python.constraints", Kind::constraint), demand);
+        sort_in(read_source(source), input);
+    sort_in(read_lines(request.constraints, "python.constraints", Kind::constraint), input);
     for (const std::string& file : constraint_files) {
         if (file.find("://") != std::string::npos) continue;
         if (!file_stamp(file))
@@ -131,21 +131,20 @@ Demand read_demand(const ResolveRequest& request, const Interpreter& base,
                                     "there",
                                     file),
                         "bring the file, or take it out of pip's configuration"};
-        sort_in(as_constraints(read_source({.file = file, .label = "pip's configuration"})),
-                demand);
+        sort_in(as_constraints(read_source({.file = file, .label = "pip's configuration"})), input);
     }
     for (const std::string& name : request.exclude)
-        demand.excluded.insert(normalise_name(name));
+        input.excluded.insert(normalise_name(name));
     for (Requirement& line : read_lines(request.overrides, "python.overrides", Kind::requirement)) {
-        if (!demand.excluded.contains(line.name)) demand.overrides.push_back(std::move(line));
+        if (!input.excluded.contains(line.name)) input.overrides.push_back(std::move(line));
     }
-    hold(request, base, demand);
-    refuse_foreign_wheels(demand, base);
-    return demand;
+    hold(request, base, input);
+    refuse_foreign_wheels(input, base);
+    return input;
 }
 
-void apply_mirrors(const Mirrors& mirrors, Demand& demand) {
-    for (auto* lines : {&demand.requirements, &demand.constraints, &demand.overrides}) {
+void apply_mirrors(const Mirrors& mirrors, ResolutionInput& input) {
+    for (auto* lines : {&input.requirements, &input.constraints, &input.overrides}) {
         for (Requirement& line : *lines) {
             const auto target = line.target();
             if (!target.starts_with("http://") && !target.starts_with("https://")) continue;
@@ -157,9 +156,9 @@ void apply_mirrors(const Mirrors& mirrors, Demand& demand) {
     }
 }
 
-std::vector<std::string> option_texts(const Demand& demand) {
+std::vector<std::string> option_texts(const ResolutionInput& input) {
     std::vector<std::string> texts;
-    for (const Requirement& option : demand.options)
+    for (const Requirement& option : input.options)
         texts.push_back(option.for_installer);
     return texts;
 }
@@ -171,9 +170,9 @@ std::string file_of(const std::vector<Requirement>& lines) {
     return text;
 }
 
-std::string requirements_file(const Demand& demand) {
-    std::string text = file_of(demand.requirements);
-    return text + file_of(demand.options);
+std::string requirements_file(const ResolutionInput& input) {
+    std::string text = file_of(input.requirements);
+    return text + file_of(input.options);
 }
 
 bool is_version(const std::string& text) {
@@ -197,23 +196,23 @@ bool same_version(std::string_view a, std::string_view b) {
     return comparable(a) == comparable(b);
 }
 
-void add_askers(Pin& pin, const Demand& demand) {
+void add_askers(Pin& pin, const ResolutionInput& input) {
     const std::string name = parse_specifier(pin.requirement).name;
     std::vector<std::string> places;
-    for (const Requirement& asked : demand.requirements) {
+    for (const Requirement& asked : input.requirements) {
         if (!name.empty() && asked.name == name) places.push_back(asked.where());
     }
     pin.asked_by.insert(pin.asked_by.begin(), places.begin(), places.end());
 }
 
-std::vector<Pin> to_install(const std::vector<Pin>& resolved, const Demand& demand) {
+std::vector<Pin> to_install(const std::vector<Pin>& resolved, const ResolutionInput& input) {
     std::vector<Pin> pins;
     for (const Pin& pin : resolved) {
         const std::string name = parse_specifier(pin.requirement).name;
-        if (demand.held.contains(name) || demand.excluded.contains(name)) continue;
+        if (input.held.contains(name) || input.excluded.contains(name)) continue;
         const auto version = pinned_version(pin.requirement);
         const bool there =
-            !version.empty() && std::any_of(demand.inherited.begin(), demand.inherited.end(),
+            !version.empty() && std::any_of(input.inherited.begin(), input.inherited.end(),
                                             [&](const Package& package) {
                                                 return package.name == name &&
                                                        same_version(package.version, version);
@@ -221,7 +220,7 @@ std::vector<Pin> to_install(const std::vector<Pin>& resolved, const Demand& dema
         if (there) continue;
         pins.push_back(pin);
         if (version.empty()) continue;
-        if (auto given = given_hashes(pin, name, demand); !given.empty())
+        if (auto given = given_hashes(pin, name, input); !given.empty())
             pins.back().hashes = std::move(given);
     }
     return pins;

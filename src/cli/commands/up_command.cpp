@@ -1,6 +1,5 @@
-#include "podctl/pod/up.hpp"
-
 #include "podctl/event/redacting_sink.hpp"
+#include "podctl/pod/up.hpp"
 
 #include "../command.hpp"
 #include "../detach.hpp"

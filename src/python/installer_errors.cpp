@@ -1,10 +1,10 @@
-#include "complaint.hpp"
+#include "installer_errors.hpp"
 
 #include "podctl/base/names.hpp"
 
 #include "build_failure.hpp"
 #include "conflict.hpp"
-#include "reasons.hpp"
+#include "conflict_chain.hpp"
 #include "specifier.hpp"
 
 #include <fmt/format.h>
@@ -67,31 +67,31 @@ Error failed_build_error(const Finished& finished, const Installer& installer,
 }
 
 // uv names a file and a position in bytes, pip a line.
-const Requirement* place_in(const std::string& line, const Demand& demand) {
+const Requirement* place_in(const std::string& line, const ResolutionInput& input) {
     static const std::regex by_uv{R"(arse requirement in `([^`]+)` at position (\d+))"};
     static const std::regex by_pip{R"(\(from line (\d+) of ([^)]+)\))"};
     std::smatch match;
     if (std::regex_search(line, match, by_uv)) {
-        const auto* lines = lines_of_file(match[1].str(), demand);
+        const auto* lines = lines_of_file(match[1].str(), input);
         if (lines == nullptr) return nullptr;
         const auto before = file_of(*lines).substr(0, std::stoul(match[2]));
         const auto line_ends = std::count(before.begin(), before.end(), '\n');
-        return line_of_file(match[1].str(), static_cast<std::size_t>(line_ends) + 1, demand);
+        return line_of_file(match[1].str(), static_cast<std::size_t>(line_ends) + 1, input);
     }
     if (std::regex_search(line, match, by_pip)) {
-        return line_of_file(match[2].str(), std::stoul(match[1]), demand);
+        return line_of_file(match[2].str(), std::stoul(match[1]), input);
     }
     return nullptr;
 }
 
-const Requirement* unreadable_line(const Finished& finished, const Demand& demand) {
+const Requirement* unreadable_line(const Finished& finished, const ResolutionInput& input) {
     for (const std::string& line : split(finished.words, '\n')) {
-        const Requirement* place = place_in(line.substr(0, longest_line), demand);
+        const Requirement* place = place_in(line.substr(0, longest_line), input);
         if (place != nullptr) return place;
     }
     // pip 23 ends with a traceback for a marker that it cannot read, and quotes the marker alone.
     if (!says(finished, {"InvalidMarker", "Invalid marker"})) return nullptr;
-    for (const Requirement* line : all_lines(demand)) {
+    for (const Requirement* line : all_lines(input)) {
         const std::string_view marker = marker_of(line->text);
         if (!marker.empty() && says(finished, {marker})) return line;
     }
@@ -113,9 +113,9 @@ std::string errors_in(const Finished& finished) {
 }
 
 // The requirement by URL or path that the installer's errors speak of.
-const Requirement* failed_address(const Finished& finished, const Demand& demand) {
+const Requirement* failed_address(const Finished& finished, const ResolutionInput& input) {
     const std::string errors = errors_in(finished);
-    for (const Requirement* line : all_lines(demand)) {
+    for (const Requirement* line : all_lines(input)) {
         const std::string address = bare_address(line->target());
         if (address.empty()) continue;
         // pip 23 tells host and path apart: "HTTPConnectionPool(host=…): … with url: /a.whl".
@@ -135,7 +135,7 @@ std::optional<Error> git_error(const Finished& finished) {
 }
 
 // What is asked for by its address (a URL, git+, a file) and cannot be had.
-std::optional<Error> address_error(const Finished& finished, const Demand& demand) {
+std::optional<Error> address_error(const Finished& finished, const ResolutionInput& input) {
     const bool by_git = tells_of_failed_git(finished.words);
     const bool missing = says(finished, {"HTTP error 4", "client error (4",
                                          "Distribution not found", "due to an OSError: [Errno 2]"});
@@ -143,7 +143,7 @@ std::optional<Error> address_error(const Finished& finished, const Demand& deman
         speaks_of_network(finished) ||
         says(finished, {"Failed to connect to", "Connection refused", "Connection timed out"});
     if (!by_git && !missing && !no_answer) return std::nullopt;
-    const Requirement* line = failed_address(finished, demand);
+    const Requirement* line = failed_address(finished, input);
     if (line == nullptr) return std::nullopt;
     const bool cut_off =
         says(finished, {"Failed to connect to", "Could not resolve host"}) || (!by_git && !missing);
@@ -163,12 +163,12 @@ Error network_error_of(const Finished& finished) {
                 "the package index cannot be reached: " + tail_of(finished.words), network_hint);
 }
 
-const Requirement* index_away(const Finished& finished, const Demand& demand) {
+const Requirement* index_away(const Finished& finished, const ResolutionInput& input) {
     const bool is_of_index = speaks_of_network(finished) && !tells_a_failed_build(finished.words) &&
-                             failed_address(finished, demand) == nullptr;
+                             failed_address(finished, input) == nullptr;
     if (!is_of_index) return nullptr;
     const std::string errors = errors_in(finished);
-    for (const Requirement& option : demand.options) {
+    for (const Requirement& option : input.options) {
         constexpr std::string_view extra = "--extra-index-url ";
         if (!option.for_installer.starts_with(extra)) continue;
         const auto address = bare_address(trim(option.for_installer.substr(extra.size())));
@@ -177,9 +177,9 @@ const Requirement* index_away(const Finished& finished, const Demand& demand) {
     return nullptr;
 }
 
-void fail_resolution(const Finished& finished, const Demand& demand, const Installer& installer,
-                     const Settings& settings) {
-    if (const Requirement* line = unreadable_line(finished, demand)) {
+void fail_resolution(const Finished& finished, const ResolutionInput& input,
+                     const Installer& installer, const Settings& settings) {
+    if (const Requirement* line = unreadable_line(finished, input)) {
         throw made(ErrorKind::python,
                    fmt::format("{}: the installer cannot read this line", describe(*line)),
                    "correct the line; a requirement looks like name>=1.0");
@@ -187,24 +187,24 @@ void fail_resolution(const Finished& finished, const Demand& demand, const Insta
     if (auto error = common_error(finished, settings)) throw *error;
     // Before what else may stand there: a build has a resolution of its own.
     if (tells_a_failed_build(finished.words))
-        throw failed_build_error(finished, installer, by_demand(demand));
+        throw failed_build_error(finished, installer, by_input(input));
     const bool is_unknown = says(finished, {"was not found in the package registry",
                                             "was not found in the provided package locations"});
-    if (is_unknown) throw unknown_package(finished, demand);
+    if (is_unknown) throw unknown_package(finished, input);
     if (says(finished, {"No solution found when resolving", "ResolutionImpossible",
                         "Requirements contain conflicting"})) {
-        fail_as_conflict(finished, demand, installer);
+        fail_as_conflict(finished, input, installer);
     }
-    if (auto error = address_error(finished, demand)) throw *error;
+    if (auto error = address_error(finished, input)) throw *error;
     if (auto error = git_error(finished)) throw *error;
     if (auto error = network_error(finished)) throw *error;
     const bool no_python =
         says(finished, {"require a different python version", "requires a different Python"});
     if (!no_python && says(finished, {"from versions: none"}))
-        throw unknown_package(finished, demand);
+        throw unknown_package(finished, input);
     if (no_python || says(finished, {"No matching distribution found"}))
-        fail_as_conflict(finished, demand, installer);
-    throw install_error(finished, installer, settings, by_demand(demand));
+        fail_as_conflict(finished, input, installer);
+    throw install_error(finished, installer, settings, by_input(input));
 }
 
 Error install_error(const Finished& finished, const Installer& installer, const Settings& settings,

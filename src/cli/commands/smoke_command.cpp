@@ -1,7 +1,6 @@
-#include "podctl/comfy/smoke.hpp"
-
 #include "podctl/base/file.hpp"
 #include "podctl/comfy/comfy.hpp"
+#include "podctl/comfy/smoke.hpp"
 #include "podctl/event/redacting_sink.hpp"
 #include "podctl/plan/plan.hpp"
 #include "podctl/run/secrets.hpp"

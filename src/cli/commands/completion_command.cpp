@@ -1,6 +1,5 @@
-#include "../completion.hpp"
-
 #include "../command.hpp"
+#include "../completion.hpp"
 #include "../man_page.hpp"
 #include "../put.hpp"
 

@@ -1,4 +1,4 @@
-#include "output.hpp"
+#include "service_output.hpp"
 
 #include <utility>
 

@@ -1,4 +1,4 @@
-#include "podctl/hub/refusal.hpp"
+#include "podctl/hub/hub_errors.hpp"
 
 #include "podctl/hub/resolve.hpp"
 

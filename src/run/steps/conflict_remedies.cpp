@@ -1,4 +1,4 @@
-#include "ways_out.hpp"
+#include "conflict_remedies.hpp"
 
 #include "podctl/base/file.hpp"
 

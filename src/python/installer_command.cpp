@@ -1,4 +1,4 @@
-#include "call.hpp"
+#include "installer_command.hpp"
 
 #include "podctl/base/error.hpp"
 #include "podctl/base/file.hpp"

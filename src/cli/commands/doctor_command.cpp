@@ -1,6 +1,5 @@
-#include "podctl/run/doctor.hpp"
-
 #include "podctl/event/redacting_sink.hpp"
+#include "podctl/run/doctor.hpp"
 
 #include "../command.hpp"
 #include "../put.hpp"

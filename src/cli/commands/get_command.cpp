@@ -1,10 +1,9 @@
-#include "podctl/download/get.hpp"
-
 #include "podctl/base/beneath.hpp"
 #include "podctl/base/digest.hpp"
 #include "podctl/base/names.hpp"
 #include "podctl/base/stop.hpp"
 #include "podctl/base/thread.hpp"
+#include "podctl/download/get.hpp"
 #include "podctl/event/redacting_sink.hpp"
 #include "podctl/hub/batch.hpp"
 #include "podctl/run/secrets.hpp"

@@ -1,4 +1,4 @@
-#include "reasons.hpp"
+#include "conflict_chain.hpp"
 
 #include "podctl/base/names.hpp"
 #include "podctl/base/text.hpp"
@@ -60,7 +60,8 @@ struct Place {
     const Requirement* line = nullptr;
 };
 
-std::optional<Place> find_place(std::string_view text, const Demand& demand, std::size_t from) {
+std::optional<Place> find_place(std::string_view text, const ResolutionInput& input,
+                                std::size_t from) {
     constexpr std::string_view before_number = " (line ";
     const auto begin = text.find("-r ", from);
     if (begin == std::string_view::npos) return std::nullopt;
@@ -72,12 +73,12 @@ std::optional<Place> find_place(std::string_view text, const Demand& demand, std
         text.substr(middle + before_number.size(), close - middle - before_number.size())};
     const auto file = text.substr(begin + 3, middle - begin - 3);
     return Place{begin, close + 1,
-                 line_of_file(file, std::strtoul(number.c_str(), nullptr, 10), demand)};
+                 line_of_file(file, std::strtoul(number.c_str(), nullptr, 10), input)};
 }
 
-std::string led_back(std::string line, const Demand& demand) {
+std::string led_back(std::string line, const ResolutionInput& input) {
     std::size_t from = 0;
-    while (const auto place = find_place(line, demand, from)) {
+    while (const auto place = find_place(line, input, from)) {
         from = place->end;
         if (place->line == nullptr) continue;
         line.replace(place->begin, place->end - place->begin, place->line->text);
@@ -136,9 +137,9 @@ bool is_depended_on(const std::vector<Word>& words, std::size_t at) {
     return at > 1 && words[at - 1].name == "on" && words[at - 2].name.starts_with("depend");
 }
 
-std::set<std::string> asked_names(const Demand& demand) {
+std::set<std::string> asked_names(const ResolutionInput& input) {
     std::set<std::string> names;
-    for (const Requirement* line : all_lines(demand))
+    for (const Requirement* line : all_lines(input))
         names.insert(line->name);
     names.erase("");
     return names;
@@ -189,8 +190,9 @@ std::vector<std::string> parents_of(std::string_view line) {
 }
 
 // pip names the last link of a chain only; how it came there, it says while it works.
-void add_trails(std::string_view all_words, const std::vector<Word>& named, const Demand& demand,
-                const std::set<std::string>& asked, Reasons& reasons) {
+void add_trails(std::string_view all_words, const std::vector<Word>& named,
+                const ResolutionInput& input, const std::set<std::string>& asked,
+                Reasons& reasons) {
     std::set<std::string> names;
     for (const Word& word : named)
         names.insert(word.name);
@@ -202,7 +204,7 @@ void add_trails(std::string_view all_words, const std::vector<Word>& named, cons
         const std::string root = parents.empty() ? "" : parents.back();
         const bool by_line = root.starts_with("-r ");
         if (parents.size() < (by_line ? 2 : 1)) continue;
-        const auto place = find_place(root, demand, 0);
+        const auto place = find_place(root, input, 0);
         if (by_line) parents.pop_back();
         if (place && place->line != nullptr) parents.push_back(place->line->where());
         for (const Word& word : words_in(parents)) {
@@ -219,42 +221,43 @@ void add_trails(std::string_view all_words, const std::vector<Word>& named, cons
 
 }  // namespace
 
-std::vector<const Requirement*> all_lines(const Demand& demand) {
+std::vector<const Requirement*> all_lines(const ResolutionInput& input) {
     std::vector<const Requirement*> all;
-    for (const auto* lines : {&demand.requirements, &demand.constraints, &demand.overrides}) {
+    for (const auto* lines : {&input.requirements, &input.constraints, &input.overrides}) {
         for (const Requirement& line : *lines)
             all.push_back(&line);
     }
     return all;
 }
 
-const std::vector<Requirement>* lines_of_file(std::string_view file, const Demand& demand) {
-    if (file.ends_with("constraints.txt")) return &demand.constraints;
-    if (file.ends_with("overrides.txt")) return &demand.overrides;
-    if (file.ends_with("requirements.txt")) return &demand.requirements;
+const std::vector<Requirement>* lines_of_file(std::string_view file, const ResolutionInput& input) {
+    if (file.ends_with("constraints.txt")) return &input.constraints;
+    if (file.ends_with("overrides.txt")) return &input.overrides;
+    if (file.ends_with("requirements.txt")) return &input.requirements;
     return nullptr;
 }
 
-const Requirement* line_of_file(std::string_view file, std::size_t number, const Demand& demand) {
-    const auto* lines = lines_of_file(file, demand);
+const Requirement* line_of_file(std::string_view file, std::size_t number,
+                                const ResolutionInput& input) {
+    const auto* lines = lines_of_file(file, input);
     const bool is_there = lines != nullptr && number > 0 && number <= lines->size();
     return is_there ? &(*lines)[number - 1] : nullptr;
 }
 
-const Requirement* line_in(std::string_view text, const Demand& demand) {
-    const auto place = find_place(text, demand, 0);
+const Requirement* line_in(std::string_view text, const ResolutionInput& input) {
+    const auto place = find_place(text, input, 0);
     return place ? place->line : nullptr;
 }
 
-Reasons read_reasons(std::string_view words, const Demand& demand) {
+Reasons read_reasons(std::string_view words, const ResolutionInput& input) {
     std::vector<std::string> lines = reason_lines(words);
     for (std::string& line : lines)
-        line = led_back(std::move(line), demand);
+        line = led_back(std::move(line), input);
     Reasons reasons{
         .text = fmt::format("{}", fmt::join(lines, "\n")), .packages = {}, .depended_on = {}};
     // Across the lines: older releases of uv wrap them.
     const auto named = words_in(lines);
-    const auto asked = asked_names(demand);
+    const auto asked = asked_names(input);
     for (std::size_t at = 0; at < named.size(); ++at) {
         const std::string& name = named[at].name;
         if (name == "depends" || name == "depend") reasons.has_chain = true;
@@ -262,7 +265,7 @@ Reasons read_reasons(std::string_view words, const Demand& demand) {
         add_once(reasons.packages, name);
         if (is_depended_on(named, at)) add_once(reasons.depended_on, name);
     }
-    add_trails(words, named, demand, asked, reasons);
+    add_trails(words, named, input, asked, reasons);
     return reasons;
 }
 
