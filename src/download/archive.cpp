@@ -24,18 +24,13 @@
 namespace podctl::download {
 namespace {
 
-// A stranger's archive may fill a volume with what fits into an e-mail. Deflate packs zeros 1:1000;
-// models hardly at all, text 1:10 to 1:50.
-constexpr std::uint64_t max_ratio = 200;
-constexpr std::uint64_t always_allowed = 64u << 20;
-
 class Unpacking {
 public:
     Unpacking(const std::filesystem::path& path, const std::filesystem::path& folder,
               DotNames dot_names, std::stop_token stop)
         : path_(path), place_(folder), folder_(folder, dot_names), bytes_(path) {
         room_ = free_space(folder);
-        allowed_ = std::max(always_allowed, max_ratio * std::min(bytes_.size(), room_));
+        allowed_ = most_unpacked(bytes_.size(), room_);
         const auto directory = zip_directory();
         if (directory) check_directory(*directory);
         // What else a packed tar has (headers, padding) is never as much as that again.
@@ -168,7 +163,7 @@ private:
                                     format_bytes({room_})),
                         "free space on the volume, or check where the archive comes from"};
         if (size <= allowed_ && written_ <= allowed_ - size) return;
-        refuse(fmt::format("unpacks to more than {} times its size, {}", max_ratio,
+        refuse(fmt::format("unpacks to more than {} times its size, {}", most_archive_ratio,
                            format_bytes({bytes_.size()})));
     }
 

@@ -5,6 +5,7 @@
 
 #include <archive.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -28,6 +29,16 @@ enum class ArchiveKind {
     tar,            // packed or not
     tar_or_stream,  // and a single file that was packed, as one entry
 };
+
+// A stranger's archive may fill a volume with what fits into an e-mail. Deflate packs zeros 1:1000;
+// models hardly at all, text 1:10 to 1:50.
+constexpr std::uint64_t most_archive_ratio = 200;
+
+// How many bytes may come out of an archive of that size, where so many have room.
+constexpr std::uint64_t most_unpacked(std::uint64_t archive, std::uint64_t room) {
+    constexpr std::uint64_t always_allowed = 64u << 20;
+    return std::max(always_allowed, most_archive_ratio * std::min(archive, room));
+}
 
 struct ArchiveLimits {
     std::uint64_t inflated = 0;  // bytes of a packed tar

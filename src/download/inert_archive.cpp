@@ -25,8 +25,6 @@ namespace {
 using Kind = Verdict::Kind;
 
 constexpr int max_depth = 3;
-constexpr std::uint64_t max_ratio = 200;
-constexpr std::uint64_t always_allowed = 64u << 20;
 
 // A file without a name, on the file system of the archive: it is gone with its descriptor.
 Fd nameless_file(const std::filesystem::path& folder) {
@@ -63,7 +61,7 @@ public:
           name_(name),
           judging_(judging),
           room_(free_space(judging.folder)),
-          allowed_(std::max(always_allowed, max_ratio * std::min(file.size(), room_))) {}
+          allowed_(most_unpacked(file.size(), room_)) {}
 
     // By its directory, which zip readers believe.
     Verdict run_zip(const ZipDirectory& directory) {
