@@ -27,7 +27,7 @@ std::string words_of(const json::exception& error) {
 }
 
 // Walks a text without building anything. Each returns false to end the walk.
-class Walk : public nlohmann::json_sax<json> {
+class BoundedWalk : public nlohmann::json_sax<json> {
 public:
     bool null() override { return value(); }
     bool boolean(bool) override { return value(); }
@@ -47,7 +47,7 @@ private:
     virtual bool ascend() = 0;
 };
 
-class Check : public Walk {
+class Check : public BoundedWalk {
 public:
     explicit Check(const JsonLimits& limits) : limits_(limits) {}
 
@@ -86,7 +86,7 @@ private:
     std::string fault_;
 };
 
-class Names : public Walk {
+class Names : public BoundedWalk {
 public:
     std::optional<std::string> repeated = {};
 

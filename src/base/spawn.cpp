@@ -161,19 +161,19 @@ private:
     throw system_error("cannot start " + program, error_number);
 }
 
-struct Start {
+struct ProgramStart {
     fs::path program;
     std::vector<std::string> arguments;
     fs::path working_directory;
 };
 
 // env goes to the folder and becomes the program, whose path is meant for that folder.
-Start started_by_env(const Start& start, std::string_view search_path) {
+ProgramStart started_by_env(const ProgramStart& start, std::string_view search_path) {
     const auto env = look_up("env", search_path, {});
     if (!env) throw_not_found("env", {});
-    Start result{.program = *env,
-                 .arguments = {"env", "-C", start.working_directory, start.program},
-                 .working_directory = {}};
+    ProgramStart result{.program = *env,
+                        .arguments = {"env", "-C", start.working_directory, start.program},
+                        .working_directory = {}};
     result.arguments.insert(result.arguments.end(), start.arguments.begin() + 1,
                             start.arguments.end());
     return result;
@@ -209,7 +209,7 @@ Child Spawner::spawn(const Command& command, ExitNotice notice, FolderChange cha
     const auto program = look_up(command.argv.front(), search_path, command.working_directory);
     if (!program) throw_not_found(command.argv.front(), command.working_directory);
 
-    Start start{*program, command.argv, command.working_directory};
+    ProgramStart start{*program, command.argv, command.working_directory};
     if (!start.working_directory.empty() && change == FolderChange::by_env)
         start = started_by_env(start, search_path);
     std::vector<std::string> environment;

@@ -24,7 +24,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::size_t most_of_a_file = 256u << 20;
+constexpr std::size_t most_of_a_state_file = 256u << 20;
 
 // What a new file looks like.
 struct Fresh {
@@ -90,7 +90,7 @@ std::string read_whole(int file, const fs::path& path) {
     std::vector<char> block(64u << 10);
     while (const auto size = read_at(file, text.size(), block, path)) {
         text.append(block.data(), size);
-        if (text.size() > most_of_a_file)
+        if (text.size() > most_of_a_state_file)
             throw Error{ErrorKind::io,
                         path.string() + " is larger than anything that podctl writes", "remove it"};
     }

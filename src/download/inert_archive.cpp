@@ -24,7 +24,7 @@ namespace {
 
 using Kind = Verdict::Kind;
 
-constexpr int max_depth = 3;
+constexpr int most_nested_archives = 3;
 
 // A file without a name, on the file system of the archive: it is gone with its descriptor.
 Fd nameless_file(const std::filesystem::path& folder) {
@@ -162,7 +162,7 @@ bool looks_like_archive(const FileBytes& file) {
 }
 
 Verdict judge_archive(const FileBytes& file, std::string_view name, const Judging& judging) {
-    if (judging.depth >= max_depth) return unknown("an archive in too many others");
+    if (judging.depth >= most_nested_archives) return unknown("an archive in too many others");
     // At the end of a file that begins as another one there can only be a zip.
     if (!begins_as_zip(file) && looks_like_archive(file))
         return Members{file, name, judging}.run_stream();

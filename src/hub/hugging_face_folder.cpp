@@ -35,8 +35,6 @@ constexpr std::uint64_t largest_file = std::uint64_t{1} << 50;
 // A page has a thousand entries of some hundred bytes.
 constexpr std::size_t largest_page = 16u << 20;
 
-using nlohmann::json;
-
 std::string api_url(const HuggingFaceSource& source) {
     const auto kind = kind_prefix(source.kind);
     return fmt::format("{}/api/{}{}", hugging_face_root(source), kind.empty() ? "models/" : kind,
@@ -57,13 +55,13 @@ http::Response ask_api(const std::string& mirrored, const std::string& url, cons
     return response;
 }
 
-json answer_of(std::string_view body, const std::string& what) {
+nlohmann::json answer_of(std::string_view body, const std::string& what) {
     auto answer = parse_json(body, {.bytes = largest_page});
     if (!answer) throw nonsense(what, json_fault(body, {.bytes = largest_page}));
     return std::move(*answer);
 }
 
-std::string text_of(const json& object, const char* key) {
+std::string text_of(const nlohmann::json& object, const char* key) {
     const auto found = object.is_object() ? object.find(key) : object.end();
     return found != object.end() && found->is_string() ? found->get<std::string>() : std::string{};
 }
@@ -127,7 +125,7 @@ void require_no_file_in_a_file(const Folder& folder, const std::string& what) {
 }
 
 // Within the folder of the source. nullopt: no file, or one that is passed over.
-std::optional<std::string> path_within(const json& entry, const HuggingFaceSource& source,
+std::optional<std::string> path_within(const nlohmann::json& entry, const HuggingFaceSource& source,
                                        const std::string& what) {
     if (text_of(entry, "type") != "file") return std::nullopt;
     std::string path = text_of(entry, "path");
@@ -142,8 +140,9 @@ std::optional<std::string> path_within(const json& entry, const HuggingFaceSourc
     return path;
 }
 
-FolderFile file_of(const json& entry, const std::string& path, const HuggingFaceSource& source,
-                   const std::string& commit, const std::string& what) {
+FolderFile file_of(const nlohmann::json& entry, const std::string& path,
+                   const HuggingFaceSource& source, const std::string& commit,
+                   const std::string& what) {
     const auto size = entry.find("size");
     if (size == entry.end() || !size->is_number_unsigned())
         throw nonsense(what, "a file without a size");
@@ -200,7 +199,7 @@ Source source_of_file(const HuggingFaceSource& folder, const FolderFile& file) {
 
 std::size_t read_tree_page(const HuggingFaceSource& source, std::string_view page,
                            const std::string& what, Folder& folder) {
-    const json entries = answer_of(page, what);
+    const nlohmann::json entries = answer_of(page, what);
     if (!entries.is_array()) throw nonsense(what, "no list of files");
     for (const auto& entry : entries) {
         auto path = path_within(entry, source, what);

@@ -55,13 +55,13 @@ std::vector<std::string> reason_lines(std::string_view words) {
 }
 
 // "-r …/requirements.txt (line 3)" says pip of what it cannot name otherwise.
-struct Place {
+struct PlaceInText {
     std::size_t begin = 0, end = 0;
     const Requirement* line = nullptr;
 };
 
-std::optional<Place> find_place(std::string_view text, const ResolutionInput& input,
-                                std::size_t from) {
+std::optional<PlaceInText> find_place(std::string_view text, const ResolutionInput& input,
+                                      std::size_t from) {
     constexpr std::string_view before_number = " (line ";
     const auto begin = text.find("-r ", from);
     if (begin == std::string_view::npos) return std::nullopt;
@@ -72,8 +72,8 @@ std::optional<Place> find_place(std::string_view text, const ResolutionInput& in
     const std::string number{
         text.substr(middle + before_number.size(), close - middle - before_number.size())};
     const auto file = text.substr(begin + 3, middle - begin - 3);
-    return Place{begin, close + 1,
-                 line_of_file(file, std::strtoul(number.c_str(), nullptr, 10), input)};
+    return PlaceInText{begin, close + 1,
+                       line_of_file(file, std::strtoul(number.c_str(), nullptr, 10), input)};
 }
 
 std::string led_back(std::string line, const ResolutionInput& input) {

@@ -99,7 +99,7 @@ private:
     std::map<std::string, std::string> set_;
 };
 
-std::vector<std::string> words_of(const std::string& text) {
+std::vector<std::string> split_at_blanks(const std::string& text) {
     std::istringstream stream{text};
     std::vector<std::string> words;
     for (std::string word; stream >> word;)
@@ -152,11 +152,13 @@ void set_uv_indexes(Variables& variables, const Settings& settings) {
     } else {
         variables.set_unless_chosen("UV_INDEX_URL", variables.configured("index-url"));
     }
-    const auto extra = words_of(variables.current("UV_EXTRA_INDEX_URL").value_or("")) +
-                       words_of(variables.configured("extra-index-url")) + extra_indexes(settings);
+    const auto extra = split_at_blanks(variables.current("UV_EXTRA_INDEX_URL").value_or("")) +
+                       split_at_blanks(variables.configured("extra-index-url")) +
+                       extra_indexes(settings);
     if (!extra.empty())
         variables.set("UV_EXTRA_INDEX_URL", fmt::format("{}", fmt::join(extra, " ")));
-    auto links = addresses(words_of(variables.configured("find-links")) + settings.find_links);
+    auto links =
+        addresses(split_at_blanks(variables.configured("find-links")) + settings.find_links);
     const auto chosen = variables.current("UV_FIND_LINKS");
     if (chosen && !chosen->empty()) links.insert(links.begin(), *chosen);
     if (!links.empty()) variables.set("UV_FIND_LINKS", fmt::format("{}", fmt::join(links, ",")));
@@ -206,12 +208,12 @@ void set_pip(Variables& variables, const Settings& settings) {
     // A variable replaces the list of pip.conf, so that list is said again.
     const auto extra = extra_indexes(settings);
     if (!extra.empty()) {
-        const auto all = words_of(variables.configured("extra-index-url")) + extra;
+        const auto all = split_at_blanks(variables.configured("extra-index-url")) + extra;
         variables.set("PIP_EXTRA_INDEX_URL", fmt::format("{}", fmt::join(all, " ")));
     }
     if (!settings.find_links.empty()) {
         const auto all =
-            addresses(words_of(variables.configured("find-links")) + settings.find_links);
+            addresses(split_at_blanks(variables.configured("find-links")) + settings.find_links);
         variables.set("PIP_FIND_LINKS", fmt::format("{}", fmt::join(all, " ")));
     }
 }
@@ -252,11 +254,11 @@ void add_index_arguments(Command& command, const Installer& installer, const Set
 
 std::vector<std::string> configured_constraints(const Installer& installer,
                                                 const Settings& settings) {
-    return words_of(Variables{installer, settings}.configured("constraint"));
+    return split_at_blanks(Variables{installer, settings}.configured("constraint"));
 }
 
 std::vector<std::string> configured_build_constraints(const Settings& settings) {
-    return words_of(Variables{{}, settings}.current("UV_BUILD_CONSTRAINT").value_or(""));
+    return split_at_blanks(Variables{{}, settings}.current("UV_BUILD_CONSTRAINT").value_or(""));
 }
 
 std::optional<std::string> index_address(const Interpreter& interpreter, const Settings& settings) {

@@ -19,7 +19,7 @@ namespace podctl::python {
 namespace {
 
 // std::regex recurses for every character it matches.
-constexpr std::size_t longest_line = 4096;
+constexpr std::size_t longest_searched = 4096;
 
 constexpr const char* network_hint =
     "check the network, python.index_url and the proxy; the same command goes on where it stopped";
@@ -86,7 +86,7 @@ const Requirement* place_in(const std::string& line, const ResolutionInput& inpu
 
 const Requirement* unreadable_line(const Finished& finished, const ResolutionInput& input) {
     for (const std::string& line : split(finished.words, '\n')) {
-        const Requirement* place = place_in(line.substr(0, longest_line), input);
+        const Requirement* place = place_in(line.substr(0, longest_searched), input);
         if (place != nullptr) return place;
     }
     // pip 23 ends with a traceback for a marker that it cannot read, and quotes the marker alone.

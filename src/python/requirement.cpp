@@ -3,6 +3,7 @@
 #include "podctl/base/error.hpp"
 #include "podctl/base/file.hpp"
 #include "podctl/base/names.hpp"
+#include "podctl/base/text.hpp"
 #include "podctl/base/url.hpp"
 
 #include "decode.hpp"
