@@ -1,10 +1,11 @@
 #include "child.hpp"
 
 #include "podctl/base/error.hpp"
+#include "podctl/base/wait.hpp"
 
-#include <poll.h>
 #include <sys/wait.h>
 
+#include <array>
 #include <cerrno>
 #include <csignal>
 
@@ -99,9 +100,8 @@ std::optional<ExitStatus> Child::poll() {
 
 ExitStatus Child::wait() {
     while (!state_->watch->may_reap()) {
-        pollfd ended{.fd = exit_fd(), .events = POLLIN, .revents = 0};
-        if (::poll(&ended, 1, -1) < 0 && errno != EINTR)
-            throw system_error("cannot wait for a child process", errno);
+        std::array ended{Awaited{.fd = exit_fd()}};
+        wait_for_any(ended);
     }
     state_->look(0);
     return *state_->status;

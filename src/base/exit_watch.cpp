@@ -5,13 +5,10 @@
 
 #include "pidfd.hpp"
 
-#include <sys/eventfd.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 #include <cerrno>
 #include <csignal>
-#include <cstdint>
 
 namespace podctl {
 
@@ -44,19 +41,16 @@ void wait_for_end(pid_t pid) {
 
 ExitWatch::ExitWatch(pid_t pid, ExitNotice notice) {
     if (notice == ExitNotice::pidfd) {
-        fd_ = open_pidfd(pid);
-        if (fd_) return;
+        pidfd_ = open_pidfd(pid);
+        if (pidfd_) return;
     }
-    fd_ = Fd{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
-    if (!fd_) throw system_error("cannot watch a child process", errno);
+    end_.emplace("cannot watch a child process");
     const SignalsBlocked blocked;
     thread_ = start_thread(
-        [this, pid, fd = fd_.get()](const std::stop_token&) {
+        [this, pid](const std::stop_token&) {
             wait_for_end(pid);
             ended_ = true;
-            const std::uint64_t one = 1;
-            // Cannot fail: the counter of an eventfd that is written once does not overflow.
-            static_cast<void>(!::write(fd, &one, sizeof one));
+            end_->wake();
         },
         [](const std::exception_ptr&) {});
 }

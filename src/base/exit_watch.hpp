@@ -1,10 +1,12 @@
 #pragma once
 
 #include "podctl/base/fd.hpp"
+#include "podctl/base/wait.hpp"
 
 #include <sys/types.h>
 
 #include <atomic>
+#include <optional>
 #include <thread>
 
 namespace podctl {
@@ -27,13 +29,14 @@ public:
     ~ExitWatch();
 
     // Readable once the child has ended.
-    int fd() const { return fd_.get(); }
+    int fd() const { return pidfd_ ? pidfd_.get() : end_->fd(); }
     // Whether the child may be reaped: with a waiting thread no sooner than that thread is done,
     // since it would wait for another process once the pid is free.
     bool may_reap() const { return !thread_.joinable() || ended_; }
 
 private:
-    Fd fd_;
+    Fd pidfd_;
+    std::optional<WakeUp> end_;  // where there is no pidfd
     std::atomic<bool> ended_{false};
     std::jthread thread_;
 };

@@ -2,9 +2,9 @@
 
 #include "podctl/base/beneath.hpp"
 #include "podctl/base/error.hpp"
+#include "podctl/base/wait.hpp"
 
 #include <fcntl.h>
-#include <poll.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -76,9 +76,10 @@ private:
                         path_.string() + (without_writer ? " is a pipe that nobody writes into"
                                                          : ": no byte came for a minute"),
                         "name a file"};
-        pollfd ready{.fd = fd_, .events = POLLIN, .revents = 0};
-        // Bytes, or POLLHUP: there was a writer, who has gone.
-        if (::poll(&ready, 1, without_writer ? 10 : 1'000) > 0) waits_for_writer_ = false;
+        std::array ready{Awaited{.fd = fd_}};
+        // Bytes, or the end: there was a writer, who has gone.
+        const auto wait = without_writer ? std::chrono::milliseconds{10} : std::chrono::seconds{1};
+        if (wait_for_any(ready, Clock::now() + wait)) waits_for_writer_ = false;
     }
 
     const int fd_;

@@ -2,18 +2,17 @@
 
 #include "podctl/base/digest.hpp"
 #include "podctl/base/names.hpp"
+#include "podctl/base/wait.hpp"
 
 #include "pidfd.hpp"
 #include "proc.hpp"
 
-#include <poll.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <climits>
 #include <csignal>
 #include <sstream>
 #include <system_error>
@@ -24,6 +23,8 @@ namespace {
 
 namespace fs = std::filesystem;
 using Clock = std::chrono::steady_clock;
+
+constexpr std::chrono::milliseconds look_interval{50};
 
 // The real, effective, saved and file-system user, all of them: one that a set-user-id program
 // runs for another is neither's. The owner of /proc/<pid> would not tell, it is root's as soon as
@@ -132,8 +133,8 @@ std::optional<OwnProcess> OwnProcess::find_announced(const fs::path& folder) {
 
 bool OwnProcess::runs() const {
     if (process_) {
-        pollfd ended{process_.get(), POLLIN, 0};
-        return ::poll(&ended, 1, 0) == 0;
+        std::array ended{Awaited{.fd = process_.get()}};
+        return !wait_for_any(ended, Clock::now());
     }
     const auto now = read_process(pid_);
     return now && now->start_time == stat_.start_time;
@@ -156,14 +157,11 @@ void OwnProcess::send(int signal) const {
 
 bool OwnProcess::wait_until(Clock::time_point deadline) const {
     while (runs()) {
-        const auto left =
-            std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now()).count();
-        if (left <= 0) return false;
-        pollfd ended{process_.get(), POLLIN, 0};
-        // Without a pidfd it is looked for again and again; poll(2) passes a negative descriptor
-        // over.
-        const auto wait = std::min<long long>(left, process_ ? INT_MAX : 50);
-        ::poll(&ended, 1, static_cast<int>(wait));
+        const auto now = Clock::now();
+        if (now >= deadline) return false;
+        // Without a pidfd it is looked for again and again.
+        std::array ended{Awaited{.fd = process_.get()}};
+        wait_for_any(ended, process_ ? deadline : std::min(deadline, now + look_interval));
     }
     return true;
 }

@@ -2,10 +2,9 @@
 
 #include "podctl/base/error.hpp"
 #include "podctl/base/units.hpp"
+#include "podctl/base/wait.hpp"
 
 #include <fmt/format.h>
-#include <poll.h>
-#include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -94,18 +93,13 @@ public:
           stop_{std::move(stop)},
           options_{options},
           on_bytes_{std::move(on_bytes)},
-          wake_{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)} {
-        if (!wake_) throw system_error("cannot start " + command_.describe(), errno);
-    }
+          wake_{"cannot start " + command_.describe()} {}
 
     ExitStatus operator()() {
         if (stop_.stop_requested()) throw_interrupted();
         Child child = spawn(command_);
         if (options_.timeout) deadline_ = Clock::now() + *options_.timeout;
-        const std::stop_callback wake{stop_, [fd = wake_.get()] {
-                                          const std::uint64_t one = 1;
-                                          static_cast<void>(!::write(fd, &one, sizeof one));
-                                      }};
+        const std::stop_callback wake{stop_, [this] { wake_.wake(); }};
         while (!child.poll()) {
             wait(child);
             if (why_ == Why::running && stop_.stop_requested()) end(child, Why::stopped);
@@ -119,23 +113,11 @@ public:
 
 private:
     void wait(Child& child) {
-        std::array<pollfd, 3> fds{
-            {{.fd = child.exit_fd(), .events = POLLIN, .revents = 0},
-             {.fd = output_ended_ ? -1 : child.output_fd(), .events = POLLIN, .revents = 0},
-             {.fd = why_ == Why::running ? wake_.get() : -1, .events = POLLIN, .revents = 0}}};
-        if (::poll(fds.data(), fds.size(), milliseconds_left()) < 0) {
-            if (errno == EINTR) return;
-            throw system_error("cannot wait for " + command_.describe(), errno);
-        }
-        if (fds[1].revents != 0) read_some(child, block_.size());
-    }
-
-    int milliseconds_left() const {
-        if (!deadline_) return -1;
-        const auto left = std::chrono::ceil<std::chrono::milliseconds>(*deadline_ - Clock::now());
-        constexpr std::chrono::milliseconds::rep one_hour = 3'600'000;  // poll takes an int
-        return static_cast<int>(
-            std::clamp<std::chrono::milliseconds::rep>(left.count(), 0, one_hour));
+        std::array awaited{Awaited{.fd = child.exit_fd()},
+                           Awaited{.fd = output_ended_ ? -1 : child.output_fd()},
+                           Awaited{.fd = why_ == Why::running ? wake_.fd() : -1}};
+        wait_for_any(awaited, deadline_);
+        if (awaited[1].is_ready) read_some(child, block_.size());
     }
 
     // TERM now, KILL after the grace.
@@ -184,7 +166,7 @@ private:
     std::stop_token stop_;
     const RunOptions& options_;
     OnBytes on_bytes_;
-    Fd wake_;
+    const WakeUp wake_;
     std::optional<Clock::time_point> deadline_ = {};  // of the timeout, then of the grace
     Why why_ = Why::running;
     bool output_ended_ = false;

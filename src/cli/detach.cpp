@@ -3,11 +3,11 @@
 #include "podctl/base/beneath.hpp"
 #include "podctl/base/error.hpp"
 #include "podctl/base/printable.hpp"
+#include "podctl/base/wait.hpp"
 #include "podctl/serve/log.hpp"
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <poll.h>
 #include <signal.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
@@ -65,14 +65,12 @@ Handed hand_on_signals(const Fd& signals, pid_t child) {
 int wait_until_ready(pid_t child, const Fd& report, const Fd& signals) {
     bool asked_to_end = false;
     while (true) {
-        std::array<pollfd, 2> fds{pollfd{report.get(), POLLIN, 0},
-                                  pollfd{signals.get(), POLLIN, 0}};
-        if (::poll(fds.data(), fds.size(), -1) < 0 && errno != EINTR)
-            throw system_error("cannot wait for the pod", errno);
+        std::array awaited{Awaited{.fd = report.get()}, Awaited{.fd = signals.get()}};
+        wait_for_any(awaited);
         const auto handed = hand_on_signals(signals, child);
         if (handed == Handed::hangup) return 128 + SIGHUP;
         asked_to_end |= handed == Handed::to_the_child;
-        if (fds[0].revents == 0) continue;
+        if (!awaited[0].is_ready) continue;
         char ready = 0;
         if (::read(report.get(), &ready, 1) != 1) return exit_code_of(child);
         // One that became ready and was asked to end at the same time ends.

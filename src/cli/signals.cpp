@@ -5,9 +5,7 @@
 #include "podctl/base/thread.hpp"
 
 #include <fmt/format.h>
-#include <poll.h>
 #include <signal.h>
-#include <sys/eventfd.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -32,8 +30,7 @@ StopSignals::StopSignals() {
         throw system_error("cannot block signals", failed);
     }
     signals_ = Fd{::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK)};
-    wake_ = Fd{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
-    if (!signals_ || !wake_) throw system_error("cannot wait for signals", errno);
+    if (!signals_) throw system_error("cannot wait for signals", errno);
     thread_ = start_thread([this](const std::stop_token& end) { listen(end); },
                            // Without memory no signal can be told apart any more; that a stop was
                            // meant is sure enough.
@@ -42,15 +39,13 @@ StopSignals::StopSignals() {
 
 StopSignals::~StopSignals() {
     thread_.request_stop();
-    const std::uint64_t one = 1;
-    [[maybe_unused]] const auto written = ::write(wake_.get(), &one, sizeof one);
+    wake_.wake();
 }
 
 void StopSignals::listen(const std::stop_token& end) {
     while (!end.stop_requested()) {
-        std::array<pollfd, 2> ready{pollfd{signals_.get(), POLLIN, 0},
-                                    pollfd{wake_.get(), POLLIN, 0}};
-        ::poll(ready.data(), ready.size(), -1);
+        std::array awaited{Awaited{.fd = signals_.get()}, Awaited{.fd = wake_.fd()}};
+        wait_for_any(awaited);
         signalfd_siginfo info{};
         while (::read(signals_.get(), &info, sizeof info) == sizeof info) {
             if (stop_.stop_requested()) {

@@ -2,6 +2,7 @@
 
 #include "podctl/base/error.hpp"
 #include "podctl/base/fd.hpp"
+#include "podctl/base/wait.hpp"
 
 #include <atomic>
 #include <stop_token>
@@ -27,7 +28,8 @@ private:
 
     std::stop_source stop_;
     std::atomic<int> signal_ = 0;
-    Fd signals_, wake_;
+    Fd signals_;
+    WakeUp wake_{"cannot wait for signals"};
     std::jthread thread_;
 };
 

@@ -4,7 +4,6 @@
 #include "podctl/base/file.hpp"
 
 #include <fmt/format.h>
-#include <sys/eventfd.h>
 #include <sys/socket.h>
 
 #include <cerrno>
@@ -25,8 +24,7 @@ thread_local Contact* innermost = nullptr;
 }  // namespace
 
 Contact::Contact(std::stop_token stop)
-    : stop_(std::move(stop)), event_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)), outer_(innermost) {
-    if (!event_) throw system_error("cannot create an eventfd", errno);
+    : stop_(std::move(stop)), event_("cannot wait for a stop"), outer_(innermost) {
     innermost = this;
     callback_.emplace(stop_, [this] { on_stop(); });
 }
@@ -65,7 +63,7 @@ void Contact::received(std::size_t bytes) {
 }
 
 void Contact::on_stop() {
-    ::eventfd_write(event_.get(), 1);
+    event_.wake();
     const std::scoped_lock lock{mutex_};
     for (const int socket : sockets_)
         ::shutdown(socket, SHUT_RDWR);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "podctl/base/fd.hpp"
+#include "podctl/base/wait.hpp"
 #include "podctl/http/http.hpp"
 
 #include <cstdint>
@@ -42,7 +43,7 @@ public:
 
     bool stop_requested() const { return stop_.stop_requested(); }
     // Readable once a stop was requested.
-    int stop_event() const { return event_.get(); }
+    int stop_event() const { return event_.fd(); }
     // libssh2 waits by itself, for the socket alone: a stop shuts it down.
     void watch(int socket);
     void forget(int socket);
@@ -51,7 +52,7 @@ private:
     void on_stop();
 
     const std::stop_token stop_;
-    Fd event_;
+    const WakeUp event_;
     Contact* const outer_;
     std::mutex mutex_;
     std::set<int> sockets_;  // under mutex

@@ -1,6 +1,7 @@
 #include "interruptible_stream.hpp"
 
 #include "podctl/base/host.hpp"
+#include "podctl/base/wait.hpp"
 
 #include "contact.hpp"
 #include "library.hpp"
@@ -12,7 +13,6 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -62,20 +62,22 @@ int fail_with(const std::string& message, int error_number) {
 }
 
 // 0, or a negative error of libgit2.
-int wait_for(int socket, short events, std::chrono::milliseconds timeout, const char* doing) {
+int wait_for(int socket, Awaited::Until until, std::chrono::milliseconds timeout,
+             const char* doing) {
     const Contact* contact = Contact::current();
-    const int stop_event = contact == nullptr ? -1 : contact->stop_event();
-    std::array<pollfd, 2> waits{pollfd{socket, events, 0}, pollfd{stop_event, POLLIN, 0}};
-    int ready = 0;
-    do {
-        ready = ::poll(waits.data(), waits.size(), static_cast<int>(timeout.count()));
-    } while (ready < 0 && errno == EINTR);
-    if (ready < 0) return fail_with(doing, errno);
-    if (ready == 0) {
-        fail(std::string(doing) + ": timed out");
-        return GIT_TIMEOUT;
+    std::array awaited{Awaited{.fd = socket, .until = until},
+                       Awaited{.fd = contact == nullptr ? -1 : contact->stop_event()}};
+    const Deadline deadline = std::chrono::steady_clock::now() + timeout;
+    try {
+        while (!wait_for_any(awaited, deadline)) {
+            if (std::chrono::steady_clock::now() < *deadline) continue;
+            fail(std::string(doing) + ": timed out");
+            return GIT_TIMEOUT;
+        }
+    } catch (const Error& error) {
+        return fail(error.message());
     }
-    if (waits[1].revents != 0) {
+    if (awaited[1].is_ready) {
         fail("interrupted");
         return GIT_EUSER;
     }
@@ -88,7 +90,8 @@ int connect_to(const addrinfo& address, Fd& socket) {
     if (!socket) return fail_with("cannot create a socket", errno);
     if (::connect(socket.get(), address.ai_addr, address.ai_addrlen) == 0) return 0;
     if (errno != EINPROGRESS) return fail_with("cannot connect", errno);
-    const int waited = wait_for(socket.get(), POLLOUT, connect_timeout, "cannot connect");
+    const int waited =
+        wait_for(socket.get(), Awaited::Until::writable, connect_timeout, "cannot connect");
     if (waited < 0) return waited;
     int error_number = 0;
     socklen_t size = sizeof error_number;
@@ -144,7 +147,8 @@ ssize_t stream_read(git_stream* stream, void* data, std::size_t size) {
         if (errno == EINTR) continue;
         if (errno != EAGAIN && errno != EWOULDBLOCK)
             return fail_with("cannot read from the server", errno);
-        const int waited = wait_for(socket, POLLIN, idle_timeout, "no answer from the server");
+        const int waited =
+            wait_for(socket, Awaited::Until::readable, idle_timeout, "no answer from the server");
         if (waited < 0) return waited;
     }
 }
@@ -157,7 +161,8 @@ ssize_t stream_write(git_stream* stream, const char* data, std::size_t size, int
         if (errno == EINTR) continue;
         if (errno != EAGAIN && errno != EWOULDBLOCK)
             return fail_with("cannot send to the server", errno);
-        const int waited = wait_for(socket, POLLOUT, idle_timeout, "the server takes no data");
+        const int waited =
+            wait_for(socket, Awaited::Until::writable, idle_timeout, "the server takes no data");
         if (waited < 0) return waited;
     }
 }

@@ -1,14 +1,9 @@
 #include "connection.hpp"
 
-#include "podctl/base/fd.hpp"
+#include "podctl/base/wait.hpp"
 
 #include "exchange.hpp"
 
-#include <poll.h>
-#include <sys/eventfd.h>
-
-#include <algorithm>
-#include <array>
 #include <new>
 #include <utility>
 
@@ -32,8 +27,6 @@ struct Connection::State {
     }
     CURL* handle() const { return exchange.handle.get(); }
     void connect(std::chrono::milliseconds timeout, const std::stop_token& stop);
-    // False: the time is over, or a stop was requested.
-    bool wait(short events, std::chrono::milliseconds time, const std::stop_token& stop) const;
 
     Exchange exchange;
     curl_socket_t socket = CURL_SOCKET_BAD;
@@ -58,16 +51,6 @@ void Connection::State::connect(std::chrono::milliseconds timeout, const std::st
     if (socket == CURL_SOCKET_BAD) throw network_error(exchange, "the connection was lost");
 }
 
-bool Connection::State::wait(short events, std::chrono::milliseconds time,
-                             const std::stop_token& stop) const {
-    const Fd wake{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
-    const std::stop_callback on_stop(stop, [&] { ::eventfd_write(wake.get(), 1); });
-    std::array<pollfd, 2> ready{pollfd{socket, events, 0}, pollfd{wake.get(), POLLIN, 0}};
-    const auto bounded = std::min<std::chrono::milliseconds::rep>(time.count(), 60'000);
-    return ::poll(ready.data(), ready.size(), static_cast<int>(bounded)) > 0 &&
-           !stop.stop_requested();
-}
-
 Connection::Connection(std::unique_ptr<State> state) : state_(std::move(state)) {}
 
 Connection::~Connection() = default;
@@ -81,10 +64,7 @@ std::size_t Connection::receive(std::span<char> into, std::chrono::milliseconds 
         const CURLcode code = curl_easy_recv(state_->handle(), into.data(), into.size(), &got);
         if (code == CURLE_OK && got > 0) return got;
         if (code != CURLE_AGAIN) throw network_error(state_->exchange, "the connection was closed");
-        const auto left = std::chrono::ceil<std::chrono::milliseconds>(end - Clock::now());
-        const bool is_ready = left.count() > 0 && state_->wait(POLLIN, left, stop);
-        if (stop.stop_requested()) throw Error{ErrorKind::interrupted, "stopped"};
-        if (!is_ready && Clock::now() >= end) return 0;
+        if (!wait_until_ready({.fd = state_->socket}, end, stop)) return 0;
     }
 }
 
@@ -96,8 +76,8 @@ void Connection::send(std::string_view bytes, std::chrono::milliseconds wait) {
         if (code != CURLE_OK && code != CURLE_AGAIN)
             throw network_error(state_->exchange, "the connection was closed");
         bytes.remove_prefix(sent);
-        const auto left = std::chrono::ceil<std::chrono::milliseconds>(end - Clock::now());
-        if (sent == 0 && (left.count() <= 0 || !state_->wait(POLLOUT, left, {})))
+        const Awaited socket{.fd = state_->socket, .until = Awaited::Until::writable};
+        if (sent == 0 && !wait_until_ready(socket, end, {}))
             throw network_error(state_->exchange, "nothing can be sent");
     }
 }

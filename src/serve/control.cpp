@@ -3,21 +3,15 @@
 #include "podctl/base/names.hpp"
 #include "podctl/base/overloaded.hpp"
 
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 
 namespace podctl::serve {
 
 namespace {
 
-Fd make_eventfd() {
-    Fd made{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
-    if (!made) throw system_error("cannot make the pod's control", errno);
-    return made;
-}
+constexpr const char* control_task = "cannot make the pod's control";
 
 const RunningService* find(const std::vector<RunningService>& services, const std::string& name) {
     const auto found = std::ranges::find(services, name, &RunningService::name);
@@ -58,7 +52,7 @@ bool all_ready(const std::vector<RunningService>& services) {
 }
 
 PodControl::PodControl(EventSink& next, std::stop_token stop)
-    : next_{next}, stop_{std::move(stop)}, requests_{make_eventfd()}, changes_{make_eventfd()} {
+    : next_{next}, stop_{std::move(stop)}, requests_{control_task}, changes_{control_task} {
     status_.pid = ::getpid();
     status_.version = PODCTL_VERSION;
     status_.started = std::chrono::system_clock::now();
@@ -129,14 +123,13 @@ int PodControl::ask_restart(const std::string& service) {
     for (const auto& it : status_.services)
         if (service.empty() || it.name == service) restart.services.insert(it.name);
     restarts_.emplace(++next_restart_, std::move(restart));
-    ::eventfd_write(requests_.get(), 1);
+    requests_.wake();
     return next_restart_;
 }
 
 std::set<std::string> PodControl::take_restarts() {
     const std::scoped_lock lock{mutex_};
-    eventfd_t ignored = 0;
-    ::eventfd_read(requests_.get(), &ignored);
+    requests_.clear();
     std::set<std::string> taken;
     for (auto& [number, restart] : restarts_) {
         if (restart.starts) continue;
@@ -173,7 +166,7 @@ void PodControl::publish(const std::vector<RunningService>& services, bool endin
     if (status_.services == services && ending_ == ending) return;
     status_.services = services;
     ending_ = ending;
-    ::eventfd_write(changes_.get(), 1);
+    changes_.wake();
 }
 
 }  // namespace podctl::serve

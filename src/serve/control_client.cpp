@@ -2,6 +2,7 @@
 #include "podctl/base/names.hpp"
 #include "podctl/base/own_process.hpp"
 #include "podctl/base/units.hpp"
+#include "podctl/base/wait.hpp"
 #include "podctl/serve/control.hpp"
 
 #include "control_address.hpp"
@@ -10,15 +11,12 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <poll.h>
-#include <sys/eventfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <climits>
 
 namespace podctl::serve {
 
@@ -99,10 +97,8 @@ std::optional<std::string> read_line(const Fd& socket, std::optional<millisecond
     std::array<char, 65536> block;
     while (line.find('\n') == std::string::npos) {
         if (line.size() > protocol::max_answer) throw unreachable(state, "its answer has no end");
-        const auto left =
-            until ? std::optional{std::chrono::ceil<milliseconds>(*until - Clock::now())}
-                  : std::nullopt;
-        if (!wait_readable(socket.get(), left, stop)) throw unreachable(state, "no answer came");
+        if (!wait_until_ready({.fd = socket.get()}, until, stop))
+            throw unreachable(state, "no answer came");
         const auto got = ::recv(socket.get(), block.data(), block.size(), 0);
         if (got <= 0) return std::nullopt;
         line.append(block.data(), static_cast<std::size_t>(got));
@@ -152,8 +148,7 @@ bool wait_for_outcome(const Fd& socket, std::optional<milliseconds> time, millis
     while (true) {
         const auto now = Clock::now();
         const auto next = until ? std::min(*until, now + silence) : now + silence;
-        if (wait_readable(socket.get(), std::chrono::ceil<milliseconds>(next - now), stop))
-            return true;
+        if (wait_until_ready({.fd = socket.get()}, next, stop)) return true;
         if (until && Clock::now() >= *until) return false;
         const Fd asked = ask(state, {.command = protocol::Request::Command::status});
         // One that ends meanwhile closes both.
@@ -176,24 +171,6 @@ PodStatus status_of(RunningPod pod) {
 }
 
 }  // namespace
-
-bool wait_readable(int fd, std::optional<milliseconds> time, const std::stop_token& stop) {
-    const auto until = time ? std::optional{Clock::now() + *time} : std::nullopt;
-    const Fd stopped{::eventfd(0, EFD_CLOEXEC)};
-    if (!stopped) throw system_error("cannot wait", errno);
-    const std::stop_callback wake{stop, [&] { ::eventfd_write(stopped.get(), 1); }};
-    while (true) {
-        int left = -1;
-        if (until)
-            left = static_cast<int>(std::clamp<milliseconds::rep>(
-                std::chrono::ceil<milliseconds>(*until - Clock::now()).count(), 0, INT_MAX));
-        std::array<pollfd, 2> fds{pollfd{fd, POLLIN, 0}, pollfd{stopped.get(), POLLIN, 0}};
-        const int ready = ::poll(fds.data(), fds.size(), left);
-        if (ready < 0 && errno == EINTR) continue;
-        if (fds[1].revents != 0) throw Error{ErrorKind::interrupted, "stopped"};
-        return ready > 0;
-    }
-}
 
 std::optional<PodStatus> find_pod_status(const fs::path& state, const fs::path& pids,
                                          const std::stop_token& stop, const OnNotice& on_notice) {

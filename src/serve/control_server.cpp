@@ -1,11 +1,10 @@
 #include "podctl/base/thread.hpp"
+#include "podctl/base/wait.hpp"
 #include "podctl/serve/control.hpp"
 
 #include "control_listener.hpp"
 #include "control_protocol.hpp"
 
-#include <poll.h>
-#include <sys/eventfd.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -82,8 +81,7 @@ public:
         : listener_{state},
           control_{control},
           end_pod_{std::move(end_pod)},
-          wake_{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)} {
-        if (!wake_) throw system_error("cannot serve the control socket", errno);
+          wake_{"cannot serve the control socket"} {
         thread_ = start_thread(
             [this](const std::stop_token& stop) {
                 while (!stop.stop_requested())
@@ -94,7 +92,7 @@ public:
 
     ~Server() {
         thread_.request_stop();
-        ::eventfd_write(wake_.get(), 1);
+        wake_.wake();
         thread_.join();
         for (auto& client : clients_)
             tell_the_end(client);
@@ -106,8 +104,7 @@ private:
     void turn() {
         try {
             wait();
-            eventfd_t ignored = 0;
-            ::eventfd_read(control_.changes_fd(), &ignored);
+            control_.take_changes();
             serve_all();
             accept();
         } catch (const std::exception&) {
@@ -131,29 +128,24 @@ private:
 
     bool can_accept() const { return clients_.size() < max_clients && Clock::now() >= accept_at_; }
 
-    int milliseconds_to_wait() const {
-        std::optional<Clock::time_point> next;
+    Deadline next_deadline() const {
+        Deadline next;
         const auto consider = [&](Clock::time_point at) { next = next ? std::min(*next, at) : at; };
         if (Clock::now() < accept_at_) consider(accept_at_);
         for (const auto& client : clients_)
             if (client.has_deadline()) consider(client.deadline);
-        if (!next) return -1;
-        const auto left = std::chrono::ceil<milliseconds>(*next - Clock::now()).count();
-        return static_cast<int>(std::max<milliseconds::rep>(left, 0));
+        return next;
     }
 
     void wait() {
-        std::vector<pollfd> fds{
-            {.fd = wake_.get(), .events = POLLIN, .revents = 0},
-            {.fd = control_.changes_fd(), .events = POLLIN, .revents = 0},
-            {.fd = can_accept() ? listener_.fd() : -1, .events = POLLIN, .revents = 0}};
-        for (const auto& client : clients_) {
-            const bool sends = !client.to_send.empty();
-            fds.push_back({.fd = client.socket.get(),
-                           .events = static_cast<short>(POLLIN | (sends ? POLLOUT : 0)),
-                           .revents = 0});
-        }
-        ::poll(fds.data(), fds.size(), milliseconds_to_wait());
+        std::vector<Awaited> awaited{{.fd = wake_.fd()},
+                                     {.fd = control_.changes_fd()},
+                                     {.fd = can_accept() ? listener_.fd() : -1}};
+        for (const auto& client : clients_)
+            awaited.push_back({.fd = client.socket.get(),
+                               .until = client.to_send.empty() ? Awaited::Until::readable
+                                                               : Awaited::Until::either});
+        wait_for_any(awaited, next_deadline());
     }
 
     void accept() {
@@ -223,7 +215,7 @@ private:
     ControlListener listener_;
     PodControl& control_;
     std::function<void()> end_pod_;
-    Fd wake_;
+    const WakeUp wake_;
     std::list<Client> clients_;
     Clock::time_point accept_at_{};
     bool asked_to_end_ = false;

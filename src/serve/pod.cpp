@@ -1,5 +1,6 @@
 #include "podctl/base/error.hpp"
 #include "podctl/base/fd.hpp"
+#include "podctl/base/wait.hpp"
 #include "podctl/serve/control.hpp"
 #include "podctl/serve/serve.hpp"
 
@@ -7,8 +8,6 @@
 #include "service.hpp"
 
 #include <fmt/format.h>
-#include <poll.h>
-#include <sys/eventfd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -23,12 +22,6 @@ using std::chrono::milliseconds;
 
 // Nothing tells of an orphan's end, so they are looked for.
 constexpr milliseconds orphan_interval{1'000};
-
-Fd make_wake() {
-    Fd wake{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
-    if (!wake) throw system_error("cannot wait for the services", errno);
-    return wake;
-}
 
 // In an order in which each comes behind all that it is `after`.
 std::vector<ServiceSpec> in_order(std::vector<ServiceSpec> services) {
@@ -60,20 +53,18 @@ class Pod {
 public:
     Pod(std::vector<ServiceSpec> specs, const PodOptions& options, http::Client& http,
         EventSink& events, const std::function<void()>& on_ready, std::stop_token stop)
-        : wake_{make_wake()},
-          record_{options.pids},
+        : record_{options.pids},
           control_{options.control},
           grace_{options.grace},
           events_{events},
           on_ready_{on_ready},
           stop_{std::move(stop)} {
         for (auto& spec : in_order(std::move(specs)))
-            services_.emplace_back(std::move(spec),
-                                   Surroundings{options, http, events, wake_.get()});
+            services_.emplace_back(std::move(spec), Surroundings{options, http, events, wake_});
     }
 
     PodEnd run() {
-        const std::stop_callback wake{stop_, [fd = wake_.get()] { ::eventfd_write(fd, 1); }};
+        const std::stop_callback wake{stop_, [this] { wake_.wake(); }};
         while (true) {
             if (control_) to_restart_.merge(control_->take_restarts());
             for (auto& service : services_)
@@ -206,33 +197,27 @@ private:
         }
     }
 
-    int milliseconds_to_wait() const {
-        std::optional<Clock::time_point> next;
+    Deadline next_deadline() const {
+        Deadline next;
         if (adopts_orphans_) next = Clock::now() + orphan_interval;
         for (const auto& service : services_)
             if (const auto deadline = service.next_deadline())
                 next = next ? std::min(*next, *deadline) : *deadline;
-        if (!next) return -1;
-        const auto left = std::chrono::ceil<milliseconds>(*next - Clock::now()).count();
-        constexpr milliseconds::rep one_hour = 3'600'000;  // poll takes an int
-        return static_cast<int>(std::clamp<milliseconds::rep>(left, 0, one_hour));
+        return next;
     }
 
     void wait() {
-        const int requests = control_ ? control_->requests_fd() : -1;
-        std::vector<pollfd> fds{{.fd = wake_.get(), .events = POLLIN, .revents = 0},
-                                {.fd = requests, .events = POLLIN, .revents = 0}};
+        std::vector<Awaited> awaited{{.fd = wake_.fd()},
+                                     {.fd = control_ ? control_->requests_fd() : -1}};
         for (const auto& service : services_) {
-            fds.push_back({.fd = service.exit_fd(), .events = POLLIN, .revents = 0});
-            fds.push_back({.fd = service.output_fd(), .events = POLLIN, .revents = 0});
+            awaited.push_back({.fd = service.exit_fd()});
+            awaited.push_back({.fd = service.output_fd()});
         }
-        if (::poll(fds.data(), fds.size(), milliseconds_to_wait()) < 0 && errno != EINTR)
-            throw system_error("cannot wait for the services", errno);
-        eventfd_t ignored = 0;
-        ::eventfd_read(wake_.get(), &ignored);
+        wait_for_any(awaited, next_deadline());
+        wake_.clear();
     }
 
-    Fd wake_;
+    const WakeUp wake_{"cannot wait for the services"};
     PodRecord record_;
     PodControl* control_;
     const milliseconds grace_;

@@ -7,8 +7,6 @@
 
 #include <fmt/format.h>
 #include <netdb.h>
-#include <poll.h>
-#include <sys/eventfd.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -44,8 +42,9 @@ int connect_to(const addrinfo& address) {
     if (!socket) return errno;
     if (::connect(socket.get(), address.ai_addr, address.ai_addrlen) == 0) return 0;
     if (errno != EINPROGRESS) return errno;
-    pollfd connected{.fd = socket.get(), .events = POLLOUT, .revents = 0};
-    if (::poll(&connected, 1, static_cast<int>(connect_timeout.count())) <= 0) return ETIMEDOUT;
+    const Awaited connected{.fd = socket.get(), .until = Awaited::Until::writable};
+    if (!wait_until_ready(connected, std::chrono::steady_clock::now() + connect_timeout, {}))
+        return ETIMEDOUT;
     int error = 0;
     socklen_t size = sizeof error;
     if (::getsockopt(socket.get(), SOL_SOCKET, SO_ERROR, &error, &size) != 0) return errno;
@@ -54,7 +53,7 @@ int connect_to(const addrinfo& address) {
 
 }  // namespace
 
-ReadinessProbe::ReadinessProbe(Readiness wanted, http::Client& http, int wake)
+ReadinessProbe::ReadinessProbe(Readiness wanted, http::Client& http, const WakeUp& wake)
     : wanted_{std::move(wanted)}, http_{http} {
     const auto place = fmt::format("{}:{}", in_url(wanted_.address), wanted_.port);
     endpoint_ = wanted_.http_path.empty()
@@ -62,7 +61,7 @@ ReadinessProbe::ReadinessProbe(Readiness wanted, http::Client& http, int wake)
                     : fmt::format("http://{}{}{}", place,
                                   wanted_.http_path.starts_with('/') ? "" : "/", wanted_.http_path);
     last_answer_ = endpoint_ + " did not answer";
-    thread_ = start_thread([this, wake](const std::stop_token& stop) { run(stop, wake); },
+    thread_ = start_thread([this, &wake](const std::stop_token& stop) { run(stop, wake); },
                            [this](const std::exception_ptr& failure) {
                                note(fmt::format("{}: {}", endpoint_, as_error(failure).message()));
                            });
@@ -78,12 +77,12 @@ void ReadinessProbe::note(std::string answer) {
     last_answer_ = std::move(answer);
 }
 
-void ReadinessProbe::run(const std::stop_token& stop, int wake) {
+void ReadinessProbe::run(const std::stop_token& stop, const WakeUp& wake) {
     auto interval = first_interval;
     while (!stop.stop_requested()) {
         if (answers(stop)) {
             ready_ = true;
-            ::eventfd_write(wake, 1);
+            wake.wake();
             return;
         }
         wait_for(interval, stop);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "podctl/base/wait.hpp"
 #include "podctl/http/http.hpp"
 #include "podctl/serve/serve.hpp"
 
@@ -15,15 +16,15 @@ namespace podctl::serve {
 // ends the thread.
 class ReadinessProbe {
 public:
-    // `wake` is an eventfd that is written to once the service is ready.
-    ReadinessProbe(Readiness wanted, http::Client& http, int wake);
+    // `wake` is woken once the service is ready, and outlives the probe.
+    ReadinessProbe(Readiness wanted, http::Client& http, const WakeUp& wake);
 
     bool ready() const { return ready_; }
     // What was asked for, and what came last: "GET http://…/ answered 503".
     std::string last_answer() const;
 
 private:
-    void run(const std::stop_token& stop, int wake);
+    void run(const std::stop_token& stop, const WakeUp& wake);
     bool answers(const std::stop_token& stop);
     bool answers_http(const std::stop_token& stop);
     bool accepts_connection();

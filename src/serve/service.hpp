@@ -1,6 +1,7 @@
 #pragma once
 
 #include "podctl/base/process.hpp"
+#include "podctl/base/wait.hpp"
 #include "podctl/event/event.hpp"
 #include "podctl/serve/log.hpp"
 #include "podctl/serve/serve.hpp"
@@ -22,7 +23,7 @@ struct Surroundings {
     const PodOptions& options;
     http::Client& http;
     EventSink& events;
-    int wake;  // eventfd of the pod's loop
+    const WakeUp& wake;  // the pod's loop
 };
 
 // One service and where it stands. The pod's loop calls tick() after every wait; nothing here

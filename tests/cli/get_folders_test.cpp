@@ -41,7 +41,8 @@ protected:
     }
     download::Got get(hub::BatchEntry entry) {
         entry.folder = dir / entry.folder;
-        download::Getter getter{http, mirrors};
+        download::Downloader downloader{http, mirrors};
+        download::Getter getter{downloader};
         return getter.get(request_of(entry, {}), {.retry = {.attempts = 1}}, {});
     }
     std::size_t heads() const {

@@ -34,5 +34,16 @@ TEST(House, EveryThreadIsStartedWhereNothingCanEscape) {
     EXPECT_GT(seen, 8);
 }
 
+// Deadlines, interruptions and what poll(2) cannot take are minded in one place.
+TEST(House, WhoeverWaitsForDescriptorsDoesItThroughBase) {
+    visit_lines("src", [&](const SourceLine& line) {
+        if (line.file == "src/base/wait.cpp") return;
+        for (const std::string_view call : {"::poll(", "::select(", "::epoll_", "::eventfd"})
+            EXPECT_TRUE(line.text.find(call) == std::string::npos ||
+                        line.text.find("Child::poll") != std::string::npos)
+                << line.file << ":" << line.number << ": " << line.text;
+    });
+}
+
 }  // namespace
 }  // namespace podctl::house

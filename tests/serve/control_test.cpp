@@ -277,9 +277,10 @@ TEST_F(Control, AWatcherSeesTheEnd) {
     serve();
     const Fd pod = watch_pod(dir_.path(), {});
     ASSERT_TRUE(pod);
-    EXPECT_FALSE(wait_readable(pod.get(), 20ms, {}));
+    const auto now = std::chrono::steady_clock::now();
+    EXPECT_FALSE(wait_until_ready({.fd = pod.get()}, now + 20ms, {}));
     server_.reset();
-    EXPECT_TRUE(wait_readable(pod.get(), 60s, {}));
+    EXPECT_TRUE(wait_until_ready({.fd = pod.get()}, now + 60s, {}));
     EXPECT_FALSE(watch_pod(dir_.path(), {}));
 }
 

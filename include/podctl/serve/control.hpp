@@ -2,6 +2,7 @@
 
 #include "podctl/base/error.hpp"
 #include "podctl/base/fd.hpp"
+#include "podctl/base/wait.hpp"
 #include "podctl/event/event.hpp"
 #include "podctl/serve/serve.hpp"
 
@@ -75,12 +76,13 @@ public:
 
     // For the pod's loop: readable when a restart was asked for; what it was asked for, once; and
     // what it tells.
-    int requests_fd() const { return requests_.get(); }
+    int requests_fd() const { return requests_.fd(); }
     std::set<std::string> take_restarts();
     void publish(const std::vector<RunningService>& services, bool ending);
 
     // For the server: readable when an outcome may be there.
-    int changes_fd() const { return changes_.get(); }
+    int changes_fd() const { return changes_.fd(); }
+    void take_changes() { changes_.clear(); }
 
 private:
     struct Restart {
@@ -91,7 +93,7 @@ private:
 
     EventSink& next_;
     const std::stop_token stop_;
-    Fd requests_, changes_;
+    WakeUp requests_, changes_;
     mutable std::mutex mutex_;
     PodStatus status_;
     bool launching_ = false, ending_ = false;
@@ -148,10 +150,5 @@ bool ask_to_end(const std::filesystem::path& state, Urgency urgency, const std::
 
 // A descriptor that becomes readable when the pod ends; invalid: none runs.
 Fd watch_pod(const std::filesystem::path& state, const std::stop_token& stop);
-
-// Waits until the descriptor is readable, or `time` is over: false. A negative descriptor is never
-// readable. Throws Error{interrupted}.
-bool wait_readable(int fd, std::optional<std::chrono::milliseconds> time,
-                   const std::stop_token& stop);
 
 }  // namespace podctl::serve

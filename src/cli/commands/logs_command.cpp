@@ -1,5 +1,6 @@
 #include "podctl/base/names.hpp"
 #include "podctl/base/printable.hpp"
+#include "podctl/base/wait.hpp"
 #include "podctl/serve/control.hpp"
 #include "podctl/serve/log.hpp"
 
@@ -60,7 +61,9 @@ private:
         if (arguments_.tail) reader.skip_to_last(*arguments_.tail);
         print_all(reader);
         for (bool runs = static_cast<bool>(pod); runs && !reader_gone_; print_all(reader))
-            runs = !serve::wait_readable(pod.get(), follow_interval, signals_.token());
+            runs = !wait_until_ready({.fd = pod.get()},
+                                     std::chrono::steady_clock::now() + follow_interval,
+                                     signals_.token());
         return reader_gone_ ? 128 + SIGPIPE : 0;
     }
 
