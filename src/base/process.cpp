@@ -1,5 +1,6 @@
 #include "podctl/base/process.hpp"
 
+#include "podctl/base/debug_log.hpp"
 #include "podctl/base/error.hpp"
 #include "podctl/base/units.hpp"
 #include "podctl/base/wait.hpp"
@@ -97,6 +98,7 @@ public:
 
     ExitStatus operator()() {
         if (stop_.stop_requested()) throw_interrupted();
+        const auto started = Clock::now();
         Child child = spawn(command_);
         if (options_.timeout) deadline_ = Clock::now() + *options_.timeout;
         const std::stop_callback wake{stop_, [this] { wake_.wake(); }};
@@ -106,6 +108,12 @@ public:
             if (deadline_ && Clock::now() >= *deadline_) at_deadline(child);
         }
         drain(child);
+        log_debug("process", [&] {
+            const auto took =
+                std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - started);
+            return command_.describe() + ": " + child.poll()->describe() + " after " +
+                   format_duration(took);
+        });
         if (why_ == Why::stopped) throw_interrupted();
         if (why_ == Why::timed_out) throw_timed_out();
         return *child.poll();

@@ -87,6 +87,16 @@ void add_output_flags(CLI::App& command, Common& common) {
     command.add_flag_callback(
         "-v,--verbose", [&] { common.output.verbosity = Verbosity::verbose; },
         "also what needed nothing");
+    command
+        .add_option_function<std::string>(
+            "--log-level",
+            [&](const std::string& name) {
+                if (name == "debug") show_debug_lines(common.output);
+            },
+            "info (the default), or debug: on stderr what podctl does and why; `up` writes that "
+            "into .podctl/logs/podctl.log anyway")
+        ->check(CLI::IsMember({"info", "debug"}))
+        ->type_name("");
     command.add_flag_callback(
         "--no-color", [&] { common.output.color = Color::never; }, "no colours (also NO_COLOR)");
     // main() has seen it before anything else.

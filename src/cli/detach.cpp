@@ -2,9 +2,7 @@
 
 #include "podctl/base/beneath.hpp"
 #include "podctl/base/error.hpp"
-#include "podctl/base/printable.hpp"
 #include "podctl/base/wait.hpp"
-#include "podctl/serve/log.hpp"
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -80,43 +78,16 @@ int wait_until_ready(pid_t child, const Fd& report, const Fd& signals) {
 
 class DetachedSink : public EventSink {
 public:
-    DetachedSink(const OutputOptions& options, const std::filesystem::path& logs, Fd report)
-        : terminal_{make_sink(options)},
-          report_{std::move(report)},
-          log_{logs / (std::string{serve::podctl_log} + ".log"),
-               [this](const std::string& problem) {
-                   if (terminal_) terminal_->emit(event::Notice{"", problem});
-               }} {}
+    DetachedSink(const OutputOptions& options, std::filesystem::path log, Fd report)
+        : terminal_{make_sink(options)}, report_{std::move(report)}, log_{std::move(log)} {}
 
     void emit(const Event& event) override {
         const std::scoped_lock lock{mutex_};
         if (terminal_) terminal_->emit(event);
-        log(event);
         if (terminal_ && std::holds_alternative<event::Launched>(event)) go_on_in_background();
     }
 
 private:
-    // Services have logs of their own. A run that does not get the root's lock has no event but its
-    // start and its end, and must not write to the log of the one that has.
-    void log(const Event& event) {
-        if (std::holds_alternative<event::ServiceOutput>(event) ||
-            std::holds_alternative<event::StepProgress>(event))
-            return;
-        const auto text = line_of(event, Verbosity::normal).text;
-        if (text.empty()) return;
-        if (std::holds_alternative<event::RunStarted>(event)) {
-            run_started_ = text;
-            return;
-        }
-        if (!is_logging_ && std::holds_alternative<event::RunFinished>(event)) return;
-        if (!std::exchange(is_logging_, true)) {
-            log_.open();
-            log_.write(printable(run_started_));
-        }
-        log_.write(printable(text));
-        log_.flush();
-    }
-
     void go_on_in_background() {
         terminal_->emit(event::Notice{
             "", fmt::format("the pod goes on in the background, pid {}: see `podctl status`, "
@@ -124,7 +95,7 @@ private:
                             ::getpid())});
         terminal_.reset();
         // Errors, and what a fault of podctl itself would print.
-        Fd log = open_beneath(log_.file(), O_WRONLY | O_APPEND | O_CREAT, 0600);
+        Fd log = open_beneath(log_, O_WRONLY | O_APPEND | O_CREAT, 0600);
         if (!log) log = Fd{::open("/dev/null", O_WRONLY | O_CLOEXEC)};
         ::dup2(log.get(), STDOUT_FILENO);
         ::dup2(log.get(), STDERR_FILENO);
@@ -136,9 +107,7 @@ private:
     std::mutex mutex_;
     std::unique_ptr<EventSink> terminal_;
     Fd report_;  // to its end, which tells the one that waits of this process's
-    serve::ServiceLog log_;
-    std::string run_started_;
-    bool is_logging_ = false;
+    const std::filesystem::path log_;
 };
 
 }  // namespace
@@ -163,8 +132,8 @@ std::variant<Fd, int> detach() {
 }
 
 std::unique_ptr<EventSink> make_detached_sink(const OutputOptions& options,
-                                              const std::filesystem::path& logs, Fd report) {
-    return std::make_unique<DetachedSink>(options, logs, std::move(report));
+                                              const std::filesystem::path& log, Fd report) {
+    return std::make_unique<DetachedSink>(options, log, std::move(report));
 }
 
 }  // namespace podctl::cli

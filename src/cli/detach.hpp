@@ -18,9 +18,9 @@ namespace podctl::cli {
 // process; SIGHUP ends the old one alone. To be called before any thread is started.
 std::variant<Fd, int> detach();
 
-// The events of the new process: as make_sink() shows them, and as lines of <logs>/podctl.log. Once
-// the launch is done it lets go of the terminal and reports.
+// The events of the new process, as make_sink() shows them. Once the launch is done it lets go of
+// the terminal, for the file `log`, and reports.
 std::unique_ptr<EventSink> make_detached_sink(const OutputOptions& options,
-                                              const std::filesystem::path& logs, Fd report);
+                                              const std::filesystem::path& log, Fd report);
 
 }  // namespace podctl::cli

@@ -19,7 +19,12 @@ struct OutputOptions {
     Format format = Format::text;
     Verbosity verbosity = Verbosity::normal;
     Color color = Color::automatic;
+    // A terminal's live lines would be torn apart by the debug lines.
+    bool shows_debug_lines = false;
 };
+
+// From now on the debug lines of all rooms (podctl/base/debug_log.hpp) go to stderr.
+void show_debug_lines(OutputOptions& options);
 
 // Events as text (live lines on a terminal, plain lines elsewhere) or as JSON Lines on stdout.
 // Diagnostics go to stderr; what services print and their URLs go to stdout.

@@ -1,9 +1,13 @@
+#include "podctl/base/debug_log.hpp"
+#include "podctl/run/secrets.hpp"
+
 #include "live_sink.hpp"
 #include "output.hpp"
 #include "paced_output.hpp"
 #include "put.hpp"
 #include "terminal.hpp"
 
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -52,10 +56,19 @@ std::unique_ptr<EventSink> make_sink(const OutputOptions& options) {
     if (options.format == Format::json) return std::make_unique<JsonSink>();
     const char* term = std::getenv("TERM");
     const bool dumb = !term || std::string_view{term} == "dumb";
-    if (::isatty(STDERR_FILENO) && !dumb && options.verbosity != Verbosity::quiet) {
+    const bool is_live = ::isatty(STDERR_FILENO) && !dumb && !options.shows_debug_lines;
+    if (is_live && options.verbosity != Verbosity::quiet) {
         return std::make_unique<LiveSink>(options);
     }
     return std::make_unique<PlainSink>(options);
+}
+
+void show_debug_lines(OutputOptions& options) {
+    options.shows_debug_lines = true;
+    static const DebugLines shown{
+        [redact = run::environment_redactor()](std::string_view room, const std::string& line) {
+            put(To::err, fmt::format("debug {}: {}\n", room, redact(line)));
+        }};
 }
 
 void print_error(const Error& told, const OutputOptions& options, const Redactor& redact) {

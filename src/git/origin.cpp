@@ -1,5 +1,6 @@
 #include "origin.hpp"
 
+#include "podctl/base/debug_log.hpp"
 #include "podctl/base/file.hpp"
 #include "podctl/base/url.hpp"
 
@@ -276,6 +277,9 @@ std::optional<std::string> Origin::find_commit(const std::string& revision) cons
 }
 
 void Origin::begin() {
+    log_debug("git", [&] {
+        return fmt::format("asking {} for {}", fetch_url_, git_repository_path(repository_));
+    });
     session_.contact().from_internet.reset();
     session_.contact().begin(reach_, git_repository_path(repository_));
 }

@@ -66,6 +66,7 @@ struct Exchange {
     bool declined = false;                           // the sink does not want the body
     std::size_t skipped = 0;                         // of a redirect's body
     std::size_t header_bytes = 0, header_lines = 0;  // of this hop
+    Clock::time_point asked = {};
     std::optional<Clock::time_point> deadline = {};
     Clock::time_point last_byte = {};
     std::exception_ptr failure = {};

@@ -2,8 +2,10 @@
 #include "podctl/http/http.hpp"
 
 #include "podctl/base/certificates.hpp"
+#include "podctl/base/debug_log.hpp"
 #include "podctl/base/error.hpp"
 #include "podctl/base/thread.hpp"
+#include "podctl/base/units.hpp"
 #include "podctl/http/url_rules.hpp"
 
 #include "connection.hpp"
@@ -29,6 +31,16 @@ constexpr std::chrono::milliseconds pause_check{10};
 struct MultiDeleter {
     void operator()(CURLM* handle) const { curl_multi_cleanup(handle); }
 };
+
+// "GET https://hub.example/x: 206 in 1.2s".
+std::string told(const Exchange& exchange) {
+    const auto took =
+        std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - exchange.asked);
+    const auto end = exchange.failure ? as_error(exchange.failure).message()
+                                      : std::to_string(exchange.response.status);
+    return fmt::format("{} {}: {} in {}", exchange.method, shown(exchange.url.to_string()), end,
+                       format_duration(took));
+}
 
 }  // namespace
 
@@ -97,7 +109,8 @@ Client::State::~State() {
 Client::StreamId Client::State::submit(std::shared_ptr<Exchange> exchange) {
     exchange->url = checked_url(exchange->request.url);
     exchange->method = exchange->request.method;
-    exchange->deadline = Clock::now() + exchange->request.timeout;
+    exchange->asked = Clock::now();
+    exchange->deadline = exchange->asked + exchange->request.timeout;
     StreamId id = 0;
     {
         const std::scoped_lock lock(mutex_);
@@ -293,6 +306,7 @@ void Client::State::drop_overdue() {
 
 void Client::State::complete(Exchange& exchange) {
     exchange.handle.reset();
+    log_debug("http", [&] { return told(exchange); });
     {
         const std::scoped_lock lock(mutex_);
         live_.erase(exchange.id);

@@ -85,6 +85,7 @@ private:
     std::optional<ErrorKind> provision_and_launch() {
         const auto notices = run::claim_state(places_.state);
         const run::RootLock lock{places_.lock};
+        request_.on_locked();
         for (const auto& notice : notices)
             events_.emit(event::Notice{"", notice});
         const serve::ControlServer server{places_.state, control_,

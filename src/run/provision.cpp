@@ -1,5 +1,6 @@
 #include "podctl/run/provision.hpp"
 
+#include "podctl/base/debug_log.hpp"
 #include "podctl/base/file.hpp"
 #include "podctl/base/remove_tree.hpp"
 #include "podctl/git/git.hpp"
@@ -51,6 +52,7 @@ public:
                 return {};
             }
             if (!always) anything_done_ = true;
+            log_debug("run", [&] { return fmt::format("{}: {}", step.id, found.reason); });
             context_.events.emit(event::StepStarted{step.id});
             const Outcome outcome = perform_step(task);
             const Record record{.fingerprint = step.fingerprint, .facts = outcome.facts};

@@ -1,9 +1,8 @@
 #include "podctl/base/beneath.hpp"
 #include "podctl/base/error.hpp"
 #include "podctl/base/fd.hpp"
+#include "podctl/event/log_file.hpp"
 #include "podctl/serve/log.hpp"
-
-#include "log_files.hpp"
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -52,7 +51,7 @@ Fd open_if_exists(const fs::path& path) {
 
 bool is_stamp(std::string_view text) {
     constexpr std::string_view form = "0000-00-00T00:00:00.000Z ";
-    static_assert(form.size() == stamp_size);
+    static_assert(form.size() == LogFile::stamp_size);
     return text.size() >= form.size() &&
            std::equal(form.begin(), form.end(), text.begin(), [](char wanted, char found) {
                return wanted == '0' ? found >= '0' && found <= '9' : wanted == found;
@@ -112,8 +111,8 @@ private:
         std::string line = pending_.substr(line_begin_, end - line_begin_);
         line_begin_ = end + 1;
         if (is_stamp(line)) {
-            last_time_ = line.substr(0, stamp_size - 1);
-            line.erase(0, stamp_size);
+            last_time_ = line.substr(0, LogFile::stamp_size - 1);
+            line.erase(0, LogFile::stamp_size);
         }
         return {service_, last_time_, std::move(line)};
     }
@@ -155,7 +154,7 @@ private:
     // is met twice rather than missed.
     void open_newer() {
         std::deque<Fd> newer;
-        for (std::size_t age = 0; age <= old_logs; ++age) {
+        for (std::size_t age = 0; age <= LogFile::old_ones; ++age) {
             Fd file = open_if_exists(age == 0 ? base_.string() + ".log"
                                               : fmt::format("{}.{}.log", base_.string(), age));
             if (!file) {

@@ -3,6 +3,7 @@
 #include "podctl/base/process.hpp"
 #include "podctl/base/wait.hpp"
 #include "podctl/event/event.hpp"
+#include "podctl/event/log_file.hpp"
 #include "podctl/serve/log.hpp"
 #include "podctl/serve/serve.hpp"
 
@@ -87,7 +88,7 @@ private:
 
     ServiceSpec spec_;
     Surroundings surroundings_;
-    ServiceLog log_;
+    LogFile log_;
     State state_ = State::waiting;
     bool was_ready_ = false;
     bool restarting_ = false;

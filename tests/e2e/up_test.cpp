@@ -9,8 +9,10 @@
 namespace podctl::e2e {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::AnyOf;
 using ::testing::Contains;
+using ::testing::ContainsRegex;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -49,6 +51,28 @@ TEST_F(Up, ASecondRunChangesNothingAndAsksNobody) {
     EXPECT_TRUE(again.status.ok()) << again.output;
     EXPECT_THAT(again.steps("step.started"), ElementsAre("preflight"));
     EXPECT_EQ(requests(), before);
+}
+
+TEST_F(Up, LeavesALogOfWhatItToldAskedAndRan) {
+    ASSERT_TRUE(provision().status.ok());
+    const auto file = root() / ".podctl/logs/podctl.log";
+    const auto log = read_file(file);
+    EXPECT_THAT(log, AllOf(ContainsRegex("20[0-9-]+T[0-9:.]+Z podctl .*pod.yaml in "),
+                           ContainsRegex("debug http: GET http://[^?\n]*: 200 in "),
+                           HasSubstr("debug git: asking http"), HasSubstr("debug process: "),
+                           HasSubstr("comfyui.clone: done in "), HasSubstr("Z done in ")));
+    EXPECT_THAT(log, Not(HasSubstr(test::Hub::civitai_key)));
+    ASSERT_TRUE(provision().status.ok());
+    const auto more = read_file(file).substr(log.size());
+    EXPECT_THAT(more,
+                AllOf(HasSubstr("comfyui.clone: nothing to do"), Not(HasSubstr("debug http"))));
+}
+
+TEST_F(Up, ShowsWhatItAsksAndRunsWhereThatIsWanted) {
+    const auto end = run("up", {"--no-launch", "--log-level", "debug"});
+    EXPECT_TRUE(end.status.ok()) << end.output;
+    EXPECT_THAT(end.output, HasSubstr("debug git: asking http"));
+    EXPECT_THAT(run("up", {"--no-launch"}).output, Not(HasSubstr("debug ")));
 }
 
 TEST_F(Up, PlanSaysWhatThereIsToDoAndThenThatThereIsNothing) {

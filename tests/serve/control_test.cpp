@@ -54,7 +54,7 @@ protected:
         on_ready_ = [this] { control_.emit(event::Launched{}); };
         control_.emit(event::Launching{});
         start(services);
-        events_.wait_for<event::StepFinished>();
+        events_.wait_for<event::Launched>();
     }
 
     // Once it fits: what an event tells is in the status a moment later.

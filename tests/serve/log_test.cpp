@@ -1,6 +1,7 @@
 #include "podctl/serve/log.hpp"
 
 #include "podctl/base/file.hpp"
+#include "podctl/event/log_file.hpp"
 
 #include "support/temp_dir.hpp"
 
@@ -56,7 +57,7 @@ TEST_F(Logs, OfAllServicesComeInTheOrderOfTheirTimes) {
 TEST_F(Logs, AreTheUsersAloneAndNotWrittenThroughAnotherName) {
     append("precious", "precious\n");
     std::filesystem::create_hard_link(dir_ / "precious", dir_ / "web.log");
-    ServiceLog log{dir_ / "web.log", [](const std::string& problem) { ADD_FAILURE() << problem; }};
+    LogFile log{dir_ / "web.log", [](const std::string& problem) { ADD_FAILURE() << problem; }};
     log.open();
     log.write("line");
     log.flush();
@@ -80,7 +81,7 @@ TEST_F(Logs, AreNotWrittenToWhereALinkOrAPipeLeads) {
     ASSERT_EQ(::mkfifo((dir_ / "pipe.log").c_str(), 0600), 0);
     std::vector<std::string> problems;
     for (const auto* name : {"link.log", "pipe.log"}) {
-        ServiceLog log{dir_ / name, [&](const std::string& told) { problems.push_back(told); }};
+        LogFile log{dir_ / name, [&](const std::string& told) { problems.push_back(told); }};
         log.open();
         log.write("line");
         log.flush();
@@ -186,7 +187,7 @@ TEST_F(Logs, OfPodctlItselfAndOtherFilesAreNoService) {
 
 // What the pod writes, the reader reads.
 TEST_F(Logs, OfTheWriterAreReadWithTheirTimes) {
-    ServiceLog log(dir_ / "web.log", [](const std::string& problem) { FAIL() << problem; });
+    LogFile log(dir_ / "web.log", [](const std::string& problem) { FAIL() << problem; });
     log.open();
     LogReader reader{dir_.path(), {"web"}};
     const std::string line(1u << 20, 'x');

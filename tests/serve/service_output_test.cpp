@@ -1,5 +1,6 @@
 #include "service_output.hpp"
 
+#include "podctl/event/log_file.hpp"
 #include "podctl/serve/log.hpp"
 
 #include "pod_fixture.hpp"
@@ -57,21 +58,21 @@ TEST(OutputLines, ThatAreOneLongWordAreCutBetweenCharacters) {
     EXPECT_EQ(joined, "a" + text);
 }
 
-TEST(ServiceLog, TellsOnceThatItCannotBeWritten) {
+TEST(LogFile, TellsOnceThatItCannotBeWritten) {
     test::TempDir dir;
     write_file_atomically(dir / "logs", "a file where the folder should be");
     std::vector<std::string> problems;
-    ServiceLog log(dir / "logs/web.log",
-                   [&](const std::string& problem) { problems.push_back(problem); });
+    LogFile log(dir / "logs/web.log",
+                [&](const std::string& problem) { problems.push_back(problem); });
     log.open();
     log.write("a line");
     log.flush();
     EXPECT_THAT(problems, ElementsAre(HasSubstr("web.log")));
 }
 
-TEST(ServiceLog, IsRotated) {
+TEST(LogFile, IsRotated) {
     test::TempDir dir;
-    ServiceLog log(dir / "web.log", [](const std::string& problem) { FAIL() << problem; });
+    LogFile log(dir / "web.log", [](const std::string& problem) { FAIL() << problem; });
     log.open();
     const std::string line(1u << 20, 'x');
     for (int i = 0; i < 45; ++i)

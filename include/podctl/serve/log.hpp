@@ -2,44 +2,20 @@
 
 #include <cstddef>
 #include <filesystem>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
-// The log files of a pod: <state>/logs/<service>.log, and .1.log and .2.log, which are older.
+// The log files of a pod (LogFile): <state>/logs/<service>.log.
 namespace podctl::serve {
-
-// Writes a log file with time stamps, rotated. What cannot be written (a full disk) must not end a
-// service, so it is told once and dropped until open() is called again.
-class ServiceLog {
-public:
-    ServiceLog(std::filesystem::path file, std::function<void(const std::string&)> on_problem);
-    ~ServiceLog();
-    ServiceLog(const ServiceLog&) = delete;
-    ServiceLog& operator=(const ServiceLog&) = delete;
-
-    const std::filesystem::path& file() const { return file_; }
-    void open();  // nothing to do when it is open
-    void write(std::string_view line);
-    void flush();
-
-private:
-    struct Sink;
-    void give_up(const std::string& reason);
-
-    std::filesystem::path file_;
-    std::function<void(const std::string&)> on_problem_;
-    std::unique_ptr<Sink> sink_;
-};
 
 struct LogLine {
     std::string service, time, text;  // time: 2026-01-31T12:00:00.123Z
 };
 
-// podctl's own log, which a detached one writes beside those of its services.
+// podctl's own log, beside those of its services.
 constexpr std::string_view podctl_log = "podctl";
 
 // The services that have a log, sorted, without podctl. Throws Error{io}.

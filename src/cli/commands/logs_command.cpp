@@ -152,7 +152,7 @@ void add_logs(CLI::App& app, Common& common, Chosen& chosen) {
     auto* command = app.add_subcommand("logs", "what the pod's services have printed");
     command->footer(
         "All services in the order of time, or one of them; also after the pod has ended. "
-        "`podctl logs podctl` shows what a detached podctl has said.\n\n"
+        "`podctl logs podctl` shows what podctl itself has told, asked and run.\n\n"
         "Examples:\n"
         "  podctl logs --tail 100\n"
         "  podctl logs -f comfyui\n"

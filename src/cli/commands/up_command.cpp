@@ -3,6 +3,7 @@
 
 #include "../command.hpp"
 #include "../detach.hpp"
+#include "../podctl_log.hpp"
 #include "../signals.hpp"
 
 #include <CLI/CLI.hpp>
@@ -25,7 +26,8 @@ struct UpArguments {
 
 // `report`: of a detached process.
 std::unique_ptr<EventSink> sink_for(const Common& common, const plan::Places& places, Fd report) {
-    return report ? make_detached_sink(common.output, places.logs, std::move(report))
+    return report ? make_detached_sink(common.output, PodctlLog::file_in(places.logs),
+                                       std::move(report))
                   : make_sink(common.output);
 }
 
@@ -62,8 +64,11 @@ int run_up(const UpArguments& arguments, const Common& common, Fd report) {
     const auto redact = run::redactor_of(request->secrets);
     request->stop_signal = [&] { return signals.signal(); };
     request->on_error = [&](const Error& error) { print_error(error, common.output, redact); };
-    const auto terminal = sink_for(common, plan::places_of(*pod, request->root), std::move(report));
-    return pod::up(*request, *terminal, signals.token());
+    const auto places = plan::places_of(*pod, request->root);
+    const auto terminal = sink_for(common, places, std::move(report));
+    PodctlLog log{*terminal, places.logs, redact};
+    request->on_locked = [&] { log.begin(); };
+    return pod::up(*request, log, signals.token());
 }
 
 }  // namespace

@@ -1,10 +1,9 @@
+#include "podctl/event/log_file.hpp"
+
 #include "podctl/base/beneath.hpp"
 #include "podctl/base/error.hpp"
 #include "podctl/base/file.hpp"
 #include "podctl/base/trust.hpp"
-#include "podctl/serve/log.hpp"
-
-#include "log_files.hpp"
 
 #include <fcntl.h>
 #include <spdlog/pattern_formatter.h>
@@ -15,7 +14,7 @@
 #include <cerrno>
 #include <cstdio>
 
-namespace podctl::serve {
+namespace podctl {
 
 namespace {
 
@@ -34,18 +33,18 @@ std::string make_way_for(const Place& place) {
 
 }  // namespace
 
-struct ServiceLog::Sink {
+struct LogFile::Sink {
     // By way of the open folder: its path may lead elsewhere by now.
     explicit Sink(Place where)
         : place{std::move(where)},
-          sink{path_through(place.folder, place.name).string(), max_log_size, old_logs, false,
-               handlers()} {
+          sink{path_through(place.folder, place.name).string(), LogFile::most_bytes,
+               LogFile::old_ones, false, handlers()} {
         sink.set_formatter(std::make_unique<spdlog::pattern_formatter>(
             "%Y-%m-%dT%H:%M:%S.%eZ %v", spdlog::pattern_time_type::utc));
     }
 
-    // spdlog opens without O_CLOEXEC, and services must not inherit each other's logs. What a
-    // service says is nobody else's to read.
+    // spdlog opens without O_CLOEXEC, and services must not inherit each other's logs. What one
+    // says is nobody else's to read.
     static spdlog::file_event_handlers handlers() {
         spdlog::file_event_handlers handlers;
         handlers.after_open = [](const spdlog::filename_t&, std::FILE* stream) {
@@ -59,13 +58,12 @@ struct ServiceLog::Sink {
     spdlog::sinks::rotating_file_sink_st sink;
 };
 
-ServiceLog::ServiceLog(std::filesystem::path file,
-                       std::function<void(const std::string&)> on_problem)
+LogFile::LogFile(std::filesystem::path file, std::function<void(const std::string&)> on_problem)
     : file_{std::move(file)}, on_problem_{std::move(on_problem)} {}
 
-ServiceLog::~ServiceLog() = default;
+LogFile::~LogFile() = default;
 
-void ServiceLog::open() {
+void LogFile::open() {
     if (sink_) return;
     try {
         create_folders(file_.parent_path());
@@ -79,7 +77,7 @@ void ServiceLog::open() {
     }
 }
 
-void ServiceLog::write(std::string_view line) {
+void LogFile::write(std::string_view line) {
     if (!sink_) return;
     try {
         sink_->sink.log({spdlog::string_view_t{}, spdlog::level::info,
@@ -89,7 +87,7 @@ void ServiceLog::write(std::string_view line) {
     }
 }
 
-void ServiceLog::flush() {
+void LogFile::flush() {
     if (!sink_) return;
     try {
         sink_->sink.flush();
@@ -98,9 +96,9 @@ void ServiceLog::flush() {
     }
 }
 
-void ServiceLog::give_up(const std::string& reason) {
+void LogFile::give_up(const std::string& reason) {
     sink_.reset();
     on_problem_("no log is written to " + file_.string() + ": " + reason);
 }
 
-}  // namespace podctl::serve
+}  // namespace podctl

@@ -1,0 +1,68 @@
+#include "podctl_log.hpp"
+
+#include "podctl/base/printable.hpp"
+#include "podctl/serve/log.hpp"
+
+#include "output.hpp"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+namespace podctl::cli {
+namespace {
+
+// Of a run that waits for nothing before it begins there are a few.
+constexpr std::size_t most_before = 100;
+
+}  // namespace
+
+std::filesystem::path PodctlLog::file_in(const std::filesystem::path& logs) {
+    return logs / (std::string{serve::podctl_log} + ".log");
+}
+
+PodctlLog::PodctlLog(EventSink& next, const std::filesystem::path& logs, Redactor redact)
+    : next_{next},
+      redact_{std::move(redact)},
+      file_{file_in(logs),
+            [this](const std::string& text) {
+                next_.emit(event::Notice{"", text});
+            }},
+      lines_{[this](std::string_view room, const std::string& line) {
+          add(fmt::format("debug {}: {}", room, redact_(line)));
+      }} {}
+
+void PodctlLog::emit(const Event& event) {
+    next_.emit(event);
+    // Services have logs of their own.
+    if (std::holds_alternative<event::ServiceOutput>(event) ||
+        std::holds_alternative<event::StepProgress>(event))
+        return;
+    const auto text = line_of(event, Verbosity::verbose).text;
+    if (!text.empty()) add(text);
+}
+
+void PodctlLog::begin() {
+    const std::scoped_lock lock{mutex_};
+    if (std::exchange(has_begun_, true)) return;
+    file_.open();
+    for (const auto& text : before_)
+        write(text);
+    before_.clear();
+}
+
+void PodctlLog::add(std::string_view text) {
+    const std::scoped_lock lock{mutex_};
+    if (has_begun_)
+        write(text);
+    else if (before_.size() < most_before)
+        before_.emplace_back(text);
+}
+
+// A process that is killed has told all up to then.
+void PodctlLog::write(std::string_view text) {
+    file_.write(printable(text));
+    file_.flush();
+}
+
+}  // namespace podctl::cli
