@@ -8,8 +8,9 @@
 #include <string>
 #include <vector>
 
-// The one table of a template's keys. Validation, "did you mean", the JSON Schema and the order of
-// effective_yaml all come from it, so that none of them can know a key that another does not.
+// What a table of keys says: the template's is written in keys*.cpp. Validation, "did you mean",
+// the JSON Schema, the reference page, the order of effective_yaml and the binding to template.hpp
+// all come from it, so that none of them can know a key that another does not.
 namespace podctl::tmpl {
 
 enum class Kind {
@@ -31,7 +32,8 @@ struct Type {
     Kind kind = Kind::string;
     const Format* format = nullptr;  // of a string
     std::vector<std::string> choices = {};
-    std::int64_t minimum = 0;  // of an integer
+    std::vector<int> meanings = {};  // of the choices, where they stand for an enum's
+    std::int64_t minimum = 0;        // of an integer
     std::int64_t maximum = 0;
     std::shared_ptr<const Type> element = {};  // of a list or a map
     std::size_t least_items = 0;               // of a list
