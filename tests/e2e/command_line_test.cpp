@@ -173,6 +173,13 @@ TEST(CommandLine, TheSchemaInTheTreeIsTheBinarys) {
     const auto schema = podctl({"schema"});
     EXPECT_EQ(schema.output,
               read_file(std::string{PODCTL_SOURCE_DIR} + "/templates/podctl.schema.json"));
+    EXPECT_EQ(podctl({"schema", "--format", "json"}).output, schema.output);
+}
+
+TEST(CommandLine, ThePageOfKeysInTheTreeIsTheBinarys) {
+    const auto page = podctl({"schema", "--format", "markdown"});
+    EXPECT_EQ(page.output, read_file(std::string{PODCTL_SOURCE_DIR} + "/docs/template.md"));
+    EXPECT_EQ(podctl({"schema", "--format", "html"}).status.code, 2);
 }
 
 TEST(CommandLine, ConfigPrintsTheEffectiveTemplate) {

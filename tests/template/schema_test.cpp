@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <fstream>
 #include <iterator>
+#include <regex>
 
 namespace podctl::tmpl::test {
 namespace {
@@ -15,14 +16,43 @@ namespace {
 using ::testing::HasSubstr;
 using Json = nlohmann::json;
 
-const std::string schema_file = PODCTL_SOURCE_DIR "/templates/podctl.schema.json";
-
 // PODCTL_WRITE_SCHEMA=1 writes the file instead.
-TEST(Schema, IsTheOneInTheGallery) {
-    if (std::getenv("PODCTL_WRITE_SCHEMA")) std::ofstream(schema_file) << json_schema();
-    std::ifstream file(schema_file);
+void expect_in_the_tree(const std::string& path, const std::string& text) {
+    if (std::getenv("PODCTL_WRITE_SCHEMA")) std::ofstream(path) << text;
+    std::ifstream file(path);
     const std::string there{std::istreambuf_iterator<char>(file), {}};
-    EXPECT_EQ(there, json_schema()) << "run test_template with PODCTL_WRITE_SCHEMA=1";
+    EXPECT_EQ(there, text) << "run test_template with PODCTL_WRITE_SCHEMA=1";
+}
+
+TEST(Schema, IsTheOneInTheGallery) {
+    expect_in_the_tree(PODCTL_SOURCE_DIR "/templates/podctl.schema.json", json_schema());
+}
+
+TEST(Schema, IsTheReferencePageToo) {
+    expect_in_the_tree(PODCTL_SOURCE_DIR "/docs/template.md", markdown_reference());
+}
+
+TEST(Schema, GivesThePageTheValuesAndTheDefaultOfAKey) {
+    const std::string page = markdown_reference();
+    EXPECT_THAT(page, HasSubstr("| `name` | text: lower-case letters, digits and dashes, at most "
+                                "63, no dash at an end | **required** | The pod's name. |\n"));
+    EXPECT_THAT(page, HasSubstr("| `port` | integer: 1 to 65535 | `9000` | The port it serves."));
+    EXPECT_THAT(page, HasSubstr("| `installer` | word: `auto`, `uv`, `pip` | `auto` | "));
+    EXPECT_THAT(page, HasSubstr("; at most 10; each once |"));
+    EXPECT_THAT(page, HasSubstr("Exactly one of `source`, `catalog` must be there."));
+    EXPECT_THAT(page, HasSubstr("The words of `catalog`: `sd15`, "));
+}
+
+// Every mapping that a cell links to has a part of its own.
+TEST(Schema, GivesThePageNoLinkThatLeadsNowhere) {
+    const std::string page = markdown_reference();
+    const std::regex link{R"(\[(`[a-z_.\[\]]+`)\]\(#[a-z_]+\))"};
+    std::size_t links = 0;
+    for (std::sregex_iterator match{page.begin(), page.end(), link}, end; match != end; ++match) {
+        EXPECT_THAT(page, HasSubstr("\n## " + (*match)[1].str() + "\n"));
+        ++links;
+    }
+    EXPECT_EQ(links, 12u);
 }
 
 TEST(Schema, KnowsEveryKeyAndNoOther) {

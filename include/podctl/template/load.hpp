@@ -58,5 +58,7 @@ std::string effective_yaml(const std::filesystem::path& path, const LoadOptions&
 // The JSON Schema (draft 2020-12) of a template, pretty-printed, with a newline at its end. Made
 // from the table that the parser uses.
 std::string json_schema();
+// Every key of a template with its values, default and meaning: docs/template.md.
+std::string markdown_reference();
 
 }  // namespace podctl::tmpl

@@ -108,11 +108,20 @@ void add_config(CLI::App& app, Common& common, Chosen& chosen) {
 }
 
 void add_schema(CLI::App& app, Chosen& chosen) {
-    auto* command =
-        app.add_subcommand("schema", "print the JSON Schema of a template, for editors");
-    command->footer("Example:\n  podctl schema > podctl.schema.json");
-    when_chosen(*command, chosen, [] {
-        put(To::out, tmpl::json_schema());
+    auto* command = app.add_subcommand(
+        "schema", "print the JSON Schema of a template, for editors, or its keys as a page");
+    command->footer(
+        "Examples:\n  podctl schema > podctl.schema.json\n"
+        "  podctl schema --format markdown > template.md");
+    auto format = std::make_shared<std::string>("json");
+    command
+        ->add_option("--format", *format,
+                     "a JSON Schema, or every key with its values, default and meaning")
+        ->check(CLI::IsMember({"json", "markdown"}))
+        ->capture_default_str()
+        ->type_name("");
+    when_chosen(*command, chosen, [format] {
+        put(To::out, *format == "json" ? tmpl::json_schema() : tmpl::markdown_reference());
         return 0;
     });
 }
