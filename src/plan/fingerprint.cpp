@@ -1,7 +1,6 @@
 #include "fingerprint.hpp"
 
 #include "podctl/base/digest.hpp"
-#include "podctl/base/overloaded.hpp"
 
 namespace podctl::plan {
 namespace {
@@ -36,77 +35,126 @@ private:
     std::string text_;
 };
 
-Description base_of(const EnvironmentSpec& spec) {
+// Every struct is taken apart whole, so that a field that it gets does not compile before somebody
+// has decided here whether it counts. One that does is added behind the others, and only where it
+// has not its default: a fingerprint that changes by itself does all steps of all pods again.
+
+void add_packs(Description& text, const Packs& packs) {
+    // What is in their files is looked at by the step.
+    const auto& [names, optional, ignored_requirements] = packs;
+    for (const auto& [pack, packages] : ignored_requirements)
+        text.add(pack).add(packages);
+    for (const auto& pack : optional)
+        text.add("optional").add(pack);
+}
+
+enum class Depth { interpreter, packages };
+
+Description description_of(const EnvironmentSpec& spec, Depth depth) {
+    // The name is the step's; what is left out is an attempt's.
+    const auto& [name, settings, path, requirement_files, requirement_lines, constraint_files,
+                 constraint_lines, comfyui, custom_nodes, packs, left_out, hold_torch] = spec;
+    // Place, constraints and requirements stand in the spec. Either installer installs the same;
+    // drift and build secrets are no part of what is wanted.
+    const auto& [interpreter, environment, place, inherit, installer, torch, index_url,
+                 extra_index_urls, index_strategy, find_links, constraints, requirements, overrides,
+                 drift, build_secrets] = settings;
     Description text;
-    text.add(spec.path).add(spec.settings.interpreter).add(spec.settings.inherit);
-    text.add(std::to_string(static_cast<int>(spec.settings.environment)));
+    text.add(path).add(interpreter).add(inherit);
+    text.add(std::to_string(static_cast<int>(environment)));
+    if (depth == Depth::interpreter) return text;
+    text.add(torch).add(index_url).add(extra_index_urls);
+    text.add(find_links).add(overrides).add(requirement_files);
+    text.add(requirement_lines).add(constraint_files).add(constraint_lines);
+    text.add(comfyui).add(custom_nodes).add(hold_torch);
+    add_packs(text, *packs);
+    if (index_strategy != tmpl::IndexStrategy::automatic)
+        text.add(std::to_string(static_cast<int>(index_strategy)));
     return text;
 }
 
-Description contents_of(const EnvironmentSpec& spec) {
-    Description text = base_of(spec);
-    text.add(spec.settings.torch).add(spec.settings.index_url).add(spec.settings.extra_index_urls);
-    text.add(spec.settings.find_links).add(spec.settings.overrides).add(spec.requirement_files);
-    text.add(spec.requirement_lines).add(spec.constraint_files).add(spec.constraint_lines);
-    text.add(spec.comfyui).add(spec.custom_nodes).add(spec.hold_torch);
-    for (const auto& [pack, names] : spec.packs->ignored_requirements)
-        text.add(pack).add(names);
-    for (const auto& pack : spec.packs->optional)
-        text.add("optional").add(pack);
-    if (spec.settings.index_strategy != tmpl::IndexStrategy::automatic)
-        text.add(std::to_string(static_cast<int>(spec.settings.index_strategy)));
+Description description_of(const Preflight& action) {
+    const auto& [system_packages, gpu] = action;
+    Description text;
+    text.add(system_packages);
+    if (!gpu) return text;
+    const auto& [count, min_vram] = *gpu;
+    text.add(std::to_string(count)).add(std::to_string(min_vram.value_or(Bytes{}).count));
     return text;
+}
+
+Description description_of(const SystemPackages& action) {
+    const auto& [names] = action;
+    return Description{}.add(names);
+}
+
+Description description_of(const Clone& action) {
+    // The kind goes with the step's id.
+    const auto& [kind, url, ref, path, submodules] = action;
+    return Description{}.add(url).add(ref).add(path).add(submodules == git::Submodules::yes);
+}
+
+Description description_of(const RegistryNode& action) {
+    // Trust decides whether it may be brought, and not what.
+    const auto& [id, version, path, trust] = action;
+    return Description{}.add(id).add(version).add(path);
+}
+
+Description description_of(const CopyNode& action) {
+    const auto& [from, path] = action;
+    return Description{}.add(from).add(path);
+}
+
+Description description_of(const FetchModel& action) {
+    // Folder, name and layout make the target. Trust decides whether it may be brought; whether it
+    // may be a pickle, the step compares with its record.
+    const auto& [source, resolved, folder, name, sha256, layout, unpack, allow_pickle, trusted,
+                 target] = action;
+    Description text;
+    text.add(source.text).add(target).add(sha256).add(unpack);
+    if (resolved) text.add(resolved->url).add(resolved->sha256);
+    return text;
+}
+
+Description description_of(const FetchFolder& action) {
+    const auto& [source, globs, listing, allow_pickle, target] = action;
+    const auto& [include, exclude] = globs;
+    Description text;
+    text.add(source.text).add(target).add(include).add(exclude);
+    if (listing) text.add(listing->revision);
+    return text;
+}
+
+Description description_of(const CreateEnvironment& action) {
+    const auto& [spec] = action;
+    return description_of(spec, Depth::interpreter);
+}
+
+Description description_of(const ResolveEnvironment& action) {
+    const auto& [spec] = action;
+    return description_of(spec, Depth::packages);
+}
+
+// Which packages, the lock says.
+Description description_of(const InstallEnvironment& action) {
+    const auto& [spec] = action;
+    return description_of(spec, Depth::interpreter);
+}
+
+Description description_of(const BuildEnvironment& action) {
+    const auto& [spec] = action;
+    return description_of(spec, Depth::packages);
+}
+
+Description description_of(const InstallScript& action) {
+    const auto& [pack, spec] = action;
+    return Description{}.add(pack).add(spec.path);
 }
 
 }  // namespace
 
 std::string fingerprint_of(const Action& action) {
-    return std::visit(
-        overloaded{
-            [](const Preflight& it) {
-                Description text;
-                text.add(it.system_packages);
-                if (it.gpu) {
-                    text.add(std::to_string(it.gpu->count));
-                    text.add(std::to_string(it.gpu->min_vram.value_or(Bytes{}).count));
-                }
-                return text.digest();
-            },
-            [](const SystemPackages& it) { return Description{}.add(it.names).digest(); },
-            [](const Clone& it) {
-                return Description{}
-                    .add(it.url)
-                    .add(it.ref)
-                    .add(it.path)
-                    .add(it.submodules == git::Submodules::yes)
-                    .digest();
-            },
-            [](const RegistryNode& it) {
-                return Description{}.add(it.id).add(it.version).add(it.path).digest();
-            },
-            [](const CopyNode& it) { return Description{}.add(it.from).add(it.path).digest(); },
-            [](const FetchModel& it) {
-                Description text;
-                text.add(it.source.text).add(it.target).add(it.sha256).add(it.unpack);
-                if (it.resolved) text.add(it.resolved->url).add(it.resolved->sha256);
-                return text.digest();
-            },
-            [](const FetchFolder& it) {
-                Description text;
-                text.add(it.source.text).add(it.target);
-                text.add(it.globs.include).add(it.globs.exclude);
-                if (it.listing) text.add(it.listing->revision);
-                return text.digest();
-            },
-            [](const CreateEnvironment& it) { return base_of(it.spec).digest(); },
-            [](const ResolveEnvironment& it) { return contents_of(it.spec).digest(); },
-            [](const InstallEnvironment& it) { return base_of(it.spec).digest(); },
-            [](const BuildEnvironment& it) { return contents_of(it.spec).digest(); },
-            [](const InstallScript& it) {
-                return Description{}.add(it.pack).add(it.spec.path).digest();
-            },
-        },
-        action);
+    return std::visit([](const auto& it) { return description_of(it).digest(); }, action);
 }
 
 }  // namespace podctl::plan
