@@ -11,6 +11,8 @@
 #include "podctl/run/journal.hpp"
 #include "podctl/run/provision.hpp"
 
+#include "facts.hpp"
+
 #include <atomic>
 #include <functional>
 #include <map>
@@ -111,8 +113,6 @@ struct Context {
     std::unique_ptr<download::Downloader> downloader_ = {};
 };
 
-using Facts = std::map<std::string, std::string>;
-
 // What a step finds before it does anything.
 struct Look {
     plan::Change change = plan::Change::create;
@@ -124,7 +124,7 @@ struct Look {
 
 struct Outcome {
     bool changed = true;
-    Facts facts = {};
+    Facts facts = {};  // to_facts() of a kind
 };
 
 // A path in .podctl/replaced that nothing has yet.

@@ -31,11 +31,6 @@ std::string erasure_of(const std::string& id) {
 
 }  // namespace
 
-std::string Record::fact(const std::string& name) const {
-    const auto it = facts.find(name);
-    return it == facts.end() ? std::string{} : it->second;
-}
-
 Journal::Journal(std::filesystem::path path) : path_(std::move(path)) {
     auto [text, distrust] = read_state_file(path_);
     distrust_ = std::move(distrust);

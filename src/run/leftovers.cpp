@@ -51,7 +51,7 @@ bool add_models(std::set<fs::path>& paths, const plan::Step& step, const Context
     add(paths, model->target);
     const auto record = model->unpack ? context.journal.find(step.id) : std::nullopt;
     if (!record) return !model->unpack;
-    for (const auto& file : left_files(*record))
+    for (const auto& file : left_files(from_facts<ModelFacts>(record->facts)))
         add(paths, file.path);
     return true;
 }
@@ -95,7 +95,7 @@ std::optional<Leftover> leftover_pack(const std::string& id, const Record& recor
     const std::string prefix = pack_id("");
     const auto& folder = context.places.custom_nodes;
     if (!id.starts_with(prefix) || is_of_script(record) || folder.empty() ||
-        !record.fact("in_place").empty())
+        from_facts<CopyFacts>(record.facts).in_place)
         return std::nullopt;
     const fs::path name = id.substr(prefix.size());
     std::error_code failed;
@@ -113,11 +113,9 @@ std::optional<Leftover> leftover_pack(const std::string& id, const Record& recor
 
 std::optional<Leftover> leftover_model(const std::string& id, const Record& record,
                                        const Wanted& wanted, const Context& context) {
-    // What stood there before podctl looked at it is the user's.
-    if (!id.starts_with(model_prefix) || !wanted.models_known || !record.fact("found").empty())
-        return std::nullopt;
+    if (!id.starts_with(model_prefix) || !wanted.models_known) return std::nullopt;
     Leftover leftover{.step = id, .paths = {}};
-    for (const auto& file : left_files(record)) {
+    for (const auto& file : left_files(from_facts<ModelFacts>(record.facts))) {
         const auto path = real(file.path);
         if (wanted.paths.contains(path) || !is_in_root(path, context)) continue;
         leftover.paths.push_back(path);
@@ -134,11 +132,22 @@ bool may_leave_files(const plan::Step& step, const Context& context) {
     const auto record = folder && folder->listing ? context.journal.find(step.id) : std::nullopt;
     if (!record) return false;
     const auto chosen = folder->chosen(*folder->listing);
-    auto files = files_facts(*record);
+    auto files = from_facts<ModelFacts>(record->facts).files;
     for (const auto& file : chosen.files)
         files.erase(file.path);
     // Where none is chosen the step is going to fail.
     return !files.empty() && !chosen.files.empty();
+}
+
+// The rest of the folder's files stays known.
+void forget_files(const Leftover& leftover, Context& context) {
+    auto record = context.journal.find(leftover.step);
+    if (!record) return;
+    auto facts = from_facts<ModelFacts>(record->facts);
+    for (const auto& name : leftover.names)
+        facts.files.erase(name);
+    record->facts = to_facts(facts);
+    context.journal.put(leftover.step, *record);
 }
 
 }  // namespace
@@ -234,8 +243,7 @@ void prune(const std::vector<Leftover>& leftovers, Context& context) {
         context.notice(leftover.step,
                        fmt::format("{}: moved to {}", reason_of(leftover), folder.string()));
         if (leftover.kind == Leftover::Kind::files) {
-            if (const auto record = context.journal.find(leftover.step))
-                context.journal.put(leftover.step, without_files(*record, leftover.names));
+            forget_files(leftover, context);
             continue;
         }
         const auto script = context.journal.find(leftover.step + ".install");

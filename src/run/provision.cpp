@@ -218,8 +218,7 @@ std::filesystem::path Provisioner::python() const {
     if (context.pod.python.environment == tmpl::EnvironmentKind::venv) {
         return python::environment_python(context.places.environment);
     }
-    const auto base = context.journal.find("base:python");
-    return base ? base->fact("path") : "";
+    return facts_in<BaseFacts>(context.journal.find("base:python")).path;
 }
 
 std::map<std::string, std::string> Provisioner::child_environment() const {

@@ -1,10 +1,10 @@
 #include "resolution.hpp"
 
 #include "podctl/base/error.hpp"
-#include "podctl/base/json.hpp"
+
+#include "facts.hpp"
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include <filesystem>
 #include <functional>
@@ -18,10 +18,6 @@ namespace {
 
 std::string id_of(const hub::Source& source) {
     return "resolution:" + source.text;
-}
-
-long long number(const std::string& text) {
-    return text.empty() ? 0 : std::stoll(text);
 }
 
 const hub::UrlSource* plain_url(const hub::Source& source) {
@@ -67,80 +63,38 @@ hub::ResolvedFile ask(const hub::Source& source, Context& context, std::stop_tok
 
 std::optional<hub::ResolvedFile> known_resolution(const hub::Source& source,
                                                   const Journal& journal) {
-    const auto record = journal.find(id_of(source));
-    if (!record || record->fact("url").empty()) return std::nullopt;
-    hub::ResolvedFile file;
-    file.url = record->fact("url");
-    file.name = record->fact("name");
-    if (!record->fact("size").empty()) file.size = std::stoull(record->fact("size"));
-    if (!record->fact("approximate_size").empty())
-        file.approximate_size = std::stoull(record->fact("approximate_size"));
-    file.sha256 = record->fact("sha256");
-    file.git_blob = record->fact("git_blob");
-    file.type = record->fact("type");
-    file.revision = record->fact("revision");
-    file.verdict = record->fact("verdict");
-    file.model_name = record->fact("model_name");
-    file.model_id = number(record->fact("model_id"));
-    file.version_id = number(record->fact("version_id"));
-    return file;
+    const auto known = whole_facts_in<ResolutionFacts>(journal.find(id_of(source)));
+    if (!known || known->file.url.empty()) return std::nullopt;
+    return known->file;
 }
 
 void keep_resolution(const hub::Source& source, const hub::ResolvedFile& file, Journal& journal) {
     // What a plain URL says by itself need not be kept.
     const auto* url = plain_url(source);
     if (url && file.name == hub::describe(*url).name) return;
-    Record record{.fingerprint = source.text, .facts = {}};
-    record.facts = {
-        {"url", file.url},
-        {"name", file.name},
-        {"size", file.size ? std::to_string(*file.size) : ""},
-        {"approximate_size", file.approximate_size ? std::to_string(*file.approximate_size) : ""},
-        {"sha256", file.sha256},
-        {"git_blob", file.git_blob},
-        {"type", file.type},
-        {"revision", file.revision},
-        {"verdict", file.verdict},
-        {"model_name", file.model_name},
-        {"model_id", std::to_string(file.model_id)},
-        {"version_id", std::to_string(file.version_id)}};
+    const Record record{.fingerprint = source.text, .facts = to_facts(ResolutionFacts{file})};
     if (journal.find(id_of(source)) != record) journal.put(id_of(source), record);
 }
 
 std::optional<hub::Folder> known_listing(const hub::Source& source, const Journal& journal) {
-    const auto record = journal.find(id_of(source));
-    if (!record || record->fact("files").empty()) return std::nullopt;
+    const auto known = whole_facts_in<ListingFacts>(journal.find(id_of(source)));
+    if (!known || !known->files) return std::nullopt;
     const auto& hub = std::get<hub::HuggingFaceSource>(source.location);
-    hub::Folder folder{.revision = record->fact("revision")};
-    const auto files = parse_json(record->fact("files"), {.bytes = 64u << 20});
-    if (!files || !files->is_array()) return std::nullopt;
-    for (const auto& file : *files) {
-        const bool is_whole = file.is_array() && file.size() == 4 && file[0].is_string() &&
-                              file[1].is_number_unsigned() && file[2].is_string() &&
-                              file[3].is_string();
-        if (!is_whole) return std::nullopt;
+    hub::Folder folder{.revision = known->revision, .impossible = known->impossible};
+    for (const auto& [path, size, sha256, git_blob] : *known->files)
         folder.files.push_back(
-            hub::folder_file(hub, folder.revision, file[0], file[1], file[2], file[3]));
-    }
-    if (const auto& others = record->fact("impossible"); !others.empty()) {
-        const auto paths = parse_json(others, {.bytes = 64u << 20});
-        if (!paths || !paths->is_array()) return std::nullopt;
-        for (const auto& path : *paths) {
-            if (!path.is_string()) return std::nullopt;
-            folder.impossible.push_back(path);
-        }
-    }
+            hub::folder_file(hub, folder.revision, path, size, sha256, git_blob));
     return folder;
 }
 
 void keep_listing(const hub::Source& source, const hub::Folder& folder, Journal& journal) {
-    auto files = nlohmann::json::array();
+    std::vector<ListedFile> files;
     for (const auto& [path, file] : folder.files)
         files.push_back({path, *file.size, file.sha256, file.git_blob});
-    Record record{.fingerprint = source.text,
-                  .facts = {{"revision", folder.revision}, {"files", files.dump()}}};
-    if (!folder.impossible.empty())
-        record.facts["impossible"] = nlohmann::json(folder.impossible).dump();
+    const Record record{.fingerprint = source.text,
+                        .facts = to_facts(ListingFacts{.revision = folder.revision,
+                                                       .files = std::move(files),
+                                                       .impossible = folder.impossible})};
     if (journal.find(id_of(source)) != record) journal.put(id_of(source), record);
 }
 

@@ -311,6 +311,13 @@ TEST_F(EarlierRecord, OfAFileOfAHubIsReadAndWrittenAsBefore) {
     EXPECT_EQ(context.journal.find("resolution:civitai:12@34"), before);
 }
 
+TEST_F(EarlierRecord, WithANumberThatIsNoneIsAskedForAgain) {
+    const auto source = hub::parse_source("civitai:12@34");
+    read_line(R"({"facts":{"size":"many","url":"https://civitai.com/api/download/models/34"},)"
+              R"("fingerprint":"civitai:12@34","id":"resolution:civitai:12@34"})");
+    EXPECT_FALSE(known_resolution(source, context.journal));
+}
+
 TEST_F(EarlierRecord, OfAFolderOfAHubIsReadAndWrittenAsBefore) {
     const auto source = hub::parse_source("hf:o/r");
     read_line(R"({"facts":{"files":"[[\"a.json\",5,\"\",\"blob\"],[\"b/c.bin\",7,\"SHA\",\"\"]]",)"

@@ -14,10 +14,8 @@ namespace podctl::run {
 // What was done under an id, and the facts that show it cheaply later: sizes, commits, digests.
 struct Record {
     std::string fingerprint;
-    std::map<std::string, std::string> facts;
+    std::map<std::string, std::string> facts;  // written and read by src/run/facts.hpp
 
-    // Empty when absent.
-    std::string fact(const std::string& name) const;
     friend bool operator==(const Record&, const Record&) = default;
 };
 

@@ -93,7 +93,7 @@ git::Checkout replace(const plan::Clone& action, const Task& task) {
 }
 
 bool was_moved(const git::Checkout& head, const Task& task) {
-    return task.record && task.record->fact("commit") != head.commit;
+    return task.record && facts_in<CloneFacts>(task.record).commit != head.commit;
 }
 
 // Whether a checkout that podctl has no record of is already what the template asks for.
@@ -167,9 +167,10 @@ Look look(const plan::Clone& action, const Task& task) {
     if (task.context.options.update && !task.context.options.offline && !is_commit(action.ref)) {
         return {.change = Change::change, .reason = "--update"};
     }
-    const std::string companion = task.record->fact("companion");
-    if (!companion.empty() && !git::read_head(companion)) {
-        return {.change = Change::change, .reason = fmt::format("{} is missing", companion)};
+    const auto known = facts_in<CloneFacts>(task.record);
+    if (!known.companion.empty() && !git::read_head(known.companion)) {
+        return {.change = Change::change,
+                .reason = fmt::format("{} is missing", known.companion.string())};
     }
     if (task.context.options.force) {
         const auto state = inspect(action.path, task);
@@ -180,7 +181,7 @@ Look look(const plan::Clone& action, const Task& task) {
     Look kept{.change = Change::keep, .reason = "at " + brief(head->commit)};
     if (was_moved(*head, task)) {
         kept.notice = fmt::format("{} was moved by hand from {} to {}: kept", action.path.string(),
-                                  brief(task.record->fact("commit")), brief(head->commit));
+                                  brief(known.commit), brief(head->commit));
     }
     return kept;
 }
@@ -188,18 +189,18 @@ Look look(const plan::Clone& action, const Task& task) {
 Outcome perform(const plan::Clone& action, const Task& task) {
     const auto before = git::read_head(action.path);
     const git::Checkout head = bring(action, task);
-    Outcome outcome{.changed = !before || before->commit != head.commit,
-                    .facts = {{"commit", head.commit}, {"branch", head.branch}}};
+    bool changed = !before || before->commit != head.commit;
+    CloneFacts facts{.commit = head.commit, .branch = head.branch};
     if (action.kind == plan::CloneKind::custom_node) {
         if (const auto companion = comfy::missing_companion(action.url, action.path)) {
             ensure_companion(action.url, action.path, task);
-            outcome.facts["companion"] = companion->folder.string();
-            outcome.changed = true;
-        } else if (task.record) {
-            outcome.facts["companion"] = task.record->fact("companion");
+            facts.companion = companion->folder;
+            changed = true;
+        } else {
+            facts.companion = facts_in<CloneFacts>(task.record).companion;
         }
     }
-    return outcome;
+    return {.changed = changed, .facts = to_facts(facts)};
 }
 
 bool ensure_companion(const std::string& url, const fs::path& pack, const Task& task) {

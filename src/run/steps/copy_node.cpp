@@ -2,14 +2,12 @@
 #include "podctl/base/digest.hpp"
 #include "podctl/base/error.hpp"
 #include "podctl/base/file.hpp"
-#include "podctl/base/json.hpp"
 
 #include "owner.hpp"
 #include "steps.hpp"
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -22,10 +20,6 @@ namespace podctl::run {
 namespace {
 
 namespace fs = std::filesystem;
-
-// Files by their path in the folder, with what stat tells. A pack that is a single file has one
-// entry, without a name.
-using Manifest = std::map<std::string, FileStamp>;
 
 fs::path within(const fs::path& pack, const std::string& name) {
     return name.empty() ? pack : pack / name;
@@ -80,26 +74,6 @@ std::set<fs::path> folders_of(const Manifest& files) {
     for (const auto& [name, stamp] : files)
         if (!name.empty()) folders.insert(fs::path{name}.parent_path());
     return folders;
-}
-
-std::string to_fact(const Manifest& files) {
-    auto text = nlohmann::json::object();
-    for (const auto& [name, stamp] : files)
-        text[name] = {stamp.size, stamp.mtime_ns};
-    return text.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
-}
-
-Manifest from_fact(const std::string& text) {
-    Manifest files;
-    const auto parsed =
-        parse_json(text, {.bytes = 64u << 20, .values = 3'000'000, .members = 1'000'000});
-    if (!parsed || !parsed->is_object()) return files;
-    for (const auto& [name, stamp] : parsed->items()) {
-        if (stamp.is_array() && stamp.size() == 2 && stamp[0].is_number() && stamp[1].is_number()) {
-            files[name] = {stamp[0], stamp[1]};
-        }
-    }
-    return files;
 }
 
 bool same_content(const fs::path& target, const FileStamp& stamp, const fs::path& source) {
@@ -209,7 +183,7 @@ Look look(const plan::CopyNode& action, const Task& task) {
     if (const auto foreign = other_owner(action.from, task.context.places))
         return {.change = Change::change, .reason = "its source: " + foreign->brief()};
     const Manifest source = list_files(action.from);
-    const Manifest copied = task.record ? from_fact(task.record->fact("files")) : Manifest{};
+    const Manifest copied = facts_in<CopyFacts>(task.record).files;
     std::size_t different = 0;
     for (const auto& [name, stamp] : source) {
         if (stamp_of(within(action.path, name)) != stamp) ++different;
@@ -241,7 +215,7 @@ Outcome perform(const plan::CopyNode& action, const Task& task) {
     clear_other_owners(action.path, task);
     clear_other_kind(action, task);
     const Manifest source = list_files(action.from);
-    const Manifest copied = task.record ? from_fact(task.record->fact("files")) : Manifest{};
+    const Manifest copied = facts_in<CopyFacts>(task.record).files;
     // As a folder looks where a disk is to be mounted.
     if (source.empty() && !copied.empty() && !task.context.options.force)
         throw Error{ErrorKind::conflict,
@@ -278,11 +252,10 @@ Outcome perform(const plan::CopyNode& action, const Task& task) {
             changed = true;
         }
     }
-    Facts facts{{"files", to_fact(source)}};
     // The user's own, which the template only names.
-    if (std::error_code failed; fs::equivalent(action.from, action.path, failed))
-        facts["in_place"] = "yes";
-    return {.changed = changed, .facts = std::move(facts)};
+    std::error_code failed;
+    const bool in_place = fs::equivalent(action.from, action.path, failed);
+    return {.changed = changed, .facts = to_facts(CopyFacts{source, in_place})};
 }
 
 }  // namespace podctl::run

@@ -23,14 +23,9 @@ using plan::EnvironmentSpec;
 constexpr std::array torch_packages{"torch",     "torchvision", "torchaudio",
                                     "torchtext", "xformers",    "triton"};
 
-std::string stamp_text(const fs::path& path) {
-    const auto stamp = file_stamp(path);
-    return stamp ? fmt::format("{}:{}", stamp->size, stamp->mtime_ns) : "none";
-}
-
 // Names of installed distributions, which carry their versions. The folder's mtime would not do:
 // Python writes its __pycache__ there.
-std::string distributions_digest(const std::vector<std::string>& folders) {
+std::string distributions_digest(const std::vector<fs::path>& folders) {
     Sha256 digest;
     for (const auto& folder : folders) {
         std::vector<std::string> names;
@@ -42,7 +37,7 @@ std::string distributions_digest(const std::vector<std::string>& folders) {
                 names.push_back(std::move(name));
         }
         std::sort(names.begin(), names.end());
-        digest.update(folder);
+        digest.update(folder.native());
         for (const auto& name : names)
             digest.update(name);
     }
@@ -50,15 +45,11 @@ std::string distributions_digest(const std::vector<std::string>& folders) {
 }
 
 Record base_record(const python::Interpreter& base) {
-    Record record{.fingerprint = base.version, .facts = {}};
-    std::string sites;
-    for (const auto& folder : base.site_packages)
-        sites += (sites.empty() ? "" : "\n") + folder;
-    record.facts = {{"path", base.path.string()},
-                    {"stamp", stamp_text(base.path)},
-                    {"sites", sites},
-                    {"distributions", distributions_digest(split(sites, '\n'))}};
-    return record;
+    BaseFacts facts{.path = base.path,
+                    .stamp = file_stamp(base.path),
+                    .sites = {base.site_packages.begin(), base.site_packages.end()}};
+    facts.distributions = distributions_digest(facts.sites);
+    return {.fingerprint = base.version, .facts = to_facts(facts)};
 }
 
 // Which wheels torch comes from, when the image has none to inherit. Preflight has told what a user
@@ -225,24 +216,26 @@ fs::path python_of(const EnvironmentSpec& spec, const Task& task) {
         return python::environment_python(spec.path);
     }
     const auto known = task.context.journal.find(base_id(spec));
-    if (known && base_unchanged(*known)) return known->fact("path");
+    const auto facts = facts_in<BaseFacts>(known);
+    if (known && base_unchanged(facts)) return facts.path;
     return base_of(spec, task).path;
 }
 
-bool base_unchanged(const Record& base) {
-    return stamp_text(base.fact("path")) == base.fact("stamp") &&
-           distributions_digest(split(base.fact("sites"), '\n')) == base.fact("distributions");
+bool base_unchanged(const BaseFacts& base) {
+    return file_stamp(base.path) == base.stamp &&
+           distributions_digest(base.sites) == base.distributions;
 }
 
 std::string installed_distributions(const EnvironmentSpec& spec, const Task& task) {
     const auto base = task.context.journal.find(base_id(spec));
-    return base ? distributions_digest(split(base->fact("sites"), '\n')) : std::string{};
+    return base ? distributions_digest(from_facts<BaseFacts>(base->facts).sites) : std::string{};
 }
 
 std::string identity_of(const EnvironmentSpec& spec, const Record& base) {
     Sha256 digest;
-    digest.update(base.fingerprint + "\n" + base.fact("path") + "\n");
-    if (spec.settings.inherit) digest.update(base.fact("sites"));
+    const auto facts = from_facts<BaseFacts>(base.facts);
+    digest.update(base.fingerprint + "\n" + facts.path.string() + "\n");
+    if (spec.settings.inherit) digest.update(text_of_folders(facts.sites));
     return digest.finish().substr(0, 16);
 }
 

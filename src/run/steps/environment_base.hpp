@@ -53,7 +53,7 @@ std::string base_id(const plan::EnvironmentSpec& spec);
 
 // Whether the interpreter that an environment was made from is still the same, packages included;
 // by reading folders alone.
-bool base_unchanged(const Record& base);
+bool base_unchanged(const BaseFacts& base);
 
 // For `environment: system`: a digest of what is installed there now.
 std::string installed_distributions(const plan::EnvironmentSpec& spec, const Task& task);

@@ -57,15 +57,16 @@ void check_torchaudio(const EnvironmentSpec& spec, const python::Lock& lock,
         const auto words = split(trim(tried.output), '\n');
         known = Record{
             .fingerprint = pair,
-            .facts = {
-                {"fails", tried.status.ok() || words.empty() ? "" : shorten_line(words.back())}}};
+            .facts = to_facts(TorchaudioFacts{
+                tried.status.ok() || words.empty() ? std::string{} : shorten_line(words.back())})};
         task.context.journal.put(id, *known);
     }
-    if (known->fact("fails").empty()) return;
+    const auto fails = facts_in<TorchaudioFacts>(known).fails;
+    if (fails.empty()) return;
     task.notice(
         fmt::format("{} does not load, so ComfyUI's audio nodes will be missing: {}. "
                     "python.inherit: false brings a torch and a torchaudio that match",
-                    pair, known->fact("fails")));
+                    pair, fails));
 }
 
 }  // namespace

@@ -173,10 +173,11 @@ std::string inputs_digest(const EnvironmentSpec& spec, const Task& task) {
     // The same volume in a pod with another GPU may need other wheels.
     digest.update(machine::gpu_stamp());
     if (const auto base = task.context.journal.find(base_id(spec))) {
-        digest.update(base->fingerprint + base->fact("path"));
+        const auto interpreter = from_facts<BaseFacts>(base->facts);
+        digest.update(base->fingerprint + interpreter.path.string());
         // Without a venv, they are what the installation itself changes.
         const bool venv = spec.settings.environment == tmpl::EnvironmentKind::venv;
-        if (venv) digest.update(base->fact("distributions"));
+        if (venv) digest.update(interpreter.distributions);
     }
     return digest.finish();
 }
@@ -204,25 +205,26 @@ Look look_at_lock(const EnvironmentSpec& spec, const Task& task) {
     if (!task.record || !lock)
         return {.change = plan::Change::create, .reason = "not resolved yet"};
     if (task.context.options.update) return {.change = plan::Change::change, .reason = "--update"};
-    if (task.record->fact("inputs").empty()) {
+    const auto known = facts_in<LockFacts>(task.record);
+    if (known.inputs.empty()) {
         return {.change = plan::Change::change, .reason = "something could not be asked before"};
     }
-    if (task.record->fact("inputs") != inputs_digest(spec, task)) {
+    if (known.inputs != inputs_digest(spec, task)) {
         return {.change = plan::Change::change, .reason = "requirements changed"};
     }
-    if (task.record->fact("lock") != *lock) {
+    if (known.lock != *lock) {
         return {.change = plan::Change::change, .reason = "the lock file was changed"};
     }
     return {.change = plan::Change::keep,
             .reason = "requirements are the same",
-            .notice = left_out_notice(left_out_packs(task.record))};
+            .notice = left_out_notice(known.left_out)};
 }
 
 bool needs_resolution(const EnvironmentSpec& spec, const Task& task) {
     return task.context.options.update || !file_stamp(kept_resolution(spec, task));
 }
 
-Facts resolve_environment(const EnvironmentSpec& spec, const Task& task) {
+LockFacts resolve_environment(const EnvironmentSpec& spec, const Task& task) {
     require_files(requirement_sources(spec, task.context.journal));
     refuse_files_of_others(spec, task);
     const fs::path kept = kept_resolution(spec, task);
@@ -243,11 +245,11 @@ Facts resolve_environment(const EnvironmentSpec& spec, const Task& task) {
         }
     }
     std::string_view lock = *text;
-    const auto left_out = take_left_out(lock);
+    auto left_out = take_left_out(lock);
     write_state_file(lock_file(spec, task), lock);
-    return {{"lock", *lock_digest(spec, task)},
-            {"inputs", is_whole ? inputs_digest(spec, task) : std::string{}},
-            {"left_out", left_out_fact(left_out)}};
+    return {.lock = *lock_digest(spec, task),
+            .inputs = is_whole ? inputs_digest(spec, task) : std::string{},
+            .left_out = std::move(left_out)};
 }
 
 }  // namespace podctl::run

@@ -22,7 +22,7 @@ bool needs_resolution(const plan::EnvironmentSpec& spec, const Task& task);
 // Writes the lock file, from the resolutions that are kept or by a new one. The facts are its
 // digest and what it was resolved from: nothing, where an index could not be asked, so that the
 // next run asks again.
-Facts resolve_environment(const plan::EnvironmentSpec& spec, const Task& task);
+LockFacts resolve_environment(const plan::EnvironmentSpec& spec, const Task& task);
 
 std::filesystem::path lock_file(const plan::EnvironmentSpec& spec, const Task& task);
 

@@ -12,7 +12,6 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <cstdlib>
 
 namespace podctl::run {
 namespace {
@@ -30,8 +29,9 @@ bool stands(const EnvironmentSpec& spec) {
 bool is_locked_version_installed(const EnvironmentSpec& spec, const Task& task) {
     if (spec.settings.environment == tmpl::EnvironmentKind::system) {
         const auto lock = lock_digest(spec, task);
-        return lock && task.same_fingerprint() && task.record->fact("lock") == *lock &&
-               task.record->fact("installed") == installed_distributions(spec, task);
+        const auto known = facts_in<InstallFacts>(task.record);
+        return lock && task.same_fingerprint() && known.lock == *lock &&
+               known.installed == installed_distributions(spec, task);
     }
     const std::string wanted = wanted_fingerprint(spec, task);
     return !wanted.empty() && python::finished_fingerprint(spec.path) == wanted;
@@ -45,9 +45,8 @@ std::string joined(const std::vector<std::string>& texts) {
 constexpr int most_mendings = 2;
 
 int mendings_of(const python::Drift& drift, const Task& task) {
-    if (!task.record || drift.replaced.empty()) return 0;
-    if (task.record->fact("replaced") != joined(drift.replaced)) return 0;
-    return std::atoi(task.record->fact("mendings").c_str());
+    const auto known = facts_in<InstallFacts>(task.record);
+    return known.replaced == joined(drift.replaced) ? known.mendings : 0;
 }
 
 // keep, or why the packages are to be installed.
@@ -84,16 +83,21 @@ Look look_at_packages(const EnvironmentSpec& spec, const Task& task) {
     return look;
 }
 
+struct Installed {
+    bool changed = true;
+    InstallFacts facts = {};
+};
+
 // Installs what the lock says. Of an environment that stands with other versions, failing to mend
 // it takes nothing from the pod.
-Outcome install_or_mend(const EnvironmentSpec& spec, const Task& task) {
-    Facts facts{{"lock", lock_digest(spec, task).value_or("")}};
+Installed install_or_mend(const EnvironmentSpec& spec, const Task& task) {
+    InstallFacts facts{.lock = lock_digest(spec, task).value_or("")};
     const bool is_mending = spec.settings.environment == tmpl::EnvironmentKind::venv &&
                             is_locked_version_installed(spec, task);
     const auto drift = is_mending ? drift_in(spec, task) : python::Drift{};
     if (!drift.replaced.empty()) {
-        facts["replaced"] = joined(drift.replaced);
-        facts["mendings"] = std::to_string(mendings_of(drift, task) + 1);
+        facts.replaced = joined(drift.replaced);
+        facts.mendings = mendings_of(drift, task) + 1;
     }
     try {
         install_environment(spec, drift.damaged, task);
@@ -103,7 +107,7 @@ Outcome install_or_mend(const EnvironmentSpec& spec, const Task& task) {
         if (!is_usable || error.kind() == ErrorKind::interrupted) throw;
         task.notice(fmt::format("{}: could not be made anew, and is kept: {}",
                                 list_first(drift.replaced, distributions_named), error.message()));
-        return {.changed = false, .facts = {{"lock", facts["lock"]}}};
+        return {.changed = false, .facts = {.lock = facts.lock}};
     }
     return {.changed = true, .facts = std::move(facts)};
 }
@@ -119,7 +123,8 @@ Look look(const plan::CreateEnvironment& action, const Task& task) {
                 .reason = "an environment stands there that is not known yet"};
     if (!task.same_fingerprint())
         return {.change = Change::change, .reason = "its settings changed"};
-    if (!base_unchanged(*base) || !standing->starts_with(identity_of(action.spec, *base)))
+    if (!base_unchanged(facts_in<BaseFacts>(base)) ||
+        !standing->starts_with(identity_of(action.spec, *base)))
         return {.change = Change::change, .reason = "the interpreter or its packages changed"};
     return {.change = Change::keep, .reason = "Python " + base->fingerprint};
 }
@@ -134,9 +139,8 @@ Look look(const plan::ResolveEnvironment& action, const Task& task) {
 
 Outcome perform(const plan::ResolveEnvironment& action, const Task& task) {
     const auto before = lock_digest(action.spec, task);
-    auto facts = resolve_environment(action.spec, task);
-    const bool changed = before != facts["lock"];
-    return {.changed = changed, .facts = std::move(facts)};
+    const auto facts = resolve_environment(action.spec, task);
+    return {.changed = before != facts.lock, .facts = to_facts(facts)};
 }
 
 Look look(const plan::InstallEnvironment& action, const Task& task) {
@@ -144,18 +148,17 @@ Look look(const plan::InstallEnvironment& action, const Task& task) {
 }
 
 Outcome perform(const plan::InstallEnvironment& action, const Task& task) {
-    auto outcome = install_or_mend(action.spec, task);
-    if (action.spec.settings.environment == tmpl::EnvironmentKind::system) {
-        outcome.facts["installed"] = installed_distributions(action.spec, task);
-    }
-    return outcome;
+    auto [changed, facts] = install_or_mend(action.spec, task);
+    if (action.spec.settings.environment == tmpl::EnvironmentKind::system)
+        facts.installed = installed_distributions(action.spec, task);
+    return {.changed = changed, .facts = to_facts(facts)};
 }
 
 Look look(const plan::BuildEnvironment& action, const Task& task) {
     if (!stands(action.spec))
         return {.change = Change::create, .reason = action.spec.path.string()};
     const auto base = task.context.journal.find(base_id(action.spec));
-    if (!base || !base_unchanged(*base)) {
+    if (!base || !base_unchanged(facts_in<BaseFacts>(base))) {
         return {.change = Change::change, .reason = "the interpreter or its packages changed"};
     }
     const Look lock = look_at_lock(action.spec, task);
@@ -165,9 +168,9 @@ Look look(const plan::BuildEnvironment& action, const Task& task) {
 
 Outcome perform(const plan::BuildEnvironment& action, const Task& task) {
     create_environment(action.spec, task);
-    auto facts = resolve_environment(action.spec, task);
+    auto facts = to_facts(resolve_environment(action.spec, task));
     if (look_at_packages(action.spec, task).change != Change::keep)
-        facts.merge(install_or_mend(action.spec, task).facts);
+        facts.merge(to_facts(install_or_mend(action.spec, task).facts));
     return {.changed = true, .facts = std::move(facts)};
 }
 

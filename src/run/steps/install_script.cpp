@@ -8,7 +8,6 @@
 #include "environment_base.hpp"
 #include "environment_build.hpp"
 #include "environment_lock.hpp"
-#include "optional_packs.hpp"
 #include "output_log.hpp"
 #include "packs.hpp"
 #include "steps.hpp"
@@ -79,11 +78,11 @@ Look look(const InstallScript& action, const Task& task) {
         return {.change = Change::keep, .reason = "no install.py"};
     }
     // It would install by itself what the others exclude.
-    const auto resolved = task.context.journal.find("python.resolve");
-    if (left_out_packs(resolved).contains(action.pack.filename().string()))
+    const auto resolved = facts_in<LockFacts>(task.context.journal.find("python.resolve"));
+    if (resolved.left_out.contains(action.pack.filename().string()))
         return {.change = Change::keep,
                 .reason = "its packages are left out, and so is install.py"};
-    if (task.record && task.record->fact("inputs") == inputs_of(action, task)) {
+    if (task.record && facts_in<ScriptFacts>(task.record).inputs == inputs_of(action, task)) {
         return {.change = Change::keep, .reason = "install.py was run"};
     }
     return {.change = Change::create, .reason = "install.py is to be run"};
@@ -127,7 +126,7 @@ Outcome perform(const InstallScript& action, const Task& task) {
     }
     if (const auto* node = git_node_of(action, task))
         ensure_companion(node->git, action.pack, task);
-    return {.changed = true, .facts = {{"inputs", inputs_of(action, task)}}};
+    return {.changed = true, .facts = to_facts(ScriptFacts{inputs_of(action, task)})};
 }
 
 }  // namespace podctl::run

@@ -1,3 +1,5 @@
+#include "model.hpp"
+
 #include "podctl/base/digest.hpp"
 #include "podctl/base/file.hpp"
 #include "podctl/base/remove_tree.hpp"
@@ -7,14 +9,11 @@
 #include "podctl/download/inert.hpp"
 
 #include "../resolution.hpp"
-#include "model_record.hpp"
 #include "owner.hpp"
 #include "steps.hpp"
 
 #include <fmt/format.h>
-#include <sys/stat.h>
 
-#include <algorithm>
 #include <functional>
 #include <string_view>
 
@@ -22,7 +21,6 @@ namespace podctl::run {
 namespace {
 
 namespace fs = std::filesystem;
-using plan::Change;
 using plan::FetchModel;
 
 fs::path partial_of(const FetchModel& model, const Task& task) {
@@ -37,32 +35,6 @@ std::string expected_sha256(const FetchModel& model) {
 // A small file of Hugging Face has no other digest.
 bool has_git_blob(const FetchModel& model) {
     return expected_sha256(model).empty() && model.resolved && !model.resolved->git_blob.empty();
-}
-
-// Bytes that a partial file has, and those that its file system holds for it: a download may
-// reserve its size, or leave holes.
-struct Partial {
-    std::uint64_t present = 0, reserved = 0;
-};
-Partial partial_now(const FetchModel& model, const Task& task) {
-    const auto partial = partial_of(model, task);
-    const auto present = download::bytes_present(partial);
-    struct stat status {};
-    if (::stat(partial.c_str(), &status) != 0) return {};
-    // stat(2) counts blocks of 512 bytes.
-    return {present, std::max(present, static_cast<std::uint64_t>(status.st_blocks) * 512)};
-}
-
-void bill(const FetchModel& model, const Task& task, Look& look) {
-    if (!model.resolved) return;
-    const auto size =
-        model.resolved->size ? model.resolved->size : model.resolved->approximate_size;
-    if (!size) return;
-    const auto partial = partial_now(model, task);
-    look.download = Bytes{*size - std::min(*size, partial.present)};
-    look.disk = Bytes{*size - std::min(*size, partial.reserved)};
-    // An archive and what comes out of it lie there together for a while.
-    if (model.unpack) look.disk = look.disk + Bytes{*size};
 }
 
 // The model with all that can be known of it before its bytes are asked for.
@@ -125,10 +97,6 @@ void take_or_discard(const FetchModel& model, const Task& task, const std::funct
     }
 }
 
-bool has_lost_its_word(const FetchModel& model, const Task& task) {
-    return !model.allow_pickle && task.record && task.record->fact("pickle") == "allowed";
-}
-
 download::Downloaded fetch_bytes(const FetchModel& model, const Task& task) {
     auto& context = task.context;
     const bool local = model.resolved->url.starts_with("file:");
@@ -167,7 +135,8 @@ void wait_for_place(const Task& task) {
 enum class Standing { nothing, wanted, unwanted };
 
 // What stands at the target, told by its content.
-Standing examine(const FetchModel& model, const Task& task, std::string& sha256) {
+Standing examine(const FetchModel& model, const std::optional<KnownFile>& known, const Task& task,
+                 std::string& sha256) {
     if (!file_stamp(model.target)) return Standing::nothing;
     sha256 = sha256_file(model.target, task.stop);
     const std::string expected = expected_sha256(model);
@@ -176,40 +145,29 @@ Standing examine(const FetchModel& model, const Task& task, std::string& sha256)
         const bool is_it = git_blob_id_of_file(model.target, task.stop) == model.resolved->git_blob;
         return is_it ? Standing::wanted : Standing::unwanted;
     }
-    const bool recorded = task.same_fingerprint() && sha256 == task.record->fact("sha256");
+    const bool recorded = known && known->is_asked_for && sha256 == known->facts.sha256;
     return recorded ? Standing::wanted : Standing::unwanted;
 }
 
 // How a user's file that is kept looks, so that it is not hashed at every start.
-Outcome keep_users_file(const FetchModel& model, Facts facts) {
-    const auto stamp = file_stamp(model.target).value_or(FileStamp{});
-    facts["kept"] = fmt::format("{}:{}", stamp.size, stamp.mtime_ns);
+BroughtFile keep_users_file(const FetchModel& model, FileFacts facts) {
+    facts.kept = file_stamp(model.target).value_or(FileStamp{});
     return {.changed = false, .facts = std::move(facts)};
-}
-
-bool is_kept_users_file(const FetchModel& model, const Task& task) {
-    const auto stamp = file_stamp(model.target);
-    return task.same_fingerprint() && stamp && !task.context.options.force &&
-           task.record->fact("kept") == fmt::format("{}:{}", stamp->size, stamp->mtime_ns);
-}
-
-std::string kept_by_hand(const FetchModel& model) {
-    return fmt::format("{} was changed by hand: kept; --force fetches it again",
-                       model.target.string());
 }
 
 // A file that podctl did not write, or that was changed since, is the user's. nullopt: the place is
 // free.
-std::optional<Outcome> keep_or_clear(const FetchModel& model, const Task& task,
-                                     const std::string& sha256) {
-    if (task.record && is_as_recorded(model.target, *task.record, sha256)) return std::nullopt;
+std::optional<BroughtFile> keep_or_clear(const FetchModel& model,
+                                         const std::optional<KnownFile>& known, const Task& task,
+                                         const std::string& sha256) {
+    if (known && is_as_recorded(model.target, *known, sha256)) return std::nullopt;
     if (task.context.options.force) {
         task.move_aside(model.target);
         return std::nullopt;
     }
-    if (task.same_fingerprint()) {
+    if (known && known->is_asked_for) {
         task.notice(kept_by_hand(model));
-        return keep_users_file(model, task.record->facts);
+        return keep_users_file(model, known->facts);
     }
     const auto size = model.resolved ? model.resolved->size : std::nullopt;
     const bool size_fits = !size || size == file_stamp(model.target)->size;
@@ -219,7 +177,7 @@ std::optional<Outcome> keep_or_clear(const FetchModel& model, const Task& task,
         task.notice(fmt::format(
             "{} is there already and is kept as it is: nothing is known to compare it with",
             model.target.string()));
-        return Outcome{.changed = false, .facts = found_facts(model, sha256, task)};
+        return BroughtFile{.changed = false, .facts = found_facts(model, sha256, known)};
     }
     throw Error{ErrorKind::conflict,
                 size_fits
@@ -242,17 +200,18 @@ void clear_what_is_no_file(const FetchModel& model, const Task& task) {
     task.move_aside(model.target);
 }
 
-Outcome perform_file(const FetchModel& model, const Task& task) {
+BroughtFile perform_file(const FetchModel& model, const std::optional<KnownFile>& known,
+                         const Task& task) {
     refuse_by_name(model);
     clear_what_is_no_file(model, task);
     std::string sha256;
-    switch (examine(model, task, sha256)) {
+    switch (examine(model, known, task, sha256)) {
         case Standing::wanted:
             refuse_by_content(model, model.target, task);
             download::forget(partial_of(model, task));  // of a run that died once it was placed
-            return {.changed = false, .facts = found_facts(model, sha256, task)};
+            return {.changed = false, .facts = found_facts(model, sha256, known)};
         case Standing::unwanted:
-            if (auto kept = keep_or_clear(model, task, sha256)) {
+            if (auto kept = keep_or_clear(model, known, task, sha256)) {
                 refuse_kept_pickle(model, task);
                 return *kept;
             }
@@ -264,8 +223,8 @@ Outcome perform_file(const FetchModel& model, const Task& task) {
     take_or_discard(model, task, [&] { refuse_by_content(model, partial_of(model, task), task); });
     wait_for_place(task);
     // The checkout may have brought a file of that name.
-    if (file_stamp(model.target) && examine(model, task, sha256) == Standing::unwanted) {
-        if (auto kept = keep_or_clear(model, task, sha256)) {
+    if (file_stamp(model.target) && examine(model, known, task, sha256) == Standing::unwanted) {
+        if (auto kept = keep_or_clear(model, known, task, sha256)) {
             refuse_kept_pickle(model, task);
             return *kept;
         }
@@ -318,15 +277,14 @@ Outcome perform_archive(const FetchModel& model, const Task& task) {
         refuse_members(model, staging, files, task);
     });
     wait_for_place(task);
-    std::vector<std::pair<std::string, std::uint64_t>> sizes;
+    ModelFacts facts{.path = model.target};
     for (const auto& file : files) {
         place_unpacked(staging, file, model, task);
-        sizes.emplace_back(file.path, file.size);
+        facts.files[file.path] = {.size = file.size};
     }
     download::discard(archive);
-    auto facts = facts_of(model, downloaded.sha256);
-    facts["files"] = fact_of_unpacked(sizes);
-    return {.changed = true, .facts = std::move(facts)};
+    facts.file = facts_of(model, downloaded.sha256);
+    return {.changed = true, .facts = to_facts(facts)};
 }
 
 }  // namespace
@@ -336,45 +294,18 @@ std::string partial_name(const FetchModel& model) {
     return sha256_hex(url).substr(0, 32) + ".part";
 }
 
-Look look(const FetchModel& model, const Task& task) {
-    Look missing{
-        .change = Change::create,
-        .reason = model.resolved ? model.source.text : told_of_unknown(model.source, task.context)};
-    bill(model, task, missing);
-    if (model.target.empty() || !is_way_followed(model.target, task)) return missing;
-    if (has_lost_its_word(model, task)) {
-        missing.change = Change::change;
-        missing.reason = "to be looked at without the word that it was brought with";
-        return missing;
-    }
-    if (model.unpack) {
-        const bool there = task.same_fingerprint() && unpacked_agrees(model, *task.record);
-        return there ? Look{.change = Change::keep, .reason = "unpacked"} : missing;
-    }
-    if (!file_stamp(model.target)) return missing;
-    if (is_kept_users_file(model, task)) {
-        return {.change = Change::keep, .reason = "changed by hand", .notice = kept_by_hand(model)};
-    }
-    if (task.context.options.verify) {
-        return {.change = Change::change, .reason = "to be verified", .download = Bytes{}};
-    }
-    if (task.same_fingerprint() && stamp_agrees(model.target, *task.record)) {
-        return {.change = Change::keep,
-                .reason = "sha256 " + task.record->fact("sha256").substr(0, 12)};
-    }
-    return {.change = Change::change,
-            .reason = "a file stands there that is not verified yet",
-            .download = Bytes{}};
-}
-
-Outcome bring_file(const FetchModel& model, const Task& task) {
+BroughtFile bring_file(const FetchModel& model, const std::optional<KnownFile>& known,
+                       const Task& task) {
     require_way(model.target, task);
-    return perform_file(model, task);
+    return perform_file(model, known, task);
 }
 
 Outcome perform(const FetchModel& action, const Task& task) {
     const FetchModel model = resolved(action, task);
-    if (!model.unpack) return bring_file(model, task);
+    if (!model.unpack) {
+        const auto [changed, file] = bring_file(model, known_file(task), task);
+        return {.changed = changed, .facts = to_facts(ModelFacts{model.target, file})};
+    }
     require_way(model.target, task);
     return perform_archive(model, task);
 }

@@ -5,7 +5,7 @@
 #include "podctl/download/inert.hpp"
 
 #include "../resolution.hpp"
-#include "model_record.hpp"
+#include "model.hpp"
 #include "steps.hpp"
 
 #include <fmt/format.h>
@@ -74,19 +74,12 @@ std::string identity_of(const hub::FolderFile& file) {
     return digest.empty() ? known.url : digest;
 }
 
-// One file's share of the step's record. Its fingerprint is the step's while the file is the same,
-// whatever else of the folder has changed.
-std::optional<Record> record_of_file(const Task& task, const FilesFacts& known,
-                                     const hub::FolderFile& file) {
-    const auto facts = known.find(file.path);
-    if (facts == known.end()) return std::nullopt;
-    Record record{.fingerprint = {}, .facts = facts->second};
-    if (record.fact("of") == identity_of(file)) record.fingerprint = task.step.fingerprint;
-    return record;
-}
-
-FilesFacts known_files(const Task& task) {
-    return task.record ? files_facts(*task.record) : FilesFacts{};
+// One file's share of the step's record: asked for while the file is the same, whatever else of the
+// folder has changed.
+std::optional<KnownFile> known_of(const ModelFacts& known, const hub::FolderFile& file) {
+    const auto facts = known.files.find(file.path);
+    if (facts == known.files.end()) return std::nullopt;
+    return KnownFile{known.path / file.path, facts->second, facts->second.of == identity_of(file)};
 }
 
 std::uint64_t size_of(const hub::Folder& folder) {
@@ -102,7 +95,7 @@ public:
         : action_(action),
           folder_(folder),
           task_(task),
-          known_(known_files(task)),
+          known_(facts_in<ModelFacts>(task.record)),
           total_(size_of(folder)),
           done_(folder.files.size()) {}
 
@@ -120,31 +113,31 @@ public:
             std::rethrow_exception(failure_);
         }
         keep_what_is_left();
-        return {.changed = changed_, .facts = facts_with(facts_)};
+        return {.changed = changed_, .facts = facts_with(std::move(files_))};
     }
 
 private:
-    Facts facts_with(const FilesFacts& files) const {
-        return {{"path", action_.target.string()},
-                {"revision", folder_.revision},
-                {"files", fact_of_files(files)}};
+    Facts facts_with(FilesFacts files) const {
+        return to_facts(ModelFacts{
+            .path = action_.target, .revision = folder_.revision, .files = std::move(files)});
     }
 
     // What is there and not chosen any more stays known for podctl's own: it is a leftover now, and
     // may be wanted again.
     void keep_what_is_left() {
-        for (const auto& [path, facts] : known_)
-            if (!facts_.contains(path) && file_stamp(action_.target / path))
-                facts_.emplace(path, facts);
+        for (const auto& [path, facts] : known_.files)
+            if (!files_.contains(path) && file_stamp(action_.target / path))
+                files_.emplace(path, facts);
     }
 
     // So that the next run knows what this one has placed for podctl's own.
     void keep_what_came() {
-        if (facts_.empty()) return;
-        FilesFacts files = known_;
-        for (auto& [path, facts] : facts_)
+        if (files_.empty()) return;
+        FilesFacts files = known_.files;
+        for (const auto& [path, facts] : files_)
             files[path] = facts;
-        task_.context.journal.put(task_.step.id, {.fingerprint = {}, .facts = facts_with(files)});
+        task_.context.journal.put(task_.step.id,
+                                  {.fingerprint = {}, .facts = facts_with(std::move(files))});
     }
 
     // Where one has failed, no other is begun; those that have are let come to their end.
@@ -158,15 +151,14 @@ private:
 
     void bring(std::size_t index) {
         const auto& file = folder_.files[index];
-        Task part{task_.step, record_of_file(task_, known_, file), task_.context, task_.stop,
-                  task_.wait_for};
+        Task part = task_;
         part.on_part = [this, index](std::uint64_t done) { report(index, done); };
-        auto outcome = bring_file(action_.model_of(file), part);
+        auto brought = bring_file(action_.model_of(file), known_of(known_, file), part);
         report(index, file.file.size.value_or(0));
         const std::scoped_lock lock{mutex_};
-        changed_ |= outcome.changed;
-        outcome.facts["of"] = identity_of(file);
-        facts_[file.path] = std::move(outcome.facts);
+        changed_ |= brought.changed;
+        brought.facts.of = identity_of(file);
+        files_[file.path] = std::move(brought.facts);
     }
 
     void report(std::size_t index, std::uint64_t done) {
@@ -189,7 +181,7 @@ private:
     const FetchFolder& action_;
     const hub::Folder& folder_;
     const Task& task_;
-    const FilesFacts known_;
+    const ModelFacts known_;
     const std::uint64_t total_;
     std::atomic<std::size_t> next_ = 0;
     std::atomic<bool> has_failed_ = false;
@@ -197,7 +189,7 @@ private:
     // Under mutex_:
     std::vector<std::uint64_t> done_;
     std::uint64_t all_done_ = 0;
-    FilesFacts facts_;
+    FilesFacts files_;
     bool changed_ = false;
     std::exception_ptr failure_;
 };
@@ -210,13 +202,12 @@ Look look(const FetchFolder& action, const Task& task) {
     const auto chosen = action.chosen(*action.listing);
     if (const auto error = fault_of(action, *action.listing, chosen))
         return {.change = Change::create, .reason = error->message()};
-    const auto known = known_files(task);
+    const auto known = facts_in<ModelFacts>(task.record);
     Look all{.change = Change::keep, .reason = {}};
     std::size_t missing = 0, changed = 0;
     for (const auto& file : chosen.files) {
         if (task.stop.stop_requested()) throw Error{ErrorKind::interrupted, "stopped"};
-        const Task part{task.step, record_of_file(task, known, file), task.context, task.stop};
-        const Look found = look(action.model_of(file), part);
+        const Look found = look_at_file(action.model_of(file), known_of(known, file), task);
         if (all.notice.empty()) all.notice = found.notice;
         if (found.change == Change::keep) continue;
         ++(found.change == Change::create ? missing : changed);

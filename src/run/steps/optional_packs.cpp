@@ -1,7 +1,5 @@
 #include "optional_packs.hpp"
 
-#include "podctl/base/names.hpp"
-
 #include "packs.hpp"
 
 #include <fmt/format.h>
@@ -17,8 +15,6 @@ namespace {
 using plan::EnvironmentSpec;
 
 constexpr std::string_view left_out_mark = "# left out: ";
-// No folder's name holds it.
-constexpr char between_packs = '/';
 
 // Those that ask for something.
 std::set<std::string> optional_packs_with_requirements(const EnvironmentSpec& spec,
@@ -72,12 +68,6 @@ Attempted try_to_build(Attempted attempt, const python::Lock& without, const Bui
     }
 }
 
-std::set<std::string> names_in(std::string_view text) {
-    if (text.empty()) return {};
-    const auto names = split(text, between_packs);
-    return {names.begin(), names.end()};
-}
-
 }  // namespace
 
 Resolved resolve_with_optional_packs(const EnvironmentSpec& spec, const Resolve& resolve,
@@ -109,22 +99,14 @@ Resolved resolve_with_optional_packs(const EnvironmentSpec& spec, const Resolve&
     return result;
 }
 
-std::string left_out_fact(const std::set<std::string>& packs) {
-    return fmt::format("{}", fmt::join(packs, std::string_view{&between_packs, 1}));
-}
-
-std::set<std::string> left_out_packs(const std::optional<Record>& record) {
-    return record ? names_in(record->fact("left_out")) : std::set<std::string>{};
-}
-
 std::string left_out_line(const std::set<std::string>& packs) {
-    return packs.empty() ? "" : fmt::format("{}{}\n", left_out_mark, left_out_fact(packs));
+    return packs.empty() ? "" : fmt::format("{}{}\n", left_out_mark, text_of_packs(packs));
 }
 
 std::set<std::string> take_left_out(std::string_view& text) {
     if (!text.starts_with(left_out_mark)) return {};
     const auto end = std::min(text.find('\n'), text.size());
-    auto packs = names_in(text.substr(left_out_mark.size(), end - left_out_mark.size()));
+    auto packs = packs_of_text(text.substr(left_out_mark.size(), end - left_out_mark.size()));
     text.remove_prefix(std::min(end + 1, text.size()));
     return packs;
 }

@@ -36,10 +36,6 @@ using Build = std::function<void(const python::Lock& lock)>;
 Resolved resolve_with_optional_packs(const plan::EnvironmentSpec& spec, const Resolve& resolve,
                                      const Build& build, const Task& task);
 
-// As a fact of the step that resolves.
-std::string left_out_fact(const std::set<std::string>& packs);
-std::set<std::string> left_out_packs(const std::optional<Record>& record);
-
 // As the first line of a resolution that is kept; "" where nothing was left out. And taken off it.
 std::string left_out_line(const std::set<std::string>& packs);
 std::set<std::string> take_left_out(std::string_view& text);

@@ -7,6 +7,8 @@
 #include "podctl/comfy/comfy.hpp"
 #include "podctl/git/git.hpp"
 
+#include "packs.hpp"
+
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -113,8 +115,8 @@ Versions git_versions(const Pack& pack, const tmpl::GitNode& node, const Attempt
 
 Versions registry_versions(const Pack& pack, const tmpl::RegistryNode& node, const Task& task,
                            const std::stop_token& stop) {
-    const auto record = task.context.journal.find("node:" + pack.node.name);
-    const std::string present = record ? record->fact("version") : node.version;
+    const auto record = task.context.journal.find(pack_id(pack.node.name));
+    const std::string present = record ? facts_in<RegistryFacts>(record).version : node.version;
     // Only the pack's own requirements are in the registry.
     if (pack.file != "requirements.txt") return {};
     const auto listed = comfy::list_registry_versions(node.id, task.context.http(),

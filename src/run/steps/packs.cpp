@@ -3,6 +3,7 @@
 #include "podctl/base/file.hpp"
 #include "podctl/comfy/comfy.hpp"
 
+#include "../facts.hpp"
 #include "environment_base.hpp"
 
 #include <algorithm>
@@ -34,7 +35,7 @@ std::vector<fs::path> packs_in(const EnvironmentSpec& spec, const Journal& journ
 }  // namespace
 
 bool is_of_script(const Record& record) {
-    return !record.fact("inputs").empty();
+    return !from_facts<ScriptFacts>(record.facts).inputs.empty();
 }
 
 std::string pack_id(const std::string& name) {
@@ -45,7 +46,7 @@ bool is_left(const EnvironmentSpec& spec, const std::string& name, const Journal
     if (spec.packs->names.contains(name)) return false;
     const auto record = journal.find(pack_id(name));
     // The template named where it stood anyhow.
-    return record && !is_of_script(*record) && record->fact("in_place").empty();
+    return record && !is_of_script(*record) && !from_facts<CopyFacts>(record->facts).in_place;
 }
 
 std::vector<python::RequirementSource> requirement_sources(const EnvironmentSpec& spec,

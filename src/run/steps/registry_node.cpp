@@ -37,8 +37,8 @@ void clear_place(const plan::RegistryNode& action, const Task& task) {
     std::error_code failed;
     if (!fs::exists(fs::symlink_status(action.path, failed))) return;
     const auto tracking = read_file_if_exists(tracking_of(action.path));
-    const bool ours =
-        task.record && tracking && sha256_hex(*tracking) == task.record->fact("tracking");
+    const bool ours = task.record && tracking &&
+                      sha256_hex(*tracking) == facts_in<RegistryFacts>(task.record).tracking;
     if (!ours && !task.context.options.force) {
         throw Error{
             ErrorKind::conflict,
@@ -75,7 +75,7 @@ void compare_with_earlier(const plan::RegistryNode& action, const std::string& v
                           const std::string& sha256, const Task& task) {
     const auto& options = task.context.options;
     const auto earlier = task.context.journal.find(archive_record(action, version));
-    const std::string before = earlier ? earlier->fact("sha256") : std::string{};
+    const auto before = facts_in<ArchiveFacts>(earlier).sha256;
     if (before.empty() || before == sha256) return;
     const auto what = fmt::format(
         "{} {}: its archive is not the one that it was: sha256 is {}, "
@@ -135,7 +135,8 @@ Look look(const plan::RegistryNode& action, const Task& task) {
     if (task.context.options.update && action.version.empty()) {
         return {.change = Change::change, .reason = "--update"};
     }
-    return {.change = Change::keep, .reason = "version " + task.record->fact("version")};
+    return {.change = Change::keep,
+            .reason = "version " + facts_in<RegistryFacts>(task.record).version};
 }
 
 Outcome perform(const plan::RegistryNode& action, const Task& task) {
@@ -150,7 +151,7 @@ Outcome perform(const plan::RegistryNode& action, const Task& task) {
                                                context.mirrors, task.retry(), task.stop);
     if (!found.note.empty()) task.notice(found.note);
     comfy::refuse_by_verdict(action.id, found, action.trust);
-    if (task.record && task.record->fact("version") == found.version &&
+    if (task.record && facts_in<RegistryFacts>(task.record).version == found.version &&
         file_stamp(tracking_of(action.path))) {
         return {.changed = false, .facts = task.record->facts};
     }
@@ -163,10 +164,10 @@ Outcome perform(const plan::RegistryNode& action, const Task& task) {
     const Discarded staged{staging};
     const std::string tracking = unpack_pack(archive, staging, task);
     context.journal.put(archive_record(action, found.version),
-                        {.fingerprint = found.version, .facts = {{"sha256", sha256}}});
+                        {.fingerprint = found.version, .facts = to_facts(ArchiveFacts{sha256})});
 
-    const Facts facts{
-        {"version", found.version}, {"tracking", sha256_hex(tracking)}, {"sha256", sha256}};
+    const auto facts = to_facts(RegistryFacts{
+        .version = found.version, .tracking = sha256_hex(tracking), .sha256 = sha256});
     if (holds_all_of(staging, tracking, action.path)) {
         return {.changed = false, .facts = facts};
     }

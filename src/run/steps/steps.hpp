@@ -25,9 +25,6 @@ Outcome perform(const plan::CopyNode& action, const Task& task);
 Look look(const plan::FetchModel& action, const Task& task);
 Outcome perform(const plan::FetchModel& action, const Task& task);
 
-// Brings a file of which all is known: FetchModel::resolved and target are set.
-Outcome bring_file(const plan::FetchModel& model, const Task& task);
-
 Look look(const plan::FetchFolder& action, const Task& task);
 Outcome perform(const plan::FetchFolder& action, const Task& task);
 
