@@ -6,16 +6,10 @@
 #include "steps.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 namespace podctl::run {
 namespace {
-
-std::string joined(const std::vector<std::string>& names) {
-    std::string text;
-    for (const auto& name : names)
-        text += (text.empty() ? "" : ", ") + name;
-    return text;
-}
 
 // apt-get takes a name that it does not know for something else: `name-` for a removal, `name+` for
 // an installation, and what has a . or a + in it for an expression (apt-get(8)). apt-cache pkgnames
@@ -46,7 +40,8 @@ ExitStatus apt_get(const std::vector<std::string>& arguments, OutputLog& log, co
 Look look(const plan::SystemPackages& action, const Task&) {
     const auto missing = machine::missing_packages(action.names);
     if (missing.empty()) return {.change = plan::Change::keep, .reason = "installed"};
-    return {.change = plan::Change::create, .reason = "missing: " + joined(missing)};
+    return {.change = plan::Change::create,
+            .reason = fmt::format("missing: {}", fmt::join(missing, ", "))};
 }
 
 Outcome perform(const plan::SystemPackages& action, const Task& task) {
@@ -54,7 +49,8 @@ Outcome perform(const plan::SystemPackages& action, const Task& task) {
     if (missing.empty()) return {.changed = false};
     if (task.context.options.offline) {
         throw Error{ErrorKind::preflight,
-                    "--offline, and system packages are missing: " + joined(missing)};
+                    fmt::format("--offline, and system packages are missing: {}",
+                                fmt::join(missing, ", "))};
     }
     OutputLog log{task.context.places.logs / "system.packages.log",
                   redactor_of(task.context.secrets)};
@@ -66,7 +62,8 @@ Outcome perform(const plan::SystemPackages& action, const Task& task) {
     };
     if (!unknown_packages(missing, task).empty()) update();
     if (const auto unknown = unknown_packages(missing, task); !unknown.empty()) {
-        throw Error{ErrorKind::not_found, "apt knows no package named " + joined(unknown),
+        throw Error{ErrorKind::not_found,
+                    fmt::format("apt knows no package named {}", fmt::join(unknown, ", ")),
                     "correct system_packages; `apt-cache search WORD` finds names"};
     }
     std::vector<std::string> install{"install", "-y", "--no-install-recommends", "--"};
@@ -78,8 +75,8 @@ Outcome perform(const plan::SystemPackages& action, const Task& task) {
     }
     if (!status.ok()) {
         throw Error{ErrorKind::command_failed,
-                    fmt::format("apt-get install {}: {}\n{}", joined(missing), status.describe(),
-                                log.tail()),
+                    fmt::format("apt-get install {}: {}\n{}", fmt::join(missing, ", "),
+                                status.describe(), log.tail()),
                     fmt::format("the whole output is in {}", log.path().string())};
     }
     return {.changed = true};
