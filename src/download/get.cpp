@@ -7,7 +7,7 @@
 #include "podctl/base/names.hpp"
 #include "podctl/base/trust.hpp"
 #include "podctl/download/civitdl_metadata.hpp"
-#include "podctl/download/inert.hpp"
+#include "podctl/download/place.hpp"
 
 #include <fcntl.h>
 #include <fmt/core.h>
@@ -51,58 +51,48 @@ fs::path place_of(const GetRequest& request, const hub::ResolvedFile& file,
 
 constexpr std::string_view the_word = "--allow-pickle";
 
-// By the name alone, before a byte is asked for.
-void refuse_by_name(const GetRequest& request, const fs::path& target) {
-    if (request.pickle == GetRequest::Pickle::allow) return;
-    const auto name = target.filename().string();
-    require_inert(judge_name(name), request.source.text, name, the_word);
+Admission admission_of(const GetRequest& request) {
+    return {.source = request.source.text,
+            .word = the_word,
+            .pickle = request.pickle == GetRequest::Pickle::allow ? Admission::Pickle::allow
+                                                                  : Admission::Pickle::refuse};
 }
 
 // Whether to fetch it, with an eye on what stands at its place. Without a digest to compare with,
 // a file of the same size is taken for it.
 bool is_wanted(Getter::Job& job) {
     const bool replaces = job.request.existing == GetRequest::Existing::replace;
-    const auto stamp = file_stamp(job.target);
-    if (!stamp && !fs::exists(fs::symlink_status(job.target))) return true;
-    bool is_it = stamp && (!job.size || *job.size == stamp->size);
-    if (is_it && !job.sha256.empty()) {
-        job.result.sha256 = sha256_file(job.target, job.stop);
-        is_it = job.result.sha256 == job.sha256;
-        if (is_it) return false;
-    } else if (is_it && !job.resolved.git_blob.empty()) {
-        is_it = git_blob_id_of_file(job.target, job.stop) == job.resolved.git_blob;
-        if (is_it) return false;
+    auto standing = look_at_place(
+        job.target, {.sha256 = job.sha256, .git_blob = job.resolved.git_blob, .size = job.size},
+        job.stop);
+    job.result.sha256 = std::move(standing.sha256);
+    switch (standing.kind) {
+        case Standing::Kind::nothing:
+            return true;
+        case Standing::Kind::same:
+            return false;
+        case Standing::Kind::incomparable:
+            if (replaces) return true;
+            if (!job.size) break;
+            job.notice(fmt::format(
+                "{} is there already and is kept as it is: nothing is known to compare it with; "
+                "--force fetches it again",
+                job.target.string()));
+            return false;
+        case Standing::Kind::other:
+            if (replaces) return true;
+            break;
+        case Standing::Kind::no_file:
+            break;
     }
-    if (stamp && replaces) return true;
-    if (!is_it || !job.size)
-        throw Error{ErrorKind::conflict,
-                    fmt::format("{} is there already and is another file", job.target.string()),
-                    "move it away, name another folder, or replace it with --force"};
-    job.notice(
-        fmt::format("{} is there already and is kept as it is: nothing is known to compare "
-                    "it with; --force fetches it again",
-                    job.target.string()));
-    return false;
+    throw Error{ErrorKind::conflict,
+                fmt::format("{} is there already and is another file", job.target.string()),
+                "move it away, name another folder, or replace it with --force"};
 }
 
 fs::path partial_of(const Getter::Job& job) {
     return job.request.folder /
            fmt::format(".{}.podctl-part", sha256_hex(job.resolved.url).substr(0, 16));
-}
-
-// By what came, under the name that it is going to have: the URL's may have told less of its format
-// than the server's does. What is refused leaves nothing.
-void refuse_by_content(const Getter::Job& job) {
-    const auto part = partial_of(job);
-    const auto name = job.target.filename().string();
-    try {
-        check_model_format(part, name);
-        if (job.request.pickle == GetRequest::Pickle::allow) return;
-        require_inert(judge(part, name, job.stop), job.request.source.text, name, the_word);
-    } catch (const Error& error) {
-        if (error.kind() != ErrorKind::interrupted) discard(part);
-        throw;
-    }
 }
 
 // Where others may rename, what was renamed need not be what was verified.
@@ -123,13 +113,12 @@ void require_verified(const fs::path& target, const FileIdentity& verified) {
 }
 
 void place(const Getter::Job& job, const FileIdentity& verified) {
-    create_folders(job.target.parent_path());
     if (job.request.existing == GetRequest::Existing::keep &&
         fs::exists(fs::symlink_status(job.target)))
         throw Error{ErrorKind::conflict,
                     fmt::format("{} has come there meanwhile", job.target.string()),
                     "run it again: it compares the two"};
-    rename_durably(partial_of(job), job.target);
+    move_into_place(partial_of(job), job.target);
     require_verified(job.target, verified);
     forget(partial_of(job));
 }
@@ -160,7 +149,7 @@ void Getter::choose_place(Job& job, const std::string& server_name) {
             fmt::format("{}: neither its URL nor its server says a name", job.request.source.text),
             "give it one with --name"};
     const auto target = job.request.folder / place;
-    refuse_by_name(job.request, target);
+    refuse_by_name(target, admission_of(job.request));
     const std::scoped_lock lock(mutex_);
     const auto [found, is_new] = claimed_.emplace(target, job.request.source.text);
     if (!is_new && found->second != job.request.source.text)
@@ -191,7 +180,9 @@ Downloaded Getter::fetch(Job& job) {
     const auto done = downloader_.download(request, monitor, job.stop);
     job.result.received += done.received;
     if (done.declined) return done;
-    refuse_by_content(job);
+    // Under the name that it is going to have: the URL's may have told less of its format than the
+    // server's does.
+    refuse_partial_by_content(partial_of(job), job.target, admission_of(job.request), job.stop);
     job.result.sha256 = done.sha256;
     job.result.size = done.size;
     place(job, done.file);

@@ -6,14 +6,12 @@
 #include "podctl/git/git.hpp"
 
 #include <fmt/format.h>
-#include <sys/stat.h>
 
 #include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstdlib>
 #include <cstring>
-#include <fstream>
 #include <utility>
 
 namespace podctl::run {
@@ -180,30 +178,6 @@ fs::path move_aside(const fs::path& path, const std::string& step, Context& cont
     rename_durably(path, target);
     context.notice(step, fmt::format("{} is now in {}", path.string(), target.string()));
     return target;
-}
-
-void move_into_place(const fs::path& from, const fs::path& to) {
-    create_folders(to.parent_path());
-    struct stat source {
-    }, folder{};
-    if (::stat(from.c_str(), &source) != 0)
-        throw system_error("cannot read " + from.string(), errno);
-    if (::stat(to.parent_path().c_str(), &folder) != 0) {
-        throw system_error("cannot read " + to.parent_path().string(), errno);
-    }
-    if (source.st_dev == folder.st_dev) return rename_durably(from, to);
-    // models/ may be a link or a mount of its own.
-    remove_abandoned(to.parent_path(), to.filename().string());
-    std::ifstream input{from, std::ios::binary};
-    AtomicFile output{to};
-    std::string block(4u << 20, '\0');
-    while (input.read(block.data(), static_cast<std::streamsize>(block.size())) ||
-           input.gcount() > 0) {
-        output.write({block.data(), static_cast<std::size_t>(input.gcount())});
-    }
-    if (input.bad()) throw system_error("cannot read " + from.string(), errno);
-    output.commit();
-    remove_tree(from);
 }
 
 }  // namespace podctl::run

@@ -157,8 +157,4 @@ struct Task {
     }
 };
 
-// rename, or a synced copy where the two lie on different file systems. The final name appears
-// whole.
-void move_into_place(const std::filesystem::path& from, const std::filesystem::path& to);
-
 }  // namespace podctl::run

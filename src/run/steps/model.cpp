@@ -7,6 +7,7 @@
 #include "podctl/download/archive.hpp"
 #include "podctl/download/download.hpp"
 #include "podctl/download/inert.hpp"
+#include "podctl/download/place.hpp"
 
 #include "../resolution.hpp"
 #include "owner.hpp"
@@ -14,7 +15,6 @@
 
 #include <fmt/format.h>
 
-#include <functional>
 #include <string_view>
 
 namespace podctl::run {
@@ -27,14 +27,13 @@ fs::path partial_of(const FetchModel& model, const Task& task) {
     return task.context.places.partial / partial_name(model);
 }
 
-std::string expected_sha256(const FetchModel& model) {
-    if (!model.sha256.empty()) return model.sha256;
-    return model.resolved ? model.resolved->sha256 : std::string{};
-}
-
-// A small file of Hugging Face has no other digest.
-bool has_git_blob(const FetchModel& model) {
-    return expected_sha256(model).empty() && model.resolved && !model.resolved->git_blob.empty();
+download::Expected expected_of(const FetchModel& model) {
+    if (!model.resolved) return {.sha256 = model.sha256};
+    const auto& file = *model.resolved;
+    return {.sha256 = model.sha256.empty() ? file.sha256 : model.sha256,
+            .git_blob = file.git_blob,
+            // What the template itself says of the file outlasts another one at the hub.
+            .size = model.sha256.empty() ? file.size : std::nullopt};
 }
 
 // The model with all that can be known of it before its bytes are asked for.
@@ -62,19 +61,11 @@ FetchModel resolved(const FetchModel& action, const Task& task) {
 
 constexpr std::string_view the_word = "`pickle: allow`";
 
-// By the name alone, before a byte is asked for.
-void refuse_by_name(const FetchModel& model) {
-    if (model.allow_pickle || model.unpack) return;
-    const std::string name = model.target.filename().string();
-    download::require_inert(download::judge_name(name), model.source.text, name, the_word);
-}
-
-// By what `file` holds, which is going to have the target's name or has it.
-void refuse_by_content(const FetchModel& model, const fs::path& file, const Task& task) {
-    if (model.allow_pickle) return;
-    const std::string name = model.target.filename().string();
-    download::require_inert(download::judge(file, name, task.stop), model.source.text, name,
-                            the_word);
+download::Admission admission_of(const FetchModel& model) {
+    using enum download::Admission::Pickle;
+    return {.source = model.source.text,
+            .word = the_word,
+            .pickle = model.allow_pickle ? allow : refuse};
 }
 
 // What a user has put into a model's place is his own, in whatever format. But a pickle under a
@@ -85,16 +76,6 @@ void refuse_kept_pickle(const FetchModel& model, const Task& task) {
     const auto verdict = download::judge(model.target, name, task.stop);
     if (verdict.kind != download::Verdict::Kind::pickle) return;
     download::require_inert(verdict, model.source.text, name, the_word);
-}
-
-// What is refused leaves no byte; what was stopped may go on.
-void take_or_discard(const FetchModel& model, const Task& task, const std::function<void()>& look) {
-    try {
-        look();
-    } catch (const Error& error) {
-        if (error.kind() != ErrorKind::interrupted) download::discard(partial_of(model, task));
-        throw;
-    }
 }
 
 download::Downloaded fetch_bytes(const FetchModel& model, const Task& task) {
@@ -109,7 +90,7 @@ download::Downloaded fetch_bytes(const FetchModel& model, const Task& task) {
     download::DownloadRequest request{
         .url = model.resolved->url,
         .partial = partial_of(model, task),
-        .sha256 = expected_sha256(model),
+        .sha256 = expected_of(model).sha256,
         .git_blob = model.resolved->git_blob,
         .size = model.resolved->size,
         .check_format = !model.unpack,
@@ -132,21 +113,17 @@ void wait_for_place(const Task& task) {
     }
 }
 
-enum class Standing { nothing, wanted, unwanted };
-
-// What stands at the target, told by its content.
-Standing examine(const FetchModel& model, const std::optional<KnownFile>& known, const Task& task,
-                 std::string& sha256) {
-    if (!file_stamp(model.target)) return Standing::nothing;
-    sha256 = sha256_file(model.target, task.stop);
-    const std::string expected = expected_sha256(model);
-    if (!expected.empty()) return sha256 == expected ? Standing::wanted : Standing::unwanted;
-    if (has_git_blob(model)) {
-        const bool is_it = git_blob_id_of_file(model.target, task.stop) == model.resolved->git_blob;
-        return is_it ? Standing::wanted : Standing::unwanted;
-    }
-    const bool recorded = known && known->is_asked_for && sha256 == known->facts.sha256;
-    return recorded ? Standing::wanted : Standing::unwanted;
+// What stands at the target, told by its content: also by what the journal says of it, where the
+// hub says nothing to compare with.
+download::Standing examine(const FetchModel& model, const std::optional<KnownFile>& known,
+                           const Task& task) {
+    using enum download::Standing::Kind;
+    auto standing = download::look_at_place(model.target, expected_of(model), task.stop);
+    if (standing.kind == nothing || standing.kind == no_file) return standing;
+    if (standing.sha256.empty()) standing.sha256 = sha256_file(model.target, task.stop);
+    const bool is_recorded = known && known->is_asked_for && standing.sha256 == known->facts.sha256;
+    if (standing.kind == incomparable && is_recorded) standing.kind = same;
+    return standing;
 }
 
 // How a user's file that is kept looks, so that it is not hashed at every start.
@@ -159,8 +136,8 @@ BroughtFile keep_users_file(const FetchModel& model, FileFacts facts) {
 // free.
 std::optional<BroughtFile> keep_or_clear(const FetchModel& model,
                                          const std::optional<KnownFile>& known, const Task& task,
-                                         const std::string& sha256) {
-    if (known && is_as_recorded(model.target, *known, sha256)) return std::nullopt;
+                                         const download::Standing& standing) {
+    if (known && is_as_recorded(model.target, *known, standing.sha256)) return std::nullopt;
     if (task.context.options.force) {
         task.move_aside(model.target);
         return std::nullopt;
@@ -169,68 +146,72 @@ std::optional<BroughtFile> keep_or_clear(const FetchModel& model,
         task.notice(kept_by_hand(model));
         return keep_users_file(model, known->facts);
     }
-    const auto size = model.resolved ? model.resolved->size : std::nullopt;
-    const bool size_fits = !size || size == file_stamp(model.target)->size;
-    const bool is_comparable = !expected_sha256(model).empty() || has_git_blob(model);
-    if (!is_comparable && size_fits) {
+    if (standing.kind == download::Standing::Kind::incomparable) {
         download::check_model_format(model.target, model.target.filename().string());
         task.notice(fmt::format(
             "{} is there already and is kept as it is: nothing is known to compare it with",
             model.target.string()));
-        return BroughtFile{.changed = false, .facts = found_facts(model, sha256, known)};
+        return BroughtFile{.changed = false, .facts = found_facts(model, standing.sha256, known)};
     }
+    const auto size = model.resolved ? model.resolved->size : std::nullopt;
+    const bool size_fits = !size || size == file_stamp(model.target)->size;
     throw Error{ErrorKind::conflict,
                 size_fits
                     ? fmt::format("{} is there already: its sha256 is {}, and not that of {}",
-                                  model.target.string(), sha256, model.source.text)
+                                  model.target.string(), standing.sha256, model.source.text)
                     : fmt::format("{} is there already and has not the {} bytes that it should",
                                   model.target.string(), *size),
                 "move it away, or let --force move it to .podctl/replaced"};
 }
 
-// A folder, or a link to nothing: no file to look at, and nobody's to overwrite.
-void clear_what_is_no_file(const FetchModel& model, const Task& task) {
-    std::error_code failed;
-    if (file_stamp(model.target) || !fs::exists(fs::symlink_status(model.target, failed))) return;
-    if (!task.context.options.force) {
-        throw Error{
-            ErrorKind::conflict, fmt::format("{} is there and is no file", model.target.string()),
-            "is it a link to a volume that is not mounted? --force moves it to .podctl/replaced"};
+// What stands at the target, when it is to stay there. nullopt: the place is free.
+std::optional<BroughtFile> keep_what_stands(const FetchModel& model,
+                                            const std::optional<KnownFile>& known,
+                                            const Task& task) {
+    const auto standing = examine(model, known, task);
+    switch (standing.kind) {
+        case download::Standing::Kind::nothing:
+            return std::nullopt;
+        case download::Standing::Kind::no_file:
+            // Nobody's to overwrite.
+            if (!task.context.options.force)
+                throw Error{ErrorKind::conflict,
+                            fmt::format("{} is there and is no file", model.target.string()),
+                            "is it a link to a volume that is not mounted? --force moves it to "
+                            ".podctl/replaced"};
+            task.move_aside(model.target);
+            return std::nullopt;
+        case download::Standing::Kind::same:
+            download::refuse_by_content(model.target, model.target, admission_of(model), task.stop);
+            return BroughtFile{.changed = false,
+                               .facts = found_facts(model, standing.sha256, known)};
+        case download::Standing::Kind::other:
+        case download::Standing::Kind::incomparable:
+            break;
     }
-    task.move_aside(model.target);
+    auto kept = keep_or_clear(model, known, task, standing);
+    if (kept) refuse_kept_pickle(model, task);
+    return kept;
 }
 
 BroughtFile perform_file(const FetchModel& model, const std::optional<KnownFile>& known,
                          const Task& task) {
-    refuse_by_name(model);
-    clear_what_is_no_file(model, task);
-    std::string sha256;
-    switch (examine(model, known, task, sha256)) {
-        case Standing::wanted:
-            refuse_by_content(model, model.target, task);
-            download::forget(partial_of(model, task));  // of a run that died once it was placed
-            return {.changed = false, .facts = found_facts(model, sha256, known)};
-        case Standing::unwanted:
-            if (auto kept = keep_or_clear(model, known, task, sha256)) {
-                refuse_kept_pickle(model, task);
-                return *kept;
-            }
-            break;
-        case Standing::nothing:
-            break;
+    download::refuse_by_name(model.target, admission_of(model));
+    const fs::path partial = partial_of(model, task);
+    if (auto kept = keep_what_stands(model, known, task)) {
+        download::forget(partial);  // of a run that died once it was placed
+        return *kept;
     }
     const auto downloaded = fetch_bytes(model, task);
-    take_or_discard(model, task, [&] { refuse_by_content(model, partial_of(model, task), task); });
+    download::refuse_partial_by_content(partial, model.target, admission_of(model), task.stop);
     wait_for_place(task);
     // The checkout may have brought a file of that name.
-    if (file_stamp(model.target) && examine(model, known, task, sha256) == Standing::unwanted) {
-        if (auto kept = keep_or_clear(model, known, task, sha256)) {
-            refuse_kept_pickle(model, task);
-            return *kept;
-        }
+    if (auto kept = keep_what_stands(model, known, task)) {
+        download::discard(partial);
+        return *kept;
     }
-    move_into_place(partial_of(model, task), model.target);
-    download::forget(partial_of(model, task));
+    download::move_into_place(partial, model.target);
+    download::forget(partial);
     return {.changed = true, .facts = facts_of(model, downloaded.sha256)};
 }
 
@@ -250,7 +231,7 @@ void place_unpacked(const fs::path& staging, const download::UnpackedFile& file,
         }
         task.move_aside(target);
     }
-    move_into_place(source, target);
+    download::move_into_place(source, target);
 }
 
 // Each file of an archive is a file by itself, whatever the archive is called.
@@ -265,17 +246,27 @@ void refuse_members(const FetchModel& model, const fs::path& staging,
     }
 }
 
+// What is refused leaves no byte; what was stopped may go on.
+std::vector<download::UnpackedFile> unpack_or_discard(const FetchModel& model,
+                                                      const fs::path& archive,
+                                                      const fs::path& staging, const Task& task) {
+    try {
+        auto files = download::unpack(archive, staging, download::DotNames::refused, task.stop);
+        refuse_members(model, staging, files, task);
+        return files;
+    } catch (const Error& error) {
+        if (error.kind() != ErrorKind::interrupted) download::discard(archive);
+        throw;
+    }
+}
+
 Outcome perform_archive(const FetchModel& model, const Task& task) {
     const auto downloaded = fetch_bytes(model, task);
     const fs::path archive = partial_of(model, task);
     const fs::path staging = task.context.places.staging / archive.stem();
     remove_tree(staging);
     const Discarded staged{staging};
-    std::vector<download::UnpackedFile> files;
-    take_or_discard(model, task, [&] {
-        files = download::unpack(archive, staging, download::DotNames::refused, task.stop);
-        refuse_members(model, staging, files, task);
-    });
+    const auto files = unpack_or_discard(model, archive, staging, task);
     wait_for_place(task);
     ModelFacts facts{.path = model.target};
     for (const auto& file : files) {
