@@ -1,3 +1,4 @@
+#include "podctl/base/digest.hpp"
 #include "podctl/base/error.hpp"
 #include "podctl/base/file.hpp"
 #include "podctl/base/names.hpp"
@@ -27,10 +28,6 @@ std::optional<std::string> content_of(const fs::path& path) {
     }
 }
 
-bool is_commit(std::string_view text) {
-    return text.size() == 40 && text.find_first_not_of("0123456789abcdef") == text.npos;
-}
-
 bool is_ref_name(std::string_view name) {
     return name.starts_with("refs/") && name.find("..") == name.npos &&
            name.find('\0') == name.npos;
@@ -42,7 +39,7 @@ std::optional<std::string> find_packed(const fs::path& common, std::string_view 
     for (const auto& line : split(*packed, '\n')) {
         const std::string_view text = trim(line);
         if (text.size() > 41 && text[40] == ' ' && text.substr(41) == name &&
-            is_commit(text.substr(0, 40)))
+            is_git_id(text.substr(0, 40)))
             return std::string(text.substr(0, 40));
     }
     return std::nullopt;
@@ -79,7 +76,7 @@ std::optional<Checkout> read_head(const fs::path& checkout) {
     auto content = content_of(*gitdir / "HEAD");
     for (int depth = 0; content && depth <= deepest_symref; ++depth) {
         const std::string_view text = trim(*content);
-        if (is_commit(text)) {
+        if (is_git_id(text)) {
             result.commit = text;
             return result;
         }

@@ -31,7 +31,7 @@ Hub hub_of(std::string_view host) {
 }
 
 // Of its 40 digits the first few are enough, as git takes them.
-bool is_commit(std::string_view text) {
+bool is_commit_or_its_beginning(std::string_view text) {
     return text.size() >= 4 && text.size() <= 40 && std::ranges::all_of(text, is_hex_digit);
 }
 
@@ -58,13 +58,13 @@ GitPage unclear(std::string why, std::string ref = {}) {
 GitPage of_tree(Parts rest) {
     if (rest.empty()) return unclear("it names no branch");
     if (rest.size() == 1) return clear(joined(rest));
-    if (rest[0].size() == 40 && is_commit(rest[0]))
+    if (rest[0].size() == 40 && is_commit_or_its_beginning(rest[0]))
         return unclear("it is a folder of the repository", rest[0]);
     return unclear("where the branch ends and a folder begins cannot be told", joined(rest));
 }
 
 GitPage of_commit(Parts rest) {
-    const bool is_one = !rest.empty() && is_commit(rest[0]);
+    const bool is_one = !rest.empty() && is_commit_or_its_beginning(rest[0]);
     return is_one ? clear(rest[0]) : unclear("it names no commit");
 }
 
@@ -185,7 +185,8 @@ GitPage of_fragment(const std::string& fragment, bool is_page_of_hub) {
     if (fragment.find("subdirectory=") != std::string::npos)
         return unclear("a folder of a repository is cloned with all of it");
     if (fragment.starts_with("egg=")) return {};
-    const bool is_reference = !is_page_of_hub || (is_commit(fragment) && fragment.size() >= 7) ||
+    const bool is_reference = !is_page_of_hub ||
+                              (is_commit_or_its_beginning(fragment) && fragment.size() >= 7) ||
                               is_like_version(fragment);
     if (is_reference) return clear(percent_decode(fragment));
     return unclear("whether a reference is meant or a heading of the page cannot be told",

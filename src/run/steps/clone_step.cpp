@@ -17,10 +17,6 @@ std::string brief(const std::string& commit) {
     return commit.substr(0, 9);
 }
 
-bool is_commit(const std::string& ref) {
-    return ref.size() == 40 && ref.find_first_not_of("0123456789abcdef") == std::string::npos;
-}
-
 bool is_occupied(const fs::path& path) {
     std::error_code failed;
     return fs::exists(fs::symlink_status(path, failed)) &&
@@ -164,7 +160,7 @@ Look look(const plan::Clone& action, const Task& task) {
     if (git::is_update_pending(action.path)) {
         return {.change = Change::change, .reason = "an update was cut short"};
     }
-    if (task.context.options.update && !task.context.options.offline && !is_commit(action.ref)) {
+    if (task.context.options.update && !task.context.options.offline && !is_git_id(action.ref)) {
         return {.change = Change::change, .reason = "--update"};
     }
     const auto known = facts_in<CloneFacts>(task.record);
