@@ -81,6 +81,30 @@ TEST_F(CopyStep, FollowsItsSource) {
     EXPECT_EQ(look_at(copy).change, Change::keep);
 }
 
+TEST_F(CopyStep, FollowsAFileThatBecomesAFolderAndBack) {
+    bring(copy);
+    fs::remove(copy.from / "a.py");
+    write("from/a.py/inner.py", "333");
+    fs::remove_all(copy.from / "b");
+    write("from/b", "4444");
+    fs::create_directories(copy.path / "b/__pycache__");
+    EXPECT_TRUE(bring(copy).changed);
+    EXPECT_EQ(read_file(copy.path / "a.py/inner.py"), "333");
+    EXPECT_EQ(read_file(copy.path / "b"), "4444");
+    EXPECT_EQ(look_at(copy).change, Change::keep);
+}
+
+TEST_F(CopyStep, TakesNoFolderOfTheUsersForAFileOfItsSource) {
+    bring(copy);
+    write("custom_nodes/pack/b/mine.txt", "mine");
+    fs::remove_all(copy.from / "b");
+    write("from/b", "4444");
+    const auto error = error_of([&] { bring(copy); });
+    EXPECT_EQ(error.kind(), ErrorKind::conflict);
+    EXPECT_THAT(error.message(), HasSubstr("files that are not the pack's"));
+    EXPECT_EQ(read_file(copy.path / "b/mine.txt"), "mine");
+}
+
 TEST_F(CopyStep, LeavesTheUsersFilesInItAlone) {
     bring(copy);
     write("custom_nodes/pack/settings.json", "mine");

@@ -169,6 +169,43 @@ void clear_other_kind(const plan::CopyNode& action, const Task& task) {
     task.move_aside(action.path);
 }
 
+// What Python has made in it is no reason to keep a folder.
+void remove_if_empty(const fs::path& folder) {
+    std::error_code failed;
+    for (const auto& entry : fs::directory_iterator{folder, failed})
+        if (entry.path().filename() != "__pycache__") return;
+    if (!failed) remove_tree(folder);
+}
+
+// Files that were copied and that the source has no more, with the folders that they leave empty.
+bool remove_what_is_gone(const plan::CopyNode& action, const Manifest& source,
+                         const Manifest& copied) {
+    bool changed = false;
+    for (const auto& [name, stamp] : copied) {
+        const fs::path target = within(action.path, name);
+        if (source.contains(name) || stamp_of(target) != stamp) continue;
+        remove_tree(target);
+        changed = true;
+        if (name.empty()) continue;
+        for (auto folder = target.parent_path(); folder != action.path;
+             folder = folder.parent_path())
+            remove_if_empty(folder);
+    }
+    return changed;
+}
+
+// A folder with files of the user's where the source has a file now.
+void clear_folder_at(const fs::path& target, const plan::CopyNode& action, const Task& task) {
+    if (target == action.path || !fs::is_directory(fs::symlink_status(target))) return;
+    if (!task.context.options.force)
+        throw Error{ErrorKind::conflict,
+                    fmt::format("{} is a folder with files that are not the pack's, and {} has a "
+                                "file there now",
+                                target.string(), action.from.string()),
+                    "move it away, or let --force move it to .podctl/replaced"};
+    task.move_aside(target);
+}
+
 }  // namespace
 
 Look look(const plan::CopyNode& action, const Task& task) {
@@ -231,7 +268,8 @@ Outcome perform(const plan::CopyNode& action, const Task& task) {
     }
     for (const auto& folder : folders_of(source))
         remove_abandoned(action.path / folder);
-    bool changed = false;
+    // First: a file may have become a folder, or the other way round.
+    bool changed = remove_what_is_gone(action, source, copied);
     std::uint64_t done = 0;
     for (const auto& [name, stamp] : source) {
         if (task.stop.stop_requested()) throw Error{ErrorKind::interrupted, "stopped"};
@@ -240,17 +278,11 @@ Outcome perform(const plan::CopyNode& action, const Task& task) {
             if (std::find(by_hand.begin(), by_hand.end(), name) != by_hand.end()) {
                 task.move_aside(target);
             }
+            clear_folder_at(target, action, task);
             copy_with_times(within(action.from, name), target);
             changed = true;
         }
         task.progress(++done, source.size(), "files");
-    }
-    for (const auto& [name, stamp] : copied) {
-        const fs::path target = within(action.path, name);
-        if (!source.contains(name) && stamp_of(target) == stamp) {
-            remove_tree(target);
-            changed = true;
-        }
     }
     // The user's own, which the template only names.
     std::error_code failed;
