@@ -108,8 +108,11 @@ const machine::Gpus& Context::gpus() {
 
 std::map<std::string, std::string> Context::child_environment() const {
     auto environment = git::child_environment(mirrors);
+    // Their own default is below it.
+    constexpr const char* all_caches = "XDG_CACHE_HOME";
+    const bool has_place = std::getenv(all_caches) || pod.pod.env.contains(all_caches);
     for (const auto& [name, folder] : caches_of_packs)
-        if (std::getenv(name) == nullptr)
+        if (!has_place && std::getenv(name) == nullptr)
             environment[name] = (places.root / ".cache" / folder).string();
     for (const auto& [name, value] : pod.pod.env)
         environment[name] = value;

@@ -179,15 +179,23 @@ TEST_F(Packs, OneOfTheImageIsCopiedFromOutsideTheMount) {
 }
 
 TEST_F(Packs, WhatTheyFetchWhenTheyRunLiesOnTheVolume) {
-    publish_pack("caches", "NODE_CLASS_MAPPINGS = {}\n",
-                 {{"install.py",
-                   "import os\nfor n in ('HF_HOME', 'TORCH_HOME'):\n"
-                   "    open(n, 'w').write(os.environ.get(n, ''))\n"}});
-    write_template("custom_nodes: [https://github.com/comfyanonymous/caches.git]\n");
+    const std::string notes_its_caches =
+        "import os\nfor n in ('HF_HOME', 'TORCH_HOME'):\n"
+        "    open(n, 'w').write(os.environ.get(n, ''))\n";
+    const auto packs = root() / "ComfyUI/custom_nodes";
+    publish_pack("first", "NODE_CLASS_MAPPINGS = {}\n", {{"install.py", notes_its_caches}});
+    write_template("custom_nodes: [https://github.com/comfyanonymous/first.git]\n");
     ASSERT_TRUE(provision().status.ok());
-    const auto pack = root() / "ComfyUI/custom_nodes/caches";
-    EXPECT_EQ(read_file(pack / "HF_HOME"), (root() / ".cache/huggingface").string());
-    EXPECT_EQ(read_file(pack / "TORCH_HOME"), (root() / ".cache/torch").string());
+    EXPECT_EQ(read_file(packs / "first/HF_HOME"), (root() / ".cache/huggingface").string());
+    EXPECT_EQ(read_file(packs / "first/TORCH_HOME"), (root() / ".cache/torch").string());
+
+    // Where all caches have a place of the user's, these have theirs in it.
+    environment["XDG_CACHE_HOME"] = (dir / "caches").string();
+    publish_pack("second", "NODE_CLASS_MAPPINGS = {}\n", {{"install.py", notes_its_caches}});
+    write_template("custom_nodes: [https://github.com/comfyanonymous/second.git]\n");
+    ASSERT_TRUE(provision().status.ok());
+    EXPECT_EQ(read_file(packs / "second/HF_HOME"), "");
+    EXPECT_EQ(read_file(packs / "second/TORCH_HOME"), "");
 }
 
 // Of a hub's repository, in one step.
