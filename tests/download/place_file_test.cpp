@@ -22,7 +22,7 @@ protected:
 
     test::TempDir dir;
     const std::filesystem::path place = dir / "m.safetensors";
-    const std::string sha256 = sha256_hex("weights"), blob = git_blob_id_of_file(place, {});
+    const std::string sha256 = sha256_hex("weights"), blob = git_blob_id("weights");
 };
 
 TEST_F(PlaceOfAFile, HoldsTheSameWhereTheDigestSaysSo) {

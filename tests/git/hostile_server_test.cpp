@@ -144,7 +144,8 @@ TEST_F(HostileServer, ThatIsSilentOverSshEndsAtAStop) {
             [&] { clone(request(as_scheme(silent, "ssh")), network, {}, stop.get_token()); });
     });
     EXPECT_EQ(running.wait_for(std::chrono::seconds(20)), std::future_status::ready);
-    EXPECT_EQ(running.get()->kind(), ErrorKind::interrupted);
+    const auto error = running.get();
+    EXPECT_EQ(error->kind(), ErrorKind::interrupted) << error->message();
     int timeout = 0;
     git_libgit2_opts(GIT_OPT_GET_SERVER_TIMEOUT, &timeout);
     EXPECT_EQ(timeout, 60'000);
