@@ -2,6 +2,7 @@
 
 #include "podctl/base/shorten.hpp"
 
+#include "home.hpp"
 #include "http_transport.hpp"
 #include "interruptible_stream.hpp"
 #include "limits.hpp"
@@ -112,6 +113,10 @@ void ensure_library() {
         bound_allocations();
         const int code = git_libgit2_init();
         if (code < 0) throw last_error(code, "libgit2 cannot start");
+        // Where its own is not there it takes every SSH server for one that cannot be asked, rather
+        // than for one that it does not know.
+        const auto home = home_of_ssh();
+        check(git_libgit2_opts(GIT_OPT_SET_HOMEDIR, home.empty() ? "/" : home.c_str()), "libgit2");
         pass_over_unreadable(GIT_CONFIG_LEVEL_GLOBAL, ".gitconfig");
         pass_over_unreadable(GIT_CONFIG_LEVEL_XDG, "config");
         // A pod's volume often maps every owner to another user than the one that runs podctl. Only

@@ -1,5 +1,7 @@
 #include "session.hpp"
 
+#include "home.hpp"
+
 #include <fmt/format.h>
 #include <git2/sys/errors.h>
 #include <git2/sys/transport.h>
@@ -19,9 +21,9 @@ constexpr std::array key_names{"id_ed25519", "id_ecdsa", "id_rsa"};
 
 // The key that `ssh` would offer as its nth; 1: there is none.
 int key_from_home(git_credential** out, const char* user, std::size_t nth) {
-    const char* home = std::getenv("HOME");
-    if (home == nullptr) return GIT_PASSTHROUGH;
-    const auto key = std::filesystem::path(home) / ".ssh" / key_names.at(nth);
+    const auto home = home_of_ssh();
+    if (home.empty()) return GIT_PASSTHROUGH;
+    const auto key = home / ".ssh" / key_names.at(nth);
     if (::access(key.c_str(), R_OK) != 0) return GIT_PASSTHROUGH;
     return git_credential_ssh_key_new(out, user, nullptr, key.c_str(), nullptr);
 }

@@ -1,6 +1,7 @@
 #include "podctl/base/process_stat.hpp"
 
 #include "pod.hpp"
+#include "support/raw_server.hpp"
 
 #include <sys/stat.h>
 
@@ -66,6 +67,17 @@ TEST_F(Up, LeavesALogOfWhatItToldAskedAndRan) {
     const auto more = read_file(file).substr(log.size());
     EXPECT_THAT(more,
                 AllOf(HasSubstr("comfyui.clone: nothing to do"), Not(HasSubstr("debug http"))));
+}
+
+TEST_F(Up, AsksAnSshServerWhereThereIsNoHome) {
+    const test::RawServer server{[](test::RawConnection& client) { client.send("no SSH\r\n"); }};
+    const auto port = server.url("").substr(server.url("").rfind(':'));
+    write_template("repositories: [{git: 'ssh://127.0.0.1" + port + "/x.git', path: x}]\n");
+    environment["HOME"] = (dir / "not-there").string();
+    const auto failed = provision().of("step.failed");
+    ASSERT_FALSE(failed.empty());
+    EXPECT_THAT(failed.at(0)["error"].value("message", ""),
+                AllOf(HasSubstr("ssh://127.0.0.1"), Not(HasSubstr("known_hosts"))));
 }
 
 TEST_F(Up, ShowsWhatItAsksAndRunsWhereThatIsWanted) {

@@ -40,11 +40,11 @@ void decode(std::string_view input) {
     if (const auto text = decode_text(input)) expect(utf8::is_valid(*text));
 }
 
-void read_what_an_installer_says(std::string_view input) {
+void read_what_an_installer_says(std::string_view said) {
     ResolutionInput input;
     input.requirements =
         read_lines({"numpy<2", "torch==2.4", "pillow"}, "pack", Requirement::Kind::requirement);
-    const auto reasons = read_reasons(input, input);
+    const auto reasons = read_reasons(said, input);
     for (const auto& name : reasons.depended_on)
         expect(std::find(reasons.packages.begin(), reasons.packages.end(), name) !=
                reasons.packages.end());

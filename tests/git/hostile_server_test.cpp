@@ -2,6 +2,7 @@
 
 #include "contact.hpp"
 #include "fixture.hpp"
+#include "library.hpp"
 #include "support/proxies.hpp"
 #include "support/raw_server.hpp"
 #include "support/set_env.hpp"
@@ -28,6 +29,12 @@ std::string packet(const std::string& text) {
 }
 
 const std::string any_id(40, 'a');
+
+// libgit2 looks for its home once: not in a test that has a home of its own for a while.
+class LibraryFirst : public testing::Environment {
+    void SetUp() override { ensure_library(); }
+};
+const auto* const library_first = testing::AddGlobalTestEnvironment(new LibraryFirst);
 
 class HostileServer : public GitTest {
 protected:

@@ -1,0 +1,25 @@
+#include "home.hpp"
+
+#include <pwd.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstdlib>
+#include <system_error>
+
+namespace podctl::git {
+
+std::filesystem::path home_of_ssh() {
+    std::error_code failed;
+    const char* home = std::getenv("HOME");
+    if (home != nullptr && std::filesystem::is_directory(home, failed)) return home;
+    passwd entry{};
+    passwd* found = nullptr;
+    std::array<char, 16384> texts{};
+    if (::getpwuid_r(::geteuid(), &entry, texts.data(), texts.size(), &found) != 0 ||
+        found == nullptr || !std::filesystem::is_directory(found->pw_dir, failed))
+        return {};
+    return found->pw_dir;
+}
+
+}  // namespace podctl::git
