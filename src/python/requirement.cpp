@@ -42,7 +42,10 @@ std::optional<std::string_view> relative_in_file_url(std::string_view target) {
 // A pack's relative paths begin at its own file, wherever the installer is started.
 std::string absolute(const fs::path& folder, const std::string& target) {
     const auto at_folder = [&](const std::string& path) {
-        return fs::absolute(folder / with_variables(path)).lexically_normal().string();
+        // A line of the template has no folder, and `file:` alone no path: "" is absolute for
+        // nobody.
+        const auto place = folder / with_variables(path);
+        return fs::absolute(place.empty() ? "." : place).lexically_normal().string();
     };
     if (const auto relative = relative_in_file_url(target)) {
         const auto end = std::min(relative->find('#'), relative->size());

@@ -41,6 +41,13 @@ TEST_F(Requirements, AreReadLineByLineWithoutComments) {
                 ElementsAre("2:pyyaml:PyYAML>=5", "4:torch-sde:torch_sde", "5:scipy:scipy"));
 }
 
+TEST_F(Requirements, OfTheTemplateMayBeAFileUrlOfNothing) {
+    for (const char* line : {"file:#egg=x", "file:", "x @ file:#y"}) {
+        const auto lines = read_requirements(RequirementSource{.file = {}, .lines = {line}});
+        EXPECT_THAT(lines, testing::SizeIs(1)) << line;
+    }
+}
+
 TEST_F(Requirements, GoOnAfterABackslashAndCountFromTheirFirstLine) {
     EXPECT_THAT(read("numpy>=1,\\\n  <2\nnext"),
                 ElementsAre("1:numpy:numpy>=1,  <2", "3:next:next"));
