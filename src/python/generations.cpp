@@ -158,6 +158,10 @@ std::optional<fs::path> current_generation(const fs::path& place) {
     return current_at(true_place(place));
 }
 
+void remove_abandoned_marks(const fs::path& place) {
+    if (const auto current = current_generation(place)) remove_abandoned_mark(*current);
+}
+
 fs::path next_generation(const fs::path& given) {
     const fs::path place = true_place(given);
     refuse_what_is_not_ours(place);

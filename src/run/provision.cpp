@@ -4,6 +4,7 @@
 #include "podctl/base/file.hpp"
 #include "podctl/base/remove_tree.hpp"
 #include "podctl/git/git.hpp"
+#include "podctl/python/generations.hpp"
 
 #include "context.hpp"
 #include "executor.hpp"
@@ -164,6 +165,8 @@ void remove_what_was_cut_short(const plan::Plan& plan) {
     const auto& places = plan.places;
     for (const auto& folder : {places.state, places.locks, places.locks / "resolved"})
         remove_abandoned(folder);
+    for (const auto& step : plan.steps)
+        if (const auto* spec = plan::installed_by(step)) python::remove_abandoned_marks(spec->path);
     std::error_code none;
     for (const auto& entry : std::filesystem::directory_iterator{places.staging, none})
         remove_tree(entry.path());

@@ -47,6 +47,18 @@ protected:
     const fs::path place = dir / "venv";
 };
 
+TEST_F(Generations, LoseWhatAKilledWriterOfTheMarkHasLeft) {
+    const fs::path current = build("one");
+    const fs::path left = current / "..podctl-environment.podctl-pPANma";
+    write_file_atomically(left, "half a ma");
+    write_file_atomically(current / "users.txt", "mine");
+    remove_abandoned_marks(place);
+    EXPECT_FALSE(fs::exists(left));
+    EXPECT_TRUE(fs::exists(current / "users.txt"));
+    EXPECT_EQ(finished_fingerprint(place), "one");
+    remove_abandoned_marks(dir / "no environment");
+}
+
 // Who writes the mark says what podctl runs.
 TEST_F(Generations, AMarkThatOthersMayHaveWrittenMakesNoEnvironment) {
     const fs::path first = build("one");

@@ -17,6 +17,10 @@ namespace podctl::python {
 // The folder that the environment at `place` is now; nullopt: none.
 std::optional<std::filesystem::path> current_generation(const std::filesystem::path& place);
 
+// Removes what a writer of the current generation's mark has left who was killed: a mark that is
+// right is not written again, so nobody else would.
+void remove_abandoned_marks(const std::filesystem::path& place);
+
 // The folder to build the next generation in, for create_environment(): one that was begun and not
 // finished, or a new one. Where none is current it becomes that at once: there is nothing to
 // protect, and whoever removed the link asked for a new environment, so the others go. Throws
