@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 
 namespace podctl::cli {
 
@@ -23,6 +24,8 @@ struct OutputOptions {
     bool shows_debug_lines = false;
 };
 
+// A debug line without its secrets, as one line of a log or a terminal.
+std::string debug_text(std::string_view room, const std::string& line);
 // From now on the debug lines of all rooms (podctl/base/debug_log.hpp) go to stderr.
 void show_debug_lines(OutputOptions& options);
 

@@ -29,7 +29,7 @@ PodctlLog::PodctlLog(EventSink& next, const std::filesystem::path& logs, Redacto
                 next_.emit(event::Notice{"", text});
             }},
       lines_{[this](std::string_view room, const std::string& line) {
-          add(fmt::format("debug {}: {}", room, redact_(line)));
+          add(debug_text(room, redact_(line)));
       }} {}
 
 void PodctlLog::emit(const Event& event) {

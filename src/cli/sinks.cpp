@@ -1,4 +1,6 @@
 #include "podctl/base/debug_log.hpp"
+#include "podctl/base/printable.hpp"
+#include "podctl/base/shorten.hpp"
 #include "podctl/run/secrets.hpp"
 
 #include "live_sink.hpp"
@@ -63,11 +65,16 @@ std::unique_ptr<EventSink> make_sink(const OutputOptions& options) {
     return std::make_unique<PlainSink>(options);
 }
 
+std::string debug_text(std::string_view room, const std::string& line) {
+    // A script that a child is given has many, and says as much by its beginning.
+    return fmt::format("debug {}: {}", room, printable(shorten_line(line, 500), Lines::one));
+}
+
 void show_debug_lines(OutputOptions& options) {
     options.shows_debug_lines = true;
     static const DebugLines shown{
         [redact = run::environment_redactor()](std::string_view room, const std::string& line) {
-            put(To::err, fmt::format("debug {}: {}\n", room, redact(line)));
+            put(To::err, debug_text(room, redact(line)) + "\n");
         }};
 }
 

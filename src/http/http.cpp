@@ -306,7 +306,7 @@ void Client::State::drop_overdue() {
 
 void Client::State::complete(Exchange& exchange) {
     exchange.handle.reset();
-    log_debug("http", [&] { return told(exchange); });
+    if (!exchange.request.is_try) log_debug("http", [&] { return told(exchange); });
     {
         const std::scoped_lock lock(mutex_);
         live_.erase(exchange.id);

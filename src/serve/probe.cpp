@@ -107,8 +107,10 @@ bool ReadinessProbe::answers(const std::stop_token& stop) {
 // The status decides, so the body, which may be a stream without an end, is not waited for.
 bool ReadinessProbe::answers_http(const std::stop_token& stop) {
     int status = 0;
-    const http::Request request{
-        .url = endpoint_, .timeout = http_timeout, .redirects = http::Request::Redirects::report};
+    const http::Request request{.url = endpoint_,
+                                .timeout = http_timeout,
+                                .redirects = http::Request::Redirects::report,
+                                .is_try = true};
     const http::Client::Sink sink{.on_headers =
                                       [&](const http::Response& response) {
                                           status = response.status;

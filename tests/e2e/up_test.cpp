@@ -1,3 +1,4 @@
+#include "podctl/base/names.hpp"
 #include "podctl/base/process_stat.hpp"
 
 #include "pod.hpp"
@@ -14,6 +15,7 @@ using ::testing::AllOf;
 using ::testing::AnyOf;
 using ::testing::Contains;
 using ::testing::ContainsRegex;
+using ::testing::Each;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -63,6 +65,8 @@ TEST_F(Up, LeavesALogOfWhatItToldAskedAndRan) {
                            HasSubstr("debug git: asking http"), HasSubstr("debug process: "),
                            HasSubstr("comfyui.clone: done in "), HasSubstr("Z done in ")));
     EXPECT_THAT(log, Not(HasSubstr(test::Hub::civitai_key)));
+    // A line each, whatever a child was given.
+    EXPECT_THAT(split(log, '\n'), Each(AnyOf("", ContainsRegex("^20[0-9-]+T[0-9:.]+Z "))));
     ASSERT_TRUE(provision().status.ok());
     const auto more = read_file(file).substr(log.size());
     EXPECT_THAT(more,

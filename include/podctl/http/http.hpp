@@ -41,6 +41,8 @@ struct Request {
     // host must not be in the networks around this machine, by its name or by the address that is
     // connected to, or it is Error{not_found}. A redirect from the internet is held to that anyway.
     enum class Reach { anywhere, internet } reach = Reach::anywhere;
+    // Asked ten times a second until somebody answers: no debug line tells of each try.
+    bool is_try = false;
 };
 
 struct Response {
