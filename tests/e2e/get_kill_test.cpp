@@ -45,8 +45,9 @@ protected:
     }};
 };
 
-// Each run tells of more than podctl holds in memory (32 MiB: src/download/transfer_share.cpp) before
-// it is killed, however slow machine and disk are: so some of it is kept, the file's start first.
+// Each run tells of more than podctl holds in memory (32 MiB: src/download/transfer_share.cpp)
+// before it is killed, however slow machine and disk are: so some of it is kept, the file's start
+// first.
 TEST_P(GetKilled, GoesOnEachTimeFromWhatIsThere) {
     int kills = 0;
     for (; kills < 3; ++kills) {
