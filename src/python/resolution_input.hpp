@@ -50,7 +50,7 @@ std::string_view pinned_version(std::string_view text);
 // True when two version texts are the same version (leading zeros and case aside).
 bool same_version(std::string_view a, std::string_view b);
 
-// Puts the places of those who ask for a pin in the demand before the packages that do.
+// Puts the places of those who ask for a pin in the input before the packages that do.
 void add_askers(Pin& pin, const ResolutionInput& input);
 
 // What is to be installed of a resolution: not what is held, excluded, or inherited at that

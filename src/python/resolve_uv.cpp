@@ -65,7 +65,7 @@ std::vector<Pin> read_output(const std::string& text, const ResolutionInput& inp
         } else if (line.starts_with('#')) {
             line = trim(line.substr(1));
             if (line.starts_with("via")) line = trim(line.substr(3));
-            // Files are those that podctl writes; who asks in the user's is told by the demand.
+            // Files are those that podctl writes; who asks in the user's is told by the input.
             if (!pins.empty() && !line.empty() && !line.starts_with('-'))
                 pins.back().asked_by.emplace_back(line);
         } else if (!line.empty() && (!line.starts_with("--"))) {

@@ -80,7 +80,7 @@ struct RegistryVersion {
     // What the registry has against it ("pack 1.0 is flagged by the registry's security scan");
     // empty: nothing. Only a user who trusts it takes it all the same.
     std::string verdict = {};
-    // The registry is on the internet: so must be what it names (HttpRequest::Reach).
+    // The registry is on the internet: so must be what it names (http::Request::Reach).
     bool from_internet = false;
 };
 // An empty version means the latest. Throws Error{not_found | network | interrupted}; a version
