@@ -4,9 +4,12 @@
 
 #include <algorithm>
 #include <condition_variable>
+#include <map>
 #include <mutex>
 #include <set>
+#include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 namespace podctl::run {
@@ -33,6 +36,7 @@ public:
             if (running_ == 0) break;
             changed_.wait(lock, [this] { return news_; });
             news_ = false;
+            join_ended(lock);
         }
         lock.unlock();
         threads_.clear();
@@ -103,7 +107,7 @@ private:
         ++running_;
         ++lanes_[plan::lane_of(step)];
         if (!step.exclusive.empty()) exclusive_.insert(step.exclusive);
-        threads_.push_back(start_thread(
+        threads_[step.id] = start_thread(
             [this, &step](const std::stop_token&) {
                 note_end(step,
                          runner_.run(
@@ -111,7 +115,17 @@ private:
             },
             [this, &step](const std::exception_ptr& failure) {
                 note_end(step, {StepEnd::State::failed, as_error(failure).kind()});
-            }));
+            });
+    }
+
+    // A thread that has ended keeps its stack until it is joined, and steps may be thousands.
+    void join_ended(std::unique_lock<std::mutex>& lock) {
+        std::vector<std::jthread> ended;
+        for (const auto& id : std::exchange(just_ended_, {}))
+            ended.push_back(std::move(threads_.extract(id).mapped()));
+        lock.unlock();
+        ended.clear();
+        lock.lock();
     }
 
     void note_end(const plan::Step& step, const StepEnd& end) {
@@ -121,6 +135,7 @@ private:
         --running_;
         --lanes_[plan::lane_of(step)];
         exclusive_.erase(step.exclusive);
+        just_ended_.push_back(step.id);
         news_ = true;
         changed_.notify_all();
     }
@@ -157,7 +172,9 @@ private:
     std::map<plan::Lane, unsigned> lanes_;
     std::set<std::string> exclusive_;
     unsigned running_ = 0;
-    std::vector<std::jthread> threads_;  // last: joined before the rest goes
+    std::vector<std::string> just_ended_ = {};
+    // By the main thread alone. Last: joined before the rest goes.
+    std::map<std::string, std::jthread> threads_;
 };
 
 }  // namespace
