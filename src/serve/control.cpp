@@ -47,7 +47,7 @@ std::string_view to_string(PodStatus::Phase phase) {
 
 bool all_ready(const std::vector<RunningService>& services) {
     return std::ranges::all_of(services, [](const RunningService& service) {
-        return service.state == "ready" || service.state == "stopped";
+        return service.state == ServiceState::ready || service.state == ServiceState::stopped;
     });
 }
 

@@ -31,24 +31,6 @@ constexpr milliseconds group_interval = 20ms;
 // For what is killed to end, before the service counts as gone without it.
 constexpr milliseconds patience_after_kill = 2s;
 
-std::string_view to_string(Service::State state) {
-    switch (state) {
-        case Service::State::waiting:
-            return "waiting";
-        case Service::State::starting:
-            return "starting";
-        case Service::State::ready:
-            return "ready";
-        case Service::State::ending:
-            return "ending";
-        case Service::State::backing_off:
-            return "backing off";
-        case Service::State::stopped:
-            return "stopped";
-    }
-    return "";
-}
-
 milliseconds since(Clock::time_point start) {
     return std::chrono::duration_cast<milliseconds>(Clock::now() - start);
 }
@@ -79,7 +61,7 @@ RunningService Service::describe() const {
             .pid = child_pid(),
             .port = spec_.ready.port,
             .url = spec_.ready.url,
-            .state = std::string(to_string(state_)),
+            .state = state_,
             .starts = starts_,
             .started = started_on_,
             .last_exit = last_exit_};

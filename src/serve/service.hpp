@@ -34,7 +34,7 @@ struct Surroundings {
 //                    ↘         ↗        ↘ stopped
 class Service {
 public:
-    enum class State { waiting, starting, ready, ending, backing_off, stopped };
+    using State = ServiceState;
 
     Service(ServiceSpec spec, const Surroundings& surroundings);
     Service(const Service&) = delete;

@@ -138,14 +138,14 @@ TEST_F(Control, TellsTheServicesOfAPod) {
     start({web, slow, stand_in("task", {"--exit", "0"})});
     const auto pod = status_when([](const PodStatus& it) {
         return std::ranges::any_of(it.services, [](const RunningService& service) {
-            return service.name == "slow" && service.state == "starting";
+            return service.name == "slow" && service.state == ServiceState::starting;
         });
     });
     EXPECT_EQ(pod.phase, Phase::starting);
     ASSERT_THAT(pod.services, SizeIs(3));
     for (const auto& service : pod.services) {
         if (service.name != "web") continue;
-        EXPECT_EQ(service.state, "ready");
+        EXPECT_EQ(service.state, ServiceState::ready);
         EXPECT_EQ(service.port, web.ready.port);
         EXPECT_EQ(service.url, web.ready.url);
         EXPECT_EQ(service.starts, 1);
@@ -176,7 +176,7 @@ TEST_F(Control, RestartsOneServiceAndWaitsUntilItIsReady) {
     const auto restarted = restart("web");
     ASSERT_TRUE(restarted);
     ASSERT_THAT(*restarted, SizeIs(1));
-    EXPECT_EQ(restarted->front().state, "ready");
+    EXPECT_EQ(restarted->front().state, ServiceState::ready);
     EXPECT_EQ(restarted->front().starts, 2);
     EXPECT_EQ(restarted->front().last_exit, "killed by SIGTERM");
     EXPECT_NE(restarted->front().pid, before[0].pid);

@@ -34,7 +34,7 @@ protected:
         std::string text;
         {
             PodRecord written{pids_};
-            written.update({{"web", service_.pid(), 0, "", "ready"}});
+            written.update({{"web", service_.pid(), 0, "", ServiceState::ready}});
             text = read_file(pids_);
         }
         auto record = json::parse(text);

@@ -50,7 +50,7 @@ TEST_F(PodJson, HoldsTheStateOnceAllAreReady) {
 
 TEST_F(PodJson, DoesNotTakeAnotherProcessForThePod) {
     PodRecord record(dir_ / "pod.json");
-    record.update({{"web", ::getpid(), 0, "", "ready"}});
+    record.update({{"web", ::getpid(), 0, "", ServiceState::ready}});
     ASSERT_TRUE(find_running_pod(dir_ / "pod.json"));
     auto json = nlohmann::json::parse(read_file(dir_ / "pod.json"));
     json["podctl"]["start_time"] = 1;
@@ -61,7 +61,7 @@ TEST_F(PodJson, DoesNotTakeAnotherProcessForThePod) {
 
 TEST_F(PodJson, TellsOfServicesThatAKilledPodctlLeftBehind) {
     PodRecord record(dir_ / "pod.json");
-    record.update({{"web", ::getpid(), 0, "", "ready"}});
+    record.update({{"web", ::getpid(), 0, "", ServiceState::ready}});
     auto json = nlohmann::json::parse(read_file(dir_ / "pod.json"));
     json["podctl"]["start_time"] = 1;
     write_file_atomically(dir_ / "pod.json", json.dump());

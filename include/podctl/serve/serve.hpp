@@ -76,13 +76,18 @@ struct PodEnd {
 PodEnd run_pod(std::vector<ServiceSpec> services, const PodOptions& options, http::Client& http,
                EventSink& events, const std::function<void()>& on_ready, std::stop_token stop);
 
+// Where a service stands (the machine is drawn in src/serve/service.hpp).
+enum class ServiceState { waiting, starting, ready, ending, backing_off, stopped };
+// "waiting", …, "backing off": for people, pod.json and the control socket.
+std::string_view to_string(ServiceState state);
+
 // What pod.json says of a pod, checked against the processes that there are.
 struct RunningService {
     std::string name;
     pid_t pid = 0;  // 0: it does not run (now)
     std::uint16_t port = 0;
     std::string url;
-    std::string state;  // waiting, starting, ready, ending, backing off, stopped
+    ServiceState state = ServiceState::waiting;
     int starts = 0;
     std::chrono::system_clock::time_point started = {};  // of the run that is on, or was last
     std::string last_exit = {};  // "exit code 1", "killed by SIGKILL"; empty: it never ended

@@ -29,7 +29,7 @@ void print(const serve::RunningService& service, const Common& common) {
                   {"url", service.url}});
     } else {
         put(To::out, fmt::format("{} was restarted{}{}\n", service.name,
-                                 service.state == "ready" ? " and is ready" : "",
+                                 service.state == serve::ServiceState::ready ? " and is ready" : "",
                                  service.url.empty() ? "" : " at " + service.url));
     }
 }

@@ -33,7 +33,7 @@ int restarts_of(const RunningService& service) {
 
 ordered_json json_of(const RunningService& service) {
     const bool runs = service.pid != 0;
-    ordered_json line{{"name", service.name}, {"state", service.state}};
+    ordered_json line{{"name", service.name}, {"state", to_string(service.state)}};
     line["pid"] = runs ? ordered_json(service.pid) : ordered_json(nullptr);
     line["port"] = service.port != 0 ? ordered_json(service.port) : ordered_json(nullptr);
     line["url"] = service.url;
@@ -86,7 +86,7 @@ Row row_of(const RunningService& service) {
     const bool runs = service.pid != 0;
     const auto or_dash = [](std::string text) { return text.empty() ? "-" : std::move(text); };
     return {service.name,
-            service.state,
+            std::string{to_string(service.state)},
             runs ? std::to_string(service.pid) : "-",
             runs ? format_duration(since(service.started)) : "-",
             std::to_string(restarts_of(service)) +
