@@ -99,10 +99,14 @@ TEST_F(CopyStep, TakesNoFolderOfTheUsersForAFileOfItsSource) {
     write("custom_nodes/pack/b/mine.txt", "mine");
     fs::remove_all(copy.from / "b");
     write("from/b", "4444");
+    fs::remove(copy.from / "a.py");
     const auto error = error_of([&] { bring(copy); });
     EXPECT_EQ(error.kind(), ErrorKind::conflict);
     EXPECT_THAT(error.message(), HasSubstr("files that are not the pack's"));
     EXPECT_EQ(read_file(copy.path / "b/mine.txt"), "mine");
+    // Nothing was begun.
+    EXPECT_EQ(read_file(copy.path / "b/c.py"), "22");
+    EXPECT_EQ(read_file(copy.path / "a.py"), "1");
 }
 
 TEST_F(CopyStep, LeavesTheUsersFilesInItAlone) {

@@ -177,13 +177,26 @@ void remove_if_empty(const fs::path& folder) {
     if (!failed) remove_tree(folder);
 }
 
+// Whether `name` is a folder of the source's now, or lies below what is a file of it now.
+bool is_in_the_way(const std::string& name, const Manifest& source) {
+    const auto below = source.lower_bound(name + "/");
+    if (below != source.end() && below->first.starts_with(name + "/")) return true;
+    for (auto slash = name.rfind('/'); slash != name.npos && slash > 0;
+         slash = name.rfind('/', slash - 1))
+        if (source.contains(name.substr(0, slash))) return true;
+    return false;
+}
+
+enum class Gone { in_the_way, rest };
+
 // Files that were copied and that the source has no more, with the folders that they leave empty.
 bool remove_what_is_gone(const plan::CopyNode& action, const Manifest& source,
-                         const Manifest& copied) {
+                         const Manifest& copied, Gone which) {
     bool changed = false;
     for (const auto& [name, stamp] : copied) {
         const fs::path target = within(action.path, name);
         if (source.contains(name) || stamp_of(target) != stamp) continue;
+        if (is_in_the_way(name, source) != (which == Gone::in_the_way)) continue;
         remove_tree(target);
         changed = true;
         if (name.empty()) continue;
@@ -194,16 +207,26 @@ bool remove_what_is_gone(const plan::CopyNode& action, const Manifest& source,
     return changed;
 }
 
-// A folder with files of the user's where the source has a file now.
-void clear_folder_at(const fs::path& target, const plan::CopyNode& action, const Task& task) {
-    if (target == action.path || !fs::is_directory(fs::symlink_status(target))) return;
-    if (!task.context.options.force)
-        throw Error{ErrorKind::conflict,
-                    fmt::format("{} is a folder with files that are not the pack's, and {} has a "
-                                "file there now",
-                                target.string(), action.from.string()),
-                    "move it away, or let --force move it to .podctl/replaced"};
-    task.move_aside(target);
+// Folders with files of the user's where the source has a file now: before anything is changed.
+void clear_folders_of_users(const plan::CopyNode& action, const Manifest& source,
+                            const Manifest& copied, const Task& task) {
+    for (const auto& [name, ignored] : source) {
+        const fs::path target = within(action.path, name);
+        if (name.empty() || !fs::is_directory(fs::symlink_status(target))) continue;
+        const auto there = list_files(target);
+        const bool is_copied = std::ranges::all_of(there, [&](const auto& file) {
+            const auto known = copied.find(name + "/" + file.first);
+            return known != copied.end() && known->second == file.second;
+        });
+        if (is_copied) continue;
+        if (!task.context.options.force)
+            throw Error{ErrorKind::conflict,
+                        fmt::format("{} is a folder with files that are not the pack's, and {} has "
+                                    "a file there now",
+                                    target.string(), action.from.string()),
+                        "move it away, or let --force move it to .podctl/replaced"};
+        task.move_aside(target);
+    }
 }
 
 }  // namespace
@@ -268,8 +291,9 @@ Outcome perform(const plan::CopyNode& action, const Task& task) {
     }
     for (const auto& folder : folders_of(source))
         remove_abandoned(action.path / folder);
-    // First: a file may have become a folder, or the other way round.
-    bool changed = remove_what_is_gone(action, source, copied);
+    clear_folders_of_users(action, source, copied, task);
+    // A file may have become a folder, or the other way round.
+    bool changed = remove_what_is_gone(action, source, copied, Gone::in_the_way);
     std::uint64_t done = 0;
     for (const auto& [name, stamp] : source) {
         if (task.stop.stop_requested()) throw Error{ErrorKind::interrupted, "stopped"};
@@ -278,12 +302,12 @@ Outcome perform(const plan::CopyNode& action, const Task& task) {
             if (std::find(by_hand.begin(), by_hand.end(), name) != by_hand.end()) {
                 task.move_aside(target);
             }
-            clear_folder_at(target, action, task);
             copy_with_times(within(action.from, name), target);
             changed = true;
         }
         task.progress(++done, source.size(), "files");
     }
+    changed |= remove_what_is_gone(action, source, copied, Gone::rest);
     // The user's own, which the template only names.
     std::error_code failed;
     const bool in_place = fs::equivalent(action.from, action.path, failed);
