@@ -118,7 +118,9 @@ void place(const Getter::Job& job, const FileIdentity& verified) {
         throw Error{ErrorKind::conflict,
                     fmt::format("{} has come there meanwhile", job.target.string()),
                     "run it again: it compares the two"};
-    move_into_place(partial_of(job), job.target);
+    create_folders(job.target.parent_path());
+    // The very file that was verified, which a copy is not.
+    rename_durably(partial_of(job), job.target);
     require_verified(job.target, verified);
     forget(partial_of(job));
 }

@@ -77,13 +77,17 @@ void move_into_place(const fs::path& from, const fs::path& to) {
     // models/ may be a link or a mount of its own.
     remove_abandoned(to.parent_path(), to.filename().string());
     std::ifstream input{from, std::ios::binary};
+    if (!input) throw system_error("cannot read " + from.string(), errno);
     AtomicFile output{to};
     std::string block(4u << 20, '\0');
+    std::uint64_t copied = 0;
     while (input.read(block.data(), static_cast<std::streamsize>(block.size())) ||
            input.gcount() > 0) {
         output.write({block.data(), static_cast<std::size_t>(input.gcount())});
+        copied += static_cast<std::uint64_t>(input.gcount());
     }
-    if (input.bad()) throw system_error("cannot read " + from.string(), errno);
+    if (input.bad() || copied != static_cast<std::uint64_t>(source.st_size))
+        throw system_error("cannot read all of " + from.string(), errno == 0 ? EIO : errno);
     output.commit();
     remove_tree(from);
 }
