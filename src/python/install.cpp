@@ -1,5 +1,6 @@
 #include "podctl/base/error.hpp"
 #include "podctl/base/file.hpp"
+#include "podctl/base/remove_tree.hpp"
 #include "podctl/python/python.hpp"
 
 #include "installer_command.hpp"
@@ -104,10 +105,10 @@ void build(const Lock& lock, const Interpreter& base, const Installer& installer
            const Settings& settings, const fs::path& scratch, std::stop_token stop) {
     const fs::path folder = fs::absolute(scratch) / "built";
     remove_tree(folder);
+    const Discarded built{folder};
     const Command command = build_command(base, folder, installer, settings);
     for (const Lock& part : calls_for(lock, installer))
         run_over(part, command, installer, settings, stop);
-    remove_tree(folder);
 }
 
 }  // namespace podctl::python
