@@ -92,7 +92,8 @@ protected:
         std::vector<pid_t> found;
         const auto tasks = "/proc/" + std::to_string(parent) + "/task";
         for (const auto& task : std::filesystem::directory_iterator{tasks}) {
-            std::istringstream children{read_file(task.path() / "children")};
+            // A thread may end meanwhile.
+            std::istringstream children{read_file_if_exists(task.path() / "children").value_or("")};
             for (pid_t pid = 0; children >> pid;)
                 found.push_back(pid);
         }
