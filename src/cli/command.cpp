@@ -4,6 +4,7 @@
 #include "podctl/base/file.hpp"
 #include "podctl/base/units.hpp"
 #include "podctl/hub/source.hpp"
+#include "podctl/run/secrets.hpp"
 #include "podctl/template/load.hpp"
 
 #include <CLI/CLI.hpp>
@@ -91,7 +92,9 @@ void add_output_flags(CLI::App& command, Common& common) {
         .add_option_function<std::string>(
             "--log-level",
             [&](const std::string& name) {
-                if (name == "debug") show_debug_lines(common.output);
+                if (name != "debug") return;
+                common.output.shows_debug_lines = true;
+                show_debug_lines(run::environment_redactor());
             },
             "info (the default), or debug: on stderr what podctl does and why; `up` writes that "
             "into .podctl/logs/podctl.log anyway")

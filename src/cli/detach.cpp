@@ -94,6 +94,7 @@ private:
                             "`podctl logs -f`; `podctl down` ends it",
                             ::getpid())});
         terminal_.reset();
+        hide_debug_lines();
         // Errors, and what a fault of podctl itself would print.
         Fd log = open_beneath(log_, O_WRONLY | O_APPEND | O_CREAT, 0600);
         if (!log) log = Fd{::open("/dev/null", O_WRONLY | O_CLOEXEC)};

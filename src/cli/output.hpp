@@ -26,8 +26,11 @@ struct OutputOptions {
 
 // A debug line without its secrets, as one line of a log or a terminal.
 std::string debug_text(std::string_view room, const std::string& line);
-// From now on the debug lines of all rooms (podctl/base/debug_log.hpp) go to stderr.
-void show_debug_lines(OutputOptions& options);
+// From now on the debug lines of all rooms (podctl/base/debug_log.hpp) go to stderr, without the
+// secrets; called again once more of them are known.
+void show_debug_lines(Redactor redact);
+// No more: stderr is somebody else's.
+void hide_debug_lines();
 
 // Events as text (live lines on a terminal, plain lines elsewhere) or as JSON Lines on stdout.
 // Diagnostics go to stderr; what services print and their URLs go to stdout.

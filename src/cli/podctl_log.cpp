@@ -33,30 +33,42 @@ PodctlLog::PodctlLog(EventSink& next, const std::filesystem::path& logs, Redacto
       }} {}
 
 void PodctlLog::emit(const Event& event) {
-    next_.emit(event);
     // Services have logs of their own.
-    if (std::holds_alternative<event::ServiceOutput>(event) ||
-        std::holds_alternative<event::StepProgress>(event))
-        return;
-    const auto text = line_of(event, Verbosity::verbose).text;
-    if (!text.empty()) add(text);
+    if (!std::holds_alternative<event::ServiceOutput>(event) &&
+        !std::holds_alternative<event::StepProgress>(event)) {
+        const auto text = line_of(event, Verbosity::verbose).text;
+        if (!text.empty()) add(text);
+    }
+    // Whoever waits for an event finds it in the log.
+    next_.emit(event);
 }
 
 void PodctlLog::begin() {
     const std::scoped_lock lock{mutex_};
-    if (std::exchange(has_begun_, true)) return;
+    if (std::exchange(state_, State::written) != State::before) return;
     file_.open();
     for (const auto& text : before_)
         write(text);
     before_.clear();
 }
 
+void PodctlLog::end() {
+    const std::scoped_lock lock{mutex_};
+    state_ = State::ended;
+}
+
 void PodctlLog::add(std::string_view text) {
     const std::scoped_lock lock{mutex_};
-    if (has_begun_)
-        write(text);
-    else if (before_.size() < most_before)
-        before_.emplace_back(text);
+    switch (state_) {
+        case State::before:
+            if (before_.size() < most_before) before_.emplace_back(text);
+            break;
+        case State::written:
+            write(text);
+            break;
+        case State::ended:
+            break;
+    }
 }
 
 // A process that is killed has told all up to then.

@@ -23,6 +23,8 @@ public:
     // Writes what has come so far and all that comes. Not before this process is the only one that
     // works on the root: until then the log may be another's.
     void begin();
+    // Nothing is written from now on: the log may be another's again.
+    void end();
     // Where it is, as given.
     static std::filesystem::path file_in(const std::filesystem::path& logs);
 
@@ -35,7 +37,7 @@ private:
     std::mutex mutex_;
     // Under mutex_:
     LogFile file_;
-    bool has_begun_ = false;
+    enum class State { before, written, ended } state_ = State::before;
     std::vector<std::string> before_;  // it began
     // Last: it is called from its construction on.
     const DebugLines lines_;

@@ -1,7 +1,6 @@
 #include "podctl/base/debug_log.hpp"
 #include "podctl/base/printable.hpp"
 #include "podctl/base/shorten.hpp"
-#include "podctl/run/secrets.hpp"
 
 #include "live_sink.hpp"
 #include "output.hpp"
@@ -14,7 +13,9 @@
 
 #include <cstdlib>
 #include <mutex>
+#include <optional>
 #include <string_view>
+#include <utility>
 
 namespace podctl::cli {
 namespace {
@@ -70,12 +71,24 @@ std::string debug_text(std::string_view room, const std::string& line) {
     return fmt::format("debug {}: {}", room, printable(shorten_line(line, 500), Lines::one));
 }
 
-void show_debug_lines(OutputOptions& options) {
-    options.shows_debug_lines = true;
-    static const DebugLines shown{
-        [redact = run::environment_redactor()](std::string_view room, const std::string& line) {
+namespace {
+
+std::optional<DebugLines>& shown_debug_lines() {
+    static std::optional<DebugLines> shown;
+    return shown;
+}
+
+}  // namespace
+
+void show_debug_lines(Redactor redact) {
+    shown_debug_lines().emplace(
+        [redact = std::move(redact)](std::string_view room, const std::string& line) {
             put(To::err, debug_text(room, redact(line)) + "\n");
-        }};
+        });
+}
+
+void hide_debug_lines() {
+    shown_debug_lines().reset();
 }
 
 void print_error(const Error& told, const OutputOptions& options, const Redactor& redact) {

@@ -57,6 +57,8 @@ public:
         if (!request_.image_start.empty()) image.emplace(request_.image_start, events_);
         const int code = code_of(provision_and_launch_or_tell());
         events_.emit(event::RunFinished{code == 0, code, since(started), downloaded_bytes_});
+        if (lock_ && request_.on_unlocking) request_.on_unlocking();
+        lock_.reset();
         if (code != 0 && image) stay_for(*image, events_, stop_);
         return code;
     }
@@ -64,8 +66,9 @@ public:
 private:
     int code_of(std::optional<ErrorKind> failure) const {
         if (!failure) return 0;
-        return *failure == ErrorKind::interrupted ? 128 + request_.stop_signal()
-                                                  : exit_code(*failure);
+        if (*failure == ErrorKind::interrupted && request_.stop_signal)
+            return 128 + request_.stop_signal();
+        return exit_code(*failure);
     }
 
     bool launches() const {
@@ -77,15 +80,16 @@ private:
         try {
             return provision_and_launch();
         } catch (const Error& error) {
-            if (error.kind() != ErrorKind::interrupted) request_.on_error(error);
+            if (error.kind() != ErrorKind::interrupted && request_.on_error)
+                request_.on_error(error);
             return error.kind();
         }
     }
 
     std::optional<ErrorKind> provision_and_launch() {
         const auto notices = run::claim_state(places_.state);
-        const run::RootLock lock{places_.lock};
-        request_.on_locked();
+        lock_.emplace(places_.lock);
+        if (request_.on_locked) request_.on_locked();
         for (const auto& notice : notices)
             events_.emit(event::Notice{"", notice});
         const serve::ControlServer server{places_.state, control_,
@@ -129,6 +133,7 @@ private:
     serve::PodControl control_;
     RedactingSink events_;
     std::uint64_t downloaded_bytes_ = 0;
+    std::optional<run::RootLock> lock_;
 };
 
 }  // namespace

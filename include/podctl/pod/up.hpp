@@ -25,8 +25,9 @@ struct UpRequest {
     std::vector<std::string> only = {};  // ids of steps, without a launch; empty: all
     enum class Launch { yes, no } launch = Launch::yes;
     std::filesystem::path image_start = {};  // the image's own start script; empty: none
-    // Called once this process alone works on the root, before anything is done there.
-    std::function<void()> on_locked = {};
+    // Called once this process alone works on the root, before anything is done there, and when it
+    // has told of its end, right before others may.
+    std::function<void()> on_locked = {}, on_unlocking = {};
     // The signal that has asked for the stop, for the exit code 128+N.
     std::function<int()> stop_signal = {};
     // Gets an error that belongs to no step, before the run's last event.

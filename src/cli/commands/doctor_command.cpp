@@ -71,6 +71,7 @@ int examine(const TemplateArguments& arguments, const Common& common) {
     const auto secrets = run::read_secrets(pod);
     const auto redact = run::redactor_of(secrets);
     const auto terminal = make_sink(common.output);
+    if (common.output.shows_debug_lines) show_debug_lines(redact);
     RedactingSink events{*terminal, redact};
     Findings findings;
     try {

@@ -76,7 +76,9 @@ public:
           secrets_(secrets_of(entries_)),
           redact_(run::redactor_of(secrets_)),
           terminal_(make_sink(common.output)),
-          events_(*terminal_, redact_) {}
+          events_(*terminal_, redact_) {
+        if (common.output.shows_debug_lines) show_debug_lines(redact_);
+    }
 
     int run() {
         events_.emit(event::RunStarted{"get", folder_.string(), PODCTL_VERSION});

@@ -164,6 +164,7 @@ int show_plan(const TemplateArguments& arguments, const ProvisionArguments& prov
     const auto secrets = run::read_secrets(pod);
     const auto redact = run::redactor_of(secrets);
     const auto terminal = make_sink(common.output);
+    if (common.output.shows_debug_lines) show_debug_lines(redact);
     RedactingSink events{*terminal, redact};
     auto options = provision.options;
     options.will_launch = false;

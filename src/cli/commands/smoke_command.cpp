@@ -53,7 +53,9 @@ public:
           redact_(run::redactor_of(secrets_)),
           terminal_(make_sink(common.output)),
           events_(*terminal_, redact_),
-          request_(request()) {}
+          request_(request()) {
+        if (common.output.shows_debug_lines) show_debug_lines(redact_);
+    }
 
     int run() {
         const std::string what = pod_ ? arguments_.template_.path : "smoke";

@@ -68,6 +68,8 @@ int run_up(const UpArguments& arguments, const Common& common, Fd report) {
     const auto terminal = sink_for(common, places, std::move(report));
     PodctlLog log{*terminal, places.logs, redact};
     request->on_locked = [&] { log.begin(); };
+    request->on_unlocking = [&] { log.end(); };
+    if (common.output.shows_debug_lines) show_debug_lines(redact);
     return pod::up(*request, log, signals.token());
 }
 
