@@ -210,7 +210,8 @@ bool remove_what_is_gone(const plan::CopyNode& action, const Manifest& source,
 // Folders with files of the user's where the source has a file now: before anything is changed.
 void clear_folders_of_users(const plan::CopyNode& action, const Manifest& source,
                             const Manifest& copied, const Task& task) {
-    for (const auto& [name, ignored] : source) {
+    for (const auto& file_of_source : source) {
+        const std::string& name = file_of_source.first;
         const fs::path target = within(action.path, name);
         if (name.empty() || !fs::is_directory(fs::symlink_status(target))) continue;
         const auto there = list_files(target);
