@@ -28,7 +28,7 @@ std::vector<std::string> texts_at(const Value& mapping, std::string_view key) {
     return texts;
 }
 
-CatalogFile read_file(const Value& value) {
+CatalogFile file_of_entry(const Value& value) {
     const std::string size = text_at(value, "size");
     return {.source = text_at(value, "source"),
             .to = text_at(value, "to"),
@@ -54,7 +54,7 @@ CatalogEntry read_entry(const Value& value) {
         for (const Entry& task : tasks->entries)
             entry.uses.push_back({task.key, task.value.text});
     for (const Value& file : items_at(value, "files"))
-        entry.files.push_back(read_file(file));
+        entry.files.push_back(file_of_entry(file));
     if (const Value* vram = value.find("vram")) {
         entry.least_vram = read_size(text_at(*vram, "min"));
         entry.comfortable_vram = read_size(text_at(*vram, "comfortable"));

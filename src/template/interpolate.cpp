@@ -43,7 +43,7 @@ struct Reference {
     std::string_view whole = {};
 };
 
-std::string escaped(std::string_view text) {
+std::string with_dollars_doubled(std::string_view text) {
     std::string result;
     for (const char c : text)
         result.append(c == '$' ? 2 : 1, c);
@@ -200,7 +200,7 @@ private:
         }
         const bool set = value && !(value->empty() && reference.has_default);
         if (set) require_room_for(*value);  // before it is looked through
-        Expanded result = set ? Expanded{.text = *value, .printed = escaped(*value)}
+        Expanded result = set ? Expanded{.text = *value, .printed = with_dollars_doubled(*value)}
                               : expand(reference.fallback, depth + 1);
         const bool secret = is_secret(reference.name) || looks_secret(result.text);
         if (secret) result.printed = reference.whole;
