@@ -33,7 +33,7 @@ std::string values_of(const Argument& argument) {
     return {};
 }
 
-std::string line_of(const std::string& start, const Argument& option) {
+std::string fish_line(const std::string& start, const Argument& option) {
     std::string line = start;
     for (const auto& name : option.names)
         line += name.starts_with("--") ? " -l " + name.substr(2) : " -s " + name.substr(1);
@@ -43,7 +43,7 @@ std::string line_of(const std::string& start, const Argument& option) {
 std::string lines_of(const std::string& start, const CommandTree& command) {
     std::string lines;
     for (const auto& option : command.options)
-        lines += line_of(start, option);
+        lines += fish_line(start, option);
     for (const auto& positional : command.positionals) {
         if (positional.kind == Argument::Kind::choice)
             lines +=

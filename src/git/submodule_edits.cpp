@@ -30,7 +30,7 @@ std::string link_in(const git_tree* tree, const std::string& path) {
     return git_oid_tostr_s(git_tree_entry_id(entry.get()));
 }
 
-CommitHandle find_commit(git_repository* repository, const std::string& commit) {
+CommitHandle look_up_commit(git_repository* repository, const std::string& commit) {
     git_oid id;
     if (git_oid_fromstr(&id, commit.c_str()) < 0) return {};
     return find<CommitHandle>(commit, git_commit_lookup, repository,
@@ -51,7 +51,7 @@ public:
         }
         for (const auto& commit : PendingUpdate(repository).commits())
             // One that is gone is told by whoever moves files.
-            if (find_commit(repository, commit)) trees_.push_back(tree_of(repository, commit));
+            if (look_up_commit(repository, commit)) trees_.push_back(tree_of(repository, commit));
     }
 
     const std::set<std::string>& paths() const { return paths_; }
@@ -114,7 +114,7 @@ std::string last_named(const fs::path& submodule, const std::string& head,
                        const std::set<std::string>& named) {
     const auto repository = open_repository(submodule);
     if (!repository) return {};
-    CommitHandle commit = find_commit(repository.get(), head);
+    CommitHandle commit = look_up_commit(repository.get(), head);
     for (int i = 0; commit && i < most_commits_of_a_user; ++i) {
         const std::string id = git_oid_tostr_s(git_commit_id(commit.get()));
         if (named.contains(id)) return id;

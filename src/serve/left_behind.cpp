@@ -16,7 +16,7 @@ using Clock = std::chrono::steady_clock;
 using namespace std::chrono_literals;
 
 // For what is killed to end.
-constexpr auto patience_after_kill = 5s;
+constexpr auto patience_with_the_killed = 5s;
 
 // A process group, or what of one is proven to be podctl's.
 class Left {
@@ -90,7 +90,7 @@ std::vector<Left> find_left(const std::filesystem::path& state, const std::files
 }
 
 void kill(Left& left) {
-    const auto deadline = Clock::now() + patience_after_kill;
+    const auto deadline = Clock::now() + patience_with_the_killed;
     do {
         // Some may have been started between the look and the signal.
         left.look_for_more();

@@ -73,16 +73,16 @@ void print_json(const std::string& root, const std::optional<PodStatus>& status)
     put_json(line);
 }
 
-std::string line_of(const serve::RunningStep& step) {
+std::string step_line(const serve::RunningStep& step) {
     if (step.unit.empty()) return step.step;
-    return line_of(event::StepProgress{step.step, step.done, step.total, step.unit},
-                   Verbosity::normal)
+    return step_line(event::StepProgress{step.step, step.done, step.total, step.unit},
+                     Verbosity::normal)
         .text;
 }
 
-using Row = std::array<std::string, 6>;
+using StatusRow = std::array<std::string, 6>;
 
-Row row_of(const RunningService& service) {
+StatusRow row_of(const RunningService& service) {
     const bool runs = service.pid != 0;
     const auto or_dash = [](std::string text) { return text.empty() ? "-" : std::move(text); };
     return {service.name,
@@ -95,10 +95,11 @@ Row row_of(const RunningService& service) {
 }
 
 void print_services(const std::vector<RunningService>& services) {
-    std::vector<Row> rows{{"SERVICE", "STATE", "PID", "UPTIME", "RESTARTS (LAST EXIT)", "URL"}};
+    std::vector<StatusRow> rows{
+        {"SERVICE", "STATE", "PID", "UPTIME", "RESTARTS (LAST EXIT)", "URL"}};
     for (const auto& service : services)
         rows.push_back(row_of(service));
-    std::array<std::size_t, std::tuple_size_v<Row>> widths{};
+    std::array<std::size_t, std::tuple_size_v<StatusRow>> widths{};
     for (const auto& row : rows)
         for (std::size_t i = 0; i < row.size(); ++i)
             widths[i] = std::max(widths[i], row[i].size());
@@ -126,7 +127,7 @@ void print_text(const std::string& root, const std::optional<PodStatus>& status)
                                  to_string(status->phase), status->version, status->pid, uptime));
     }
     for (const auto& step : status->steps)
-        put(To::out, "  " + line_of(step) + "\n");
+        put(To::out, "  " + step_line(step) + "\n");
     if (!status->services.empty()) print_services(status->services);
 }
 
