@@ -75,8 +75,8 @@ void print_json(const std::string& root, const std::optional<PodStatus>& status)
 
 std::string step_line(const serve::RunningStep& step) {
     if (step.unit.empty()) return step.step;
-    return step_line(event::StepProgress{step.step, step.done, step.total, step.unit},
-                     Verbosity::normal)
+    return line_of(event::StepProgress{step.step, step.done, step.total, step.unit},
+                   Verbosity::normal)
         .text;
 }
 
