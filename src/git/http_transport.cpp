@@ -6,6 +6,7 @@
 #include "podctl/base/host.hpp"
 #include "podctl/base/names.hpp"
 #include "podctl/http/body_reader.hpp"
+#include "podctl/http/http_message.hpp"
 
 #include "library.hpp"
 #include "location.hpp"
@@ -97,11 +98,6 @@ http::Request request_for(const Base& base, Round round) {
     return request;
 }
 
-std::string media_type(const http::Response& answer) {
-    const std::string header = answer.header("content-type").value_or("");
-    return to_lower(trim(std::string_view(header).substr(0, header.find(';'))));
-}
-
 // The repository's URL where it was found at last, for messages.
 std::string place_of(const http::Response& answer) {
     auto url = parse_url(answer.url).value();
@@ -113,7 +109,7 @@ std::string place_of(const http::Response& answer) {
 
 // What the server says of it, in plain text as git shows it: one line.
 std::string words_of(http::BodyReader& reader) {
-    if (media_type(reader.answer()) != "text/plain") return {};
+    if (http::media_type(reader.answer()) != "text/plain") return {};
     std::array<char, 200> text{};
     const std::size_t size = reader.read(text);
     const std::string_view words{text.data(), size};
@@ -143,7 +139,7 @@ void require_service(http::BodyReader& reader, Round round) {
     const std::string_view wanted = round == Round::refs
                                         ? "application/x-git-upload-pack-advertisement"
                                         : "application/x-git-upload-pack-result";
-    const std::string type = media_type(answer);
+    const std::string type = http::media_type(answer);
     if (type == wanted) return;
     throw Error{ErrorKind::git,
                 fmt::format("{}: answers with {}, so no repository is there", place_of(answer),
