@@ -2,11 +2,9 @@
 
 #include "podctl/base/file.hpp"
 
-#include "support/recording_sink.hpp"
-#include "support/temp_dir.hpp"
+#include "step_test.hpp"
 
 #include <fcntl.h>
-#include <gmock/gmock.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -20,34 +18,15 @@ namespace fs = std::filesystem;
 using ::testing::HasSubstr;
 using ::testing::SizeIs;
 
-class WayToAModel : public testing::Test {
+class WayToAModel : public StepTest {
 protected:
     void require(const fs::path& target) {
-        const plan::Step step{.id = "model:x", .action = plan::FetchFolder{}};
-        require_way(target, {.step = step, .record = {}, .context = context, .stop = {}});
-    }
-    std::vector<std::string> told() const {
-        std::vector<std::string> messages;
-        for (const auto& notice : events.all<event::Notice>())
-            messages.push_back(notice.message);
-        return messages;
+        const auto step = step_of(plan::FetchFolder{});
+        require_way(target, task_of(step));
     }
     static void give_away(const fs::path& path) {
         ASSERT_EQ(::lchown(path.c_str(), 65534, 65534), 0);
     }
-
-    test::TempDir dir;
-    const fs::path root = dir / "root";
-    tmpl::Template pod;
-    test::RecordingSink events;
-    Context context{.pod = pod,
-                    .places = plan::places_of(pod, root),
-                    .options = {},
-                    .secrets = {},
-                    .mirrors = {},
-                    .events = events,
-                    .journal = Journal{root / "journal"},
-                    .pythons = {}};
 };
 
 TEST_F(WayToAModel, OfManyFoldersIsLookedAtAtOnce) {
@@ -62,7 +41,7 @@ TEST_F(WayToAModel, OfManyFoldersIsLookedAtAtOnce) {
     const auto started = std::chrono::steady_clock::now();
     require(folder / "x.safetensors");
     EXPECT_LT(std::chrono::steady_clock::now() - started, std::chrono::seconds(5));
-    EXPECT_THAT(told(), SizeIs(0));
+    EXPECT_THAT(notices(), SizeIs(0));
 }
 
 TEST_F(WayToAModel, IsToldOfByTheOutermostFolderOfOthersThatTheyCanReach) {
@@ -72,15 +51,15 @@ TEST_F(WayToAModel, IsToldOfByTheOutermostFolderOfOthersThatTheyCanReach) {
     // A copy that kept its owner, where nobody else gets: what is in it is theirs all the same.
     give_away(root / "a");
     require(folder / "x.safetensors");
-    EXPECT_THAT(told(), SizeIs(0));
+    EXPECT_THAT(notices(), SizeIs(0));
     give_away(folder);
     require(folder / "x.safetensors");
-    ASSERT_THAT(told(), SizeIs(1));
-    EXPECT_THAT(told().front(), HasSubstr("a/b/c belongs to nobody"));
+    ASSERT_THAT(notices(), SizeIs(1));
+    EXPECT_THAT(notices().front(), HasSubstr("a/b/c belongs to nobody"));
     fs::permissions(root, fs::perms{0777});
     require(folder / "x.safetensors");
-    ASSERT_THAT(told(), SizeIs(2));
-    EXPECT_THAT(told().back(), HasSubstr("root/a belongs to nobody"));
+    ASSERT_THAT(notices(), SizeIs(2));
+    EXPECT_THAT(notices().back(), HasSubstr("root/a belongs to nobody"));
 }
 
 TEST_F(WayToAModel, LeadsThroughTheUsersOwnLinks) {
@@ -91,8 +70,8 @@ TEST_F(WayToAModel, LeadsThroughTheUsersOwnLinks) {
     give_away(dir / "elsewhere/b");
     fs::permissions(dir / "elsewhere", fs::perms{0777} | fs::perms::sticky_bit);
     require(root / "a/b/none/x.safetensors");
-    ASSERT_THAT(told(), SizeIs(1));
-    EXPECT_THAT(told().front(), HasSubstr("root/a/b belongs to nobody"));
+    ASSERT_THAT(notices(), SizeIs(1));
+    EXPECT_THAT(notices().front(), HasSubstr("root/a/b belongs to nobody"));
 }
 
 }  // namespace
