@@ -117,10 +117,7 @@ std::string newest_before(git_repository* repository, const std::string& tip, st
                           const std::string& display) {
     CommitHandle commit = lookup_commit(repository, tip);
     while (git_commit_time(commit.get()) > before) {
-        CommitHandle parent = find<CommitHandle>(
-            display,
-            [](git_commit** out, const git_commit* of) { return git_commit_parent(out, of, 0); },
-            static_cast<const git_commit*>(commit.get()));
+        CommitHandle parent = first_parent(commit.get(), display);
         if (!parent)
             throw Error{ErrorKind::not_found,
                         fmt::format("{}: has no commit as old as {}", display, format_day(before)),

@@ -52,33 +52,18 @@ std::map<std::string, std::string> tags_of(const std::vector<RemoteRef>& refs) {
     return tags;
 }
 
-CommitHandle find_commit(git_repository* repository, const std::string& id) {
-    git_oid oid;
-    check(git_oid_fromstr(&oid, id.c_str()), id);
-    git_commit* raw = nullptr;
-    // A tag may be on a branch that was not fetched, or name something else than a commit.
-    if (git_commit_lookup(&raw, repository, &oid) < 0) return {};
-    return CommitHandle{raw};
-}
-
-CommitHandle first_parent(const git_commit* commit) {
-    git_commit* raw = nullptr;
-    // Where the history is cut, the parent is not there.
-    if (git_commit_parent(&raw, commit, 0) < 0) return {};
-    return CommitHandle{raw};
-}
-
 // The branch as it stood over time, by its first parents, and every tagged commit.
 std::vector<Commit> commits_of(git_repository* repository, const std::string& tip,
                                std::map<std::string, std::string> tags) {
     std::vector<Commit> commits;
     CommitHandle next = lookup_commit(repository, tip);
     while (next) {
-        CommitHandle parent = first_parent(next.get());
+        CommitHandle parent = first_parent(next.get(), tip);
         const auto tag = tags.extract(git_oid_tostr_s(git_commit_id(next.get())));
         commits.push_back({std::move(next), tag.empty() ? std::string{} : tag.mapped()});
         next = std::move(parent);
     }
+    // A tag may be on a branch that was not fetched, or name something else than a commit.
     for (const auto& [id, tag] : tags) {
         if (auto commit = find_commit(repository, id)) commits.push_back({std::move(commit), tag});
     }

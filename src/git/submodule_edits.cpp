@@ -30,13 +30,6 @@ std::string link_in(const git_tree* tree, const std::string& path) {
     return git_oid_tostr_s(git_tree_entry_id(entry.get()));
 }
 
-CommitHandle look_up_commit(git_repository* repository, const std::string& commit) {
-    git_oid id;
-    if (git_oid_fromstr(&id, commit.c_str()) < 0) return {};
-    return find<CommitHandle>(commit, git_commit_lookup, repository,
-                              static_cast<const git_oid*>(&id));
-}
-
 // By whose word podctl may have moved the submodules: HEAD's, and that of updates that were killed.
 // The index is nobody's word. A killed update may have written it, and so does `git add`.
 class Superprojects {
@@ -51,7 +44,7 @@ public:
         }
         for (const auto& commit : PendingUpdate(repository).commits())
             // One that is gone is told by whoever moves files.
-            if (look_up_commit(repository, commit)) trees_.push_back(tree_of(repository, commit));
+            if (find_commit(repository, commit)) trees_.push_back(tree_of(repository, commit));
     }
 
     const std::set<std::string>& paths() const { return paths_; }
@@ -114,14 +107,11 @@ std::string last_named(const fs::path& submodule, const std::string& head,
                        const std::set<std::string>& named) {
     const auto repository = open_repository(submodule);
     if (!repository) return {};
-    CommitHandle commit = look_up_commit(repository.get(), head);
+    CommitHandle commit = find_commit(repository.get(), head);
     for (int i = 0; commit && i < most_commits_of_a_user; ++i) {
         const std::string id = git_oid_tostr_s(git_commit_id(commit.get()));
         if (named.contains(id)) return id;
-        commit = find<CommitHandle>(
-            id,
-            [](git_commit** out, const git_commit* of) { return git_commit_parent(out, of, 0); },
-            static_cast<const git_commit*>(commit.get()));
+        commit = first_parent(commit.get(), id);
     }
     return {};
 }

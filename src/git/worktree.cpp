@@ -21,10 +21,7 @@ std::set<std::string> paths_of_updates(git_repository* repository, const std::st
                                        const std::vector<std::string>& pending) {
     auto paths = paths_to_move(repository, commit);
     for (const auto& other : pending) {
-        git_oid id;
-        if (git_oid_fromstr(&id, other.c_str()) < 0 ||
-            !find<CommitHandle>(other, git_commit_lookup, repository,
-                                static_cast<const git_oid*>(&id)))
+        if (!find_commit(repository, other))
             throw Error{ErrorKind::conflict,
                         fmt::format("{}: a move to {} was cut short, and that commit is gone",
                                     git_repository_workdir(repository), other.substr(0, 10)),
@@ -78,6 +75,19 @@ CommitHandle lookup_commit(git_repository* repository, const std::string& commit
     check(git_oid_fromstr(&id, commit.c_str()), commit);
     return make<CommitHandle>("commit " + commit, git_commit_lookup, repository,
                               static_cast<const git_oid*>(&id));
+}
+
+CommitHandle find_commit(git_repository* repository, const std::string& commit) {
+    git_oid id;
+    if (git_oid_fromstr(&id, commit.c_str()) < 0) return {};
+    return find<CommitHandle>(commit, git_commit_lookup, repository,
+                              static_cast<const git_oid*>(&id));
+}
+
+CommitHandle first_parent(const git_commit* commit, std::string_view where) {
+    return find<CommitHandle>(
+        where, [](git_commit** out, const git_commit* of) { return git_commit_parent(out, of, 0); },
+        commit);
 }
 
 TreeHandle tree_of(git_repository* repository, const std::string& commit) {

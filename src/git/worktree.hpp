@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <map>
 #include <string>
+#include <string_view>
 
 namespace podctl::git {
 
@@ -17,6 +18,10 @@ std::map<std::string, std::string> read_gitlinks(git_repository* superproject);
 std::map<std::string, std::string> read_gitlinks(const git_tree* tree);
 
 CommitHandle lookup_commit(git_repository* repository, const std::string& commit);
+// Empty: the repository has no such commit, or the text is none.
+CommitHandle find_commit(git_repository* repository, const std::string& commit);
+// Empty: it has none, or the history is cut there. `where` is for the error.
+CommitHandle first_parent(const git_commit* commit, std::string_view where);
 TreeHandle tree_of(git_repository* repository, const std::string& commit);
 
 // What stands in the work tree before a checkout.
