@@ -278,7 +278,8 @@ void Transfer::after_cut(const Segment& segment, const Error& error) {
         signed_url_.clear();
         address_known_ = false;
     }
-    if (!is_identified(known_))
+    // Before the first answer nothing is there to be recognized.
+    if (!known_.source.empty() && !is_identified(known_))
         start_over_because_ = Error{
             error.kind(), error.message(),
             "the server gives the file no ETag and no date, so that it begins anew after each "

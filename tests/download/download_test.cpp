@@ -7,6 +7,7 @@
 #include "control_file.hpp"
 #include "support/hub.hpp"
 #include "support/random_bytes.hpp"
+#include "support/raw_server.hpp"
 #include "support/sizes.hpp"
 #include "support/temp_dir.hpp"
 
@@ -183,6 +184,24 @@ TEST_F(Download, GivesUpWhenNothingComesAndKeepsWhatCame) {
     EXPECT_THAT(error.hint(), HasSubstr("go on"));
     EXPECT_TRUE(content() == bytes.substr(0, MiB));
     EXPECT_TRUE(has_control());
+}
+
+TEST_F(Download, AsksAsOftenAsItMayWhereNoAnswerComes) {
+    std::atomic<int> asked = 0;
+    test::RawServer server([&](test::RawConnection& connection) {
+        connection.read_head();
+        if (++asked > 5) connection.send("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nbytes");
+    });
+    monitor.retry.attempts = 6;
+    EXPECT_EQ(get(server.url("/")).size, 5u);
+    EXPECT_EQ(asked, 6);
+}
+
+TEST_F(Download, TellsOfNoFileWhereNoAnswerCame) {
+    test::RawServer server([](test::RawConnection& connection) { connection.read_head(); });
+    monitor.retry.attempts = 5;
+    EXPECT_THAT(failure(server.url("/")).hint(), Not(HasSubstr("ETag")));
+    EXPECT_EQ(server.connections(), 5u);
 }
 
 TEST_F(Download, GoesOnWhereAnEarlierCallEnded) {
