@@ -87,13 +87,13 @@ private:
     bool sound_ = true;
 };
 
-struct Known {
+struct FieldType {
     std::uint64_t number;
     Wire wire;
 };
 
-bool is_known(const Field& field, std::span<const Known> known) {
-    return std::ranges::any_of(known, [&](const Known& one) {
+bool is_known(const Field& field, std::span<const FieldType> known) {
+    return std::ranges::any_of(known, [&](const FieldType& one) {
         return one.number == field.number && one.wire == field.wire;
     });
 }
@@ -101,16 +101,18 @@ bool is_known(const Field& field, std::span<const Known> known) {
 // ir_version, producer_name, producer_version, domain, model_version, doc_string, graph,
 // opset_import, metadata_props, training_info, functions, configuration
 constexpr std::array onnx_model{
-    Known{1, Wire::varint}, Known{2, Wire::bytes},  Known{3, Wire::bytes},  Known{4, Wire::bytes},
-    Known{5, Wire::varint}, Known{6, Wire::bytes},  Known{7, Wire::bytes},  Known{8, Wire::bytes},
-    Known{14, Wire::bytes}, Known{20, Wire::bytes}, Known{25, Wire::bytes}, Known{26, Wire::bytes}};
+    FieldType{1, Wire::varint}, FieldType{2, Wire::bytes},  FieldType{3, Wire::bytes},
+    FieldType{4, Wire::bytes},  FieldType{5, Wire::varint}, FieldType{6, Wire::bytes},
+    FieldType{7, Wire::bytes},  FieldType{8, Wire::bytes},  FieldType{14, Wire::bytes},
+    FieldType{20, Wire::bytes}, FieldType{25, Wire::bytes}, FieldType{26, Wire::bytes}};
 
 // node, name, initializer, doc_string, input, output, value_info, quantization_annotation,
 // sparse_initializer, metadata_props
-constexpr std::array onnx_graph{
-    Known{1, Wire::bytes},  Known{2, Wire::bytes},  Known{5, Wire::bytes},  Known{10, Wire::bytes},
-    Known{11, Wire::bytes}, Known{12, Wire::bytes}, Known{13, Wire::bytes}, Known{14, Wire::bytes},
-    Known{15, Wire::bytes}, Known{16, Wire::bytes}};
+constexpr std::array onnx_graph{FieldType{1, Wire::bytes},  FieldType{2, Wire::bytes},
+                                FieldType{5, Wire::bytes},  FieldType{10, Wire::bytes},
+                                FieldType{11, Wire::bytes}, FieldType{12, Wire::bytes},
+                                FieldType{13, Wire::bytes}, FieldType{14, Wire::bytes},
+                                FieldType{15, Wire::bytes}, FieldType{16, Wire::bytes}};
 
 bool is_onnx_graph(const FileBytes& file, const Field& graph) {
     Message message{file, graph.begin, graph.end};
@@ -123,8 +125,8 @@ bool is_onnx_graph(const FileBytes& file, const Field& graph) {
 }
 
 // piece, score, type
-constexpr std::array piece_fields{Known{1, Wire::bytes}, Known{2, Wire::fixed32},
-                                  Known{3, Wire::varint}};
+constexpr std::array piece_fields{FieldType{1, Wire::bytes}, FieldType{2, Wire::fixed32},
+                                  FieldType{3, Wire::varint}};
 
 bool is_piece(const FileBytes& file, const Field& piece) {
     Message message{file, piece.begin, piece.end};
