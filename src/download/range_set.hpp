@@ -1,13 +1,16 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <vector>
 
 namespace podctl::download {
 
-// Bytes [begin, end) of a file.
+// Bytes [begin, end) of a file. One up to `no_end` goes as far as the file does.
 struct ByteSpan {
+    static constexpr std::uint64_t no_end = std::numeric_limits<std::uint64_t>::max();
+
     std::uint64_t begin = 0, end = 0;
 
     std::uint64_t size() const { return end - begin; }

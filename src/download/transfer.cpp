@@ -16,8 +16,6 @@ using namespace std::chrono_literals;
 
 constexpr auto tick = 100ms;
 constexpr int max_restarts = 3;
-// A connection without a byte for so long is replaced; more is waited where that does not help.
-constexpr auto first_stall_patience = 4s;
 // Above this a second connection of the same link brings nothing that a disk could take.
 constexpr std::uint64_t plenty = 400u << 20;
 
@@ -52,31 +50,22 @@ Transfer::Transfer(const DownloadRequest& request, const Means& means, std::stri
     : request_(request),
       http_(means.http),
       share_(means.share),
-      url_(std::move(url)),
       monitor_(monitor),
       stop_(stop),
-      seat_(means.share.connections, [this] { tell(); }),
-      file_(request.partial, means.share.blocks, stop),
+      known_(request, std::move(url)),
+      segments_(request.size),
       pace_(means.http.options().connections, enough(means.http.options())),
       backoff_(monitor.retry, stop),
-      stall_patience_(first_stall_patience) {}
+      seat_(means.share.connections, [this] { tell(); }),
+      file_(request.partial, means.share.blocks, stop) {}
 
 Downloaded Transfer::run() {
     std::unique_lock lock(mutex_);
     try {
-        open();
-        while (true) {
-            while (!is_complete())
-                step(lock);
-            if (declined_) {
-                discard();
-                return {.declined = true};
-            }
-            if (auto done = verified()) return *done;
-        }
+        return run_locked(lock);
     } catch (const Error& error) {
         wind_up(lock);
-        if (error.kind() == ErrorKind::integrity) discard();
+        if (error.kind() == ErrorKind::integrity) download::discard(request_.partial);
         throw;
     } catch (...) {
         // No memory, say. Streams that went on would deliver to a transfer that is gone.
@@ -85,10 +74,27 @@ Downloaded Transfer::run() {
     }
 }
 
-void Transfer::wind_up(std::unique_lock<std::mutex>& lock) {
-    end_all(lock);
-    // Also before a removal: a write on its way would bring the record back.
-    keep_what_came();
+Downloaded Transfer::run_locked(std::unique_lock<std::mutex>& lock) {
+    open();
+    while (true) {
+        switch (state_) {
+            case State::probing:
+            case State::resuming:
+            case State::transferring:
+                if (!segments_.is_complete())
+                    step(lock);
+                else if (auto done = verified())
+                    return *done;
+                break;
+            case State::starting_over:
+                start_over(lock);
+                break;
+            case State::declined:
+                end_all(lock);
+                download::discard(request_.partial);
+                return {.declined = true};
+        }
+    }
 }
 
 // Takes over what an earlier call left, when it is surely of the same file.
@@ -99,52 +105,33 @@ void Transfer::open() {
                               (!request_.size || *request_.size == found);
     if (found > 0 && !earlier && may_be_whole) {
         // A crash between the end of a download and the rename leaves the whole file.
-        file_.take_over(RangeSet{{0, found}});
-        known_.size = found;
-        has_earlier_bytes_ = true;
+        const RangeSet whole{{0, found}};
+        file_.take_over(whole);
+        known_.set_size(found);
+        segments_.go_on_from(whole, found);
+        state_ = State::resuming;
         return;
     }
-    if (found == 0 || !earlier || !continues_earlier(*earlier)) {
+    if (found == 0 || !earlier || !known_.covers(*earlier)) {
         file_.restart();
         return;
     }
-    known_ = earlier->validators;
+    const Validators& of = earlier->validators;
+    known_.recall(of);
     file_.take_over(earlier->have);
-    file_.describe(known_);
-    has_earlier_bytes_ = true;
-    const auto have = file_.have();
-    front_ = have.end_of_run(0);
-    if (known_.size) missing_ = have.missing(*known_.size);
-    furthest_ = progress();
+    file_.describe(of);
+    segments_.go_on_from(file_.have(), of.size);
+    segments_.note_progress();
     report_progress();
-    ask_whether_wanted({.server_name = known_.server_name, .size = known_.size});
-}
-
-bool Transfer::continues_earlier(const ControlFile::Content& earlier) const {
-    const Validators& of = earlier.validators;
-    if (of.source != sha256_hex(request_.url) || of.expected_sha256 != request_.sha256)
-        return false;
-    if (request_.size && of.size && *request_.size != *of.size) return false;
-    if (of.size && !earlier.have.empty() && earlier.have.spans().back().end > *of.size)
-        return false;
-    return is_identified(of);
-}
-
-bool Transfer::is_complete() const {
-    if (declined_) return segments_.empty();
-    return known_.size && missing_.empty() && segments_.empty() && !start_over_because_;
+    state_ = offered({.server_name = of.server_name, .size = of.size}, State::resuming);
 }
 
 void Transfer::step(std::unique_lock<std::mutex>& lock) {
     const bool waits = segments_.empty() && Clock::now() < ask_from_;
-    seat_.claim({.remaining = remaining(), .wanted = waits ? 0 : pace_.target()});
+    seat_.claim({.remaining = segments_.remaining(), .wanted = waits ? 0 : pace_.target()});
     launch();
     wait_for_news(lock);
     settle_ended();
-    if (start_over_because_) {
-        end_all(lock);
-        start_over(*std::exchange(start_over_because_, std::nullopt));
-    }
     adjust();
 }
 
@@ -155,31 +142,14 @@ void Transfer::wait_for_news(std::unique_lock<std::mutex>& lock) {
     if (stop_.stop_requested()) throw Error{ErrorKind::interrupted, "stopped"};
 }
 
-Error Transfer::changes() const {
-    return {ErrorKind::network, fmt::format("{}: changes while it is being fetched", request_.name),
-            "its server gives another file each time; try later, or another source"};
-}
-
-// What is there is of another file, or of nobody knows which.
-void Transfer::start_over(const Error& why) {
-    if (++restarts_ > max_restarts) throw why;
-    file_.restart();
-    known_ = {};
-    missing_ = {};
-    start_.clear();
-    front_ = 0;
-    has_earlier_bytes_ = false;
-    // Servers behind one name that do not agree: what one of them sends whole can be had.
-    if (restarts_ > 1) ranges_ = Ranges::no;
-}
-
-// nullopt: the bytes are wrong, but not surely the source's: it starts over.
+// nullopt: the bytes are wrong, but not surely the source's.
 std::optional<Downloaded> Transfer::verified() {
     seat_.claim({});
-    const std::uint64_t size = *known_.size;
+    const std::uint64_t size = *segments_.size();
     const std::string digest = file_.finish(size, stop_);
-    if (has_earlier_bytes_ && !request_.sha256.empty() && digest != request_.sha256) {
-        start_over(changes());
+    const bool is_wrong = !request_.sha256.empty() && digest != request_.sha256;
+    if (is_wrong && state_ == State::resuming) {
+        start_over_because(changes());
         return std::nullopt;
     }
     check_bytes(request_, digest, size);
@@ -187,24 +157,60 @@ std::optional<Downloaded> Transfer::verified() {
     return Downloaded{.sha256 = digest,
                       .size = size,
                       .file = file_.identity(),
-                      .received = received_,
-                      .server_name = known_.server_name};
+                      .received = segments_.received(),
+                      .server_name = known_.validators().server_name};
+}
+
+Error Transfer::changes() const {
+    return {ErrorKind::network, fmt::format("{}: changes while it is being fetched", request_.name),
+            "its server gives another file each time; try later, or another source"};
+}
+
+void Transfer::start_over_because(Error reason) {
+    reason_ = std::move(reason);
+    state_ = State::starting_over;
+}
+
+void Transfer::start_over(std::unique_lock<std::mutex>& lock) {
+    end_all(lock);
+    if (++restarts_ > max_restarts) throw *reason_;
+    file_.restart();
+    known_.forget();
+    segments_.start_anew();
+    start_.clear();
+    // Servers behind one name that do not agree: what one of them sends whole can be had.
+    if (restarts_ > 1) known_.give_up_ranges();
+    state_ = State::transferring;
+}
+
+void Transfer::end_all(std::unique_lock<std::mutex>& lock) {
+    for (auto& stream : streams_)
+        segments_.drop(*stream.segment);
+    cancel_dropped();
+    const auto all_ended = [&] { return std::ranges::all_of(streams_, &SegmentStream::ended); };
+    while (!all_ended())
+        news_.wait(lock, all_ended);
+    try {
+        for (auto& stream : streams_)
+            put_back(stream);
+    } catch (const std::exception&) {
+        // What came last is lost, and asked for again: nothing of it is on record.
+    }
+    streams_.clear();
+    segments_.clear();
 }
 
 // What is worth resuming is on record before the error is told.
-void Transfer::keep_what_came() {
+void Transfer::wind_up(std::unique_lock<std::mutex>& lock) {
+    end_all(lock);
     try {
+        // Also before a removal: a write on its way would bring the record back.
         file_.flush();
         // Without a byte there is nothing to go on from.
-        if (file_.have().empty()) discard();
+        if (file_.have().empty()) download::discard(request_.partial);
     } catch (const std::exception&) {
         // A disk that fails: the error that is on its way says so already.
     }
-}
-
-void Transfer::discard() {
-    remove_tree(request_.partial);
-    ControlFile::remove(request_.partial);
 }
 
 }  // namespace podctl::download

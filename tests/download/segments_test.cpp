@@ -1,316 +1,341 @@
-// Downloads over several connections: when there are more, what they may not break, and what all
-// downloads share.
-#include "podctl/base/digest.hpp"
-#include "podctl/base/error.hpp"
-#include "podctl/base/file.hpp"
-#include "podctl/download/download.hpp"
+#include "segments.hpp"
 
-#include "support/hub.hpp"
-#include "support/random_bytes.hpp"
 #include "support/sizes.hpp"
-#include "support/temp_dir.hpp"
 
-#include <fmt/core.h>
-#include <gmock/gmock.h>
+#include <gtest/gtest.h>
 
-#include <atomic>
-#include <condition_variable>
-#include <future>
-#include <mutex>
-#include <random>
+#include <chrono>
+#include <optional>
 
 namespace podctl::download {
 namespace {
 
-using test::HttpServer;
-using test::Hub;
-using test::Request;
-using test::Response;
-using test::serve_bytes;
 using namespace std::chrono_literals;
 
 using test::MiB;
-const std::string served = test::random_bytes(24 * MiB + 4321, 11);
-const std::string newer = test::random_bytes(served.size(), 12);
+using End = Segments::End;
 
-bool starts_at_the_beginning(const Request& request) {
-    return !request.header("range") || request.header("range")->starts_with("bytes=0-");
-}
+// A file of a known size that comes over some connections, by a clock of its own.
+struct Arriving {
+    explicit Arriving(std::uint64_t size) { segments.set_size(size); }
 
-// Every connection gets 4 MiB a second.
-Response throttled(const Request& request, const std::string& content = served,
-                   const std::string& etag = "\"1\"") {
-    auto response = serve_bytes(request, content, etag);
-    response.bytes_per_second = 4 * MiB;
-    return response;
-}
-
-class Segments : public testing::Test {
-protected:
-    Downloaded get(const std::string& url, const std::string& name = "m.bin") {
-        DownloadRequest request{
-            .url = url, .partial = dir / (name + ".part"), .sha256 = sha256, .name = name};
-        return downloader().download(request, monitor, {});
+    std::optional<ByteSpan> next(unsigned connections = 1) {
+        const auto piece = segments.next_piece(connections);
+        return piece ? std::optional{piece->span} : std::nullopt;
     }
-    Downloader& downloader() {
-        std::call_once(once_, [&] {
-            http_ = std::make_unique<http::Client>(options);
-            downloader_ = std::make_unique<Downloader>(*http_, Mirrors{mirrors});
-        });
-        return *downloader_;
+    Segment& begin(unsigned connections = 1) {
+        return segments.hand_out(segments.next_piece(connections).value(), now);
     }
-    std::string content(const std::string& name = "m.bin") const {
-        return read_file(dir / (name + ".part"));
+    void bring(Segment& segment, std::size_t size) {
+        segments.advance(segment, segments.arrive(segment, size, now));
+    }
+    // As if the segment had brought so much a second of late.
+    Segment& begin_at_rate(unsigned connections, double rate) {
+        auto& segment = begin(connections);
+        bring(segment, 1);
+        segment.rate = rate;
+        return segment;
     }
 
-    test::TempDir dir;
-    http::Options options;
-    std::string sha256;
-    std::vector<std::pair<std::string, std::string>> mirrors;
-    DownloadMonitor monitor{.retry = {.attempts = 5, .first_wait = 1ms, .longest_wait = 5ms}};
-
-private:
-    std::once_flag once_;
-    std::unique_ptr<http::Client> http_;
-    std::unique_ptr<Downloader> downloader_;
+    Segments segments;
+    Segments::Clock::time_point now{1h};
 };
 
-TEST_F(Segments, AreOneWhereOneIsEnough) {
-    HttpServer server([](const Request& got) { return serve_bytes(got, served); });
-    EXPECT_EQ(get(server.url("/")).sha256, sha256_hex(served));
-    EXPECT_EQ(server.requests().size(), 1u);
-    EXPECT_FALSE(server.requests()[0].header("range"));
+TEST(Segments, BeginWithOneForAllOfAFileWhoseSizeNobodyKnows) {
+    Segments segments;
+    const Segments::Clock::time_point now{1h};
+    const auto piece = segments.next_piece(4);
+    EXPECT_EQ(piece->span, (ByteSpan{0, ByteSpan::no_end}));
+    auto& segment = segments.hand_out(*piece, now);
+    segments.advance(segment, segments.arrive(segment, 3 * MiB, now));
+    EXPECT_EQ(segments.progress(), 3 * MiB);
+    EXPECT_EQ(segments.remaining(), 0u);
+
+    segments.set_size(10 * MiB);
+    EXPECT_EQ(segment.end, 10 * MiB);
+    EXPECT_EQ(segments.remaining(), 7 * MiB);
+    segments.put_back(segment, End::cut, 0, now);
+    EXPECT_EQ(segments.next_piece(1)->span, (ByteSpan{3 * MiB, 10 * MiB}));
 }
 
-TEST_F(Segments, AreMoreWhereEachIsThrottled) {
-    HttpServer server([](const Request& got) { return throttled(got); });
-    const auto done = get(server.url("/"));
-    EXPECT_EQ(done.sha256, sha256_hex(served));
-    EXPECT_TRUE(content() == served);
-    EXPECT_GE(server.most_bodies_at_once(), 4u);
-    EXPECT_LT(done.received, served.size() + served.size() / 5);
-    for (const auto& request : server.requests()) {
-        if (starts_at_the_beginning(request)) continue;
-        EXPECT_EQ(request.header("if-range"), "\"1\"");
+TEST(Segments, GoOnFromTheFrontWhileNobodyKnowsTheSize) {
+    Segments segments;
+    const Segments::Clock::time_point now{1h};
+    auto& segment = segments.hand_out(*segments.next_piece(1), now);
+    segments.advance(segment, segments.arrive(segment, 5000, now));
+    segments.put_back(segment, End::cut, 904, now);
+    EXPECT_EQ(segments.progress(), 4096u);
+    EXPECT_EQ(segments.next_piece(1)->span, (ByteSpan{4096, ByteSpan::no_end}));
+    // It ended there, or was to have more.
+    segments.set_size(6000);
+    EXPECT_EQ(segments.next_piece(1)->span, (ByteSpan{4096, 6000}));
+}
+
+TEST(Segments, ReckonWithTheExpectedSizeUntilTheServerNamesOne) {
+    Segments segments(10 * MiB);
+    EXPECT_EQ(segments.likely_size(), 10 * MiB);
+    EXPECT_EQ(segments.remaining(), 10 * MiB);
+    EXPECT_FALSE(segments.size());
+    segments.set_size(8 * MiB);
+    EXPECT_EQ(segments.likely_size(), 8 * MiB);
+    EXPECT_EQ(segments.remaining(), 8 * MiB);
+}
+
+TEST(Segments, GoOnFromWhatIsThere) {
+    RangeSet have{{0, 4 * MiB}};
+    have.add({8 * MiB, 12 * MiB});
+    Arriving file(0);
+    file.segments.go_on_from(have, 16 * MiB);
+    EXPECT_EQ(file.segments.progress(), 8 * MiB);
+    EXPECT_EQ(file.begin().begin, 4 * MiB);
+    EXPECT_EQ(file.next(), (ByteSpan{12 * MiB, 16 * MiB}));
+
+    Segments unsized;
+    unsized.go_on_from(have, {});
+    EXPECT_EQ(unsized.next_piece(1)->span, (ByteSpan{4 * MiB, ByteSpan::no_end}));
+    unsized.start_anew();
+    EXPECT_EQ(unsized.progress(), 0u);
+}
+
+TEST(Segments, ArePiecesFromTheFrontOnAndAllOfAGapForOneAlone) {
+    Arriving file(64 * MiB);
+    EXPECT_EQ(file.next(1), (ByteSpan{0, 64 * MiB}));
+    file.begin(4);
+    EXPECT_EQ(file.next(4), (ByteSpan{MiB, 2 * MiB}));
+    EXPECT_EQ(file.next(1), (ByteSpan{MiB, 64 * MiB}));
+}
+
+TEST(Segments, AreWorthTwoSecondsButNoMoreThanADigestCanWaitFor) {
+    Arriving file(1024 * MiB);
+    auto& segment = file.begin(2);
+    segment.rate = 10.0 * MiB;
+    EXPECT_EQ(file.next(2)->size(), 20 * MiB);
+    segment.rate = 100.0 * MiB;
+    EXPECT_EQ(file.next(2)->size(), 32 * MiB);
+    EXPECT_LT(file.next(128)->size(), 5 * MiB);  // each is to have two
+}
+
+TEST(Segments, TakeAPartOfTheBusiestWhereNoGapIsLeft) {
+    Arriving file(64 * MiB);
+    auto& first = file.begin();
+    file.bring(first, 4 * MiB);
+    first.rate = 1.0 * MiB;
+    const auto piece = file.segments.next_piece(4);
+    ASSERT_TRUE(piece);
+    EXPECT_EQ(piece->from, &first);
+    EXPECT_EQ(piece->span, (ByteSpan{6 * MiB + 4096, 8 * MiB + 4096}));
+
+    auto& part = file.segments.hand_out(*piece, file.now);
+    EXPECT_EQ(file.segments.progress(), 4 * MiB);
+    EXPECT_EQ(first.end, 64 * MiB);  // until the server sends it
+    EXPECT_FALSE(file.next(4));      // one part at a time
+    EXPECT_TRUE(file.segments.take_over(part));
+    EXPECT_EQ(first.end, part.begin);
+    EXPECT_EQ(file.next(), (ByteSpan{8 * MiB + 4096, 64 * MiB}));
+    EXPECT_EQ(file.segments.progress(), 4 * MiB);
+}
+
+TEST(Segments, TakeNoPartThatIsNotWorthARequest) {
+    Arriving file(64 * MiB);
+    auto& first = file.begin();
+    EXPECT_FALSE(file.next(4)) << "nobody knows how fast it is";
+    file.bring(first, 1);
+    EXPECT_TRUE(file.next(4));
+    first.rate = 1024.0 * MiB;
+    EXPECT_FALSE(file.next(4)) << "it is done at once";
+    first.rate = 1;
+    file.bring(first, 62 * MiB);
+    EXPECT_FALSE(file.next(4)) << "it is small";
+}
+
+TEST(Segments, LeaveAPartToWhoHasComeByAlready) {
+    Arriving file(64 * MiB);
+    auto& first = file.begin_at_rate(1, 1.0 * MiB);
+    auto& part = file.begin(4);
+    ASSERT_EQ(part.from, &first);
+    file.bring(first, part.begin);
+    EXPECT_FALSE(file.segments.take_over(part));
+    EXPECT_EQ(part.left(), 0u);
+    EXPECT_EQ(first.end, 64 * MiB);
+    file.segments.put_back(part, End::reached, 0, file.now);
+    EXPECT_EQ(file.segments.next_piece(1)->from, &first);  // there is no gap
+}
+
+TEST(Segments, PutBackWhatWasNotBrought) {
+    Arriving file(64 * MiB);
+    auto& first = file.begin(4);
+    auto& second = file.begin(4);
+    file.bring(first, 10'000);
+    const Segment over = file.segments.put_back(first, End::cut, 10'000 - 8192, file.now);
+    EXPECT_EQ(over.brought(), 8192u);
+    EXPECT_EQ(over.end, MiB);
+    EXPECT_EQ(file.segments.count(), 1u);
+    EXPECT_EQ(file.segments.progress(), 8192u);
+    EXPECT_EQ(file.next(), (ByteSpan{8192, MiB}));
+    file.bring(second, MiB);
+    file.segments.put_back(second, End::reached, 0, file.now);
+    EXPECT_EQ(file.segments.progress(), MiB + 8192);
+}
+
+TEST(Segments, KeepThePartOfOneThatEndsBeforeIt) {
+    Arriving file(64 * MiB);
+    auto& first = file.begin_at_rate(1, 1.0 * MiB);
+    auto& part = file.begin(4);
+    file.segments.put_back(first, End::cut, 1, file.now);
+    EXPECT_FALSE(part.dropped);
+    EXPECT_EQ(part.from, nullptr);
+    EXPECT_EQ(file.next(), (ByteSpan{0, part.begin}));
+    file.begin();
+    EXPECT_EQ(file.next(), (ByteSpan{part.end, 64 * MiB}));
+}
+
+TEST(Segments, DropThePartOfOneThatHasComeByWhenItEnds) {
+    Arriving file(64 * MiB);
+    auto& first = file.begin_at_rate(1, 1.0 * MiB);
+    auto& part = file.begin(4);
+    file.bring(first, part.begin);
+    file.segments.put_back(first, End::cut, 0, file.now);
+    EXPECT_TRUE(part.dropped);
+    EXPECT_EQ(part.left(), 0u);
+    const std::uint64_t at = part.begin + 1;
+    file.segments.put_back(part, End::cut, 0, file.now);
+    EXPECT_EQ(file.next(), (ByteSpan{at, 64 * MiB}));
+}
+
+TEST(Segments, EndWhereTheFileDoesWhateverWasPromised) {
+    Arriving file(16 * MiB);
+    auto& first = file.begin();
+    file.bring(first, 10 * MiB);
+    file.segments.put_back(first, End::cut, 0, file.now);
+    file.segments.set_size(12 * MiB);
+    EXPECT_EQ(file.next(), (ByteSpan{10 * MiB, 12 * MiB}));
+    EXPECT_FALSE(file.segments.is_complete());
+    file.segments.set_size(10 * MiB);
+    EXPECT_TRUE(file.segments.is_complete());
+}
+
+TEST(Segments, TakeNoByteThatIsAnothers) {
+    Arriving file(64 * MiB);
+    auto& first = file.begin(4);
+    file.bring(first, MiB - 10);
+    EXPECT_EQ(file.segments.arrive(first, 100, file.now), 10u);
+    EXPECT_EQ(file.segments.received(), MiB + 90);
+}
+
+TEST(Segments, KnowWhetherTheyCameFurtherThanEver) {
+    Arriving file(64 * MiB);
+    EXPECT_FALSE(file.segments.note_progress());
+    auto& first = file.begin();
+    file.bring(first, MiB);
+    EXPECT_TRUE(file.segments.note_progress());
+    EXPECT_FALSE(file.segments.note_progress());
+    file.segments.put_back(first, End::cut, MiB, file.now);
+    EXPECT_FALSE(file.segments.note_progress());
+    file.bring(file.begin(), MiB);
+    EXPECT_FALSE(file.segments.note_progress());
+}
+
+TEST(Segments, TellPaceHowTheyGetOn) {
+    Arriving file(64 * MiB);
+    auto& first = file.begin(4);
+    auto& dropped = file.begin(4);
+    file.begin(4);
+    file.segments.drop(dropped);
+    file.segments.measure(file.now);
+    file.bring(first, MiB / 2);
+    file.segments.hold_back(first, file.now);
+    file.now += 500ms;
+    const auto sample = file.segments.measure(file.now);
+    EXPECT_EQ(sample.received, MiB / 2);
+    EXPECT_EQ(sample.remaining, 64 * MiB - MiB / 2);
+    EXPECT_EQ(sample.active, 2u);
+    EXPECT_EQ(sample.flowing, 1u);
+    EXPECT_TRUE(sample.held_back);
+    EXPECT_DOUBLE_EQ(first.rate, 1.0 * MiB);
+    file.now += 500ms;
+    EXPECT_FALSE(file.segments.measure(file.now).held_back);
+    EXPECT_DOUBLE_EQ(first.rate, 0.7 * MiB);  // it does not forget at once
+}
+
+TEST(Segments, ThatStallAreDroppedMorePatientlyEachTime) {
+    Arriving file(64 * MiB);
+    for (const auto patience : {4s, 8s, 16s, 30s, 30s}) {
+        auto& segment = file.begin();
+        file.now += 40s;
+        file.segments.drop_slow(file.now);
+        EXPECT_FALSE(segment.dropped) << "its server may be slow to begin";
+        file.bring(segment, 1);
+        file.now += patience;
+        file.segments.drop_slow(file.now);
+        EXPECT_FALSE(segment.dropped) << patience.count();
+        file.now += 1ms;
+        file.segments.drop_slow(file.now);
+        EXPECT_TRUE(segment.dropped) << patience.count();
+        file.segments.put_back(segment, End::cut, 0, file.now);
     }
 }
 
-TEST_F(Segments, AreOneWhereNothingIdentifiesTheFile) {
-    HttpServer server([](const Request& got) {
-        auto response = throttled(got);
-        response.headers = {{"Accept-Ranges", "bytes"}};
-        return response;
-    });
-    EXPECT_EQ(get(server.url("/")).sha256, sha256_hex(served));
-    EXPECT_EQ(server.requests().size(), 1u);
+TEST(Segments, ThatWaitForTheDiskDoNotStall) {
+    Arriving file(64 * MiB);
+    auto& segment = file.begin();
+    file.bring(segment, 1);
+    file.now += 1min;
+    file.segments.hold_back(segment, file.now);
+    file.segments.drop_slow(file.now);
+    EXPECT_FALSE(segment.dropped);
 }
 
-TEST_F(Segments, AreOneWhereTheServerSendsNoRanges) {
-    HttpServer server([](const Request& got) {
-        auto plain = got;
-        std::erase_if(plain.headers, [](const auto& header) { return header.first == "range"; });
-        auto response = throttled(plain);
-        response.bytes_per_second = 16 * MiB;
-        return response;
-    });
-    EXPECT_EQ(get(server.url("/")).sha256, sha256_hex(served));
-    EXPECT_EQ(server.requests().size(), 2u);  // it was tried, once
+TEST(Segments, ThatAreFarSlowerThanTheOthersAreDroppedOneASecond) {
+    Arriving file(1024 * MiB);
+    auto& quick = file.begin_at_rate(8, 10.0 * MiB);
+    auto& fair = file.begin_at_rate(8, 5.0 * MiB);
+    auto& usual = file.begin_at_rate(8, 10.0 * MiB);
+    auto& slow = file.begin_at_rate(8, 1.0 * MiB);
+    auto& slow_too = file.begin_at_rate(8, 1.0 * MiB);
+    auto& quick_too = file.begin_at_rate(8, 10.0 * MiB);
+    file.now += 1s;
+    file.segments.drop_slow(file.now);
+    EXPECT_FALSE(slow.dropped) << "it has just begun";
+    file.now += 1ms;
+    file.segments.drop_slow(file.now);
+    file.segments.drop_slow(file.now);
+    EXPECT_TRUE(slow.dropped);
+    EXPECT_FALSE(slow_too.dropped);
+    file.now += 1s;
+    file.segments.drop_slow(file.now);
+    EXPECT_TRUE(slow_too.dropped);
+    EXPECT_FALSE(quick.dropped || fair.dropped || usual.dropped || quick_too.dropped);
 }
 
-TEST_F(Segments, TakeNoPartThatWasNotAskedFor) {
-    // The right length at the wrong place, for all but the first request.
-    HttpServer server([](const Request& got) {
-        auto response = throttled(got);
-        response.bytes_per_second = 16 * MiB;
-        if (starts_at_the_beginning(got)) return response;
-        response.headers = {
-            {"ETag", "\"1\""},
-            {"Content-Range",
-             fmt::format("bytes 4096-{}/{}", 4096 + response.body.size() - 1, served.size())}};
-        return response;
-    });
-    EXPECT_EQ(get(server.url("/")).sha256, sha256_hex(served));
-    EXPECT_TRUE(content() == served);
+TEST(Segments, ThatAreAloneAreMeasuredByTheLastWholeOne) {
+    Arriving file(1024 * MiB);
+    auto& first = file.begin(4);
+    file.bring(first, 1);
+    file.now += 100ms;
+    file.bring(first, MiB);
+    ASSERT_EQ(first.left(), 0u);
+    file.segments.put_back(first, End::reached, 0, file.now);  // 10 MiB a second
+    auto& second = file.begin_at_rate(1, 3.0 * MiB);
+    file.now += 2s;
+    file.segments.drop_slow(file.now);
+    EXPECT_FALSE(second.dropped);
+    second.rate = 2.0 * MiB;
+    file.segments.drop_slow(file.now);
+    EXPECT_TRUE(second.dropped);
 }
 
-TEST_F(Segments, StartAnewWhenTheFileChangesInTheMiddle) {
-    for (const bool tells : {true, false}) {  // by If-Range, or only by the answer's ETag
-        std::atomic<bool> changed = false;
-        HttpServer server([&](const Request& got) {
-            auto asked = got;
-            if (!tells)
-                std::erase_if(asked.headers,
-                              [](const auto& header) { return header.first == "if-range"; });
-            if (!starts_at_the_beginning(got)) changed = true;
-            return changed ? throttled(asked, newer, "\"2\"") : throttled(asked);
-        });
-        EXPECT_EQ(get(server.url("/")).sha256, sha256_hex(newer));
-        EXPECT_TRUE(content() == newer);
-        std::filesystem::remove(dir / "m.bin.part");
-    }
-}
-
-TEST_F(Segments, GiveUpOnAFileThatIsAnotherOneEachTime) {
-    std::atomic<int> answers = 0;
-    HttpServer server([&](const Request& got) {
-        auto response = throttled(got, served, fmt::format("\"{}\"", ++answers));
-        response.cut_after = 2 * MiB;
-        return response;
-    });
-    EXPECT_THROW(get(server.url("/")), Error);
-    EXPECT_LT(server.requests().size(), 40u);
-}
-
-TEST_F(Segments, GoOnWithFewerWhereTheServerTakesNoMore) {
-    std::atomic<int> answers = 0;
-    HttpServer server([&](const Request& got) -> Response {
-        const int n = ++answers;
-        if (n > 2 && n < 6) return {.status = 503};
-        return throttled(got);
-    });
-    EXPECT_EQ(get(server.url("/")).sha256, sha256_hex(served));
-    EXPECT_TRUE(content() == served);
-}
-
-TEST_F(Segments, ReplaceOneThatStallsAndOneThatIsFarSlower) {
-    for (const bool stalls : {true, false}) {
-        std::atomic<int> answers = 0;
-        HttpServer server([&](const Request& got) {
-            auto response = throttled(got);
-            if (++answers != 3) return response;
-            if (stalls)
-                response.stall_after = 64 << 10;
-            else
-                response.bytes_per_second = 20 << 10;
-            return response;
-        });
-        const auto done = get(server.url("/"));
-        EXPECT_EQ(done.sha256, sha256_hex(served));
-        EXPECT_TRUE(content() == served);
-        EXPECT_LT(done.received, served.size() + served.size() / 5);
-        std::filesystem::remove(dir / "m.bin.part");
-    }
-}
-
-TEST_F(Segments, AreWholeWhateverIsCut) {
-    std::atomic<int> answers = 0;
-    HttpServer server([&](const Request& got) {
-        auto response = throttled(got);
-        response.bytes_per_second = 16 * MiB;
-        const int n = ++answers;
-        if (n % 3 != 0) response.cut_after = static_cast<std::size_t>(n) * 77'777 % (3 * MiB);
-        return response;
-    });
-    monitor.retry.attempts = 100;
-    const auto done = get(server.url("/"));
-    EXPECT_EQ(done.sha256, sha256_hex(served));
-    EXPECT_TRUE(content() == served);
-    EXPECT_LT(done.received, served.size() + served.size() / 5);
-}
-
-TEST_F(Segments, ComeOutRightOrInAClearErrorUnderRandomFaults) {
-    for (unsigned seed = 0; seed < 8; ++seed) {
-        std::mutex mutex;
-        std::mt19937 random(seed);
-        const auto chance = [&](unsigned n) {
-            const std::scoped_lock lock(mutex);
-            return random() % n == 0;
-        };
-        const auto below = [&](std::size_t n) {
-            const std::scoped_lock lock(mutex);
-            return random() % n;
-        };
-        HttpServer server([&](const Request& got) -> Response {
-            if (chance(12)) return {.status = 503, .body = "busy"};
-            if (chance(30)) return {.status = 403, .body = "no"};
-            auto asked = got;
-            if (chance(15))
-                std::erase_if(asked.headers,
-                              [](const auto& header) { return header.first == "range"; });
-            auto response = throttled(asked);
-            response.bytes_per_second = (4 + below(40)) * MiB;
-            if (chance(3)) response.cut_after = below(4 * MiB);
-            if (chance(20)) response.content_length = response.body.size() + 1 + below(MiB);
-            return response;
-        });
-        monitor.retry.attempts = 30;
-        const std::string name = fmt::format("{}.bin", seed);
-        try {
-            EXPECT_EQ(get(server.url("/"), name).sha256, sha256_hex(served)) << seed;
-            EXPECT_TRUE(content(name) == served) << seed;
-        } catch (const Error& error) {
-            EXPECT_EQ(error.kind(), ErrorKind::unauthorized) << seed << error.message();
-        }
-    }
-}
-
-TEST_F(Segments, AskTheHubOnceForAllAndOnceMoreWhenTheSignatureExpires) {
-    Hub hub;
-    mirrors = hub.mirrors();
-    hub.add({.id = 7,
-             .model_id = 5,
-             .files = {{.id = 70, .name = "m.bin", .bytes = served, .format = "PickleTensor"}},
-             .needs_key = false});
-    // The first answer is the last one with the first signature, so that every machine comes to
-    // ask again.
-    std::atomic<bool> expired = false;
-    hub.alter_store([&](const Request&, Response& response) {
-        response.bytes_per_second = 4 * MiB;
-        if (!expired.exchange(true)) hub.expire_signatures();
-    });
-    sha256 = sha256_hex(served);
-    const auto done = get("https://civitai.com/api/download/models/7?fileId=70");
-    EXPECT_EQ(done.size, served.size());
-    EXPECT_TRUE(content() == served);
-    EXPECT_GE(hub.store().most_bodies_at_once(), 4u);
-    EXPECT_EQ(hub.civitai().requests().size(), 2u);
-}
-
-TEST_F(Segments, OfAllFilesTogetherAreNoMoreThanTheLimit) {
-    HttpServer server([](const Request& got) { return throttled(got); });
-    options.connections = 5;
-    std::vector<std::future<Downloaded>> files;
-    for (int i = 0; i < 4; ++i)
-        files.push_back(std::async(
-            std::launch::async, [&, i] { return get(server.url("/"), fmt::format("{}.bin", i)); }));
-    for (auto& file : files)
-        EXPECT_EQ(file.get().sha256, sha256_hex(served));
-    EXPECT_LE(server.most_bodies_at_once(), 5u + 2u);  // a cut one may still be on its way out
-}
-
-TEST_F(Segments, OfASmallFileDoNotWaitForALargeOne) {
-    std::promise<void> small_is_there;
-    const auto gate = small_is_there.get_future().share();
-    std::promise<void> large_runs;
-    std::once_flag once;
-    HttpServer server([&](const Request& got) -> Response {
-        if (got.path == "/small") return serve_bytes(got, "small");
-        std::call_once(once, [&] { large_runs.set_value(); });
-        // The large one ends only after the small one.
-        auto response = serve_bytes(got, served);
-        if (gate.wait_for(0s) != std::future_status::ready) response.bytes_per_second = MiB;
-        return response;
-    });
-    options.connections = 1;
-    auto large = std::async(std::launch::async, [&] { return get(server.url("/large"), "large"); });
-    large_runs.get_future().wait();
-    EXPECT_EQ(get(server.url("/small"), "small").size, 5u);
-    EXPECT_EQ(large.wait_for(0s), std::future_status::timeout);
-    small_is_there.set_value();
-    EXPECT_EQ(large.get().sha256, sha256_hex(served));
-}
-
-TEST_F(Segments, ObeyTheLimitOfAllTogether) {
-    HttpServer server([](const Request& got) { return serve_bytes(got, served); });
-    options.limit_rate = 20 * MiB;
-    const auto before = std::chrono::steady_clock::now();
-    auto other =
-        std::async(std::launch::async, [&] { return get(server.url("/other"), "other.bin"); });
-    EXPECT_EQ(get(server.url("/")).sha256, sha256_hex(served));
-    EXPECT_EQ(other.get().sha256, sha256_hex(served));
-    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - before;
-    // Never quicker, however fast the machine is.
-    EXPECT_GT(took.count(), 2.0 * static_cast<double>(served.size()) / (20.0 * MiB) * 0.9);
+TEST(Segments, MakeRoomByTheSlowest) {
+    Arriving file(64 * MiB);
+    auto& fast = file.begin_at_rate(4, 3);
+    auto& slow = file.begin_at_rate(4, 1);
+    auto& middle = file.begin_at_rate(4, 2);
+    file.segments.drop_slowest(0);
+    EXPECT_FALSE(slow.dropped);
+    file.segments.drop_slowest(2);
+    EXPECT_TRUE(slow.dropped && middle.dropped);
+    EXPECT_FALSE(fast.dropped);
+    file.segments.drop_slowest(5);
+    EXPECT_TRUE(fast.dropped);
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-#include "segment.hpp"
+#include "segment_buffer.hpp"
 
 #include <algorithm>
 #include <cstring>
@@ -20,7 +20,7 @@ constexpr auto very_old = 2s;
 
 }  // namespace
 
-bool Segment::Buffer::prepare(BlockPool& pool) {
+bool SegmentBuffer::prepare(BlockPool& pool) {
     if (!block_) block_ = spare_ ? std::move(spare_) : pool.try_take();
     if (!block_) return false;
     if (size_ == 0) since_ = Clock::now();
@@ -29,8 +29,8 @@ bool Segment::Buffer::prepare(BlockPool& pool) {
     return static_cast<bool>(spare_);
 }
 
-void Segment::Buffer::add(BlockPool& pool, PartialFile& file, std::uint64_t offset,
-                          const char* data, std::size_t size) {
+void SegmentBuffer::add(BlockPool& pool, PartialFile& file, std::uint64_t offset, const char* data,
+                        std::size_t size) {
     while (size > 0) {
         if (!block_) block_ = spare_ ? std::move(spare_) : pool.take();
         if (size_ == 0) offset_ = offset;
@@ -45,13 +45,13 @@ void Segment::Buffer::add(BlockPool& pool, PartialFile& file, std::uint64_t offs
     hand_over_early(pool, file);
 }
 
-void Segment::Buffer::hand_over(PartialFile& file, std::size_t size) {
+void SegmentBuffer::hand_over(PartialFile& file, std::size_t size) {
     file.write(std::move(block_), offset_, size);
     size_ = 0;
     since_ = Clock::now();
 }
 
-void Segment::Buffer::hand_over_early(BlockPool& pool, PartialFile& file) {
+void SegmentBuffer::hand_over_early(BlockPool& pool, PartialFile& file) {
     if (size_ < PartialFile::alignment) return;
     const auto age = Clock::now() - since_;
     const bool due = age > very_old || (age > old && size_ >= worth_writing && file.keeps_up());
@@ -67,9 +67,9 @@ void Segment::Buffer::hand_over_early(BlockPool& pool, PartialFile& file) {
     size_ = rest;
 }
 
-std::uint64_t Segment::Buffer::finish(PartialFile& file, End end) {
+std::uint64_t SegmentBuffer::finish(PartialFile& file, Segments::End end) {
     const auto whole = static_cast<std::size_t>(PartialFile::aligned_down(size_));
-    const std::size_t kept = end == End::reached ? size_ : whole;
+    const std::size_t kept = end == Segments::End::reached ? size_ : whole;
     const std::uint64_t lost = size_ - kept;
     if (kept > 0) hand_over(file, kept);
     block_ = {};
