@@ -1,36 +1,25 @@
 #include "podctl/base/beneath.hpp"
 #include "podctl/base/digest.hpp"
 #include "podctl/base/names.hpp"
-#include "podctl/base/stop.hpp"
-#include "podctl/base/thread.hpp"
-#include "podctl/download/get.hpp"
 #include "podctl/event/redacting_sink.hpp"
 #include "podctl/hub/batch.hpp"
+#include "podctl/run/get.hpp"
 #include "podctl/run/secrets.hpp"
 
 #include "../command.hpp"
-#include "../get_folders.hpp"
 #include "../signals.hpp"
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <atomic>
 #include <chrono>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <optional>
-#include <thread>
+#include <utility>
 
 namespace podctl::cli {
 namespace {
-
-using Clock = std::chrono::steady_clock;
-
-// Files that are looked after at once; how many connections they have together is another matter.
-constexpr std::size_t most_at_once = 64;
 
 struct GetArguments {
     std::vector<std::string> sources;  // the last one is the folder
@@ -42,21 +31,6 @@ struct GetArguments {
     http::Options http;
 };
 
-// Each source as a step of the run. Its query may be long, and hold what nobody should see; two
-// that differ only there get numbers.
-std::vector<std::string> steps_of(const std::vector<hub::BatchEntry>& entries) {
-    std::map<std::string, int> taken;
-    std::vector<std::string> steps;
-    for (const auto& entry : entries) {
-        const auto& text = entry.source.text;
-        std::string step = text.substr(0, text.find_first_of("?#"));
-        const int number = ++taken[step];
-        if (number > 1) step += fmt::format(" ({})", number);
-        steps.push_back(std::move(step));
-    }
-    return steps;
-}
-
 std::string checked_sha256(const std::string& given) {
     std::string hex = to_lower(trim(given));
     if (hex.starts_with("sha256:")) hex.erase(0, 7);
@@ -66,195 +40,99 @@ std::string checked_sha256(const std::string& given) {
     return hex;
 }
 
-class Get {
-public:
-    Get(const GetArguments& arguments, const Common& common)
-        : arguments_(arguments),
-          folder_(folder_of(arguments)),
-          entries_(entries_of(arguments)),
-          steps_(steps_of(entries_)),
-          secrets_(secrets_of(entries_)),
-          redact_(run::redactor_of(secrets_)),
-          terminal_(make_sink(common.output)),
-          events_(*terminal_, redact_) {
-        if (common.output.shows_debug_lines) show_debug_lines(redact_);
-    }
+// Opened once and for all.
+std::filesystem::path folder_of(const GetArguments& arguments) {
+    const std::size_t least = arguments.batches.empty() ? 2 : 1;
+    if (arguments.sources.size() < least)
+        throw Error{ErrorKind::usage, "podctl get SOURCE... DIR: a source or the folder lacks",
+                    "`podctl get SOURCE .` puts it into the current folder"};
+    anchor(arguments.sources.back());
+    return arguments.sources.back();
+}
 
-    int run() {
-        events_.emit(event::RunStarted{"get", folder_.string(), PODCTL_VERSION});
-        int code = 0;
-        {
-            http::Client http{options()};
-            const Mirrors all_mirrors = mirrors();
-            expand_folders(http, all_mirrors);
-            download::Downloader downloader{http, all_mirrors};
-            download::Getter getter{downloader};
-            std::vector<std::jthread> workers;
-            for (std::size_t i = 0; i < std::min(entries_.size(), most_at_once); ++i)
-                workers.push_back(start_thread(
-                    [&](const std::stop_token&) { work(getter); },
-                    [&](const std::exception_ptr&) { note_failure(ErrorKind::internal); }));
-            workers.clear();
-        }
-        if (failure_) code = exit_code(*failure_);
-        if (signals_.signal() != 0) code = 128 + signals_.signal();
-        const auto took =
-            std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - started_);
-        events_.emit(event::RunFinished{code == 0, code, took, received_});
-        return code;
-    }
+// Where an input list says nothing else, the folder itself.
+std::filesystem::path folder_within(const std::filesystem::path& all,
+                                    const hub::BatchEntry& entry) {
+    const auto wanted = entry.folder / entry.file.parent_path();
+    const auto inside = (std::filesystem::absolute(all) / wanted).lexically_normal();
+    const auto way = inside.lexically_relative(std::filesystem::absolute(all).lexically_normal());
+    if (way.empty() || *way.begin() == "..")
+        throw Error{
+            ErrorKind::usage,
+            fmt::format("{}: dir={} is not in {}", entry.origin, wanted.string(), all.string()),
+            "name a folder as DIR that holds all of them"};
+    return way == "." ? all : all / way;
+}
 
-private:
-    static std::filesystem::path folder_of(const GetArguments& arguments) {
-        const std::size_t least = arguments.batches.empty() ? 2 : 1;
-        if (arguments.sources.size() < least)
-            throw Error{ErrorKind::usage, "podctl get SOURCE... DIR: a source or the folder lacks",
-                        "`podctl get SOURCE .` puts it into the current folder"};
-        // Opened once and for all.
-        anchor(arguments.sources.back());
-        return arguments.sources.back();
-    }
+// An input list may say of a folder what only a file can have.
+void require_options_of_folders(const std::vector<hub::BatchEntry>& entries) {
+    for (const auto& entry : entries)
+        if (hub::is_folder(entry.source) && !(entry.file.empty() && entry.sha256.empty()))
+            throw Error{ErrorKind::usage,
+                        fmt::format("{}: out and checksum are of one file", entry.origin),
+                        "name the file: hf:ORG/REPO/PATH"};
+}
 
-    static std::vector<hub::BatchEntry> entries_of(const GetArguments& arguments) {
-        const std::vector<std::string> sources(arguments.sources.begin(),
-                                               arguments.sources.end() - 1);
-        auto entries =
-            hub::expand_sources(sources, {arguments.batches.begin(), arguments.batches.end()});
-        if (entries.empty())
-            throw Error{ErrorKind::usage, "the batch names no source", "a line for each source"};
-        const auto& request = arguments.request;
-        const bool is_one = entries.size() == 1 && !hub::is_folder(entries.front().source);
-        if (!is_one && !(request.name.empty() && request.sha256.empty()))
-            throw Error{ErrorKind::usage, "--name and --sha256 are of one file",
-                        "fetch that one by itself"};
-        require_options_of_folders(entries);
-        for (auto& entry : entries)
-            entry.folder = folder_within(arguments.sources.back(), entry);
-        return entries;
-    }
+std::vector<hub::BatchEntry> entries_of(const GetArguments& arguments) {
+    const std::vector<std::string> sources(arguments.sources.begin(), arguments.sources.end() - 1);
+    auto entries =
+        hub::expand_sources(sources, {arguments.batches.begin(), arguments.batches.end()});
+    if (entries.empty())
+        throw Error{ErrorKind::usage, "the batch names no source", "a line for each source"};
+    const auto& request = arguments.request;
+    const bool is_one = entries.size() == 1 && !hub::is_folder(entries.front().source);
+    if (!is_one && !(request.name.empty() && request.sha256.empty()))
+        throw Error{ErrorKind::usage, "--name and --sha256 are of one file",
+                    "fetch that one by itself"};
+    require_options_of_folders(entries);
+    for (auto& entry : entries)
+        entry.folder = folder_within(arguments.sources.back(), entry);
+    return entries;
+}
 
-    // Where an input list says nothing else, the folder itself.
-    static std::filesystem::path folder_within(const std::filesystem::path& all,
-                                               const hub::BatchEntry& entry) {
-        const auto wanted = entry.folder / entry.file.parent_path();
-        const auto inside = (std::filesystem::absolute(all) / wanted).lexically_normal();
-        const auto way =
-            inside.lexically_relative(std::filesystem::absolute(all).lexically_normal());
-        if (way.empty() || *way.begin() == "..")
-            throw Error{
-                ErrorKind::usage,
-                fmt::format("{}: dir={} is not in {}", entry.origin, wanted.string(), all.string()),
-                "name a folder as DIR that holds all of them"};
-        return way == "." ? all : all / way;
-    }
+run::Secrets secrets_of(const std::vector<hub::BatchEntry>& entries) {
+    auto secrets = run::read_hub_secrets();
+    std::vector<hub::Source> sources;
+    for (const auto& entry : entries)
+        sources.push_back(entry.source);
+    secrets.in_sources = run::credentials_in(sources);
+    return secrets;
+}
 
-    static run::Secrets secrets_of(const std::vector<hub::BatchEntry>& entries) {
-        auto secrets = run::read_hub_secrets();
-        std::vector<hub::Source> sources;
-        for (const auto& entry : entries)
-            sources.push_back(entry.source);
-        secrets.in_sources = run::credentials_in(sources);
-        return secrets;
-    }
+run::GetRequest run_of(const GetArguments& arguments) {
+    auto entries = entries_of(arguments);
+    auto secrets = secrets_of(entries);
+    return {.entries = std::move(entries),
+            .globs = arguments.globs,
+            .common = arguments.request,
+            .secrets = std::move(secrets),
+            .mirrors = Mirrors{users_mirrors(arguments.mirrors)},
+            .http = arguments.http,
+            .attempts = arguments.retries,
+            .pause = arguments.pause.value_or(std::chrono::milliseconds{0})};
+}
 
-    Mirrors mirrors() const { return Mirrors{users_mirrors(arguments_.mirrors)}; }
-
-    http::Options options() const {
-        auto options = arguments_.http;
-        const Mirrors all = mirrors();
-        options.credentials = run::credentials_of(secrets_, all);
-        for (const auto& [from, to] : all.prefixes())
-            options.own_places.push_back(to);
-        return options;
-    }
-
-    void expand_folders(http::Client& http, const Mirrors& all_mirrors) {
-        entries_ = with_files_of_folders(
-            entries_, {arguments_.globs,
-                       http,
-                       all_mirrors,
-                       {.attempts = arguments_.retries},
-                       signals_.token(),
-                       [this](const hub::BatchEntry& entry, const std::exception_ptr& failure) {
-                           tell_failure(entry.source.text, as_error(failure));
-                       }});
-        steps_ = steps_of(entries_);
-    }
-
-    void tell_failure(const std::string& step, const Error& error) {
-        note_failure(error.kind());
-        events_.emit(event::StepFailed{step, error.kind(), error.message(), error.hint(), false});
-    }
-
-    void work(download::Getter& getter) {
-        while (true) {
-            const std::size_t index = next_++;
-            if (index >= entries_.size() || !wait_for_turn(index)) return;
-            get_one(getter, entries_[index], steps_[index]);
-        }
-    }
-
-    // --pause: a hub that counts questions is not asked all of them at once.
-    bool wait_for_turn(std::size_t index) {
-        const auto turn = started_ + arguments_.pause.value_or(std::chrono::milliseconds{0}) *
-                                         static_cast<long>(index);
-        return wait_for(turn - Clock::now(), signals_.token());
-    }
-
-    void get_one(download::Getter& getter, const hub::BatchEntry& entry, const std::string& step) {
-        const auto started = Clock::now();
-        events_.emit(event::StepStarted{step});
-        try {
-            const auto request = request_of(entry, arguments_.request);
-            const auto got = getter.get(request, monitor_of(step), signals_.token());
-            received_ += got.received;
-            const auto took =
-                std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - started);
-            events_.emit(event::StepFinished{step, took, got.changed});
-            if (request.content == download::GetRequest::Content::file_and_metadata)
-                events_.emit(event::FileReady{step, got.path.string(), got.sha256, got.size});
-        } catch (const std::exception& caught) {
-            tell_failure(step, as_error(caught));
-        }
-    }
-
-    void note_failure(ErrorKind kind) {
-        const std::scoped_lock lock{mutex_};
-        if (!failure_) failure_ = kind;
-    }
-
-    download::GetMonitor monitor_of(const std::string& step) {
-        return {.on_progress =
-                    [this, step](const download::Progress& it) {
-                        events_.emit(event::StepProgress{step, it.done, it.total});
-                    },
-                .on_notice =
-                    [this, step](const std::string& text) {
-                        events_.emit(event::Notice{step, text});
-                    },
-                .retry = {.attempts = arguments_.retries,
-                          .on_retry = [this, step](int attempt, std::chrono::milliseconds wait,
-                                                   const std::string& reason) {
-                              events_.emit(event::StepRetrying{step, attempt, wait, reason});
-                          }}};
-    }
-
-    const GetArguments& arguments_;
-    const Clock::time_point started_ = Clock::now();
+int run_get(const GetArguments& arguments, const Common& common) {
+    const auto started = std::chrono::steady_clock::now();
     // Before every other thread: they inherit the blocked signals.
-    StopSignals signals_;
-    const std::filesystem::path folder_;
-    std::vector<hub::BatchEntry> entries_;  // those of files once the folders were listed
-    std::vector<std::string> steps_;
-    const run::Secrets secrets_;
-    Redactor redact_;
-    std::unique_ptr<EventSink> terminal_;
-    RedactingSink events_;
-    std::atomic<std::size_t> next_ = 0;
-    std::atomic<std::uint64_t> received_ = 0;
-    std::mutex mutex_;
-    std::optional<ErrorKind> failure_;  // under mutex_ while workers run
-};
+    const StopSignals signals;
+    const auto folder = folder_of(arguments);
+    const auto request = run_of(arguments);
+    const auto redact = run::redactor_of(request.secrets);
+    const auto terminal = make_sink(common.output);
+    RedactingSink events{*terminal, redact};
+    if (common.output.shows_debug_lines) show_debug_lines(redact);
+
+    events.emit(event::RunStarted{"get", folder.string(), PODCTL_VERSION});
+    const auto result = run::get(request, events, signals.token());
+    int code = result.failure ? exit_code(*result.failure) : 0;
+    if (signals.signal() != 0) code = 128 + signals.signal();
+    const auto took = std::chrono::steady_clock::now() - started;
+    events.emit(event::RunFinished{code == 0, code,
+                                   std::chrono::duration_cast<std::chrono::milliseconds>(took),
+                                   result.downloaded_bytes});
+    return code;
+}
 
 void add_naming_flags(CLI::App& command, GetArguments& arguments) {
     auto& request = arguments.request;
@@ -392,7 +270,7 @@ void add_get(CLI::App& app, Common& common, Chosen& chosen) {
     add_civitdl_flags(*command, *arguments);
     add_mirror_flag(*command, arguments->mirrors);
     add_output_flags(*command, common);
-    when_chosen(*command, chosen, [&common, arguments] { return Get{*arguments, common}.run(); });
+    when_chosen(*command, chosen, [&common, arguments] { return run_get(*arguments, common); });
 }
 
 }  // namespace podctl::cli

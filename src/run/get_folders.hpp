@@ -1,15 +1,17 @@
 #pragma once
 
+#include "podctl/base/error.hpp"
 #include "podctl/download/get.hpp"
 #include "podctl/hub/batch.hpp"
 #include "podctl/hub/folder.hpp"
+#include "podctl/plan/plan.hpp"
 
-#include <exception>
 #include <functional>
 #include <stop_token>
 #include <vector>
 
-namespace podctl::cli {
+// What `podctl get` makes of its sources: files, as steps of a plan.
+namespace podctl::run {
 
 // What asking for a folder's files takes.
 struct FolderQuestion {
@@ -18,18 +20,19 @@ struct FolderQuestion {
     const Mirrors& mirrors;
     http::RetryPolicy retry;
     std::stop_token stop;
-    std::function<void(const hub::BatchEntry&, const std::exception_ptr&)> on_failure;
+    std::function<void(const hub::BatchEntry&, const Error&)> on_failure;
 };
-
-// Throws Error{usage} when an input list says of a folder what only a file can have.
-void require_options_of_folders(const std::vector<hub::BatchEntry>& entries);
 
 // In place of each folder of a hub its files, each with its place below the folder of its entry.
 // One that cannot be listed is left out and told.
 std::vector<hub::BatchEntry> with_files_of_folders(const std::vector<hub::BatchEntry>& entries,
                                                    const FolderQuestion& question);
 
-// What is to be got for an entry; all else as in `common`.
-download::GetRequest request_of(const hub::BatchEntry& entry, download::GetRequest common);
+// An entry as a step's action; what it does not say itself is as in `common`.
+plan::FetchModel model_of(const hub::BatchEntry& entry, const download::GetRequest& common);
 
-}  // namespace podctl::cli
+// What is to be got for it. `common` says what no template can ask for: metadata, another sorter of
+// civitdl's, and what happens to another file at the place.
+download::GetRequest request_of(const plan::FetchModel& model, download::GetRequest common);
+
+}  // namespace podctl::run

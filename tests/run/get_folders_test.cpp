@@ -14,7 +14,7 @@
 #include <algorithm>
 
 // A hub's folder behind `podctl get`: what its listing says, and what is asked beside it.
-namespace podctl::cli {
+namespace podctl::run {
 namespace {
 
 using test::HuggingFaceFile;
@@ -30,20 +30,16 @@ protected:
     }
     std::vector<hub::BatchEntry> files_of(const std::string& source) {
         const FolderQuestion question{
-            globs, http, mirrors, {.attempts = 1}, {}, [this](const auto&, const auto& failure) {
-                try {
-                    std::rethrow_exception(failure);
-                } catch (const Error& error) {
-                    failures.push_back(error);
-                }
-            }};
+            globs,   http,
+            mirrors, {.attempts = 1},
+            {},      [this](const auto&, const auto& error) { failures.push_back(error); }};
         return with_files_of_folders({{.source = hub::parse_source(source)}}, question);
     }
     download::Got get(hub::BatchEntry entry) {
         entry.folder = dir / entry.folder;
         download::Downloader downloader{http, mirrors};
         download::Getter getter{downloader};
-        return getter.get(request_of(entry, {}), {.retry = {.attempts = 1}}, {});
+        return getter.get(request_of(model_of(entry, {}), {}), {.retry = {.attempts = 1}}, {});
     }
     std::size_t heads() const {
         const auto all = hub.huggingface().requests();
@@ -151,4 +147,4 @@ TEST_F(GetFolders, LeaveOutByExcludeWhatNoFileHereCanBeCalled) {
 }
 
 }  // namespace
-}  // namespace podctl::cli
+}  // namespace podctl::run

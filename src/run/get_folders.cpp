@@ -6,7 +6,7 @@
 
 #include <filesystem>
 
-namespace podctl::cli {
+namespace podctl::run {
 namespace {
 
 std::vector<hub::BatchEntry> files_of(const hub::BatchEntry& entry,
@@ -38,14 +38,6 @@ std::vector<hub::BatchEntry> files_of(const hub::BatchEntry& entry,
 
 }  // namespace
 
-void require_options_of_folders(const std::vector<hub::BatchEntry>& entries) {
-    for (const auto& entry : entries)
-        if (hub::is_folder(entry.source) && !(entry.file.empty() && entry.sha256.empty()))
-            throw Error{ErrorKind::usage,
-                        fmt::format("{}: out and checksum are of one file", entry.origin),
-                        "name the file: hf:ORG/REPO/PATH"};
-}
-
 std::vector<hub::BatchEntry> with_files_of_folders(const std::vector<hub::BatchEntry>& entries,
                                                    const FolderQuestion& question) {
     std::vector<hub::BatchEntry> all;
@@ -57,20 +49,37 @@ std::vector<hub::BatchEntry> with_files_of_folders(const std::vector<hub::BatchE
         try {
             auto files = files_of(entry, question);
             std::move(files.begin(), files.end(), std::back_inserter(all));
-        } catch (const std::exception&) {
-            question.on_failure(entry, std::current_exception());
+        } catch (const std::exception& caught) {
+            question.on_failure(entry, as_error(caught));
         }
     }
     return all;
 }
 
-download::GetRequest request_of(const hub::BatchEntry& entry, download::GetRequest common) {
-    common.source = entry.source;
-    common.resolved = entry.listed;
-    common.folder = entry.folder;
-    if (!entry.file.empty()) common.name = entry.file.filename().string();
-    if (!entry.sha256.empty()) common.sha256 = entry.sha256;
+plan::FetchModel model_of(const hub::BatchEntry& entry, const download::GetRequest& common) {
+    const bool is_flat = common.layout == download::NameLayout::flat;
+    return {.source = entry.source,
+            .resolved = entry.listed,
+            .folder = entry.folder.string(),
+            .name = entry.file.empty() ? common.name : entry.file.filename().string(),
+            .sha256 = entry.sha256.empty() ? common.sha256 : entry.sha256,
+            .layout = is_flat ? tmpl::Layout::flat : tmpl::Layout::civitdl,
+            .allow_pickle = common.pickle == download::GetRequest::Pickle::allow,
+            .trusted = hub::is_listed(entry.source, common.trust),
+            .target = {}};
+}
+
+download::GetRequest request_of(const plan::FetchModel& model, download::GetRequest common) {
+    using Pickle = download::GetRequest::Pickle;
+    common.source = model.source;
+    common.resolved = model.resolved;
+    common.folder = model.folder;
+    common.name = model.name;
+    common.sha256 = model.sha256;
+    common.pickle = model.allow_pickle ? Pickle::allow : Pickle::refuse;
+    common.trust.clear();
+    if (model.trusted) common.trust = {model.source.text};
     return common;
 }
 
-}  // namespace podctl::cli
+}  // namespace podctl::run
