@@ -8,6 +8,7 @@
 #include "podctl/serve/serve.hpp"
 
 #include "probe.hpp"
+#include "service_machine.hpp"
 #include "service_output.hpp"
 
 #include <chrono>
@@ -17,8 +18,6 @@
 
 namespace podctl::serve {
 
-using Clock = std::chrono::steady_clock;
-
 // What every service of a pod uses.
 struct Surroundings {
     const PodOptions& options;
@@ -27,11 +26,8 @@ struct Surroundings {
     const WakeUp& wake;  // the pod's loop
 };
 
-// One service and where it stands. The pod's loop calls tick() after every wait; nothing here
-// blocks.
-//
-//   waiting → starting → ready → ending → backing off → starting …
-//                    ↘         ↗        ↘ stopped
+// One service: its process, its log and its probe, as ServiceMachine says. The pod's loop calls
+// tick() after every wait; nothing here blocks.
 class Service {
 public:
     using State = ServiceState;
@@ -41,11 +37,10 @@ public:
     Service& operator=(const Service&) = delete;
 
     const ServiceSpec& spec() const { return spec_; }
-    State state() const { return state_; }
-    bool was_ready() const { return was_ready_; }  // of this or an earlier run
-    // From the moment that a restart is asked for until it is ready again.
-    bool is_restarting() const { return restarting_; }
-    bool is_alive() const { return state_ != State::waiting && state_ != State::stopped; }
+    State state() const { return machine_.state(); }
+    bool was_ready() const { return machine_.was_ready(); }
+    bool is_restarting() const { return machine_.is_restarting(); }
+    bool is_alive() const { return state() != State::waiting && state() != State::stopped; }
     // Set when it failed for good.
     const std::optional<PodEnd>& failure() const { return failure_; }
     RunningService describe() const;
@@ -65,33 +60,24 @@ public:
     void tick();
 
 private:
-    // Why a run is ended before its time.
-    enum class Ending { by_itself, stop_requested, restart_requested, not_ready_in_time };
-
     void take_line(std::string_view line);
     void report(std::string_view line);  // podctl's own words, to the log alone
     void read_output();
-    void become_ready();
+    void apply(ServiceMachine::Effect effect);
+    void tell_ready();
     void check_exit();
-    void end_group(Ending why, std::chrono::milliseconds grace);
-    void check_group();
-    void kill_group();
+    bool is_group_gone() const;
     void settle();
-    bool take_reboot_marker();
-    void run_ended(const std::string& reason, bool failed);
-    void start_again(std::chrono::milliseconds wait, const std::string& reason);
-    void report_restart(std::chrono::milliseconds wait, const std::string& reason);
-    void fail(const std::string& what);
+    ServiceMachine::Reboot take_reboot_marker();
+    void report_restart(const ServiceMachine::Verdict& verdict);
+    void fail(const ServiceMachine::Verdict& verdict);
     std::string name_in_message() const;
-    std::string hint() const;
-    std::chrono::milliseconds next_wait() const;
+    std::string hint(ServiceMachine::Verdict::Cause cause) const;
 
     ServiceSpec spec_;
     Surroundings surroundings_;
     LogFile log_;
-    State state_ = State::waiting;
-    bool was_ready_ = false;
-    bool restarting_ = false;
+    ServiceMachine machine_;
     std::optional<PodEnd> failure_;
 
     // Of the run that is on, or was last.
@@ -102,18 +88,10 @@ private:
     bool output_ended_ = false;
     std::deque<std::string> last_lines_;  // redacted
     Clock::time_point started_at_;
-    std::optional<Clock::time_point> ready_at_;
-    std::optional<Clock::time_point> ready_by_;  // goes on over a reboot before the first readiness
-    Ending ending_ = Ending::by_itself;
-    std::optional<ExitStatus> status_;
-    Clock::time_point kill_at_;
-    bool killed_ = false;
 
     int starts_ = 0;
     std::chrono::system_clock::time_point started_on_ = {};  // the wall clock's started_at_
     std::string last_exit_;
-    int failures_ = 0;  // in a row
-    Clock::time_point restart_at_;
 };
 
 }  // namespace podctl::serve

@@ -76,7 +76,7 @@ struct PodEnd {
 PodEnd run_pod(std::vector<ServiceSpec> services, const PodOptions& options, http::Client& http,
                EventSink& events, const std::function<void()>& on_ready, std::stop_token stop);
 
-// Where a service stands (the machine is drawn in src/serve/service.hpp).
+// Where a service stands (src/serve/service_machine.hpp tells what each state means).
 enum class ServiceState { waiting, starting, ready, ending, backing_off, stopped };
 // "waiting", …, "backing off": for people, pod.json and the control socket.
 std::string_view to_string(ServiceState state);
