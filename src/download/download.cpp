@@ -6,6 +6,7 @@
 
 #include "control_file.hpp"
 #include "partial_file.hpp"
+#include "partial_lease.hpp"
 #include "transfer.hpp"
 
 #include <fcntl.h>
@@ -111,12 +112,15 @@ std::uint64_t bytes_present(const std::filesystem::path& partial) {
 }
 
 void forget(const std::filesystem::path& partial) {
-    if (!file_stamp(partial)) ControlFile::remove(partial);
+    if (file_stamp(partial)) return;
+    ControlFile::remove(partial);
+    remove_partial_lease(partial);
 }
 
 void discard(const std::filesystem::path& partial) {
     remove_tree(partial);
     ControlFile::remove(partial);
+    remove_partial_lease(partial);
 }
 
 }  // namespace podctl::download

@@ -59,10 +59,10 @@ bool may_be_shared(int fd) {
     return !is_quick_past_the_cache(fd) && type != tmpfs && type != btrfs && type != zfs;
 }
 
-std::unique_ptr<OwnerFile> own(int fd, std::filesystem::path path, const std::stop_token& stop) {
+std::unique_ptr<PartialLease> lease(int fd, const std::filesystem::path& path,
+                                    const std::stop_token& stop) {
     if (!may_be_shared(fd)) return nullptr;
-    path += ".owner";
-    return std::make_unique<OwnerFile>(std::move(path), stop);
+    return std::make_unique<PartialLease>(path, PartialLease::usual, stop);
 }
 
 std::uint64_t aligned_up(std::uint64_t offset) {
@@ -74,7 +74,7 @@ std::uint64_t aligned_up(std::uint64_t offset) {
 PartialFile::PartialFile(std::filesystem::path path, BlockPool& pool, const std::stop_token& stop)
     : path_(std::move(path)),
       fd_(open_partial(path_)),
-      owner_(own(fd_.get(), path_, stop)),
+      lease_(lease(fd_.get(), path_, stop)),
       read_fd_(reopen(fd_, O_RDONLY)),
       found_size_(size_of(fd_.get())),
       direct_pays_(pool.block_size() % alignment == 0 && is_quick_past_the_cache(fd_.get())),
@@ -162,10 +162,7 @@ void PartialFile::write(Block block, std::uint64_t offset, std::size_t size) {
 }
 
 void PartialFile::check() {
-    if (owner_ && !owner_->is_ours())
-        throw Error{ErrorKind::locked,
-                    fmt::format("{}: another podctl has taken it over", path_.string()),
-                    "this one stood still for too long; let the other one finish"};
+    if (lease_) lease_->check();
     const std::scoped_lock lock(mutex_);
     rethrow_failure();
 }
@@ -349,7 +346,10 @@ std::string PartialFile::finish(std::uint64_t size, std::stop_token stop) {
     changed_.wait(lock, stop, [&] { return failure_ || hashed_ >= size; });
     rethrow_failure();
     if (hashed_ < size) throw Error{ErrorKind::interrupted, "stopped"};
-    return digest_.finish();
+    auto digest = digest_.finish();
+    lock.unlock();
+    if (lease_) lease_->confirm();
+    return digest;
 }
 
 FileIdentity PartialFile::identity() const {

@@ -6,7 +6,7 @@
 
 #include "block_pool.hpp"
 #include "control_file.hpp"
-#include "owner_file.hpp"
+#include "partial_lease.hpp"
 #include "range_set.hpp"
 
 #include <atomic>
@@ -107,7 +107,7 @@ private:
 
     const std::filesystem::path path_;
     Fd fd_;
-    std::unique_ptr<OwnerFile> owner_;  // where the file's lock may be one machine's only
+    std::unique_ptr<PartialLease> lease_;  // where the file's lock may be one machine's only
     Fd read_fd_;
     const std::uint64_t found_size_;
     const bool direct_pays_;
