@@ -27,40 +27,18 @@ namespace fs = std::filesystem;
 
 constexpr const char* note_name = ".podctl-accepted";
 
-struct Distribution {
-    std::string version;
-    fs::path metadata;  // its .dist-info or .egg-info
-};
 using Distributions = std::multimap<std::string, Distribution>;  // by normalised name
-
-// foo_bar-1.0.dist-info, foo-1.0-py3.11.egg-info; nullopt: no metadata.
-std::optional<std::pair<std::string, Distribution>> read_name(const fs::path& path) {
-    const std::string file = path.filename();
-    for (const std::string_view ending : {".dist-info", ".egg-info"}) {
-        if (!file.ends_with(ending)) continue;
-        const auto parts = split(file.substr(0, file.size() - ending.size()), '-');
-        return std::pair{normalise_name(parts[0]),
-                         Distribution{parts.size() > 1 ? parts[1] : "", path}};
-    }
-    return std::nullopt;
-}
-
-std::vector<fs::path> site_packages(const fs::path& environment) {
-    std::vector<fs::path> folders;
-    std::error_code failed;
-    for (fs::directory_iterator at{environment / "lib", failed}, end; !failed && at != end;
-         at.increment(failed))
-        folders.push_back(at->path() / "site-packages");
-    return folders;
-}
 
 Distributions distributions_in(const fs::path& environment) {
     Distributions found;
     std::error_code failed;
-    for (const fs::path& folder : site_packages(environment)) {
+    for (const fs::path& folder : site_packages_of(environment)) {
         for (fs::directory_iterator at{folder, failed}, end; !failed && at != end;
              at.increment(failed))
-            if (auto distribution = read_name(at->path())) found.insert(std::move(*distribution));
+            if (auto distribution = distribution_at(at->path())) {
+                std::string name = distribution->name;
+                found.emplace(std::move(name), std::move(*distribution));
+            }
     }
     return found;
 }
@@ -97,33 +75,14 @@ std::set<std::string> accepted_in(const fs::path& environment) {
     return {lines.begin(), lines.end()};
 }
 
-// A field of RECORD, which is CSV: quoted where it has a comma or a quote in it.
-std::string take_field(std::string_view& line) {
-    std::string field;
-    bool is_quoted = false;
-    std::size_t at = 0;
-    for (; at < line.size() && (is_quoted || line[at] != ','); ++at) {
-        if (line[at] != '"') {
-            field.push_back(line[at]);
-        } else if (is_quoted && at + 1 < line.size() && line[at + 1] == '"') {
-            field.push_back('"');
-            ++at;
-        } else {
-            is_quoted = !is_quoted;
-        }
-    }
-    line.remove_prefix(std::min(at + 1, line.size()));
-    return field;
-}
-
 // The files that are not as their installer left them, in words.
 std::vector<std::string> damage_of(const fs::path& metadata, const std::stop_token& stop) {
     std::vector<std::string> damage;
     const auto record = read_file_if_exists(metadata / "RECORD");
     for (const std::string& whole : split(record.value_or(""), '\n')) {
         std::string_view line = trim(whole);
-        const std::string name = take_field(line), digest = take_field(line),
-                          size = take_field(line);
+        const std::string name = take_record_field(line), digest = take_record_field(line),
+                          size = take_record_field(line);
         constexpr std::string_view kind = "sha256=";
         // Bytecode has none, and RECORD itself.
         if (!digest.starts_with(kind)) continue;
