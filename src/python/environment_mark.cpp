@@ -48,6 +48,11 @@ void remove_abandoned_mark(const fs::path& environment) {
     remove_abandoned(environment, mark_name);
 }
 
+bool is_of_mark(std::string_view name) {
+    // As AtomicFile and remove_abandoned_mark() have it.
+    return name == mark_name || name.starts_with(std::string{"."} + mark_name + ".podctl-");
+}
+
 void empty_environment(const fs::path& environment) {
     std::vector<fs::path> found;
     std::error_code failed;

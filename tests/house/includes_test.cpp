@@ -91,18 +91,21 @@ TEST(House, PublicHeadersShowNoThirdPartyType) {
 
 // Who else would need it calls the room's functions, so that a library can be replaced in one
 // place.
+// Archives are two things: what strangers made, and snapshots of environments.
 TEST(House, EachLibraryIsKnownToItsRoomAlone) {
-    const std::map<std::string, std::string> owners = {
-        {"<curl/", "http"},         {"<archive", "download"}, {"<git2", "git"},
-        {"<yaml-cpp/", "template"}, {"<openssl/", "base"},    {"<CLI/", "cli"},
-        {"<microhttpd", "serve"},   {"<spdlog/", "event"},    {"<toml.hpp", "comfy"},
+    const std::map<std::string, std::set<std::string>> owners = {
+        {"<curl/", {"http"}},       {"<archive", {"download", "python"}},
+        {"<git2", {"git"}},         {"<yaml-cpp/", {"template"}},
+        {"<openssl/", {"base"}},    {"<CLI/", {"cli"}},
+        {"<microhttpd", {"serve"}}, {"<spdlog/", {"event"}},
+        {"<toml.hpp", {"comfy"}},
     };
     std::set<std::string> seen;
     for (const auto& include : includes_below("src")) {
-        for (const auto& [library, room] : owners) {
+        for (const auto& [library, rooms_with_it] : owners) {
             if (!include.text.starts_with(library)) continue;
             seen.insert(library);
-            EXPECT_EQ(*std::next(include.file.begin()), room)
+            EXPECT_TRUE(rooms_with_it.contains(*std::next(include.file.begin())))
                 << include.file << " includes " << include.text;
         }
     }

@@ -33,18 +33,30 @@ void write_archive(const std::filesystem::path& path, ArchiveFormat format,
     archive_write_free(out);
 }
 
-std::string gzip(const std::string& bytes) {
+namespace {
+
+std::string packed_with(int (*filter)(archive*), const std::string& bytes) {
     std::string packed(bytes.size() + 4096, '\0');
     std::size_t used = 0;
     archive* out = archive_write_new();
     archive_write_set_format_raw(out);
-    archive_write_add_filter_gzip(out);
+    filter(out);
     archive_write_set_bytes_in_last_block(out, 1);
     archive_write_open_memory(out, packed.data(), packed.size(), &used);
     add(out, {"data", bytes});
     archive_write_free(out);
     packed.resize(used);
     return packed;
+}
+
+}  // namespace
+
+std::string gzip(const std::string& bytes) {
+    return packed_with(archive_write_add_filter_gzip, bytes);
+}
+
+std::string zstd(const std::string& bytes) {
+    return packed_with(archive_write_add_filter_zstd, bytes);
 }
 
 }  // namespace podctl::test

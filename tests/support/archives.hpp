@@ -18,5 +18,6 @@ void write_archive(const std::filesystem::path& path, ArchiveFormat format,
 
 // One file, packed.
 std::string gzip(const std::string& bytes);
+std::string zstd(const std::string& bytes);
 
 }  // namespace podctl::test
