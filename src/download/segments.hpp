@@ -47,7 +47,10 @@ public:
 
     // What is there already. Nothing may be on its way.
     void go_on_from(const RangeSet& have, std::optional<std::uint64_t> size);
-    void start_anew() { go_on_from({}, {}); }
+    void start_anew() {
+        go_on_from({}, {});
+        furthest_ = 0;  // what comes from now on is of another file
+    }
     // The file ends there, whatever was known before; before it bytes may still lack.
     void set_size(std::uint64_t size);
 

@@ -235,6 +235,20 @@ TEST(Segments, KnowWhetherTheyCameFurtherThanEver) {
     EXPECT_FALSE(file.segments.note_progress());
 }
 
+TEST(Segments, ThatStartAnewComeFurtherWithTheFirstByteOfTheOtherFile) {
+    Arriving file(64 * MiB);
+    auto& first = file.begin();
+    file.bring(first, MiB);
+    EXPECT_TRUE(file.segments.note_progress());
+    file.segments.put_back(first, End::cut, MiB, file.now);
+    file.segments.clear();
+    file.segments.start_anew();
+    EXPECT_FALSE(file.segments.note_progress());
+    file.segments.set_size(64 * MiB);
+    file.bring(file.begin(), 1);
+    EXPECT_TRUE(file.segments.note_progress());
+}
+
 TEST(Segments, TellPaceHowTheyGetOn) {
     Arriving file(64 * MiB);
     auto& first = file.begin(4);
