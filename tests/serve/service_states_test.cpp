@@ -326,6 +326,22 @@ TEST_F(ServiceStates, RestartWhatRunsOnceItHasEnded) {
     EXPECT_FALSE(machine().is_restarting());
 }
 
+// Neither the restart nor the KILL of an earlier run says anything of this one.
+TEST_F(ServiceStates, TakeEachRunByItself) {
+    become_ready();
+    EXPECT_EQ(machine().restart(now), Effect::terminate);
+    EXPECT_EQ(machine().exited(terminated, now), Effect::none);
+    machine().ended(now, Reboot::none);
+    become_ready();
+    const auto verdict = end(crash);
+    EXPECT_EQ(verdict.reason, "ended with exit code 3");
+    wait_out(verdict);
+    become_ready();
+    EXPECT_EQ(machine().stop(now, 3s), Effect::terminate);
+    EXPECT_EQ(machine().exited(terminated, now), Effect::none);
+    EXPECT_EQ(machine().tick(now + 3s), Effect::kill);
+}
+
 TEST_F(ServiceStates, RestartForgivesFailuresAndWakesWhatDoesNotRun) {
     become_ready();
     wait_out(end(crash));
