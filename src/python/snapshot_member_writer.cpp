@@ -4,18 +4,20 @@
 #include "podctl/base/thread.hpp"
 
 #include <algorithm>
+#include <cstring>
 #include <utility>
 
 namespace podctl::python {
 
 namespace {
 
-constexpr std::size_t most_in_batch = 64, most_batch_bytes = 1u << 20;
+constexpr std::size_t most_in_batch = 256;
 
 }  // namespace
 
 MemberWriter::MemberWriter(MemberFolder folder, Together& together)
     : folder_(std::move(folder)), together_(together) {
+    gathered_.bytes = together_.chunks().take();
     thread_ = start_thread([this](const std::stop_token&) { work(); },
                            [this](const std::exception_ptr& failure) { together_.fail(failure); });
 }
@@ -25,57 +27,61 @@ MemberWriter::~MemberWriter() {
 }
 
 void MemberWriter::work() {
-    while (const auto batch = queue_.pop(together_.token()))
-        for (const Work& one : *batch)
-            write(one);
+    while (auto batch = queue_.pop(together_.token())) {
+        std::string_view bytes = batch->bytes.view();
+        for (const Work& one : batch->work) {
+            write(one, bytes.substr(0, one.size));
+            bytes.remove_prefix(one.size);
+        }
+        together_.chunks().give_back(std::move(batch->bytes));
+    }
 }
 
-void MemberWriter::write(const Work& one) {
+void MemberWriter::write(const Work& one, std::string_view bytes) {
     const bool begins = one.piece == Piece::whole || one.piece == Piece::first;
     const bool ends = one.piece == Piece::whole || one.piece == Piece::last;
     if (begins) large_ = folder_.create_file(one.name, one.status);
-    folder_.write(large_, one.content, one.name);
+    folder_.write(large_, bytes, one.name);
     if (!ends) return;
     folder_.set_time(large_, one.status, one.name);
     large_ = Fd{};
 }
 
 void MemberWriter::pass_on() {
-    gathered_bytes_ = 0;
-    if (!queue_.push(std::exchange(gathered_, {}), together_.token()))
+    Batch batch{.work = std::exchange(gathered_.work, {}),
+                .bytes = std::exchange(gathered_.bytes, together_.chunks().take())};
+    if (!queue_.push(std::move(batch), together_.token()))
         throw Error{ErrorKind::interrupted, "stopped"};
 }
 
 void MemberWriter::hand_over(Piece piece) {
-    gathered_bytes_ += current_.content.size();
-    gathered_.push_back({.name = current_.name,
-                         .status = current_.status,
-                         .piece = piece,
-                         .content = std::exchange(current_.content, {})});
-    if (gathered_.size() >= most_in_batch || gathered_bytes_ >= most_batch_bytes) pass_on();
+    current_.piece = piece;
+    gathered_.work.push_back(current_);
+    current_.size = 0;
 }
 
-void MemberWriter::begin(std::string name, const MemberStatus& status, std::uint64_t size) {
+void MemberWriter::begin(std::string name, const MemberStatus& status) {
     current_ = {.name = std::move(name), .status = status};
-    left_ = size;
-    current_.content.reserve(std::min<std::uint64_t>(size, most_batch_bytes));
 }
 
 void MemberWriter::add(std::string_view bytes) {
+    Chunk& chunk = gathered_.bytes;
     while (!bytes.empty()) {
-        const auto size = std::min(bytes.size(), most_batch_bytes - current_.content.size());
-        current_.content += bytes.substr(0, size);
+        if (chunk.size == chunk_size) {
+            hand_over(current_.piece == Piece::whole ? Piece::first : Piece::middle);
+            pass_on();
+        }
+        const auto size = std::min(bytes.size(), chunk_size - chunk.size);
+        std::memcpy(chunk.bytes.get() + chunk.size, bytes.data(), size);
+        chunk.size += size;
+        current_.size += size;
         bytes.remove_prefix(size);
-        left_ -= std::min<std::uint64_t>(left_, size);
-        if (current_.content.size() < most_batch_bytes || left_ == 0) continue;
-        hand_over(current_.piece == Piece::whole ? Piece::first : Piece::middle);
-        current_.piece = Piece::middle;
-        current_.content.reserve(std::min<std::uint64_t>(left_, most_batch_bytes));
     }
 }
 
 void MemberWriter::end() {
     hand_over(current_.piece == Piece::whole ? Piece::whole : Piece::last);
+    if (gathered_.work.size() >= most_in_batch) pass_on();
 }
 
 void MemberWriter::finish() {

@@ -23,7 +23,7 @@ public:
 
     // One file after another, each from begin() to end(). Throw Error{interrupted} when somebody
     // has failed.
-    void begin(std::string name, const MemberStatus& status, std::uint64_t size);
+    void begin(std::string name, const MemberStatus& status);
     void add(std::string_view bytes);
     void end();
     // Returns when all of them are written, or `together` has failed.
@@ -36,22 +36,23 @@ private:
         std::string name;
         MemberStatus status;
         Piece piece = Piece::whole;
-        std::string content = {};
+        std::size_t size = 0;  // of its bytes, which follow those of the one before
     };
-    // Small files are handed over by the dozen.
-    using Batch = std::vector<Work>;
+    // Small files are handed over by the hundred.
+    struct Batch {
+        std::vector<Work> work;
+        Chunk bytes;
+    };
 
     void hand_over(Piece piece);
     void pass_on();
     void work();
-    void write(const Work& one);
+    void write(const Work& one, std::string_view bytes);
 
     MemberFolder folder_;
     Together& together_;
     Work current_;
-    std::uint64_t left_ = 0;  // of the current file
     Batch gathered_;
-    std::size_t gathered_bytes_ = 0;
     BoundedQueue<Batch> queue_{16};
     Fd large_;  // of the thread: the file that comes in several pieces
     std::jthread thread_;

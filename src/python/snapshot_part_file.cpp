@@ -95,16 +95,17 @@ PartWriter::~PartWriter() {
 }
 
 void PartWriter::work() {
-    while (const auto chunk = queue_.pop(together_.token())) {
+    while (auto chunk = queue_.pop(together_.token())) {
         digest_.update(chunk->view());
         write_all(file_.get(), chunk->view(), path_);
         written_ += chunk->size;
+        together_.chunks().give_back(std::move(*chunk));
     }
 }
 
 bool PartWriter::pass_on() {
     if (gathered_.size == 0) return true;
-    return queue_.push(std::exchange(gathered_, empty_chunk()), together_.token());
+    return queue_.push(std::exchange(gathered_, together_.chunks().take()), together_.token());
 }
 
 bool PartWriter::write(std::string_view bytes) {
@@ -169,7 +170,7 @@ void PartReader::work() {
     ::posix_fadvise(file.get(), 0, 0, POSIX_FADV_SEQUENTIAL);
     Sha256 digest;
     for (std::uint64_t at = 0; at < part_.packed;) {
-        Chunk chunk = empty_chunk();
+        Chunk chunk = together_.chunks().take();
         const auto wanted = std::min<std::uint64_t>(chunk_size, part_.packed - at);
         chunk.size = read_at(file.get(), at, {chunk.bytes.get(), wanted}, path_);
         if (chunk.size == 0) throw unusable_part(path_, "became shorter while it was read");
@@ -187,6 +188,7 @@ std::string_view PartReader::next() {
     if (given_ == current_.size) {
         auto chunk = queue_.pop(together_.token());
         if (!chunk) return {};
+        if (current_.bytes) together_.chunks().give_back(std::move(current_));
         current_ = std::move(*chunk);
         given_ = 0;
     }

@@ -11,6 +11,7 @@
 #include <stop_token>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 namespace podctl::python {
 
@@ -71,9 +72,30 @@ struct Chunk {
 inline constexpr std::size_t chunk_size = 1u << 20;
 
 // Its bytes are not cleared: they are about to be written.
-inline Chunk empty_chunk(std::size_t size = chunk_size) {
-    return {.bytes = std::unique_ptr<char[]>{new char[size]}};
+inline Chunk empty_chunk() {
+    return {.bytes = std::unique_ptr<char[]>{new char[chunk_size]}};
 }
+
+// Chunks that were used go round: to have new memory for each costs about as much as to fill it.
+class ChunkPool {
+public:
+    Chunk take() {
+        const std::lock_guard lock(mutex_);
+        if (free_.empty()) return empty_chunk();
+        Chunk chunk = std::move(free_.back());
+        free_.pop_back();
+        return chunk;
+    }
+    void give_back(Chunk chunk) {
+        chunk.size = 0;
+        const std::lock_guard lock(mutex_);
+        free_.push_back(std::move(chunk));
+    }
+
+private:
+    std::mutex mutex_;
+    std::vector<Chunk> free_;  // under mutex_
+};
 
 // What threads that work at one thing have in common: the first failure of one ends all.
 class Together {
@@ -82,6 +104,7 @@ public:
         : outer_(std::move(outer), [this] { stop_.request_stop(); }) {}
 
     std::stop_token token() const { return stop_.get_token(); }
+    ChunkPool& chunks() { return chunks_; }
 
     void fail(std::exception_ptr failure) {
         {
@@ -98,6 +121,7 @@ public:
     }
 
 private:
+    ChunkPool chunks_;
     mutable std::mutex mutex_;
     std::exception_ptr first_;  // under mutex_
     std::stop_source stop_;

@@ -153,7 +153,7 @@ void PartUnpacker::unpack_file(archive_entry* entry, const std::string& name,
                                const MemberStatus& status) {
     const auto size =
         static_cast<std::uint64_t>(std::max<la_int64_t>(0, archive_entry_size(entry)));
-    writer_.begin(name, status, size);
+    writer_.begin(name, status);
     std::uint64_t at = 0;
     while (const auto bytes = block(at))
         writer_.add(*bytes);

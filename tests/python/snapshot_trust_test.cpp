@@ -40,7 +40,6 @@ protected:
         char type = '0';
         std::string link = {};
         unsigned mode = 0644;
-        std::optional<std::uint64_t> claimed = {};
     };
 
     static std::string tar_of(const std::vector<Member>& members) {
@@ -49,7 +48,7 @@ protected:
             std::string header(512, '\0');
             header.replace(0, member.name.size(), member.name);
             header.replace(100, 8, octal(member.mode, 7));
-            header.replace(124, 12, octal(member.claimed.value_or(member.data.size()), 11));
+            header.replace(124, 12, octal(member.data.size(), 11));
             header.replace(136, 12, octal(1, 11));
             header.replace(148, 8, 8, ' ');
             header[156] = member.type;
@@ -183,11 +182,11 @@ TEST_F(UntrustedSnapshot, BringsNoProgramThatRunsAsItsOwner) {
 }
 
 TEST_F(UntrustedSnapshot, InflatesToNoMoreThanItsManifestSays) {
-    // A link that claims bytes, which would be stepped over; a file of zeros; zeros at the end.
+    // A folder that claims bytes, which would be stepped over; a file of zeros.
     const std::string zeros(16 << 20, '\0');
-    const Member link{.name = "link", .type = '2', .link = "x", .claimed = 16u << 20};
-    std::string tar = tar_of({link});
-    tar.insert(512, zeros);
+    std::string tar = tar_of({{.name = "x", .data = "17 size=16777216\n", .type = 'x'},
+                              {.name = "folder", .type = '5'}});
+    tar.insert(1536, zeros);
     EXPECT_THAT(unpacking(snapshot_of(test::zstd(tar), 1, 0)).message(), HasSubstr("has bytes"));
     const std::string file = test::zstd(tar_of({{.name = "zeros", .data = zeros}}));
     EXPECT_THAT(unpacking(snapshot_of(file, 1, 10)).message(), HasSubstr("manifest"));
