@@ -47,7 +47,7 @@ ArchiveWriter::ArchiveWriter(PartWriter& file, Together& together, int level, un
     // A library that knows no threads packs with one.
     if (threads > 1)
         archive_write_set_filter_option(handle, "zstd", "threads", std::to_string(threads).c_str());
-    check(archive_write_set_format_pax_restricted(handle));
+    check(archive_write_set_format_pax(handle));
     // Names are bytes, and the locale is C.
     check(archive_write_set_format_option(handle, nullptr, "hdrcharset", "BINARY"));
     check(archive_write_set_bytes_per_block(handle, 0));
@@ -163,9 +163,9 @@ void ArchiveWriter::begin(const std::string& name, const struct stat& status, st
     if (!S_ISLNK(status.st_mode)) archive_entry_clear(entry);
     archive_entry_copy_pathname(entry, name.c_str());
     archive_entry_set_mode(entry, status.st_mode);
-    // Whole seconds, as Python compares a .pyc with its source; parts of one would need a header
-    // more for each file.
-    archive_entry_set_mtime(entry, status.st_mtim.tv_sec, 0);
+    // To the nanosecond, since podctl compares times: for whom install.py was run, say. It costs a
+    // header more for each file.
+    archive_entry_set_mtime(entry, status.st_mtim.tv_sec, status.st_mtim.tv_nsec);
     archive_entry_set_size(entry, static_cast<la_int64_t>(size));
     check(archive_write_header(handle_.get(), entry));
     left_ = size;

@@ -95,8 +95,7 @@ void MemberFolder::add_link(const std::string& name, const std::string& link,
     if (link.empty()) refuse(name, "is a link to nowhere");
     const Target target = parent_of(name);
     if (::symlinkat(link.c_str(), target.folder, target.name.c_str()) != 0) fail(name, errno);
-    const timespec times[] = {{.tv_sec = 0, .tv_nsec = UTIME_OMIT},
-                              {.tv_sec = status.mtime, .tv_nsec = 0}};
+    const timespec times[] = {{.tv_sec = 0, .tv_nsec = UTIME_OMIT}, status.mtime};
     // Not every file system keeps the time of a link.
     static_cast<void>(::utimensat(target.folder, target.name.c_str(), times, AT_SYMLINK_NOFOLLOW));
 }
@@ -117,8 +116,7 @@ void MemberFolder::write(const Fd& file, std::string_view bytes, const std::stri
 
 void MemberFolder::set_time(const Fd& file, const MemberStatus& status,
                             const std::string& name) const {
-    const timespec times[] = {{.tv_sec = 0, .tv_nsec = UTIME_OMIT},
-                              {.tv_sec = status.mtime, .tv_nsec = 0}};
+    const timespec times[] = {{.tv_sec = 0, .tv_nsec = UTIME_OMIT}, status.mtime};
     if (::futimens(file.get(), times) != 0) fail(name, errno);
 }
 

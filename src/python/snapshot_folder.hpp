@@ -4,6 +4,7 @@
 #include "podctl/base/fd.hpp"
 
 #include <cstdint>
+#include <ctime>
 #include <filesystem>
 #include <string>
 #include <string_view>
@@ -12,7 +13,7 @@ namespace podctl::python {
 
 struct MemberStatus {
     unsigned mode = 0;  // permission bits
-    std::int64_t mtime = 0;
+    timespec mtime{};
 };
 
 // The folder that an archive is unpacked into, and nothing beside it: every step down from it

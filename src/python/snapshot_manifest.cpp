@@ -35,7 +35,7 @@ std::string text_of(const nlohmann::json& object, const char* key) {
     return object.at(key).get_ref<const std::string&>();
 }
 
-std::uint64_t number_of(const nlohmann::json& object, const char* key, std::uint64_t most) {
+std::uint64_t count_in(const nlohmann::json& object, const char* key, std::uint64_t most) {
     const auto& value = object.at(key);
     if (!value.is_number_unsigned() || value.get<std::uint64_t>() > most)
         throw Error{ErrorKind::integrity, fmt::format("{} is not such a number", key)};
@@ -44,9 +44,9 @@ std::uint64_t number_of(const nlohmann::json& object, const char* key, std::uint
 
 Snapshot::Part part_of(const nlohmann::json& object) {
     Snapshot::Part part{.sha256 = text_of(object, "sha256"),
-                        .packed = number_of(object, "packed", most_part_bytes),
-                        .unpacked = number_of(object, "unpacked", most_part_bytes),
-                        .members = number_of(object, "members", most_members),
+                        .packed = count_in(object, "packed", most_part_bytes),
+                        .unpacked = count_in(object, "unpacked", most_part_bytes),
+                        .members = count_in(object, "members", most_members),
                         .shared_by = text_of(object, "shared_by")};
     // It becomes a file's name.
     if (!is_sha256(part.sha256)) throw Error{ErrorKind::integrity, "a part without its digest"};
@@ -68,7 +68,7 @@ Snapshot snapshot_of(const nlohmann::json& content) {
     if (!snapshot.generation.is_absolute() || path.find('\0') != path.npos)
         throw Error{ErrorKind::integrity, "its environment has no absolute path"};
     snapshot.made = system_clock::time_point{
-        std::chrono::milliseconds{number_of(content, "made_ms", last_millisecond)}};
+        std::chrono::milliseconds{count_in(content, "made_ms", last_millisecond)}};
     const auto& parts = content.at("parts");
     if (!parts.is_array() || parts.empty() || parts.size() > most_parts)
         throw Error{ErrorKind::integrity, "it has no parts, or too many"};

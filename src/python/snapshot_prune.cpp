@@ -1,6 +1,7 @@
 #include "podctl/base/beneath.hpp"
 #include "podctl/base/error.hpp"
 #include "podctl/base/fd.hpp"
+#include "podctl/base/file.hpp"
 #include "podctl/python/snapshot.hpp"
 
 #include "snapshot_manifest.hpp"
@@ -10,8 +11,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <map>
 #include <set>
 #include <string>
 
@@ -32,15 +35,15 @@ public:
         if (!folder_ && errno != ENOENT) throw system_error("cannot open " + path.string(), errno);
     }
 
-    void run(std::size_t keep) {
+    void run(std::size_t keep, const std::function<std::string(const Snapshot&)>& group_of) {
         if (!folder_) return;
         std::set<std::string> named;
+        std::map<std::string, std::size_t> kept;
         for (const Snapshot& snapshot : find_snapshots(path_)) {
-            if (keep == 0) {
+            if (++kept[group_of ? group_of(snapshot) : std::string{}] > keep) {
                 remove(snapshot.key + std::string{manifest_ending});
                 continue;
             }
-            --keep;
             for (const auto& part : snapshot.parts)
                 named.insert(part.file());
         }
@@ -79,8 +82,16 @@ private:
 
 }  // namespace
 
-void prune_snapshots(const fs::path& folder, std::size_t keep) {
-    Pruning{folder}.run(keep);
+void prune_snapshots(const fs::path& folder, std::size_t keep,
+                     const std::function<std::string(const Snapshot&)>& group_of) {
+    Pruning{folder}.run(keep, group_of);
+}
+
+bool has_its_parts(const Snapshot& snapshot, const fs::path& folder) {
+    return std::ranges::all_of(snapshot.parts, [&](const Snapshot::Part& part) {
+        const auto stamp = file_stamp(folder / part.file());
+        return stamp && stamp->size == part.packed;
+    });
 }
 
 }  // namespace podctl::python

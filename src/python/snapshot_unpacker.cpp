@@ -116,7 +116,8 @@ void PartUnpacker::unpack(archive_entry* entry) {
     folder_.check(name);
     if (++members_ > part_.members) refuse("has more members than its manifest says");
     const MemberStatus status{.mode = archive_entry_perm(entry),
-                              .mtime = archive_entry_mtime(entry)};
+                              .mtime = {.tv_sec = archive_entry_mtime(entry),
+                                        .tv_nsec = archive_entry_mtime_nsec(entry)}};
     const auto type = archive_entry_filetype(entry);
     if (archive_entry_hardlink(entry) || archive_entry_hardlink_utf8(entry) ||
         (type != AE_IFREG && type != AE_IFDIR && type != AE_IFLNK))

@@ -308,6 +308,25 @@ TEST_F(SnapshotTest, OfAKilledPackerIsNoneAndItsFilesArePruned) {
     EXPECT_TRUE(fs::is_empty(folder));
 }
 
+TEST_F(SnapshotTest, PruningKeepsTheNewestOfEachGroup) {
+    std::vector<Snapshot> made;
+    for (const std::string name : {"a one", "a two", "b one"}) {
+        file("lib/name.txt", name);
+        fingerprint = name;
+        mark_finished(generation, name);
+        made.push_back(pack());
+        wait_for_another_millisecond();
+    }
+    prune_snapshots(folder, 1, [](const Snapshot& it) { return it.fingerprint.substr(0, 1); });
+    const auto left = find_snapshots(folder);
+    ASSERT_THAT(left, SizeIs(2));
+    EXPECT_EQ(left[0].key, made[2].key);
+    EXPECT_EQ(left[1].key, made[1].key);
+    EXPECT_TRUE(has_its_parts(left[0], folder));
+    std::filesystem::resize_file(folder / left[0].parts.at(0).file(), 1);
+    EXPECT_FALSE(has_its_parts(left[0], folder));
+}
+
 TEST_F(SnapshotTest, PruningKeepsTheNewestAndTheirParts) {
     const std::string site = "lib/python3.11/site-packages/";
     install_torch(site);

@@ -117,7 +117,7 @@ protected:
         return names;
     }
 
-    // Name → kind, permissions, time in seconds, and content or target.
+    // Name → kind, permissions, time, and content or target.
     std::map<std::string, std::string> listing() const {
         std::map<std::string, std::string> all;
         for (const auto& entry : std::filesystem::recursive_directory_iterator{generation}) {
@@ -129,7 +129,8 @@ protected:
                                             ? std::filesystem::read_symlink(entry.path()).string()
                                         : entry.is_regular_file() ? sha256_file(entry.path())
                                                                   : "";
-            all[name] = fmt::format("{:o} {} {}", status.st_mode, status.st_mtim.tv_sec, content);
+            all[name] = fmt::format("{:o} {}.{:09} {}", status.st_mode, status.st_mtim.tv_sec,
+                                    status.st_mtim.tv_nsec, content);
         }
         return all;
     }

@@ -79,9 +79,14 @@ using SnapshotProgress = std::function<void(std::uint64_t done, std::uint64_t to
 void unpack_snapshot(const Snapshot& snapshot, const std::filesystem::path& folder,
                      const SnapshotProgress& on_progress, std::stop_token stop);
 
-// Removes all but the newest `keep` snapshots, then the parts that no manifest names and the
-// temporary files of packers that were killed. What another pod may be writing just now stays: of
-// other machines, what has changed within an hour. Throws Error{io}.
-void prune_snapshots(const std::filesystem::path& folder, std::size_t keep);
+// Removes all but the newest `keep` snapshots of each group (which those of one name are), then the
+// parts that no manifest names and the temporary files of packers that were killed. What another
+// pod may be writing just now stays: of other machines, what has changed within an hour. Throws
+// Error{io}.
+void prune_snapshots(const std::filesystem::path& folder, std::size_t keep,
+                     const std::function<std::string(const Snapshot&)>& group_of = {});
+
+// Whether the archives of a snapshot are there in the size that its manifest says: a cheap look.
+bool has_its_parts(const Snapshot& snapshot, const std::filesystem::path& folder);
 
 }  // namespace podctl::python
