@@ -75,6 +75,13 @@ bool list_into(LeaseGenerations& found, const Fd& folder, std::string_view name)
     return errno == 0;
 }
 
+// Some hundred bytes, which come at once or not at all.
+void write_at_start(const Fd& file, std::string_view bytes, const fs::path& path) {
+    const auto wrote = ::pwrite(file.get(), bytes.data(), bytes.size(), 0);
+    if (wrote != static_cast<ssize_t>(bytes.size()))
+        throw system_error("cannot write " + path.string(), wrote < 0 ? errno : ENOSPC);
+}
+
 // What a network volume has not taken, close() tells.
 void close_written(Fd file, const fs::path& path) {
     if (::close(file.release()) != 0 && errno != EINTR)
@@ -173,7 +180,7 @@ LeaseFiles::Created LeaseFiles::create(std::uint64_t generation, std::string_vie
     if (!file && folder && errno == EPERM) return Created::refused;
     if (!file) throw system_error("cannot create " + path.string(), errno);
     try {
-        write_all(file.get(), text, path);
+        write_at_start(file, text, path);
         close_written(std::move(file), path);
     } catch (const Error&) {
         remove(generation);  // nobody has had it
@@ -200,9 +207,7 @@ LeaseFiles::Rewritten LeaseFiles::rewrite(std::uint64_t generation, std::string_
     if (!text) throw system_error("cannot read " + path.string(), errno);
     if (text->size() < line.size() || text->substr(line.size()) != identity)
         return Rewritten::another;
-    const auto wrote = ::pwrite(file.get(), line.data(), line.size(), 0);
-    if (wrote != static_cast<ssize_t>(line.size()))
-        throw system_error("cannot write " + path.string(), wrote < 0 ? errno : ENOSPC);
+    write_at_start(file, line, path);
     close_written(std::move(file), path);
     return Rewritten::yes;
 }
