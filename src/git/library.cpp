@@ -1,8 +1,8 @@
 #include "library.hpp"
 
+#include "podctl/base/home.hpp"
 #include "podctl/base/shorten.hpp"
 
-#include "home.hpp"
 #include "http_transport.hpp"
 #include "interruptible_stream.hpp"
 #include "limits.hpp"
@@ -115,7 +115,7 @@ void ensure_library() {
         if (code < 0) throw last_error(code, "libgit2 cannot start");
         // Where its own is not there it takes every SSH server for one that cannot be asked, rather
         // than for one that it does not know.
-        const auto home = home_of_ssh();
+        const auto home = home_folder();
         check(git_libgit2_opts(GIT_OPT_SET_HOMEDIR, home.empty() ? "/" : home.c_str()), "libgit2");
         pass_over_unreadable(GIT_CONFIG_LEVEL_GLOBAL, ".gitconfig");
         pass_over_unreadable(GIT_CONFIG_LEVEL_XDG, "config");

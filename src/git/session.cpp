@@ -1,6 +1,6 @@
 #include "session.hpp"
 
-#include "home.hpp"
+#include "podctl/base/home.hpp"
 
 #include <fmt/format.h>
 #include <git2/sys/errors.h>
@@ -21,7 +21,7 @@ constexpr std::array key_names{"id_ed25519", "id_ecdsa", "id_rsa"};
 
 // The key that `ssh` would offer as its nth; 1: there is none.
 int key_from_home(git_credential** out, const char* user, std::size_t nth) {
-    const auto home = home_of_ssh();
+    const auto home = home_folder();
     if (home.empty()) return GIT_PASSTHROUGH;
     const auto key = home / ".ssh" / key_names.at(nth);
     if (::access(key.c_str(), R_OK) != 0) return GIT_PASSTHROUGH;
