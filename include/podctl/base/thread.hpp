@@ -29,6 +29,10 @@ std::jthread start_thread(Work work, OnFailure on_failure) {
     }};
 }
 
+// From now on the calling thread, and those that it starts, have the processor and the disks only
+// when nobody else wants them (nice 19, ioprio_set(2) idle). Where that is refused nothing changes.
+void give_way_to_others();
+
 // What an exception that was caught elsewhere tells: as_error(), for a thread's failure.
 Error as_error(const std::exception_ptr& caught);
 
