@@ -3,6 +3,8 @@
 #include "podctl/base/file.hpp"
 #include "podctl/base/names.hpp"
 
+#include "file_system.hpp"
+
 #include <unistd.h>
 
 #include <algorithm>
@@ -69,6 +71,7 @@ Root inspect_root(const fs::path& path, const fs::path& mountinfo) {
     const Mount mount = mount_of(error ? existing : canonical, mountinfo);
     root.is_mount = !mount.point.empty() && mount.point != "/";
     root.filesystem = mount.filesystem;
+    root.reach = reach_of(existing);
     root.free = {free_space(existing)};
     return root;
 }

@@ -3,6 +3,7 @@
 #include "podctl/base/fd.hpp"
 #include "podctl/base/units.hpp"
 
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <optional>
@@ -65,14 +66,27 @@ struct Machine {
 // Well under a millisecond.
 Machine inspect();
 
+// How a file system is reached, by the kernel's name of its kind (statfs(2)).
+enum class Reach {
+    local,    // a disk of this machine, or its memory
+    network,  // other machines may see it too, and each new file costs a way to a server; FUSE,
+              // since most of what rented volumes are mounted by is that
+    unknown
+};
+
 struct Root {
     bool exists = false;
     bool writable = false;   // the folder, or its nearest existing parent
     bool is_mount = false;   // a file system of its own is mounted there or above it (other than /)
     std::string filesystem;  // "ext4", "overlay", "fuse", …
+    Reach reach = Reach::unknown;
     Bytes free;
 };
 Root inspect_root(const std::filesystem::path& root);
+
+// How long a new file of 4 KiB takes in a folder that is there: the median of a few, which are
+// removed again. nullopt: none can be made there.
+std::optional<std::chrono::microseconds> time_of_new_file(const std::filesystem::path& folder);
 
 // Whether a listener could be bound there now. An IPv4 or IPv6 address, "localhost", a list of them
 // with commas, or empty for all of IPv4. Throws Error{preflight} for what is no address.
