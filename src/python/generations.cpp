@@ -158,6 +158,10 @@ std::optional<fs::path> current_generation(const fs::path& place) {
     return current_at(true_place(place));
 }
 
+bool is_generation_of(const fs::path& place, const fs::path& folder) {
+    return folder.parent_path() == folder_beside(true_place(place)) && number_of(folder) > 0;
+}
+
 void remove_abandoned_marks(const fs::path& place) {
     if (const auto current = current_generation(place)) remove_abandoned_mark(*current);
 }
@@ -224,6 +228,22 @@ void accept_generation(const fs::path& given, std::stop_token stop) {
         if (stop.stop_requested()) return;
         if (generation != *current) remove_generation(generation, stop);
     }
+}
+
+void remove_environment(const fs::path& given, const std::stop_token& stop) {
+    const fs::path place = true_place(given);
+    const auto current = current_at(place);
+    if (!current) return;
+    // The one at the place is the last, so that a stop leaves something that is found again.
+    for (const fs::path& generation : generations_beside(place)) {
+        if (stop.stop_requested()) return;
+        if (generation != *current) remove_generation(generation, stop);
+    }
+    if (stop.stop_requested()) return;
+    remove_generation(*current, stop);
+    if (stop.stop_requested()) return;
+    if (is_link(place)) remove_tree(place);
+    remove_tree(folder_beside(place));
 }
 
 std::optional<fs::path> swap_back(const fs::path& given) {

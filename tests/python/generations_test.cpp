@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <stop_token>
 
 namespace podctl::python {
 namespace {
@@ -223,6 +224,27 @@ TEST_F(Generations, ATrialOutlivesAnInterruptedScript) {
     EXPECT_EQ(swap_back(place), std::nullopt);
     mark_finished(place, "two");
     EXPECT_EQ(swap_back(place), first);
+}
+
+TEST_F(Generations, KnowWhichFoldersTheyAre) {
+    EXPECT_TRUE(is_generation_of(place, dir / ".venv.podctl/3"));
+    for (const auto* other : {".venv.podctl/current", ".other.podctl/3", "venv", ".venv.podctl"})
+        EXPECT_FALSE(is_generation_of(place, dir / other)) << other;
+}
+
+TEST_F(Generations, AreRemovedTogetherAndWhatIsNotPodctlsStays) {
+    build("one");
+    build("two");
+    std::stop_source stopped;
+    stopped.request_stop();
+    remove_environment(place, stopped.get_token());
+    EXPECT_EQ(finished_fingerprint(place), "two");
+    remove_environment(place, {});
+    EXPECT_FALSE(fs::exists(fs::symlink_status(place)));
+    EXPECT_FALSE(fs::exists(dir / ".venv.podctl"));
+    write_file_atomically(dir / "mine/bin/python", "");
+    remove_environment(dir / "mine", {});
+    EXPECT_TRUE(fs::exists(dir / "mine/bin/python"));
 }
 
 }  // namespace

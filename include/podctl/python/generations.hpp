@@ -17,6 +17,9 @@ namespace podctl::python {
 // The folder that the environment at `place` is now; nullopt: none.
 std::optional<std::filesystem::path> current_generation(const std::filesystem::path& place);
 
+// Whether `folder` is one of those beside `place`, there or not.
+bool is_generation_of(const std::filesystem::path& place, const std::filesystem::path& folder);
+
 // Removes what a writer of the current generation's mark has left who was killed: a mark that is
 // right is not written again, so nobody else would.
 void remove_abandoned_marks(const std::filesystem::path& place);
@@ -43,5 +46,9 @@ void accept_generation(const std::filesystem::path& place, std::stop_token stop)
 // may not be what was wrong. Returns where the current one is now; nullopt: there is no trial, or
 // nothing to go back to. Throws Error{io}.
 std::optional<std::filesystem::path> swap_back(const std::filesystem::path& place);
+
+// Removes the environment at `place` with all its generations, until a stop is requested; the next
+// call removes the rest. What podctl did not make stays. Throws Error{io}.
+void remove_environment(const std::filesystem::path& place, const std::stop_token& stop);
 
 }  // namespace podctl::python
