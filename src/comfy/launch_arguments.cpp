@@ -101,6 +101,21 @@ std::vector<std::string> launch_arguments(const tmpl::ComfyUi& settings,
     return arguments;
 }
 
+std::vector<std::string> arguments_of_its_own(const tmpl::ComfyUi& settings,
+                                              const std::set<std::string>& flags,
+                                              const std::filesystem::path& folder) {
+    std::vector<std::string> arguments;
+    const auto add = [&](const std::string& flag, const std::string& value) {
+        const bool is_given = std::ranges::any_of(settings.args, [&](const std::string& argument) {
+            return argument == flag || argument.starts_with(flag + "=");
+        });
+        if (flags.contains(flag) && !is_given) arguments.insert(arguments.end(), {flag, value});
+    };
+    add("--temp-directory", folder.string());
+    add("--database-url", "sqlite:///" + (folder / "comfyui.db").string());
+    return arguments;
+}
+
 std::string local_address(const std::string& listen) {
     auto address = trim(std::string_view(listen).substr(0, listen.find(',')));
     if (address.starts_with('[') && address.ends_with(']'))

@@ -5,6 +5,8 @@
 
 #include <gmock/gmock.h>
 
+#include <set>
+
 namespace podctl::comfy {
 namespace {
 
@@ -102,6 +104,17 @@ TEST(LocalAddress, KeepsAnAddressOfThisMachine) {
     EXPECT_EQ(local_address("10.0.0.7, 127.0.0.1"), "10.0.0.7");
     EXPECT_EQ(local_address("[::1]"), "::1");
     EXPECT_EQ(local_address("localhost"), "localhost");
+}
+
+TEST(LaunchArguments, OfOneThatSharesItsCheckoutKeepWhatIsItsOwnApart) {
+    const std::set<std::string> flags{"--temp-directory", "--database-url", "--listen"};
+    EXPECT_THAT(
+        arguments_of_its_own({}, flags, "/pod"),
+        ElementsAre("--temp-directory", "/pod", "--database-url", "sqlite:////pod/comfyui.db"));
+    // What the template says stands, and what the checkout does not know would end it.
+    EXPECT_THAT(arguments_of_its_own(with_args({"--temp-directory=/t"}), flags, "/pod"),
+                ElementsAre("--database-url", "sqlite:////pod/comfyui.db"));
+    EXPECT_TRUE(arguments_of_its_own({}, {"--listen"}, "/pod").empty());
 }
 
 }  // namespace

@@ -31,6 +31,14 @@ std::vector<std::string> launch_arguments(const tmpl::ComfyUi& settings,
                                           const std::set<std::string>& flags,
                                           Accelerator accelerator);
 
+// What a ComfyUI has to have for itself where others run from the same checkout: its folder of
+// temporary files, which each empties at its start and its end (main.py, cleanup_temp), and its
+// database, which SQLite does not share over a network (comfy/cli_args.py). They go to `folder`,
+// by flags that the checkout knows and the template does not give.
+std::vector<std::string> arguments_of_its_own(const tmpl::ComfyUi& settings,
+                                              const std::set<std::string>& flags,
+                                              const std::filesystem::path& folder);
+
 // An address that a client on this machine can use for a listener: 0.0.0.0 and :: become loopback.
 // The first one of a comma list.
 std::string local_address(const std::string& listen);
