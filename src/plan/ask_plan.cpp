@@ -27,6 +27,10 @@ Lane lane_of(const Step& step) {
     return is_download(step) ? Lane::download : Lane::work;
 }
 
+bool is_of_environment(const Step& step) {
+    return environment_of(step) != nullptr || std::holds_alternative<InstallScript>(step.action);
+}
+
 const EnvironmentSpec* environment_of(const Step& step) {
     if (const auto* create = std::get_if<CreateEnvironment>(&step.action)) return &create->spec;
     const auto* resolved = resolved_by(step);

@@ -52,15 +52,17 @@ enum class Depth { interpreter, packages };
 
 Description description_of(const EnvironmentSpec& spec, Depth depth) {
     // The name is the step's; what is left out is an attempt's.
-    const auto& [name, settings, path, requirement_files, requirement_lines, constraint_files,
-                 constraint_lines, comfyui, custom_nodes, packs, left_out, hold_torch] = spec;
+    const auto& [name, settings, path, named, requirement_files, requirement_lines,
+                 constraint_files, constraint_lines, comfyui, custom_nodes, packs, left_out,
+                 hold_torch] = spec;
     // Place, constraints and requirements stand in the spec. Either installer installs the same;
-    // drift and build secrets are no part of what is wanted.
-    const auto& [interpreter, environment, place, inherit, installer, torch, index_url,
+    // drift and build secrets are no part of what is wanted, nor is where the environment is: one
+    // that is not there is missed anyway.
+    const auto& [interpreter, environment, place, disk, inherit, installer, torch, index_url,
                  extra_index_urls, index_strategy, find_links, constraints, requirements, overrides,
                  drift, build_secrets] = settings;
     Description text;
-    text.add(path).add(interpreter).add(inherit);
+    text.add(named).add(interpreter).add(inherit);
     text.add(std::to_string(static_cast<int>(environment)));
     if (depth == Depth::interpreter) return text;
     text.add(torch).add(index_url).add(extra_index_urls);
@@ -148,7 +150,7 @@ Description description_of(const BuildEnvironment& action) {
 
 Description description_of(const InstallScript& action) {
     const auto& [pack, spec] = action;
-    return Description{}.add(pack).add(spec.path);
+    return Description{}.add(pack).add(spec.named);
 }
 
 }  // namespace

@@ -19,31 +19,41 @@ fs::path under_root(const tmpl::Template& pod, const fs::path& root, const std::
     return whole;
 }
 
-Places places_of(const tmpl::Template& pod, const fs::path& root) {
+Places places_of(const tmpl::Template& pod, const fs::path& root, const OwnDisk& own) {
     Places places;
     places.root = root;
     places.state = root / ".podctl";
     places.journal = places.state / "journal.jsonl";
     places.lock = places.state / "lock";
-    places.logs = places.state / "logs";
-    places.pids = places.state / "pod.json";
     places.partial = places.state / "partial";
     places.staging = places.state / "staging";
     places.replaced = places.state / "replaced";
-    places.cache = places.state / "cache";
-    places.tools = places.state / "tools";
-    places.locks = places.state / "environments";
-    places.environment = under_root(pod, root, pod.python.path);
+    places.resolved = places.state / "environments/resolved";
+    places.snapshots = places.state / "environments";
     if (pod.comfyui) {
         places.comfyui = under_root(pod, root, pod.comfyui->path);
         places.models = places.comfyui / "models";
         places.custom_nodes = places.comfyui / "custom_nodes";
     }
+    places.own = own.folder.empty() ? places.state : own.folder;
+    places.own_lock = places.own / "pod.lock";
+    places.logs = places.own / "logs";
+    places.pids = places.own / "pod.json";
+    const bool here = own.environments == OwnDisk::Environments::in_own_folder;
+    const fs::path& disk = here ? places.own : places.state;
+    places.environments_journal = disk / "journal.jsonl";
+    places.environment =
+        here ? places.own / "venvs/python" : under_root(pod, root, pod.python.path);
+    places.service_environments = disk / (here ? "venvs/services" : "venvs");
+    places.cache = disk / "cache";
+    places.tools = disk / "tools";
+    places.locks = disk / "environments";
+    places.scratch = disk / "staging";
     return places;
 }
 
 fs::path service_environment(const Places& places, const std::string& service) {
-    return places.state / "venvs" / service;
+    return places.service_environments / service;
 }
 
 bool is_requirement_file(std::string_view requirement) {

@@ -31,9 +31,7 @@ struct Source {
 
 class Builder {
 public:
-    Builder(const tmpl::Template& pod, const fs::path& root) : pod_(pod) {
-        plan_.places = places_of(pod, root);
-    }
+    Builder(const tmpl::Template& pod, const Places& places) : pod_(pod) { plan_.places = places; }
 
     Plan build(const Resolutions& resolutions, const Listings& listings) {
         add("preflight", Preflight{.system_packages = pod_.system_packages, .gpu = pod_.pod.gpu},
@@ -237,6 +235,7 @@ private:
         spec.name = "python";
         spec.settings = pod_.python;
         spec.path = plan_.places.environment;
+        spec.named = place(pod_.python.path);
         split(pod_.python.requirements, spec.requirement_files, spec.requirement_lines);
         split(pod_.python.constraints, spec.constraint_files, spec.constraint_lines);
         spec.comfyui = plan_.places.comfyui;
@@ -309,6 +308,7 @@ private:
             spec.settings.environment = tmpl::EnvironmentKind::venv;
             spec.settings.overrides.clear();
             spec.path = service_environment(plan_.places, service.name);
+            spec.named = plan_.places.state / "venvs" / service.name;
             split(*service.requirements, spec.requirement_files, spec.requirement_lines);
             // The pins of a service are its own: a torch that it names may stand before the
             // image's.
@@ -367,9 +367,9 @@ private:
 
 }  // namespace
 
-Plan build_plan(const tmpl::Template& pod, const fs::path& root, const Resolutions& resolutions,
+Plan build_plan(const tmpl::Template& pod, const Places& places, const Resolutions& resolutions,
                 const Listings& listings) {
-    return Builder{pod, root}.build(resolutions, listings);
+    return Builder{pod, places}.build(resolutions, listings);
 }
 
 }  // namespace podctl::plan

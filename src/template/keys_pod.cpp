@@ -5,13 +5,15 @@ namespace podctl::tmpl {
 
 template <>
 const Table<Volume>& keys_of() {
-    static const Table<Volume> table{"a persistent volume",
-                                     {
-                                         field("name", &Volume::name, string(formats::line),
-                                               "The platform's name of the volume."),
-                                         field("mount", &Volume::mount, string(formats::mount),
-                                               "Where it is mounted; relative paths are under it."),
-                                     }};
+    static const Table<Volume> table{
+        "a persistent volume",
+        {
+            field("name", &Volume::name, string(formats::line),
+                  "The platform's name of the volume."),
+            field("mount", &Volume::mount, string(formats::mount),
+                  "Where it is mounted; relative paths are under it."),
+            field("shared", &Volume::shared, boolean(), "Other pods use it at the same time."),
+        }};
     return table;
 }
 
@@ -58,6 +60,9 @@ const Table<Pod>& keys_of() {
             field("command", &Pod::command, command(), "Start command; empty: the image's own."),
             field("container_disk", &Pod::container_disk, size(), "Ephemeral disk."),
             field("volume", &Pod::volume, mapping<Volume>(), "The persistent volume."),
+            field("local", &Pod::local, string(formats::mount),
+                  "The pod's own folder, on the container's disk; absent: /var/lib/podctl as root, "
+                  "else ~/.local/state/podctl."),
             section("ports", ports_keys(), "The ports that the platform exposes."),
             field("env", &Pod::env, environment(),
                   "Environment variables for every child process."),
@@ -119,6 +124,12 @@ const Table<Python>& keys_of() {
                       {{"venv", EnvironmentKind::venv}, {"system", EnvironmentKind::system}}),
                   "A venv, or the interpreter's own packages."),
             field("path", &Python::path, string(formats::owned_path), "Where the venv is."),
+            field("disk", &Python::disk,
+                  choice<EnvironmentDisk>({{"auto", EnvironmentDisk::automatic},
+                                           {"volume", EnvironmentDisk::volume},
+                                           {"container", EnvironmentDisk::container}}),
+                  "container: the venv is in the pod's own folder, and a snapshot of it on the "
+                  "volume; auto: that where the volume is slow or shared."),
             field("inherit", &Python::inherit, boolean(),
                   "The venv sees the image's own packages."),
             field("installer", &Python::installer,

@@ -28,7 +28,8 @@ EnvironmentSpec spec() {
                      .overrides = {"y==1"},
                      .drift = tmpl::Drift::keep,
                      .build_secrets = {"TOKEN"}};
-    spec.path = "/w/venv";
+    spec.path = "/w/pod/venvs/python";  // wherever it is on this pod
+    spec.named = "/w/venv";
     spec.requirement_files = {"/w/r.txt"};
     spec.requirement_lines = {"x>=1"};
     spec.constraint_files = {"/w/c.txt"};

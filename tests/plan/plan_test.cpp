@@ -22,7 +22,8 @@ tmpl::Template pod_of(const std::string& text) {
 }
 
 Plan plan_of(const std::string& text, const Resolutions& resolutions = {}) {
-    return build_plan(pod_of(text), "/root", resolutions);
+    const auto pod = pod_of(text);
+    return build_plan(pod, places_of(pod, "/root"), resolutions);
 }
 
 std::vector<std::string> ids(const Plan& plan) {
@@ -177,7 +178,8 @@ Listings listing_of(const std::vector<std::string>& paths) {
 
 TEST(Plan, AFolderOfAHubIsOneStep) {
     const auto pod = pod_of(folder_model);
-    const Plan plan = build_plan(pod, "/root", {}, listing_of({"a.json", "b.md", "sub/c.json"}));
+    const Plan plan =
+        build_plan(pod, places_of(pod, "/root"), {}, listing_of({"a.json", "b.md", "sub/c.json"}));
     const auto* step = plan.find("model:diffusers/x");
     ASSERT_NE(step, nullptr);
     const auto& folder = std::get<FetchFolder>(step->action);
@@ -193,8 +195,8 @@ TEST(Plan, FilesOfAFolderHaveTheirPlacesToThemselves) {
     const auto pod = pod_of(
         "comfyui: {path: C}\nmodels: [{source: \"hf:o/r/vae/\", to: x}, "
         "{source: \"https://e.x/a.json\", to: x}]\n");
-    EXPECT_THROW(build_plan(pod, "/root", {}, listing_of({"a.json"})), Error);
-    EXPECT_NO_THROW(build_plan(pod, "/root", {}, listing_of({"b.json"})));
+    EXPECT_THROW(build_plan(pod, places_of(pod, "/root"), {}, listing_of({"a.json"})), Error);
+    EXPECT_NO_THROW(build_plan(pod, places_of(pod, "/root"), {}, listing_of({"b.json"})));
 }
 
 TEST(Plan, DownloadsThatMayShareAFileDoNotRunAtOnce) {
@@ -207,7 +209,8 @@ TEST(Plan, DownloadsThatMayShareAFileDoNotRunAtOnce) {
 }
 
 TEST(Plan, GlobsThatChooseNothingAreToldByTheStep) {
-    const Plan plan = build_plan(pod_of(folder_model), "/root", {}, listing_of({"a.md"}));
+    const Plan plan = build_plan(pod_of(folder_model), places_of(pod_of(folder_model), "/root"), {},
+                                 listing_of({"a.md"}));
     EXPECT_NE(plan.find("model:diffusers/x"), nullptr);
 }
 
@@ -276,6 +279,40 @@ TEST(Plan, KnowsARequirementFileFromARequirement) {
     EXPECT_TRUE(is_requirement_file("app/requirements.txt"));
     EXPECT_FALSE(is_requirement_file("numpy>=2"));
     EXPECT_FALSE(is_requirement_file("pack @ https://example.com/pack.txt"));
+}
+
+TEST(Places, OfEnvironmentsAreTogetherOnOneDiskAndThePodsOwnAreNeverOnTheVolume) {
+    const auto pod = pod_of("comfyui: {}\n");
+    using enum OwnDisk::Environments;
+    const auto there = places_of(pod, "/root", {.folder = "/own", .environments = on_volume});
+    EXPECT_TRUE(there.keeps_environments_on_volume());
+    EXPECT_EQ(there.environment, "/root/venv");
+    const auto here = places_of(pod, "/root", {.folder = "/own", .environments = in_own_folder});
+    EXPECT_FALSE(here.keeps_environments_on_volume());
+    for (const auto& path : {here.environment, here.service_environments, here.cache, here.tools,
+                             here.locks, here.scratch, here.environments_journal})
+        EXPECT_TRUE(path.string().starts_with("/own/")) << path;
+    for (const auto& places : {there, here}) {
+        for (const auto& path : {places.own_lock, places.logs, places.pids})
+            EXPECT_EQ(path.parent_path(), "/own");
+        for (const auto& path : {places.journal, places.lock, places.partial, places.staging,
+                                 places.replaced, places.resolved, places.snapshots})
+            EXPECT_TRUE(path.string().starts_with("/root/.podctl/")) << path;
+    }
+}
+
+// Which pods of a fleet have the environment where is nothing of what is in it.
+TEST(Places, AreNoPartOfAnEnvironmentsFingerprint) {
+    const auto pod = pod_of("comfyui: {}\n");
+    const auto fingerprints = [&](const OwnDisk& own) {
+        std::vector<std::string> all;
+        for (const auto& step : build_plan(pod, places_of(pod, "/root", own), {}).steps)
+            all.push_back(step.fingerprint);
+        return all;
+    };
+    EXPECT_EQ(
+        fingerprints({}),
+        fingerprints({.folder = "/own", .environments = OwnDisk::Environments::in_own_folder}));
 }
 
 }  // namespace

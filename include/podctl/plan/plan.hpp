@@ -22,20 +22,45 @@
 // What has to be done for a template, as values. Nothing here touches the disk or the network.
 namespace podctl::plan {
 
+// What of a pod is on the container's own disk, and not on the volume (spec §7).
+struct OwnDisk {
+    // The pod's own folder, of this pod alone. Empty: there is none beside <root>/.podctl.
+    std::filesystem::path folder = {};
+    enum class Environments { on_volume, in_own_folder } environments = Environments::on_volume;
+};
+
 // Where everything of a pod lies; all absolute.
 struct Places {
-    std::filesystem::path root;   // the volume's mount, or --root
-    std::filesystem::path state;  // <root>/.podctl
-    std::filesystem::path journal, lock, logs, pids;
-    std::filesystem::path partial;       // bytes of downloads that are under way
-    std::filesystem::path staging;       // checkouts and archives that are under way
-    std::filesystem::path replaced;      // what --force moved out of the way
-    std::filesystem::path cache, tools;  // the installer's cache; uv
-    std::filesystem::path locks;         // what each environment was resolved to
+    std::filesystem::path root;  // the volume's mount, or --root
+
+    // What outlives the pod, on the volume.
+    std::filesystem::path state;      // <root>/.podctl
+    std::filesystem::path journal;    // of what lies on the volume
+    std::filesystem::path lock;       // of who changes what lies on the volume
+    std::filesystem::path partial;    // bytes of downloads that are under way
+    std::filesystem::path staging;    // checkouts and archives that are under way
+    std::filesystem::path replaced;   // what --force moved out of the way
+    std::filesystem::path resolved;   // what requirements were resolved to, by their digest
+    std::filesystem::path snapshots;  // of environments in pods' own folders
     std::filesystem::path comfyui, models, custom_nodes;  // empty without comfyui
-    std::filesystem::path environment;                    // python.path
+
+    // What is this pod's alone and goes with its container.
+    std::filesystem::path own;       // the pod's own folder
+    std::filesystem::path own_lock;  // of the one podctl that runs the pod
+    std::filesystem::path logs, pids;
+
+    // On either disk (OwnDisk::Environments), together.
+    std::filesystem::path environments_journal;  // of the environments; may be `journal`
+    std::filesystem::path environment;           // ComfyUI's
+    std::filesystem::path service_environments;  // a folder with one for each service
+    std::filesystem::path cache, tools;          // the installer's cache; uv
+    std::filesystem::path locks;                 // what each environment was resolved to
+    std::filesystem::path scratch;               // of resolvers and builds; may be `staging`
+
+    bool keeps_environments_on_volume() const { return environments_journal == journal; }
 };
-Places places_of(const tmpl::Template& pod, const std::filesystem::path& root);
+Places places_of(const tmpl::Template& pod, const std::filesystem::path& root,
+                 const OwnDisk& own = {});
 
 // A path of the template, under the root. One that is absolute and inside pod.volume.mount is moved
 // to the root, so that --root stands in for the mount.
@@ -57,9 +82,10 @@ struct Packs {
 
 // One Python environment and everything that decides what is in it.
 struct EnvironmentSpec {
-    std::string name;       // "python", or "service:<name>"
-    tmpl::Python settings;  // interpreter, installer, indexes, overrides, …
-    std::filesystem::path path;
+    std::string name;             // "python", or "service:<name>"
+    tmpl::Python settings;        // interpreter, installer, indexes, overrides, …
+    std::filesystem::path path;   // where it is
+    std::filesystem::path named;  // where the template has it: the same on every pod's own disk
     std::vector<std::filesystem::path> requirement_files;
     std::vector<std::string> requirement_lines;
     std::vector<std::filesystem::path> constraint_files;
@@ -159,6 +185,10 @@ struct Step {
 bool is_download(const Step& step);  // of models
 Lane lane_of(const Step& step);
 
+// Whether what the step brings is part of an environment and goes where that goes: what else it
+// brings lies on the volume.
+bool is_of_environment(const Step& step);
+
 // The environment that a step makes, resolves or installs; nullptr: none, or it only runs in one.
 const EnvironmentSpec* environment_of(const Step& step);
 // The same of the one step of each environment that resolves it, and of the one that installs it:
@@ -180,8 +210,8 @@ using Listings = std::map<std::string, hub::Folder>;
 
 // The steps of a template (spec §4 has their ids). Throws Error{template_} when two models would
 // stand at one path, which may show only when the hubs have given the names.
-Plan build_plan(const tmpl::Template& pod, const std::filesystem::path& root,
-                const Resolutions& resolutions, const Listings& listings = {});
+Plan build_plan(const tmpl::Template& pod, const Places& places, const Resolutions& resolutions,
+                const Listings& listings = {});
 
 // Throws Error{template_} when a model's keys do not go with its source: what is of a folder's
 // files is not of one file, and the other way round.

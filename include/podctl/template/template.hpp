@@ -22,6 +22,7 @@ using std::chrono::milliseconds;
 struct Volume {
     std::string name;
     std::string mount = "/workspace";
+    bool shared = false;  // other pods use it at the same time
 };
 
 struct Gpu {
@@ -34,6 +35,7 @@ struct Pod {
     std::vector<std::string> command;
     std::optional<Bytes> container_disk;
     Volume volume;
+    std::string local;  // the pod's own folder; empty: by default
     std::vector<std::uint16_t> http_ports;
     std::vector<std::uint16_t> tcp_ports;
     std::map<std::string, std::string> env;
@@ -54,6 +56,9 @@ enum class Installer { automatic, uv, pip };
 // How far a package is looked for that several indexes know; the words are uv's.
 enum class IndexStrategy { automatic, first_index, unsafe_first_match, unsafe_best_match };
 
+// Where environments are: on the volume, or on the container's own disk.
+enum class EnvironmentDisk { automatic, volume, container };
+
 // What is done about an environment that others have changed.
 enum class Drift { mend, keep };
 
@@ -61,6 +66,7 @@ struct Python {
     std::string interpreter = "auto";
     EnvironmentKind environment = EnvironmentKind::venv;
     std::string path = "venv";
+    EnvironmentDisk disk = EnvironmentDisk::automatic;
     bool inherit = true;
     Installer installer = Installer::automatic;
     std::string torch = "auto";  // auto | cpu | cu118 … cu130 | keep
