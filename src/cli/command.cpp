@@ -4,6 +4,7 @@
 #include "podctl/base/file.hpp"
 #include "podctl/base/units.hpp"
 #include "podctl/hub/source.hpp"
+#include "podctl/run/own_disk.hpp"
 #include "podctl/run/secrets.hpp"
 #include "podctl/template/load.hpp"
 
@@ -69,6 +70,11 @@ void add_mirror_flag(CLI::App& command, std::vector<std::string>& mirrors) {
 
 void add_common_flags(CLI::App& command, Common& common) {
     command.add_option("--root", common.root, "stands in for pod.volume.mount")->type_name("DIR");
+    command
+        .add_option("--local", common.local,
+                    "where pods have their own folders, on the container's disk (also "
+                    "PODCTL_LOCAL)")
+        ->type_name("DIR");
     add_output_flags(command, common);
 }
 
@@ -223,6 +229,11 @@ std::filesystem::path root_of(const tmpl::Template& pod, const Common& common) {
     if (!whole.has_filename()) whole = whole.parent_path();
     anchor(whole);
     return whole;
+}
+
+plan::Places places_of(const tmpl::Template& pod, const Common& common) {
+    const auto root = root_of(pod, common);
+    return plan::places_of(pod, root, run::find_own_disk(pod, root, common.local));
 }
 
 }  // namespace podctl::cli

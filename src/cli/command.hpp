@@ -23,7 +23,8 @@ namespace podctl::cli {
 
 // What every command is told.
 struct Common {
-    std::string root;  // --root; empty: pod.volume.mount
+    std::string root;   // --root; empty: pod.volume.mount
+    std::string local;  // --local; empty: by default (run/own_disk)
     OutputOptions output;
 };
 
@@ -65,6 +66,8 @@ std::vector<std::pair<std::string, std::string>> users_mirrors(
 tmpl::Template load(const TemplateArguments& arguments);
 // Where the pod lies: --root, else what the template says. It is opened there once and for all.
 std::filesystem::path root_of(const tmpl::Template& pod, const Common& common);
+// Where all of it lies, on both disks.
+plan::Places places_of(const tmpl::Template& pod, const Common& common);
 
 // One function per command: declares it and, when it is the one, sets `chosen`.
 void add_up(CLI::App& app, Common& common, Chosen& chosen);

@@ -60,7 +60,7 @@ Handed hand_on_signals(const Fd& signals, pid_t child) {
 }
 
 // The pipe says when the pod is ready, and by its end that the new process has ended.
-int wait_until_ready(pid_t child, const Fd& report, const Fd& signals) {
+int wait_for_child(pid_t child, const Fd& report, const Fd& signals) {
     bool asked_to_end = false;
     while (true) {
         std::array awaited{Awaited{.fd = report.get()}, Awaited{.fd = signals.get()}};
@@ -129,7 +129,7 @@ std::variant<Fd, int> detach() {
         return write;
     }
     write = Fd{};
-    return wait_until_ready(child, read, signals);
+    return wait_for_child(child, read, signals);
 }
 
 std::unique_ptr<EventSink> make_detached_sink(const OutputOptions& options,

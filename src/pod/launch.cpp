@@ -18,6 +18,8 @@ std::jthread report_in_background(const Launch& what) {
         [&what](const std::stop_token& stop) {
             what.provisioner.report_changes(what.plan, stop);
             what.provisioner.accept_environments(what.plan, stop);
+            give_way_to_others();
+            what.provisioner.keep_environments(what.plan, stop);
         },
         // The pod runs, whatever cannot be told of it.
         [&what](const std::exception_ptr& failure) {

@@ -9,12 +9,16 @@
 #include "podctl/serve/serve.hpp"
 
 #include "launch.hpp"
+#include "volume_hold.hpp"
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <csignal>
 #include <cstdint>
+#include <filesystem>
+#include <iterator>
 #include <optional>
 
 namespace podctl::pod {
@@ -43,7 +47,7 @@ public:
     Up(const UpRequest& request, EventSink& shown, const std::stop_token& stop)
         : request_(request),
           stop_(stop),
-          places_(plan::places_of(request.pod, request.root)),
+          places_(request.places),
           redact_(run::redactor_of(request.secrets)),
           page_(request.pod, shown),
           control_(page_, stop),
@@ -52,7 +56,7 @@ public:
     int run() {
         const auto started = Clock::now();
         events_.emit(
-            event::RunStarted{request_.template_path, request_.root.string(), PODCTL_VERSION});
+            event::RunStarted{request_.template_path, places_.root.string(), PODCTL_VERSION});
         std::optional<serve::ImageStart> image;
         if (!request_.image_start.empty()) image.emplace(request_.image_start, events_);
         const int code = code_of(provision_and_launch_or_tell());
@@ -87,53 +91,78 @@ private:
     }
 
     std::optional<ErrorKind> provision_and_launch() {
-        const auto notices = run::claim_state(places_.state);
-        lock_.emplace(places_.lock);
+        auto notices = run::claim_own_folder(places_);
+        lock_.emplace(places_.own_lock, places_.root);
         if (request_.on_locked) request_.on_locked();
+        if (places_.own != places_.state)
+            std::ranges::move(run::claim_state(places_.state), std::back_inserter(notices));
         for (const auto& notice : notices)
             events_.emit(event::Notice{"", notice});
-        const serve::ControlServer server{places_.state, control_,
+        const serve::ControlServer server{places_.own, control_,
                                           [] { ::kill(::getpid(), SIGTERM); }};
+        end_left_behind(places_.own, places_.pids);
+        VolumeHold volume{places_, request_.wait, events_, stop_};
+        // An earlier version had all of it on the volume; one that lives holds that.
+        if (const auto earlier = places_.state / "pod.json";
+            earlier != places_.pids && std::filesystem::exists(earlier))
+            end_left_behind(places_.state, earlier);
         auto options = request_.options;
         options.will_launch = launches();
-        end_left_behind();
-        run::Provisioner provisioner{request_.pod, request_.root, request_.secrets, options,
-                                     events_};
-        auto plan = provisioner.make_plan(stop_);
+        run::Provisioner provisioner{request_.pod, places_, request_.secrets, options, events_};
+        auto plan = make_plan(provisioner, volume);
         if (!request_.only.empty()) plan = plan::only(plan, request_.only);
         if (launches()) page_.follow(plan);
-        const auto result = provisioner.provision(plan, stop_);
+        // Whoever has environments there keeps the volume for the pod's life.
+        const auto let_go = [&] {
+            if (!places_.keeps_environments_on_volume()) volume.release();
+        };
+        const auto result = provisioner.provision(
+            plan, volume.token(), {.require = [&] { volume.require(); }, .on_done = let_go});
         downloaded_bytes_ = result.downloaded_bytes;
+        if (!stop_.stop_requested()) volume.require();
         if (const auto failure = failure_of(result)) return failure;
+        let_go();
         if (!launches()) {
             provisioner.report_changes(plan, stop_);
+            provisioner.keep_environments(plan, stop_);
+            if (stop_.stop_requested()) return ErrorKind::interrupted;
             return std::nullopt;
         }
         page_.close();
         return launch({request_.pod, provisioner, plan, control_, redact_, events_}, stop_);
     }
 
-    void end_left_behind() {
+    plan::Plan make_plan(run::Provisioner& provisioner, const VolumeHold& volume) const {
+        try {
+            return provisioner.make_plan(volume.token());
+        } catch (const Error&) {
+            // What the loss of the volume has interrupted is told as that.
+            if (!stop_.stop_requested()) volume.require();
+            throw;
+        }
+    }
+
+    void end_left_behind(const std::filesystem::path& folder, const std::filesystem::path& pids) {
         const auto which =
             launches() ? serve::LeftBehind::all : serve::LeftBehind::all_but_services;
         const auto notice = [this](const std::string& text) {
             events_.emit(event::Notice{"", text});
         };
-        for (const auto& name : serve::end_left_behind(places_.state, places_.pids, which,
-                                                       serve::PodOptions{}.grace, notice))
+        for (const auto& name :
+             serve::end_left_behind(folder, pids, which, serve::PodOptions{}.grace, notice))
             notice(name + " was left running by a podctl that was killed: ended");
     }
 
     const UpRequest& request_;
     const std::stop_token stop_;
-    const plan::Places places_;
+    const plan::Places& places_;
     const Redactor redact_;
     // An event goes up this list: without its secrets to the pod's control, then to the page.
     serve::ProgressPage page_;
     serve::PodControl control_;
     RedactingSink events_;
     std::uint64_t downloaded_bytes_ = 0;
-    std::optional<run::RootLock> lock_;
+    std::optional<run::PodLock> lock_;
 };
 
 }  // namespace

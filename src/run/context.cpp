@@ -73,6 +73,11 @@ bool Pythons::take_fresh(const fs::path& environment) {
     return fresh_.erase(environment) > 0;
 }
 
+bool Told::was_told(const fs::path& about) const {
+    const std::scoped_lock lock{mutex_};
+    return about_.contains(about);
+}
+
 bool Told::is_new(const fs::path& about) {
     const std::scoped_lock lock{mutex_};
     return about_.insert(about).second;
@@ -116,7 +121,7 @@ std::map<std::string, std::string> Context::child_environment() const {
             environment[name] = (places.root / ".cache" / folder).string();
     for (const auto& [name, value] : pod.pod.env)
         environment[name] = value;
-    for (const auto& [name, value] : child_mark(places.state))
+    for (const auto& [name, value] : child_mark(places.own))
         environment[name] = value;
     return environment;
 }

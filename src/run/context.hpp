@@ -51,9 +51,10 @@ private:
 class Told {
 public:
     bool is_new(const std::filesystem::path& about);
+    bool was_told(const std::filesystem::path& about) const;
 
 private:
-    std::mutex mutex_;
+    mutable std::mutex mutex_;
     std::set<std::filesystem::path> about_;
 };
 
@@ -65,9 +66,11 @@ struct Context {
     Secrets secrets;
     Mirrors mirrors;
     EventSink& events;
-    Journal journal;
+    Journal journal;  // of what lies on the volume
     Pythons pythons;
     Told told = {};
+    // Of the environments, where those lie on another disk.
+    std::optional<Journal> own_journal = {};
     // Why a hub did not tell what there is when it was asked before the plan was made, by
     // Source::text.
     std::map<std::string, std::string> refusals = {};
@@ -78,6 +81,12 @@ struct Context {
         std::vector<plan::EnvironmentSpec> environments = {};  // to be made
         std::vector<plan::EnvironmentSpec> resolutions = {};   // to be asked of the index
     } due = {};
+
+    // What is known of the environments goes with them.
+    Journal& journal_of_environments() { return own_journal ? *own_journal : journal; }
+    Journal& journal_of(const plan::Step& step) {
+        return plan::is_of_environment(step) ? journal_of_environments() : journal;
+    }
 
     // Made at the first request: a run with nothing to fetch needs no client.
     http::Client& http();

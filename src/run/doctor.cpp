@@ -15,6 +15,7 @@ Findings Provisioner::examine(const plan::Plan& plan,
     check_gpu(found, context.pod.pod.gpu);
     check_root(found);
     check_volume(found);
+    check_disks(found);
     check_space(found, plan::bill_of(plan, assessments).disk);
     check_ports(found);
     check_packages(found, context.pod.system_packages);

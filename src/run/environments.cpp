@@ -1,3 +1,5 @@
+#include "environments.hpp"
+
 #include "podctl/base/file.hpp"
 #include "podctl/python/generations.hpp"
 #include "podctl/run/provision.hpp"
@@ -5,6 +7,7 @@
 #include "context.hpp"
 #include "provisioner_state.hpp"
 #include "steps/environment_lock.hpp"
+#include "steps/environment_snapshots.hpp"
 
 #include <fmt/format.h>
 
@@ -18,6 +21,27 @@ bool has_generations(const plan::EnvironmentSpec* spec) {
     return spec != nullptr && spec->settings.environment == tmpl::EnvironmentKind::venv;
 }
 
+std::vector<std::string> steps_of(const plan::EnvironmentSpec& spec, const plan::Plan& plan) {
+    std::vector<std::string> ids;
+    for (const auto& step : plan.steps) {
+        const auto* made = plan::environment_of(step);
+        const auto* script = std::get_if<plan::InstallScript>(&step.action);
+        if (script) made = &script->spec;
+        if (made && made->name == spec.name) ids.push_back(step.id);
+    }
+    return ids;
+}
+
+std::vector<const plan::EnvironmentSpec*> environments_left_on_volume(const plan::Plan& plan) {
+    std::vector<const plan::EnvironmentSpec*> left;
+    if (plan.places.keeps_environments_on_volume()) return left;
+    for (const auto& step : plan.steps) {
+        const auto* spec = plan::installed_by(step);
+        if (has_generations(spec) && python::current_generation(spec->named)) left.push_back(spec);
+    }
+    return left;
+}
+
 }  // namespace
 
 void Provisioner::accept_environments(const plan::Plan& plan, std::stop_token stop) {
@@ -29,6 +53,35 @@ void Provisioner::accept_environments(const plan::Plan& plan, std::stop_token st
         } catch (const Error& error) {
             // The pod runs; what is left over is removed the next time.
             state_->context.notice(step.id, error.message());
+        }
+    }
+}
+
+void tell_of_environments_on_volume(const plan::Plan& plan, Context& context) {
+    for (const auto* spec : environments_left_on_volume(plan))
+        context.notice("", fmt::format("an environment from before it had its place in {} is still "
+                                       "in {}: --prune removes it",
+                                       context.places.own.string(), spec->named.string()));
+}
+
+void prune_environments_on_volume(const plan::Plan& plan, const std::stop_token& stop) {
+    for (const auto* spec : environments_left_on_volume(plan))
+        python::remove_environment(spec->named, stop);
+}
+
+void Provisioner::keep_environments(const plan::Plan& plan, const std::stop_token& stop) {
+    auto& context = state_->context;
+    if (context.places.keeps_environments_on_volume()) return;
+    for (const auto& step : plan.steps) {
+        const auto* spec = plan::installed_by(step);
+        if (!has_generations(spec)) continue;
+        try {
+            keep_environment(*spec, steps_of(*spec, plan), context, stop);
+        } catch (const Error& error) {
+            if (error.kind() == ErrorKind::interrupted) return;
+            context.notice(step.id, fmt::format("no snapshot of the environment was taken, so the "
+                                                "next pod makes it anew: {}",
+                                                error.message()));
         }
     }
 }
@@ -58,7 +111,7 @@ std::map<std::string, python::Lock> Provisioner::locks(const plan::Plan& plan) {
             return resolved != nullptr && resolved->name == spec->name;
         });
         if (resolver == plan.steps.end()) continue;
-        const Task task{*resolver, context.journal.find(resolver->id), context, {}};
+        const Task task{*resolver, context.journal_of(*resolver).find(resolver->id), context, {}};
         if (look_at_lock(*spec, task).change == plan::Change::keep)
             locks.emplace(step.id, read_lock(*spec, task));
     }

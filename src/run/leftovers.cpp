@@ -246,9 +246,10 @@ void prune(const std::vector<Leftover>& leftovers, Context& context) {
             forget_files(leftover, context);
             continue;
         }
-        const auto script = context.journal.find(leftover.step + ".install");
         context.journal.erase(leftover.step);
-        if (script && is_of_script(*script)) context.journal.erase(leftover.step + ".install");
+        auto& scripts = context.journal_of_environments();
+        const auto script = scripts.find(leftover.step + ".install");
+        if (script && is_of_script(*script)) scripts.erase(leftover.step + ".install");
     }
 }
 

@@ -7,6 +7,7 @@
 #include "podctl/python/generations.hpp"
 
 #include "context.hpp"
+#include "environments.hpp"
 #include "executor.hpp"
 #include "leftovers.hpp"
 #include "provisioner_state.hpp"
@@ -21,6 +22,7 @@
 #include <chrono>
 #include <exception>
 #include <map>
+#include <mutex>
 #include <set>
 
 namespace podctl::run {
@@ -34,17 +36,69 @@ Outcome perform_step(const Task& task) {
     return std::visit([&](const auto& action) { return perform(action, task); }, task.step.action);
 }
 
+// The steps that have not ended and change what lies on the volume: all that are of no environment,
+// and install.py of the packs that have one, since it may write into its pack.
+class LeftOnVolume {
+public:
+    explicit LeftOnVolume(const std::vector<plan::Step>& steps) {
+        for (const auto& step : steps)
+            if (plan::environment_of(step) == nullptr) left_.insert(&step);
+    }
+
+    // Once, by the step whose end was the last that mattered.
+    bool has_become_none(const plan::Step& ended) {
+        const std::scoped_lock lock{mutex_};
+        left_.erase(&ended);
+        if (was_none_ || !std::ranges::all_of(left_, runs_nothing)) return false;
+        return was_none_ = true;
+    }
+
+private:
+    // Known once the packs are there, which are steps themselves.
+    static bool runs_nothing(const plan::Step* step) {
+        const auto* script = std::get_if<plan::InstallScript>(&step->action);
+        return script && !file_stamp(script->pack / "install.py");
+    }
+
+    std::mutex mutex_;
+    std::set<const plan::Step*> left_;
+    bool was_none_ = false;
+};
+
 // Looks, does, records and tells: what every step has in common.
 class Runner : public StepRunner {
 public:
     // `ahead`: what look_ahead() found.
-    Runner(Context& context, std::map<std::string, Look> ahead)
-        : context_(context), ahead_(std::move(ahead)) {}
+    Runner(const plan::Plan& plan, Context& context, std::map<std::string, Look> ahead,
+           VolumeUse volume)
+        : context_(context),
+          ahead_(std::move(ahead)),
+          volume_(std::move(volume)),
+          left_on_volume_(plan.steps) {}
 
     StepEnd run(const plan::Step& step, const WaitFor& wait_for, std::stop_token stop) override {
+        const auto end = run_step(step, wait_for, std::move(stop));
+        note_end(step);
+        return end;
+    }
+
+    void not_run(const plan::Step& step, const std::string& because_of) override {
+        context_.events.emit(event::StepSkipped{step.id,
+                                                fmt::format("not run: {} failed", because_of),
+                                                event::StepSkipped::Why::not_run});
+        note_end(step);
+    }
+
+private:
+    void note_end(const plan::Step& step) {
+        if (volume_.on_done && left_on_volume_.has_become_none(step)) volume_.on_done();
+    }
+
+    StepEnd run_step(const plan::Step& step, const WaitFor& wait_for, std::stop_token stop) {
         const auto started = std::chrono::steady_clock::now();
         try {
-            const Task task{step, context_.journal.find(step.id), context_, stop, wait_for};
+            const Task task{step, context_.journal_of(step).find(step.id), context_, stop,
+                            wait_for};
             const bool always = std::holds_alternative<plan::Preflight>(step.action);
             const Look found = find(task);
             if (!found.notice.empty()) task.notice(found.notice);
@@ -56,8 +110,10 @@ public:
             log_debug("run", [&] { return fmt::format("{}: {}", step.id, found.reason); });
             context_.events.emit(event::StepStarted{step.id});
             const Outcome outcome = perform_step(task);
+            // One that was suspended meanwhile has not been told yet that others are at work.
+            if (volume_.require && plan::environment_of(step) == nullptr) volume_.require();
             const Record record{.fingerprint = step.fingerprint, .facts = outcome.facts};
-            if (!always && task.record != record) context_.journal.put(step.id, record);
+            if (!always && task.record != record) context_.journal_of(step).put(step.id, record);
             const auto took = std::chrono::steady_clock::now() - started;
             context_.events.emit(event::StepFinished{
                 step.id, std::chrono::duration_cast<std::chrono::milliseconds>(took),
@@ -71,13 +127,6 @@ public:
         }
     }
 
-    void not_run(const plan::Step& step, const std::string& because_of) override {
-        context_.events.emit(event::StepSkipped{step.id,
-                                                fmt::format("not run: {} failed", because_of),
-                                                event::StepSkipped::Why::not_run});
-    }
-
-private:
     // What was found before the first step holds until a step does something.
     Look find(const Task& task) const {
         const auto found = ahead_.find(task.step.id);
@@ -86,6 +135,8 @@ private:
 
     Context& context_;
     const std::map<std::string, Look> ahead_;
+    const VolumeUse volume_;
+    LeftOnVolume left_on_volume_;
     std::atomic<bool> anything_done_ = false;
 };
 
@@ -106,7 +157,7 @@ std::map<std::string, Look> look_ahead(const plan::Plan& plan, Context& context,
                                        const std::stop_token& stop) {
     std::map<std::string, Look> ahead;
     for (const auto& step : plan.steps) {
-        const Task task{step, context.journal.find(step.id), context, stop};
+        const Task task{step, context.journal_of(step).find(step.id), context, stop};
         const bool is_model = plan::is_download(step);
         const plan::EnvironmentSpec* spec = plan::environment_of(step);
         if (!is_model && !spec) continue;
@@ -159,25 +210,27 @@ void remove_forgotten_parts(const plan::Plan& plan) {
     }
 }
 
-// The root's lock is held: nobody else writes here, and no step goes on with what another run has
-// staged.
+// The pod's lock and the volume's are held: nobody else writes here, and no step goes on with what
+// another run has staged. What requirements were resolved to (Places::resolved) is left alone:
+// other pods write there without the volume's lock, and the oldest of it goes anyway.
 void remove_what_was_cut_short(const plan::Plan& plan) {
     const auto& places = plan.places;
-    for (const auto& folder : {places.state, places.locks, places.locks / "resolved"})
+    for (const auto& folder : {places.state, places.own, places.locks})
         remove_abandoned(folder);
     for (const auto& step : plan.steps)
         if (const auto* spec = plan::installed_by(step)) python::remove_abandoned_marks(spec->path);
-    std::error_code none;
-    for (const auto& entry : std::filesystem::directory_iterator{places.staging, none})
-        remove_tree(entry.path());
+    for (const auto& folder : {places.staging, places.scratch}) {
+        std::error_code none;
+        for (const auto& entry : std::filesystem::directory_iterator{folder, none})
+            remove_tree(entry.path());
+    }
     remove_forgotten_parts(plan);
 }
 
 }  // namespace
 
-Provisioner::Provisioner(const tmpl::Template& pod, const std::filesystem::path& root,
-                         Secrets secrets, Options options, EventSink& events) {
-    auto places = plan::places_of(pod, root);
+Provisioner::Provisioner(const tmpl::Template& pod, const plan::Places& places, Secrets secrets,
+                         Options options, EventSink& events) {
     state_.reset(new State{.context = {.pod = pod,
                                        .places = places,
                                        .options = options,
@@ -187,11 +240,16 @@ Provisioner::Provisioner(const tmpl::Template& pod, const std::filesystem::path&
                                        .journal = Journal{places.journal},
                                        .pythons = {}}});
     auto& context = state_->context;
-    if (const auto& reason = context.journal.distrust(); !reason.empty()) {
+    const auto tell_distrust = [&](const Journal& journal, const std::filesystem::path& file) {
+        if (journal.distrust().empty()) return;
         context.notice("",
                        fmt::format("{} {}, so it is not trusted: what it says is verified again",
-                                   places.journal.string(), reason));
-    }
+                                   file.string(), journal.distrust()));
+    };
+    tell_distrust(context.journal, places.journal);
+    if (places.keeps_environments_on_volume()) return;
+    context.own_journal.emplace(places.environments_journal);
+    tell_distrust(*context.own_journal, places.environments_journal);
 }
 
 Provisioner::~Provisioner() = default;
@@ -214,14 +272,15 @@ void Provisioner::report_changes(const plan::Plan& plan, std::stop_token stop) {
         }
     }
     tell_of_leftovers(find_leftovers(plan, state_->context), state_->context);
+    tell_of_environments_on_volume(plan, state_->context);
 }
 
 std::filesystem::path Provisioner::python() const {
-    const auto& context = state_->context;
+    auto& context = state_->context;
     if (context.pod.python.environment == tmpl::EnvironmentKind::venv) {
         return python::environment_python(context.places.environment);
     }
-    return facts_in<BaseFacts>(context.journal.find("base:python")).path;
+    return facts_in<BaseFacts>(context.journal_of_environments().find("base:python")).path;
 }
 
 std::map<std::string, std::string> Provisioner::child_environment() const {
@@ -235,7 +294,7 @@ const std::map<std::string, Secret>& Provisioner::secrets() const {
 plan::Plan Provisioner::make_plan(std::stop_token stop) {
     auto& context = state_->context;
     const auto known = resolve_models(context, stop);
-    return plan::build_plan(context.pod, context.places.root, known.files, known.folders);
+    return plan::build_plan(context.pod, context.places, known.files, known.folders);
 }
 
 std::vector<plan::Assessment> Provisioner::assess(const plan::Plan& plan, Sizes sizes,
@@ -243,7 +302,7 @@ std::vector<plan::Assessment> Provisioner::assess(const plan::Plan& plan, Sizes 
     auto& context = state_->context;
     std::vector<plan::Assessment> assessments;
     for (const auto& step : plan.steps) {
-        const Task task{step, context.journal.find(step.id), context, stop};
+        const Task task{step, context.journal_of(step).find(step.id), context, stop};
         Look found = look_at(task);
         const auto* model = std::get_if<plan::FetchModel>(&step.action);
         const bool ask = sizes == Sizes::ask && model && found.change != plan::Change::keep &&
@@ -271,10 +330,14 @@ std::vector<plan::Assessment> Provisioner::assess_leftovers(const plan::Plan& pl
     return assessments;
 }
 
-Provisioned Provisioner::provision(const plan::Plan& plan, std::stop_token stop) {
+Provisioned Provisioner::provision(const plan::Plan& plan, std::stop_token stop,
+                                   const VolumeUse& volume) {
     auto& context = state_->context;
     remove_what_was_cut_short(plan);
-    Runner runner{context, look_ahead(plan, context, stop)};
+    auto use = volume;
+    const auto& options = context.options;
+    if (options.force || options.update || options.prune) use.on_done = {};
+    Runner runner{plan, context, look_ahead(plan, context, stop), std::move(use)};
     const auto ends = execute(plan, runner, context.options.jobs, stop);
 
     Provisioned result{.failure = {}, .failed = {}, .downloaded_bytes = context.downloaded_bytes};
@@ -289,8 +352,11 @@ Provisioned Provisioner::provision(const plan::Plan& plan, std::stop_token stop)
     // What is new is there before what is old goes, also what is optional.
     const bool has_all = std::ranges::none_of(
         ends, [](const auto& end) { return end.second.state == StepEnd::State::failed; });
-    if (context.options.prune && has_all && !result.failure)
+    if (context.options.prune && has_all && !result.failure) {
+        if (volume.require) volume.require();
         prune(find_leftovers(plan, context), context);
+        prune_environments_on_volume(plan, stop);
+    }
     return result;
 }
 

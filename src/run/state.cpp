@@ -30,15 +30,16 @@ struct stat status_of(const Fd& file, const fs::path& path) {
     return status;
 }
 
-// The root is the user's word: links on the way to it are followed as by any program.
-void make_root(const fs::path& root) {
+// The folder that holds it is the user's word: links on the way to it are followed as by any
+// program.
+void make_root(const fs::path& root, const std::string& remedy) {
     std::error_code failed;
     fs::create_directories(root, failed);
     if (failed) {
         throw Error{
             ErrorKind::preflight,
             system_error("cannot create the folder " + root.string(), failed.value()).message(),
-            "mount the volume there, or name another place with --root"};
+            remedy};
     }
     anchor(root);
 }
@@ -62,8 +63,9 @@ std::string move_aside(const Fd& folder, const std::string& name) {
 
 class Claim {
 public:
-    explicit Claim(const fs::path& state)
+    Claim(const fs::path& state, std::string option)
         : state_{state},
+          option_{std::move(option)},
           root_{open_folder_beneath(state.parent_path(), Missing::fail)},
           name_{state.filename().string()} {
         if (!root_) throw system_error("cannot open " + state.parent_path().string(), errno);
@@ -95,7 +97,7 @@ private:
         }
         throw Error{ErrorKind::conflict,
                     fmt::format("{} is put back by another user again and again", state_.string()),
-                    "name another place with --root"};
+                    "name another place with " + option_};
     }
 
     // A link of the user's own leads to another disk; any other one is judged as what it is.
@@ -115,7 +117,7 @@ private:
             throw Error{ErrorKind::conflict,
                         fmt::format("{} {}, so it cannot be trusted, nor moved aside: {}",
                                     state_.string(), reason, std::strerror(errno)),
-                        "remove it, or name another place with --root"};
+                        "remove it, or name another place with " + option_};
         }
         notices_.push_back(fmt::format(
             "{} {}, so it is not trusted: it is now {}, and what it said is verified again",
@@ -172,6 +174,7 @@ private:
     }
 
     const fs::path state_;
+    const std::string option_;  // that names another place
     const Fd root_;
     const std::string name_;
     std::vector<std::string> notices_;
@@ -180,8 +183,14 @@ private:
 }  // namespace
 
 std::vector<std::string> claim_state(const fs::path& state) {
-    make_root(state.parent_path());
-    return Claim{state}.run();
+    make_root(state.parent_path(), "mount the volume there, or name another place with --root");
+    return Claim{state, "--root"}.run();
+}
+
+std::vector<std::string> claim_own_folder(const plan::Places& places) {
+    if (places.own == places.state) return claim_state(places.state);
+    make_root(places.own.parent_path(), "name another place with --local");
+    return Claim{places.own, "--local"}.run();
 }
 
 }  // namespace podctl::run

@@ -31,8 +31,8 @@ using namespace std::chrono_literals;
 constexpr milliseconds patience = 10s;
 
 Error unreachable(const fs::path& state, const std::string& why) {
-    return {ErrorKind::launch, fmt::format("the podctl that runs {} cannot be reached: {}",
-                                           state.parent_path().string(), why)};
+    return {ErrorKind::launch,
+            fmt::format("the podctl that works in {} cannot be reached: {}", state.string(), why)};
 }
 
 // 0, or the errno.
@@ -132,7 +132,7 @@ Fd ask_and_stay(const fs::path& state, protocol::Request::Command command,
 // Throws when a podctl runs there all the same: its folder was removed or renamed, and its socket
 // with it.
 void refuse_one_without_socket(const fs::path& state) {
-    const auto podctl = OwnProcess::find_announced(state.parent_path());
+    const auto podctl = OwnProcess::find_announced(state);
     if (!podctl) return;
     auto error = unreachable(state, fmt::format("pid {} runs, and its socket is not in {}",
                                                 podctl->pid(), state.string()));

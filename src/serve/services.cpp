@@ -41,14 +41,18 @@ ServiceSpec comfyui(const tmpl::ComfyUi& settings, const plan::Places& places,
     spec.command.argv = {python.string()};
     const auto accelerator =
         machine::has_accelerator() ? comfy::Accelerator::present : comfy::Accelerator::none;
-    for (auto& argument :
-         comfy::launch_arguments(settings, comfy::read_flags(places.comfyui), accelerator)) {
-        spec.command.argv.push_back(std::move(argument));
-    }
+    const auto flags = comfy::read_flags(places.comfyui);
+    auto& argv = spec.command.argv;
+    std::ranges::move(comfy::launch_arguments(settings, flags, accelerator),
+                      std::back_inserter(argv));
+    // Where its environment is the pod's own, other pods may run from the same checkout.
+    if (!places.keeps_environments_on_volume())
+        std::ranges::move(comfy::arguments_of_its_own(settings, flags, places.own),
+                          std::back_inserter(argv));
     spec.command.working_directory = places.comfyui;
     spec.command.environment = environment;
     activate(spec.command, python);
-    const fs::path session = places.state / "comfyui-session";
+    const fs::path session = places.own / "comfyui-session";
     spec.command.environment["__COMFY_CLI_SESSION__"] = session.string();
     spec.reboot_marker = session.string() + ".reboot";
     const std::string address = comfy::local_address(settings.listen);

@@ -2,6 +2,7 @@
 
 #include "service_pod.hpp"
 #include "support/http_server.hpp"
+#include "support/set_env.hpp"
 
 #include <sys/stat.h>
 #include <unistd.h>
@@ -50,12 +51,25 @@ TEST_F(PodCommands, FindThePodByItsTemplateToo) {
     EXPECT_EQ(podctl({"down", "pod.yaml"}).status.code, 0);
 }
 
+TEST_F(PodCommands, FindThePodWhoseOwnFolderTheTemplateNamesAlsoByItsRoot) {
+    write_template(listener("web"),
+                   fmt::format("pod: {{image: i, volume: {{name: v}}, local: {}}}\n",
+                               (dir / "local").string()));
+    const test::SetEnv none{"PODCTL_LOCAL", nullptr};
+    auto pod = start();
+    ASSERT_TRUE(pod.wait_for(is_launched));
+    EXPECT_TRUE(std::filesystem::exists(dir / "local"));
+    EXPECT_EQ(on_pod({"status", "pod.yaml"}).status.code, 0);
+    EXPECT_THAT(on_pod({"down", "pod.yaml"}).output, HasSubstr("the pod has ended"));
+    EXPECT_EQ(pod.finish().status.code, 128 + SIGTERM);
+}
+
 TEST_F(PodCommands, FindThePodAlsoWhenItsStateFolderIsGone) {
     write_template(listener("web"));
     auto pod = start();
     ASSERT_TRUE(pod.wait_for(is_launched));
     const auto web = status()["services"][0]["pid"].get<pid_t>();
-    std::filesystem::remove_all(root() + "/.podctl");
+    std::filesystem::remove_all(own_folder(root()));
     const auto pid = "pid " + std::to_string(pod.pid());
     for (const std::string asks : {"status", "restart"}) {
         const auto told = on_pod({asks});
@@ -75,7 +89,7 @@ TEST_F(PodCommands, FindThePodAlsoWhenItsStateFolderIsGone) {
 
 TEST_F(PodCommands, DoNotBelieveTheStateFolderOfAnotherUser) {
     if (::geteuid() != 0) GTEST_SKIP() << "only root can give files away";
-    const std::filesystem::path state = root() + "/.podctl";
+    const auto state = own_folder(root());
     std::filesystem::create_directories(state / "logs");
     ::chmod(root().c_str(), 01777);
     write_file_atomically(state / "logs/web.log", "hello\n");
@@ -126,7 +140,7 @@ TEST_F(PodCommands, WorkWhileThePodIsProvisioned) {
     EXPECT_EQ(restart.status.code, 5);
     EXPECT_THAT(restart.output, HasSubstr("still being provisioned"));
     // It has found the pod before it prints what there is of an earlier one.
-    write_file_atomically(std::filesystem::path{root()} / ".podctl/logs/web.log",
+    write_file_atomically(own_folder(root()) / "logs/web.log",
                           "2026-01-31T12:00:00.001Z earlier\n");
     auto logs = Running{command({"logs", "-f", "--root", root(), "--output", "json"})};
     ASSERT_TRUE(logs.wait_for("log"));
@@ -252,8 +266,8 @@ TEST_F(PodCommands, DownEndsServicesThatPodJsonDoesNotKnow) {
         const auto pid = status()["services"][0]["pid"].get<pid_t>();
         pod.kill();
         pod.wait_for("run.finished");
-        write_file_atomically(dir / "root/.podctl/pod.json", known);
-        if (known.empty()) std::filesystem::remove(dir / "root/.podctl/pod.json");
+        write_file_atomically(own_folder(dir / "root") / "pod.json", known);
+        if (known.empty()) std::filesystem::remove(own_folder(dir / "root") / "pod.json");
         EXPECT_THAT(on_pod({"down"}).output, HasSubstr("had left running"));
         EXPECT_FALSE(read_process(pid));
     }

@@ -212,7 +212,7 @@ TEST_F(LeastPrivilege, NoServicesWordsShowASecretThatIsNotListed) {
     // As a service that was told by a file; in base64 as well.
     write_file_atomically(dir / "words", "key rpa-0123456789\nbasic cnBhLTAxMjM0NTY3ODk=\n");
     const auto end = Running{up_command()}.finish();
-    const auto log = read_file(fs::path{root()} / ".podctl/logs/a.log");
+    const auto log = read_file(own_folder(root()) / "logs/a.log");
     EXPECT_THAT(log, HasSubstr("key ***"));
     for (const auto& text : {end.output, log}) {
         EXPECT_THAT(text, AllOf(Not(HasSubstr("rpa-0123")), Not(HasSubstr("cnBhLTAxMjM0NTY3"))));

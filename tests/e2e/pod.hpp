@@ -5,6 +5,7 @@
 #include "podctl/base/process.hpp"
 #include "podctl/http/http.hpp"
 
+#include "own_folder.hpp"
 #include "support/git_server.hpp"
 #include "support/hub.hpp"
 #include "support/temp_dir.hpp"
@@ -202,6 +203,7 @@ models:
     }
 
     std::filesystem::path root() const { return dir / "root"; }
+    std::filesystem::path own() const { return own_folder(root()); }
     std::filesystem::path model() const {
         return root() / "ComfyUI/models/checkpoints/Tiny, Model/tiny-mid_1-vid_11.safetensors";
     }

@@ -114,20 +114,21 @@ protected:
     // and the shell say.
     std::string down_with(const std::string& pid, const std::string& owner) const {
         constexpr auto script = R"sh(
-mkdir -m 700 -p root/.podctl
+mkdir -m 700 -p root "$4"
 setsid sleep 1000 & victim=$!
 [ "$1" = victim ] && pid=$victim || pid=$1
 field() { sed 's/.*) //' "/proc/$pid/stat" | cut -d ' ' -f "$1"; }
 boot=$(cat /proc/sys/kernel/random/boot_id)
 printf '{"podctl": {"pid": 999999, "start_time": 1}, "boot": "%s", "services": [{"name": "a",
 "pid": %s, "start_time": %s, "session": %s, "port": 0, "url": "", "state": "ready", "starts": 1,
-"started": 0}]}' "$boot" "$pid" "$(field 20)" "$(field 4)" > root/.podctl/pod.json
-chown "$2" root/.podctl/pod.json || exit 1
+"started": 0}]}' "$boot" "$pid" "$(field 20)" "$(field 4)" > "$4/pod.json"
+chown "$2" "$4/pod.json" || exit 1
 "$3" down --root root
 kill -0 $victim && echo the victim is alive
 kill -KILL $victim
 )sh";
-        return run_captured(in_namespace({"bash", "-c", script, "bash", pid, owner, PODCTL_BINARY}),
+        return run_captured(in_namespace({"bash", "-c", script, "bash", pid, owner, PODCTL_BINARY,
+                                          own_folder(dir / "root").string()}),
                             {})
             .output;
     }

@@ -58,7 +58,7 @@ TEST_F(Up, ASecondRunChangesNothingAndAsksNobody) {
 
 TEST_F(Up, LeavesALogOfWhatItToldAskedAndRan) {
     ASSERT_TRUE(provision().status.ok());
-    const auto file = root() / ".podctl/logs/podctl.log";
+    const auto file = own() / "logs/podctl.log";
     const auto log = read_file(file);
     EXPECT_THAT(log, AllOf(ContainsRegex("20[0-9-]+T[0-9:.]+Z podctl .*pod.yaml in "),
                            ContainsRegex("debug http: GET http://[^?\n]*: 200 in "),
@@ -152,10 +152,12 @@ TEST_F(Up, NoSecretAndNoPresignedQueryIsSaidOrWritten) {
     pod.signal(SIGTERM);
     const auto end = pod.finish();
     std::string everything = end.output;
-    for (const auto& entry : std::filesystem::recursive_directory_iterator{root() / ".podctl"}) {
-        const bool cache = entry.path().string().find("/cache/") != std::string::npos ||
-                           entry.path().string().find("/tools/") != std::string::npos;
-        if (!cache && entry.is_regular_file()) everything += read_file(entry.path());
+    for (const auto& folder : {root() / ".podctl", own()}) {
+        for (const auto& entry : std::filesystem::recursive_directory_iterator{folder}) {
+            const bool cache = entry.path().string().find("/cache/") != std::string::npos ||
+                               entry.path().string().find("/tools/") != std::string::npos;
+            if (!cache && entry.is_regular_file()) everything += read_file(entry.path());
+        }
     }
     EXPECT_THAT(everything, Not(HasSubstr(test::Hub::civitai_key)));
     EXPECT_THAT(everything, Not(HasSubstr("X-Amz-Signature")));

@@ -1,25 +1,30 @@
 #include "podctl/run/lock.hpp"
 
 #include "podctl/base/error.hpp"
+#include "podctl/base/file.hpp"
+#include "podctl/run/volume_lock.hpp"
 
 #include "support/error_of.hpp"
 #include "support/temp_dir.hpp"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
+#include <sys/file.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <csignal>
 #include <filesystem>
 
 namespace podctl::run {
 namespace {
 
-TEST(RootLock, IsHeldByOneOnlyAndNamesTheHolder) {
+TEST(PodLock, IsHeldByOneOnlyAndNamesTheHolder) {
     const test::TempDir dir;
-    const RootLock held{dir / ".podctl/lock"};
+    const PodLock held{dir / ".podctl/lock", dir.path()};
     try {
-        const RootLock second{dir / ".podctl/lock"};
+        const PodLock second{dir / ".podctl/lock", dir.path()};
         FAIL() << "held twice";
     } catch (const Error& error) {
         EXPECT_EQ(error.kind(), ErrorKind::locked);
@@ -27,10 +32,10 @@ TEST(RootLock, IsHeldByOneOnlyAndNamesTheHolder) {
     }
 }
 
-TEST(RootLock, IsFreeAgainOnceItsHolderIsGone) {
+TEST(PodLock, IsFreeAgainOnceItsHolderIsGone) {
     const test::TempDir dir;
-    { const RootLock held{dir / ".podctl/lock"}; }
-    EXPECT_NO_THROW(RootLock{dir / ".podctl/lock"});
+    { const PodLock held{dir / ".podctl/lock", dir.path()}; }
+    EXPECT_NO_THROW((PodLock{dir / ".podctl/lock", dir.path()}));
 }
 
 // In a process of its own, as which user: holds the lock until it is ended.
@@ -42,7 +47,7 @@ public:
         pid_ = ::fork();
         if (pid_ == 0) {
             if (::setresuid(user, user, user) != 0) ::_exit(1);
-            const RootLock held{lock};
+            const PodLock held{lock, lock.parent_path()};
             static_cast<void>(!::write(ready[1], "y", 1));
             while (true)
                 ::pause();
@@ -65,7 +70,7 @@ private:
     pid_t pid_ = 0;
 };
 
-TEST(RootLock, IsHeldAlsoWhenTheStateFolderIsGone) {
+TEST(PodLock, IsHeldAlsoWhenTheStateFolderIsGone) {
     const test::TempDir dir;
     const auto lock = dir / ".podctl/lock";
     Holder holder{lock};
@@ -74,25 +79,27 @@ TEST(RootLock, IsHeldAlsoWhenTheStateFolderIsGone) {
             std::filesystem::rename(dir / ".podctl", dir / "theirs");
         else
             std::filesystem::remove_all(dir / ".podctl");
-        for (const auto what : {RootLock::For::pod, RootLock::For::moment}) {
-            const auto error = test::error_of([&] { const RootLock second{lock, what}; });
+        for (const auto what : {PodLock::For::pod, PodLock::For::moment}) {
+            const auto error = test::error_of([&] {
+                const PodLock second{lock, dir.path(), what};
+            });
             EXPECT_EQ(error.kind(), ErrorKind::locked);
             EXPECT_THAT(error.message(), ::testing::HasSubstr(std::to_string(holder.pid())));
         }
     }
-    EXPECT_NO_THROW(RootLock{dir / "other/.podctl/lock"});
+    EXPECT_NO_THROW((PodLock{dir / "other/.podctl/lock", dir / "other"}));
     holder.end();
-    EXPECT_NO_THROW(RootLock{lock});
+    EXPECT_NO_THROW((PodLock{lock, dir.path()}));
 }
 
-TEST(RootLock, ThatIsNotForAPodIsNotAnnounced) {
+TEST(PodLock, ThatIsNotForAPodIsNotAnnounced) {
     const test::TempDir dir;
-    const RootLock held{dir / ".podctl/lock", RootLock::For::moment};
+    const PodLock held{dir / ".podctl/lock", dir.path(), PodLock::For::moment};
     std::filesystem::remove_all(dir / ".podctl");
     const pid_t child = ::fork();
     if (child == 0) {
         try {
-            const RootLock second{dir / ".podctl/lock"};
+            const PodLock second{dir / ".podctl/lock", dir.path()};
         } catch (...) {
             ::_exit(1);
         }
@@ -103,13 +110,76 @@ TEST(RootLock, ThatIsNotForAPodIsNotAnnounced) {
     EXPECT_EQ(status, 0);
 }
 
-TEST(RootLock, AnotherUsersAnnouncementKeepsNobodyOut) {
+TEST(PodLock, AnotherUsersAnnouncementKeepsNobodyOut) {
     if (::geteuid() != 0) GTEST_SKIP() << "only root may become another user";
     const test::TempDir dir;
     std::filesystem::permissions(dir.path(), std::filesystem::perms::all);
     const Holder holder{dir / ".podctl/lock", 65534};
     std::filesystem::rename(dir / ".podctl", dir / "theirs");
-    EXPECT_NO_THROW(RootLock{dir / ".podctl/lock"});
+    EXPECT_NO_THROW((PodLock{dir / ".podctl/lock", dir.path()}));
+}
+
+class VolumeLocks : public testing::Test {
+protected:
+    VolumeLocks() { std::filesystem::create_directories(dir / "root/.podctl"); }
+
+    plan::Places places(plan::OwnDisk::Environments environments) const {
+        return plan::places_of(pod, dir / "root",
+                               {.folder = dir / "own", .environments = environments});
+    }
+    // What it says where it is not to be waited for; without a word: it is had.
+    static std::string refusal(const plan::Places& places, VolumeLock::Wait wait) {
+        try {
+            const VolumeLock lock{places, wait, nobody_waits, {}};
+            return {};
+        } catch (const Error& error) {
+            EXPECT_EQ(error.kind(), ErrorKind::locked);
+            return error.message() + "\n" + error.hint();
+        }
+    }
+    static void nobody_waits(const LockHolder&, std::chrono::milliseconds) {
+        FAIL() << "it is waited for";
+    }
+
+    test::TempDir dir;
+    const tmpl::Template pod;
+    const plan::Places shares = places(plan::OwnDisk::Environments::in_own_folder);
+    const plan::Places keeps = places(plan::OwnDisk::Environments::on_volume);
+};
+
+TEST_F(VolumeLocks, AreHadBesideThePodsAlsoWhereThePodHasNoFolderOfItsOwn) {
+    const auto alone = plan::places_of(pod, dir / "root");
+    const PodLock of_pod{alone.own_lock, alone.root};
+    EXPECT_EQ(refusal(alone, VolumeLock::Wait::yes), "");
+}
+
+TEST_F(VolumeLocks, OfWhoLetsGoAreWaitedForUnlessSomebodySaysNot) {
+    const VolumeLock held{shares, VolumeLock::Wait::yes, nobody_waits, {}};
+    EXPECT_THAT(refusal(shares, VolumeLock::Wait::no),
+                testing::HasSubstr("lets go once the volume is provisioned"));
+    ASSERT_TRUE(holder_of_volume(shares));
+    EXPECT_EQ(holder_of_volume(shares)->pid, ::getpid());
+    EXPECT_TRUE(is_on_this_host(*holder_of_volume(shares)));
+}
+
+TEST_F(VolumeLocks, OfWhoHasEnvironmentsThereAreNotWaitedFor) {
+    const VolumeLock held{keeps, VolumeLock::Wait::yes, nobody_waits, {}};
+    EXPECT_THAT(refusal(shares, VolumeLock::Wait::yes),
+                testing::HasSubstr("keeps the volume until it ends"));
+}
+
+TEST_F(VolumeLocks, OfAnEarlierVersionAreNotWaitedForAndNameItsProcess) {
+    const Fd file{::open(keeps.lock.c_str(), O_RDWR | O_CREAT, 0600)};
+    ASSERT_EQ(::flock(file.get(), LOCK_EX), 0);
+    write_all(file.get(), "4711\n", keeps.lock);
+    EXPECT_TRUE(is_file_locked(keeps.lock));
+    EXPECT_THAT(refusal(shares, VolumeLock::Wait::yes), testing::HasSubstr("(pid 4711)"));
+}
+
+TEST_F(VolumeLocks, OfNobodyHaveNoHolder) {
+    EXPECT_EQ(holder_of_volume(shares), std::nullopt);
+    { const VolumeLock held{shares, VolumeLock::Wait::no, nobody_waits, {}}; }
+    EXPECT_EQ(holder_of_volume(shares), std::nullopt);
 }
 
 }  // namespace

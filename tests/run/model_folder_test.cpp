@@ -52,7 +52,7 @@ protected:
     }
     std::vector<plan::Assessment> look(Options options = {}) {
         options.purpose = Purpose::look;
-        Provisioner provisioner{pod, root(), {}, options, events};
+        Provisioner provisioner{pod, plan::places_of(pod, root()), {}, options, events};
         const auto plan = provisioner.make_plan({});
         auto all = provisioner.assess(plan, Provisioner::Sizes::ask, {});
         std::ranges::move(provisioner.assess_leftovers(plan), std::back_inserter(all));
@@ -72,7 +72,7 @@ protected:
     }
     bool up(Options options = {}) {
         options.will_launch = false;
-        Provisioner provisioner{pod, root(), {}, options, events};
+        Provisioner provisioner{pod, plan::places_of(pod, root()), {}, options, events};
         return !provisioner.provision(provisioner.make_plan({}), {}).failure;
     }
     event::StepFailed last_failure() const {

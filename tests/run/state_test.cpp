@@ -52,7 +52,7 @@ TEST_F(State, IsTheUsersAloneWhateverTheUmask) {
     for (const mode_t mask : {0u, 022u, 077u}) {
         const mode_t before = ::umask(mask);
         EXPECT_THAT(claim_state(state), IsEmpty());
-        const RootLock lock{state / "lock"};
+        const PodLock lock{state / "lock", state.parent_path()};
         Journal{state / "journal.jsonl"}.put("a", {});
         ::umask(before);
         EXPECT_EQ(mode_of(state), 0700u);
@@ -171,8 +171,8 @@ TEST_F(State, TheLockOfAnotherUserIsMadeAnew) {
     give_to_nobody(state / "lock");
     const Fd theirs{::open((state / "lock").c_str(), O_RDONLY | O_CLOEXEC)};
     ASSERT_EQ(::flock(theirs.get(), LOCK_EX), 0);
-    const RootLock lock{state / "lock"};
-    EXPECT_THROW(RootLock{state / "lock"}, Error);
+    const PodLock lock{state / "lock", state.parent_path()};
+    EXPECT_THROW((PodLock{state / "lock", state.parent_path()}), Error);
     EXPECT_EQ(mode_of(state / "lock"), 0600u);
 }
 
@@ -180,7 +180,7 @@ TEST_F(State, TheLockFollowsNoLink) {
     claim_state(state);
     write_file_atomically(root / "theirs", "content");
     fs::create_symlink("../theirs", state / "lock");
-    const RootLock lock{state / "lock"};
+    const PodLock lock{state / "lock", state.parent_path()};
     EXPECT_EQ(read_file(root / "theirs"), "content");
 }
 

@@ -4,6 +4,7 @@
 #include "podctl/event/event.hpp"
 #include "podctl/run/provision.hpp"
 #include "podctl/run/secrets.hpp"
+#include "podctl/run/volume_lock.hpp"
 #include "podctl/template/template.hpp"
 
 #include <filesystem>
@@ -19,10 +20,12 @@ namespace podctl::pod {
 struct UpRequest {
     const tmpl::Template& pod;
     std::string template_path = {};  // as the user named it, for people and scripts
-    std::filesystem::path root = {};
+    plan::Places places = {};
     run::Secrets secrets = {};
     run::Options options = {};           // will_launch is up()'s own to say
     std::vector<std::string> only = {};  // ids of steps, without a launch; empty: all
+    // Whether a volume that another podctl works on is waited for.
+    run::VolumeLock::Wait wait = run::VolumeLock::Wait::yes;
     enum class Launch { yes, no } launch = Launch::yes;
     std::filesystem::path image_start = {};  // the image's own start script; empty: none
     // Called once this process alone works on the root, before anything is done there, and when it

@@ -11,6 +11,7 @@
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -45,11 +46,20 @@ struct Provisioned {
     std::uint64_t downloaded_bytes = 0;
 };
 
+// How provisioning and whoever holds the volume for it get on. Both are called by any thread.
+struct VolumeUse {
+    // Throws when it is not held any more, so that nothing of the step is recorded.
+    std::function<void()> require = {};
+    // At most once, when no step is left that changes what lies on the volume: others may, from
+    // then on. With --force, --update and --prune that is at the end.
+    std::function<void()> on_done = {};
+};
+
 // Brings a root to what a template says. The template has to outlive it. What it tells may hold
 // secrets: `events` takes them out.
 class Provisioner {
 public:
-    Provisioner(const tmpl::Template& pod, const std::filesystem::path& root, Secrets secrets,
+    Provisioner(const tmpl::Template& pod, const plan::Places& places, Secrets secrets,
                 Options options, EventSink& events);
     ~Provisioner();
     Provisioner(const Provisioner&) = delete;
@@ -70,11 +80,15 @@ public:
     Findings examine(const plan::Plan& plan, const std::vector<plan::Assessment>& assessments,
                      std::stop_token stop);
     // Does it. Failures are events and values; a step that fails stops only what needs it.
-    Provisioned provision(const plan::Plan& plan, std::stop_token stop);
+    Provisioned provision(const plan::Plan& plan, std::stop_token stop,
+                          const VolumeUse& volume = {});
 
     // The pod has answered: environments that were swapped in are kept, and what they replaced is
     // removed, until a stop is requested.
     void accept_environments(const plan::Plan& plan, std::stop_token stop);
+    // Takes a snapshot on the volume of each environment that is on the container's disk, for the
+    // next pod. What cannot be kept is told.
+    void keep_environments(const plan::Plan& plan, const std::stop_token& stop);
     // The pod did not start: environments that were swapped in and have never answered give way to
     // those before them. Told as notices of `launch`; returns whether there was one.
     bool swap_back_environments(const plan::Plan& plan);

@@ -22,8 +22,8 @@
 #include <string_view>
 #include <vector>
 
-// How a running pod is asked and steered from outside: `up` serves a socket in the state directory,
-// and status, restart and down talk to it.
+// How a running pod is asked and steered from outside: `up` serves a socket in the pod's own folder
+// (plan::Places::own), which is called `state` here, and status, restart and down talk to it.
 namespace podctl::serve {
 
 // A step of the provisioning that is under way.

@@ -76,7 +76,7 @@ int examine(const TemplateArguments& arguments, const Common& common) {
     Findings findings;
     try {
         run::Provisioner provisioner{
-            pod, root_of(pod, common), secrets, {.purpose = run::Purpose::look}, events};
+            pod, places_of(pod, common), secrets, {.purpose = run::Purpose::look}, events};
         const auto plan = provisioner.make_plan(signals.token());
         const auto assessments =
             provisioner.assess(plan, run::Provisioner::Sizes::ask, signals.token());

@@ -43,14 +43,14 @@ public:
 
     int run() {
         // Nothing was ever started there; the lock would make the folders.
-        if (!std::filesystem::exists(places_.state) && !OwnProcess::find_announced(places_.root))
+        if (!std::filesystem::exists(places_.own) && !OwnProcess::find_announced(places_.own))
             return tell("", 0);
         return exit_code_of([this] { return end(); }, signals_);
     }
 
 private:
     int end() {
-        for (const auto& notice : run::claim_state(places_.state))
+        for (const auto& notice : run::claim_own_folder(places_))
             print_notice(notice);
         bool asked = false;
         while (true) {
@@ -81,18 +81,32 @@ private:
     // One whose state folder is gone has no socket that could be found, and gets the signal that
     // stands for the same.
     bool ask_to_end(serve::Urgency urgency) const {
-        if (serve::ask_to_end(places_.state, urgency, signals_.token())) return true;
-        const auto podctl = OwnProcess::find_announced(places_.root);
+        if (serve::ask_to_end(places_.own, urgency, signals_.token())) return true;
+        auto podctl = OwnProcess::find_announced(places_.own);
+        // As one of an earlier version does.
+        if (!podctl && places_.own == places_.state)
+            podctl = OwnProcess::find_announced(places_.root);
         if (podctl) podctl->signal(SIGTERM);
         return podctl.has_value();
     }
 
+    // One that has all of it on the volume may be of an earlier version, which has that lock alone.
+    std::optional<run::FileLock> lock_of_earlier_version() const {
+        if (places_.own != places_.state) return std::nullopt;
+        auto lock = run::FileLock::try_lock(places_.lock);
+        if (lock) return lock;
+        throw Error{
+            ErrorKind::locked,
+            fmt::format("{} holds {}", to_string(run::last_holder_of_file_lock(places_.lock)),
+                        places_.root.string())};
+    }
+
     // Throws Error{locked} while a podctl runs.
     int end_what_is_left(bool asked) {
-        const run::RootLock lock{places_.lock, run::RootLock::For::moment};
-        const auto left =
-            serve::end_left_behind(places_.state, places_.pids, serve::LeftBehind::all,
-                                   serve::PodOptions{}.grace, print_notice);
+        const run::PodLock lock{places_.own_lock, places_.root, run::PodLock::For::moment};
+        const auto volume = lock_of_earlier_version();
+        const auto left = serve::end_left_behind(places_.own, places_.pids, serve::LeftBehind::all,
+                                                 serve::PodOptions{}.grace, print_notice);
         if (!left.empty())
             return tell(fmt::format("ended {}, which a podctl that was killed had left running",
                                     fmt::join(left, ", ")),

@@ -53,10 +53,10 @@ public:
 
 private:
     int show() {
-        serve::check_state(places_.state);
+        serve::check_state(places_.own);
         // Before the first look: when the pod has ended, a last look finds all of it.
         Fd pod;
-        if (arguments_.follow) pod = serve::watch_pod(places_.state, signals_.token());
+        if (arguments_.follow) pod = serve::watch_pod(places_.own, signals_.token());
         serve::LogReader reader{places_.logs, chosen_services(static_cast<bool>(pod))};
         if (arguments_.tail) reader.skip_to_last(*arguments_.tail);
         print_all(reader);

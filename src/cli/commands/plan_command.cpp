@@ -169,7 +169,7 @@ int show_plan(const TemplateArguments& arguments, const ProvisionArguments& prov
     auto options = provision.options;
     options.will_launch = false;
     options.purpose = run::Purpose::look;
-    run::Provisioner provisioner{pod, root_of(pod, common), secrets, options, events};
+    run::Provisioner provisioner{pod, places_of(pod, common), secrets, options, events};
     plan::Plan plan;
     std::vector<plan::Assessment> assessments;
     Locks locks;

@@ -36,7 +36,7 @@ void print(const serve::RunningService& service, const Common& common) {
 
 int restart(const RestartArguments& arguments, const Common& common, const StopSignals& signals) {
     const auto places = find_places(arguments.pod, common);
-    const auto restarted = serve::restart_services(places.state, arguments.pod.service,
+    const auto restarted = serve::restart_services(places.own, arguments.pod.service,
                                                    arguments.timeout, signals.token());
     if (!restarted)
         throw Error{ErrorKind::launch, "no pod runs in " + places.root.string(),

@@ -1,4 +1,5 @@
 #include "podctl/base/units.hpp"
+#include "podctl/run/volume_lock.hpp"
 #include "podctl/serve/control.hpp"
 
 #include "../command.hpp"
@@ -53,8 +54,23 @@ ordered_json json_of(const serve::RunningStep& step) {
     return line;
 }
 
-void print_json(const std::string& root, const std::optional<PodStatus>& status) {
-    ordered_json line{{"time", utc_now()}, {"event", "status"}, {"root", root}};
+// Whoever works on the volume: this pod's podctl, or another pod's.
+using VolumeHolder = std::optional<run::LockHolder>;
+
+ordered_json json_of(const VolumeHolder& holder) {
+    if (!holder) return nullptr;
+    return {{"host", holder->host},
+            {"pid", holder->pid},
+            {"seconds", static_cast<double>(since(holder->since).count()) / 1000}};
+}
+
+void print_json(const plan::Places& places, const std::optional<PodStatus>& status,
+                const VolumeHolder& holder) {
+    ordered_json line{{"time", utc_now()},
+                      {"event", "status"},
+                      {"root", places.root.string()},
+                      {"local", places.own.string()}};
+    line["volume_holder"] = json_of(holder);
     line["phase"] = status ? std::string{to_string(status->phase)} : "stopped";
     line["pid"] = status && status->pid ? ordered_json(status->pid) : ordered_json(nullptr);
     if (status && !status->version.empty()) {
@@ -112,7 +128,11 @@ void print_services(const std::vector<RunningService>& services) {
     }
 }
 
-void print_text(const std::string& root, const std::optional<PodStatus>& status) {
+void print_text(const std::string& root, const std::optional<PodStatus>& status,
+                const VolumeHolder& holder) {
+    // Its own podctl holds it while it is provisioned, which its steps tell.
+    if (holder && !(status && status->pid == holder->pid && is_on_this_host(*holder)))
+        put(To::out, fmt::format("{} holds {}\n", to_string(*holder), root));
     if (!status) {
         put(To::out, "no pod runs in " + root + "\n");
         return;
@@ -134,11 +154,12 @@ void print_text(const std::string& root, const std::optional<PodStatus>& status)
 int show_status(const PodArguments& arguments, const Common& common, const StopSignals& signals) {
     const auto places = find_places(arguments, common);
     const auto status =
-        serve::find_pod_status(places.state, places.pids, signals.token(), print_notice);
+        serve::find_pod_status(places.own, places.pids, signals.token(), print_notice);
+    const auto holder = run::holder_of_volume(places);
     if (common.output.format == Format::json)
-        print_json(places.root.string(), status);
+        print_json(places, status, holder);
     else if (common.output.verbosity != Verbosity::quiet)
-        print_text(places.root.string(), status);
+        print_text(places.root.string(), status, holder);
     const bool is_ready = status && status->phase == PodStatus::Phase::ready;
     return is_ready ? 0 : exit_code(ErrorKind::launch);
 }

@@ -82,7 +82,7 @@ void add_validate(CLI::App& app, Common& common, Chosen& chosen) {
         const auto pod = load(*arguments);
         // The steps find what only the whole template shows: folders that wait for each other,
         // say.
-        plan::build_plan(pod, root_of(pod, common), {});
+        plan::build_plan(pod, plan::places_of(pod, root_of(pod, common)), {});
         if (common.output.verbosity == Verbosity::quiet) return 0;
         for (const auto& hint : tmpl::missing_packs(pod))
             put(To::err, hint.to_string() + "\n");

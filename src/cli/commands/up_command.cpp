@@ -20,7 +20,7 @@ namespace {
 struct UpArguments {
     TemplateArguments template_;
     ProvisionArguments provision;
-    bool no_launch = false, dry_run = false, detach = false;
+    bool no_launch = false, dry_run = false, detach = false, no_wait = false;
     std::string image_start;  // a path; empty: none
 };
 
@@ -51,7 +51,7 @@ int run_up(const UpArguments& arguments, const Common& common, Fd report) {
         pod = load(arguments.template_);
         request.emplace(pod::UpRequest{.pod = *pod,
                                        .template_path = arguments.template_.path,
-                                       .root = root_of(*pod, common),
+                                       .places = places_of(*pod, common),
                                        .secrets = run::read_secrets(*pod),
                                        .options = arguments.provision.options,
                                        .only = arguments.provision.only,
@@ -61,10 +61,11 @@ int run_up(const UpArguments& arguments, const Common& common, Fd report) {
         return stay_without_a_pod(arguments, common, error, signals);
     }
     if (arguments.no_launch) request->launch = pod::UpRequest::Launch::no;
+    if (arguments.no_wait) request->wait = run::VolumeLock::Wait::no;
     const auto redact = run::redactor_of(request->secrets);
     request->stop_signal = [&] { return signals.signal(); };
     request->on_error = [&](const Error& error) { print_error(error, common.output, redact); };
-    const auto places = plan::places_of(*pod, request->root);
+    const auto& places = request->places;
     const auto terminal = sink_for(common, places, std::move(report));
     PodctlLog log{*terminal, places.logs, redact};
     request->on_locked = [&] { log.begin(); };
@@ -90,6 +91,9 @@ void add_up(CLI::App& app, Common& common, Chosen& chosen) {
     add_common_flags(*command, common);
     add_provision_flags(*command, arguments->provision);
     command->add_flag("--no-launch", arguments->no_launch, "stop after provisioning");
+    command->add_flag(
+        "--no-wait", arguments->no_wait,
+        "end with 7 where another podctl works on the volume, and do not wait for it");
     command->add_flag("--dry-run", arguments->dry_run, "the same as `podctl plan`");
     command
         ->add_flag("--detach", arguments->detach,

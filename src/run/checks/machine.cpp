@@ -3,6 +3,8 @@
 #include "podctl/base/file.hpp"
 #include "podctl/base/names.hpp"
 #include "podctl/base/trust.hpp"
+#include "podctl/run/own_disk.hpp"
+#include "podctl/run/volume_lock.hpp"
 
 #include "machine_checks.hpp"
 
@@ -139,8 +141,17 @@ void check_volume(Examination& found) {
     const std::string message =
         fmt::format("writes {}/s", format_bytes(Bytes{static_cast<std::uint64_t>(*rate)}));
     if (*rate >= slow) return found.ok("volume speed", message);
-    found.warn("volume speed", message + ": models will load slowly",
-               "put python.path on the container's disk, or take a faster volume");
+    found.warn("volume speed", message + ": models will load slowly", "take a faster volume");
+}
+
+void check_disks(Examination& found) {
+    const auto& places = found.context().places;
+    found.ok("environments",
+             fmt::format("in {}, since {}", places.environment.parent_path().string(),
+                         why_disk_of_environments(found.context().pod, places)));
+    // This pod's own podctl is told of by its port.
+    const auto holder = holder_of_volume(places);
+    if (holder) found.ok("volume lock", fmt::format("held by {}", to_string(*holder)));
 }
 
 void check_space(Examination& found, Bytes needed) {

@@ -49,6 +49,8 @@ void check_gpu(Examination& found, const std::optional<tmpl::Gpu>& wanted);
 void check_root(Examination& found);
 // That the volume is one, not the container's own disk, and how quick it is: writes 64 MiB.
 void check_volume(Examination& found);
+// On which disk the environments are and why, and who works on the volume now.
+void check_disks(Examination& found);
 void check_space(Examination& found, Bytes needed);
 void check_ports(Examination& found);
 void check_packages(Examination& found, const std::vector<std::string>& names);

@@ -198,8 +198,8 @@ python::Settings settings_of(const EnvironmentSpec& spec, const Context& context
 python::Interpreter base_of(const EnvironmentSpec& spec, const Task& task) {
     auto base = task.context.pythons.interpreter(spec.settings.interpreter, task.stop);
     const Record record = base_record(base);
-    if (task.context.journal.find(base_id(spec)) != record)
-        task.context.journal.put(base_id(spec), record);
+    if (task.context.journal_of_environments().find(base_id(spec)) != record)
+        task.context.journal_of_environments().put(base_id(spec), record);
     return base;
 }
 
@@ -215,7 +215,7 @@ fs::path python_of(const EnvironmentSpec& spec, const Task& task) {
     if (spec.settings.environment == tmpl::EnvironmentKind::venv) {
         return python::environment_python(spec.path);
     }
-    const auto known = task.context.journal.find(base_id(spec));
+    const auto known = task.context.journal_of_environments().find(base_id(spec));
     const auto facts = facts_in<BaseFacts>(known);
     if (known && base_unchanged(facts)) return facts.path;
     return base_of(spec, task).path;
@@ -227,7 +227,7 @@ bool base_unchanged(const BaseFacts& base) {
 }
 
 std::string installed_distributions(const EnvironmentSpec& spec, const Task& task) {
-    const auto base = task.context.journal.find(base_id(spec));
+    const auto base = task.context.journal_of_environments().find(base_id(spec));
     return base ? distributions_digest(from_facts<BaseFacts>(base->facts).sites) : std::string{};
 }
 

@@ -9,6 +9,7 @@
 
 #include "environment_base.hpp"
 #include "environment_lock.hpp"
+#include "environment_snapshots.hpp"
 #include "output_log.hpp"
 #include "packs.hpp"
 
@@ -34,7 +35,8 @@ fs::path make_generation(const EnvironmentSpec& spec, const Toolset& tools, cons
 // other packages.
 fs::path fresh_generation(const EnvironmentSpec& spec, const Toolset& tools, const Task& task) {
     const fs::path begun = python::next_generation(spec.path);
-    if (task.context.pythons.take_fresh(begun)) return begun;
+    // A snapshot that was not whole may have been unpacked in its place.
+    if (task.context.pythons.take_fresh(begun) && fs::exists(begun / "pyvenv.cfg")) return begun;
     return make_generation(spec, tools, task);
 }
 
@@ -48,7 +50,7 @@ void check_torchaudio(const EnvironmentSpec& spec, const python::Lock& lock,
     const std::string id = "torchaudio:" + spec.name;
     const std::string pair =
         fmt::format("{} beside torch {}", pin->requirement, *base.version_of("torch"));
-    auto known = task.context.journal.find(id);
+    auto known = task.context.journal_of_environments().find(id);
     if (!known || known->fingerprint != pair) {
         const auto tried =
             run_captured({.argv = {python_of(spec, task).string(), "-c", "import torchaudio"},
@@ -59,7 +61,7 @@ void check_torchaudio(const EnvironmentSpec& spec, const python::Lock& lock,
             .fingerprint = pair,
             .facts = to_facts(TorchaudioFacts{
                 tried.status.ok() || words.empty() ? std::string{} : shorten_line(words.back())})};
-        task.context.journal.put(id, *known);
+        task.context.journal_of_environments().put(id, *known);
     }
     const auto fails = facts_in<TorchaudioFacts>(known).fails;
     if (fails.empty()) return;
@@ -72,7 +74,7 @@ void check_torchaudio(const EnvironmentSpec& spec, const python::Lock& lock,
 }  // namespace
 
 std::string wanted_fingerprint(const EnvironmentSpec& spec, const Task& task) {
-    const auto base = task.context.journal.find(base_id(spec));
+    const auto base = task.context.journal_of_environments().find(base_id(spec));
     const auto lock = lock_digest(spec, task);
     return base && lock ? identity_of(spec, *base) + " " + *lock : std::string{};
 }
@@ -86,11 +88,13 @@ python::Drift drift_in(const EnvironmentSpec& spec, const Task& task) {
 }
 
 bool create_environment(const EnvironmentSpec& spec, const Task& task) {
+    base_of(spec, task);
+    const auto standing = python::finished_fingerprint(spec.path);
+    const auto base = task.context.journal_of_environments().find(base_id(spec));
+    if (standing && base && standing->starts_with(identity_of(spec, *base))) return false;
+    if (restore_environment(spec, "", task)) return true;
     // uv is brought here, while the clones go on.
     const auto tools = toolset_of(spec, task);
-    const auto standing = python::finished_fingerprint(spec.path);
-    const auto base = task.context.journal.find(base_id(spec));
-    if (standing && base && standing->starts_with(identity_of(spec, *base))) return false;
     task.context.pythons.put_fresh(make_generation(spec, tools, task));
     return true;
 }
@@ -107,6 +111,7 @@ void install_environment(const EnvironmentSpec& spec, const std::vector<std::str
             return python::find_drift(*ready, lock, drift_check(task), task.stop).broken().empty();
         };
         if (ready && whole()) return python::swap_in(spec.path, *ready);
+        if (!ready && restore_environment(spec, wanted, task)) return;
     }
     OutputLog log{
         task.context.places.logs / (lock_file(spec, task).stem().string() + ".install.log"),

@@ -57,7 +57,7 @@ python::ResolveRequest request_of(const EnvironmentSpec& spec, const python::Int
     request.hold = held(spec, base);
     const auto gpu = task.context.gpus().devices.empty() ? python::Gpu::none : python::Gpu::present;
     request.exclude = python::duplicates_to_exclude(lines_in(request.requirements), gpu);
-    request.scratch = task.context.places.staging / lock_file(spec, task).stem();
+    request.scratch = task.context.places.scratch / lock_file(spec, task).stem();
     return request;
 }
 
@@ -98,7 +98,7 @@ void build_once(const EnvironmentSpec& spec, const python::Lock& lock, const Tas
     auto tools = toolset_of(spec, task);
     tools.settings.on_line = [&](const std::string& line) { log.add(line); };
     python::build(lock, tools.base, tools.installer, tools.settings,
-                  task.context.places.staging / lock_file(spec, task).stem(), task.stop);
+                  task.context.places.scratch / lock_file(spec, task).stem(), task.stop);
 }
 
 void require_files(const std::vector<python::RequirementSource>& sources) {
@@ -121,8 +121,8 @@ void refuse_files_of_others(const EnvironmentSpec& spec, const Task& task) {
 
 // What was resolved once is kept by what it was resolved from, so that going back to an earlier
 // template needs no installer and gives the same versions.
-fs::path kept_resolution(const EnvironmentSpec& spec, const Task& task) {
-    return task.context.places.locks / "resolved" / (inputs_digest(spec, task) + ".lock");
+fs::path kept_resolution(const std::string& inputs, const Task& task) {
+    return task.context.places.resolved / (inputs + ".lock");
 }
 
 constexpr std::string_view seal_mark = "# sha256:";
@@ -172,7 +172,7 @@ std::string inputs_digest(const EnvironmentSpec& spec, const Task& task) {
     if (!spec.packs->optional.empty() && has_compiler()) digest.update("compiler");
     // The same volume in a pod with another GPU may need other wheels.
     digest.update(machine::gpu_stamp());
-    if (const auto base = task.context.journal.find(base_id(spec))) {
+    if (const auto base = task.context.journal_of_environments().find(base_id(spec))) {
         const auto interpreter = from_facts<BaseFacts>(base->facts);
         digest.update(base->fingerprint + interpreter.path.string());
         // Without a venv, they are what the installation itself changes.
@@ -183,10 +183,14 @@ std::string inputs_digest(const EnvironmentSpec& spec, const Task& task) {
 }
 
 fs::path lock_file(const EnvironmentSpec& spec, const Task& task) {
+    return lock_file(spec, task.context.places);
+}
+
+fs::path lock_file(const EnvironmentSpec& spec, const plan::Places& places) {
     const std::string prefix = "service:";
     const bool service = spec.name.starts_with(prefix);
     const std::string name = service ? "service-" + spec.name.substr(prefix.size()) : spec.name;
-    return task.context.places.locks / (name + ".lock");
+    return places.locks / (name + ".lock");
 }
 
 python::Lock read_lock(const EnvironmentSpec& spec, const Task& task) {
@@ -221,13 +225,17 @@ Look look_at_lock(const EnvironmentSpec& spec, const Task& task) {
 }
 
 bool needs_resolution(const EnvironmentSpec& spec, const Task& task) {
-    return task.context.options.update || !file_stamp(kept_resolution(spec, task));
+    return task.context.options.update ||
+           !file_stamp(kept_resolution(inputs_digest(spec, task), task));
 }
 
 LockFacts resolve_environment(const EnvironmentSpec& spec, const Task& task) {
     require_files(requirement_sources(spec, task.context.journal));
     refuse_files_of_others(spec, task);
-    const fs::path kept = kept_resolution(spec, task);
+    base_of(spec, task);  // it counts among the inputs
+    // Other pods may move the packs meanwhile, whose files it is about.
+    const auto inputs = inputs_digest(spec, task);
+    const fs::path kept = kept_resolution(inputs, task);
     auto text = task.context.options.update ? std::nullopt : read_sealed(kept);
     bool is_whole = true;
     if (!text) {
@@ -238,7 +246,8 @@ LockFacts resolve_environment(const EnvironmentSpec& spec, const Task& task) {
             },
             [&](const python::Lock& lock) { build_once(spec, lock, task); }, task);
         text = left_out_line(resolved.left_out) + resolved.lock.text();
-        is_whole = resolved.lock.without.empty() && resolved.is_final;
+        is_whole = resolved.lock.without.empty() && resolved.is_final &&
+                   inputs == inputs_digest(spec, task);
         if (is_whole) {
             write_state_file(kept, sealed(*text));
             forget_oldest(kept.parent_path());
@@ -248,7 +257,7 @@ LockFacts resolve_environment(const EnvironmentSpec& spec, const Task& task) {
     auto left_out = take_left_out(lock);
     write_state_file(lock_file(spec, task), lock);
     return {.lock = *lock_digest(spec, task),
-            .inputs = is_whole ? inputs_digest(spec, task) : std::string{},
+            .inputs = is_whole ? inputs : std::string{},
             .left_out = std::move(left_out)};
 }
 

@@ -25,6 +25,7 @@ bool needs_resolution(const plan::EnvironmentSpec& spec, const Task& task);
 LockFacts resolve_environment(const plan::EnvironmentSpec& spec, const Task& task);
 
 std::filesystem::path lock_file(const plan::EnvironmentSpec& spec, const Task& task);
+std::filesystem::path lock_file(const plan::EnvironmentSpec& spec, const plan::Places& places);
 
 // What the lock file says; nothing where there is none that may be trusted.
 python::Lock read_lock(const plan::EnvironmentSpec& spec, const Task& task);

@@ -117,7 +117,7 @@ Installed install_or_mend(const EnvironmentSpec& spec, const Task& task) {
 Look look(const plan::CreateEnvironment& action, const Task& task) {
     const auto standing = python::finished_fingerprint(action.spec.path);
     if (!standing) return {.change = Change::create, .reason = action.spec.path.string()};
-    const auto base = task.context.journal.find(base_id(action.spec));
+    const auto base = task.context.journal_of_environments().find(base_id(action.spec));
     if (!task.record || !base)
         return {.change = Change::change,
                 .reason = "an environment stands there that is not known yet"};
@@ -157,7 +157,7 @@ Outcome perform(const plan::InstallEnvironment& action, const Task& task) {
 Look look(const plan::BuildEnvironment& action, const Task& task) {
     if (!stands(action.spec))
         return {.change = Change::create, .reason = action.spec.path.string()};
-    const auto base = task.context.journal.find(base_id(action.spec));
+    const auto base = task.context.journal_of_environments().find(base_id(action.spec));
     if (!base || !base_unchanged(facts_in<BaseFacts>(base))) {
         return {.change = Change::change, .reason = "the interpreter or its packages changed"};
     }

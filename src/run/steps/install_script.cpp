@@ -78,7 +78,8 @@ Look look(const InstallScript& action, const Task& task) {
         return {.change = Change::keep, .reason = "no install.py"};
     }
     // It would install by itself what the others exclude.
-    const auto resolved = facts_in<LockFacts>(task.context.journal.find("python.resolve"));
+    const auto resolved =
+        facts_in<LockFacts>(task.context.journal_of_environments().find("python.resolve"));
     if (resolved.left_out.contains(action.pack.filename().string()))
         return {.change = Change::keep,
                 .reason = "its packages are left out, and so is install.py"};
