@@ -86,6 +86,7 @@ fi
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
+export PODCTL_LOCAL=$work/local # nothing of it stays behind
 # git takes the mirrors from its environment, whoever starts it.
 export GIT_TERMINAL_PROMPT=0 GIT_CONFIG_COUNT=${#mirrors[@]}
 for i in "${!mirrors[@]}"; do

@@ -136,7 +136,7 @@ def read_journal(path):
 def describe_root(root):
     """What two roots must agree in."""
     found = {}
-    for path in walk(root, skip=(".git", ".podctl", ".venv.podctl")):
+    for path in walk(root, skip=(".git", ".podctl", ".local", ".venv.podctl")):
         if path != root / "venv":
             found[str(path.relative_to(root))] = describe(path)
     for git in root.rglob(".git"):
@@ -273,6 +273,8 @@ class Place:
         self.environment = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
         # The pods have an index of their own; the machine's further ones and its constraints are nothing of theirs.
         self.environment |= {MARK: self.mark, "PIP_CONFIG_FILE": os.devnull, "NO_COLOR": "1", "ASAN_OPTIONS": "verify_asan_link_order=0:detect_leaks=0"}
+        # On the disk that breaks, and kept and brought back with the root.
+        self.environment["PODCTL_LOCAL"] = str(self.root / ".local")
         if options.uv:
             self.environment["PATH"] = f"{options.uv.parent}:{self.environment['PATH']}"
         self.references, self.seconds, self.growth, self.own = {}, {}, {}, {}
@@ -837,10 +839,12 @@ def put(path, what, place, luck):
 KINDS = [*CONTENTS, "gone", "a folder", "a link to elsewhere", "a link to nothing", "a link to itself", "a FIFO", "a socket"]
 # Which of the state's files: patterns, of which one that is there is chosen. {}: written when nothing is.
 STATE_FILES = (
-    "journal.jsonl", "lock", "pod.json", "control.sock", "control.address", "environments/python.lock",
-    "environments/service-app.lock", "environments/resolved/*.lock", "environments/held.txt", "logs/python.install.log",
-    "logs/install.pack-a.log", "logs/comfyui.log", "partial/*.part", "partial/*.podctl*", "partial", "staging",
-    "staging/*", "replaced", "logs", "environments", "environments/resolved", "tools", "venvs", "venvs/app",
+    "journal.jsonl", "lock", "../.local/*/pod.json", "../.local/*/podctl.sock", "../.local/*/podctl.address",
+    "../.local/*/pod.lock", "../.local/*/logs/python.install.log", "../.local/*/logs/install.pack-a.log",
+    "../.local/*/logs/comfyui.log", "../.local/*/logs", "../.local/*", "environments/python.lock",
+    "environments/service-app.lock", "environments/resolved/*.lock", "environments/held.txt", "partial/*.part",
+    "partial/*.podctl*", "partial", "staging",
+    "staging/*", "replaced", "environments", "environments/resolved", "tools", "venvs", "venvs/app",
     "venvs/.app.podctl", "venvs/.app.podctl/1/.podctl-environment", "../venv", "../.venv.podctl",
     "../.venv.podctl/*/.podctl-environment",
 )  # fmt: skip
