@@ -130,6 +130,8 @@ void sync_open_folder(int folder, const fs::path& path) {
         throw system_error("cannot sync " + path.string(), errno);
 }
 
+}  // namespace
+
 fs::path nearest_existing(fs::path path) {
     path = fs::absolute(path.empty() ? "." : path);
     std::error_code ignored;
@@ -137,8 +139,6 @@ fs::path nearest_existing(fs::path path) {
         path = path.parent_path();
     return path;
 }
-
-}  // namespace
 
 fs::path normal_path(const fs::path& path) {
     fs::path whole = fs::absolute(path.empty() ? "." : path).lexically_normal();

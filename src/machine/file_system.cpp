@@ -1,7 +1,7 @@
-#include "file_system.hpp"
-
 #include "podctl/base/beneath.hpp"
 #include "podctl/base/fd.hpp"
+#include "podctl/base/file.hpp"
+#include "podctl/machine/machine.hpp"
 
 #include <fcntl.h>
 #include <sys/vfs.h>
@@ -71,7 +71,7 @@ std::optional<Clock::duration> make_and_remove(const Fd& folder, const std::stri
 
 Reach reach_of(const fs::path& path) {
     struct statfs status {};
-    if (::statfs(path.c_str(), &status) != 0) return Reach::unknown;
+    if (::statfs(nearest_existing(path).c_str(), &status) != 0) return Reach::unknown;
     const auto kind = static_cast<std::uint32_t>(status.f_type);
     if (std::ranges::find(networks, kind) != networks.end()) return Reach::network;
     if (std::ranges::find(disks, kind) != disks.end()) return Reach::local;

@@ -3,8 +3,6 @@
 #include "podctl/base/file.hpp"
 #include "podctl/base/names.hpp"
 
-#include "file_system.hpp"
-
 #include <unistd.h>
 
 #include <algorithm>
@@ -59,11 +57,9 @@ Mount mount_of(const fs::path& path, const fs::path& mountinfo) {
 
 Root inspect_root(const fs::path& path, const fs::path& mountinfo) {
     std::error_code ignored;
-    fs::path existing = fs::absolute(path.empty() ? "." : path);
+    const fs::path existing = nearest_existing(path);
     Root root;
-    root.exists = fs::is_directory(existing, ignored);
-    while (!fs::exists(existing, ignored) && existing.has_relative_path())
-        existing = existing.parent_path();
+    root.exists = fs::is_directory(path.empty() ? "." : path, ignored);
     root.writable =
         fs::is_directory(existing, ignored) && ::access(existing.c_str(), W_OK | X_OK) == 0;
     std::error_code error;
@@ -71,7 +67,6 @@ Root inspect_root(const fs::path& path, const fs::path& mountinfo) {
     const Mount mount = mount_of(error ? existing : canonical, mountinfo);
     root.is_mount = !mount.point.empty() && mount.point != "/";
     root.filesystem = mount.filesystem;
-    root.reach = reach_of(existing);
     root.free = {free_space(existing)};
     return root;
 }

@@ -2,6 +2,7 @@
 
 #include "podctl/base/digest.hpp"
 #include "podctl/base/error.hpp"
+#include "podctl/base/file.hpp"
 #include "podctl/base/home.hpp"
 #include "podctl/machine/machine.hpp"
 
@@ -64,17 +65,10 @@ dev_t device_of(const fs::path& path) {
     return ::stat(path.c_str(), &status) == 0 ? status.st_dev : 0;
 }
 
-fs::path existing_part(fs::path path) {
-    std::error_code ignored;
-    while (!fs::exists(path, ignored) && path.has_relative_path())
-        path = path.parent_path();
-    return path;
-}
-
 bool is_slow(const fs::path& root, const fs::path& own) {
-    const auto existing = existing_part(root);
-    if (device_of(existing) == device_of(existing_part(own))) return false;
-    switch (machine::inspect_root(existing).reach) {
+    const auto existing = nearest_existing(root);
+    if (device_of(existing) == device_of(nearest_existing(own))) return false;
+    switch (machine::reach_of(existing)) {
         case machine::Reach::local:
             return false;
         case machine::Reach::network:
@@ -129,14 +123,13 @@ fs::path own_folder(const tmpl::Template& pod, const fs::path& root, const std::
 std::string why_disk_of_environments(const tmpl::Template& pod, const plan::Places& places) {
     if (places.own == places.state) return "there is no other disk that podctl can write to";
     if (pod.python.disk != tmpl::EnvironmentDisk::automatic) return "python.disk";
-    const auto root = machine::inspect_root(places.root);
+    const auto kind = machine::inspect_root(places.root).filesystem;
     if (places.keeps_environments_on_volume())
-        return fmt::format("{} is a fast disk ({})", places.root.string(), root.filesystem);
+        return fmt::format("{} is a fast disk ({})", places.root.string(), kind);
     if (pod.pod.volume.shared) return "pod.volume.shared";
-    return root.reach == machine::Reach::network
-               ? fmt::format("{} is a network's ({})", places.root.string(), root.filesystem)
-               : fmt::format("{} is slow with small files ({})", places.root.string(),
-                             root.filesystem);
+    const bool is_network = machine::reach_of(places.root) == machine::Reach::network;
+    return fmt::format("{} is {} ({})", places.root.string(),
+                       is_network ? "a network's" : "slow with small files", kind);
 }
 
 std::vector<fs::path> possible_own_folders(const tmpl::Template& pod, const fs::path& root,

@@ -19,7 +19,7 @@ using namespace std::chrono_literals;
 constexpr const char* lease_name = "lease";
 
 bool is_network(const plan::Places& places) {
-    return machine::inspect_root(places.root).reach != machine::Reach::local;
+    return machine::reach_of(places.root) != machine::Reach::local;
 }
 
 LockHolder from(const LeaseHolder& holder) {

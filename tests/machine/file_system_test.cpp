@@ -1,4 +1,4 @@
-#include "file_system.hpp"
+#include "podctl/machine/machine.hpp"
 
 #include "support/temp_dir.hpp"
 

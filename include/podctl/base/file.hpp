@@ -82,6 +82,9 @@ void rename_durably(const std::filesystem::path& from, const std::filesystem::pa
 // rm -rf without following links. Throws Error{io}; nothing there is fine.
 void remove_tree(const std::filesystem::path& path);
 
+// The path, made absolute, or the nearest folder above it that is there.
+std::filesystem::path nearest_existing(std::filesystem::path path);
+
 // Free bytes for an unprivileged user on the file system that holds `path` or its nearest parent.
 std::uint64_t free_space(const std::filesystem::path& path);
 

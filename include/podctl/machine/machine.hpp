@@ -74,12 +74,14 @@ enum class Reach {
     unknown
 };
 
+// Of the file system that a path is on, or would be on.
+Reach reach_of(const std::filesystem::path& path);
+
 struct Root {
     bool exists = false;
     bool writable = false;   // the folder, or its nearest existing parent
     bool is_mount = false;   // a file system of its own is mounted there or above it (other than /)
     std::string filesystem;  // "ext4", "overlay", "fuse", …
-    Reach reach = Reach::unknown;
     Bytes free;
 };
 Root inspect_root(const std::filesystem::path& root);

@@ -34,14 +34,6 @@ std::string describe(const machine::Gpus& gpus) {
     return found;
 }
 
-// The folder, or its nearest parent that is there.
-fs::path existing(fs::path folder) {
-    std::error_code failed;
-    while (!fs::is_directory(folder, failed) && folder.has_relative_path())
-        folder = folder.parent_path();
-    return folder;
-}
-
 // Bytes a second of writing and syncing a file that has no name and goes with its descriptor.
 std::optional<double> write_rate(const fs::path& folder) {
     constexpr std::size_t block_size = 1 << 20, blocks = 64;
@@ -109,7 +101,7 @@ void check_gpu(Examination& found, const std::optional<tmpl::Gpu>& wanted) {
 void check_root(Examination& found) {
     const fs::path& root = found.context().places.root;
     if (machine::inspect_root(root).writable) {
-        const Fd folder{::open(existing(root).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+        const Fd folder{::open(nearest_existing(root).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
         if (!folder || !others_may_replace_in(folder.get()))
             return found.ok("root", fmt::format("{} is writable", root.string()));
         return found.warn(
@@ -135,7 +127,7 @@ void check_volume(Examination& found) {
                    "mount the volume there before downloading models");
     }
     if (!facts.writable) return;
-    const auto rate = write_rate(existing(root));
+    const auto rate = write_rate(nearest_existing(root));
     if (!rate) return;
     constexpr double slow = 50e6;
     const std::string message =
