@@ -7,15 +7,12 @@
 #include <sys/random.h>
 #include <unistd.h>
 
-#include <array>
 #include <charconv>
 #include <optional>
 
 namespace podctl {
 
 namespace {
-
-namespace fs = std::filesystem;
 
 constexpr std::string_view free_word = "free ";
 
@@ -26,26 +23,18 @@ std::string as_word(std::string text) {
     return text.empty() ? "-" : text;
 }
 
-// This start of this machine, and what a process id means here: a container has numbers of its own.
 std::string boot_word() {
     return as_word(boot_id());
 }
 
 std::string pid_space_word() {
-    std::error_code failed;
-    return as_word(fs::read_symlink("/proc/self/ns/pid", failed).string());
+    return as_word(pid_namespace());
 }
 
 // With its start a process is named for good: its number is used again.
 std::string start_word(pid_t pid) {
     const auto process = read_process(pid);
     return process ? std::to_string(process->start_time) : "-";
-}
-
-std::string host_word() {
-    std::array<char, 256> name{};
-    if (::gethostname(name.data(), name.size() - 1) != 0) return "-";
-    return as_word(name.data());
 }
 
 struct ClaimIdentity {
@@ -90,7 +79,7 @@ std::string new_lease_identity() {
     const auto since = std::chrono::duration_cast<std::chrono::seconds>(
         std::chrono::system_clock::now().time_since_epoch());
     return fmt::format("{} {} {} {} {} {:016x} {}\n", boot_word(), pid_space_word(), ::getpid(),
-                       start_word(::getpid()), since.count(), number, host_word());
+                       start_word(::getpid()), since.count(), number, as_word(host_name()));
 }
 
 bool is_free_lease(std::string_view text) {

@@ -8,6 +8,7 @@
 
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <csignal>
 #include <filesystem>
@@ -84,6 +85,16 @@ std::map<std::string, std::string> child_mark(const fs::path& folder) {
 
 std::string boot_id() {
     return std::string{trim(read_file_if_exists("/proc/sys/kernel/random/boot_id").value_or(""))};
+}
+
+std::string pid_namespace() {
+    std::error_code failed;
+    return fs::read_symlink("/proc/self/ns/pid", failed).string();
+}
+
+std::string host_name() {
+    std::array<char, 256> name{};
+    return ::gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "";
 }
 
 }  // namespace podctl

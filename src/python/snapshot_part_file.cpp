@@ -1,6 +1,7 @@
 #include "snapshot_part_file.hpp"
 
 #include "podctl/base/beneath.hpp"
+#include "podctl/base/digest.hpp"
 #include "podctl/base/error.hpp"
 #include "podctl/base/file.hpp"
 #include "podctl/base/names.hpp"
@@ -33,9 +34,8 @@ constexpr std::size_t most_given = 4u << 10;
 
 // Numbers of processes say nothing on another machine, after another boot or in another container.
 std::string number_space() {
-    struct stat status {};
-    if (::stat("/proc/self/ns/pid", &status) != 0) return {};
-    return fmt::format("{}-{}", boot_id().substr(0, 8), status.st_ino);
+    const auto numbers = pid_namespace();
+    return numbers.empty() ? "" : sha256_hex(boot_id() + numbers).substr(0, 16);
 }
 
 // .<number space>.<pid>.<its start>.<number>.packing

@@ -5,6 +5,7 @@
 #include "podctl/base/file.hpp"
 #include "podctl/base/names.hpp"
 #include "podctl/base/printable.hpp"
+#include "podctl/base/process_stat.hpp"
 #include "podctl/base/trust.hpp"
 
 #include <fcntl.h>
@@ -51,15 +52,9 @@ constexpr std::size_t most_of_holder = 512;
 
 constexpr std::string_view for_life = "for life";
 
-std::string name_of_host() {
-    std::array<char, 256> host{};
-    if (::gethostname(host.data(), host.size() - 1) != 0) return {};
-    return host.data();
-}
-
 std::string text_of_this_process(FileLock::Until until) {
     const auto now = std::chrono::system_clock::now().time_since_epoch();
-    return fmt::format("{}\n{}\n{}\n{}\n", ::getpid(), name_of_host(),
+    return fmt::format("{}\n{}\n{}\n{}\n", ::getpid(), host_name(),
                        std::chrono::duration_cast<std::chrono::seconds>(now).count(),
                        until == FileLock::Until::its_end ? for_life : "");
 }
@@ -150,7 +145,7 @@ LockHolder last_holder_of_file_lock(const std::filesystem::path& path) {
 }
 
 bool is_on_this_host(const LockHolder& holder) {
-    return holder.host.empty() || holder.host == name_of_host();
+    return holder.host.empty() || holder.host == host_name();
 }
 
 PodLock::PodLock(const std::filesystem::path& path, const std::filesystem::path& root, For what) {

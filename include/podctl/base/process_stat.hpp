@@ -34,5 +34,10 @@ std::map<std::string, std::string> child_mark(const std::filesystem::path& folde
 
 // Another one after every start of the machine (random(4)); empty where the kernel tells none.
 std::string boot_id();
+// What the numbers of processes are counted in here, since a container has its own
+// (pid_namespaces(7)): "pid:[4026531836]". Empty: it cannot be told.
+std::string pid_namespace();
+// This machine's, or container's; empty: it has none.
+std::string host_name();
 
 }  // namespace podctl

@@ -27,9 +27,9 @@ std::string to_string(const LockHolder& holder);
 // carries flock to its server.
 class FileLock {
 public:
+    enum class Until { released, its_end };  // for people, and for who waits
     // nullopt: somebody else holds it. The file is made, this user's alone; its folder has to be
     // there. Throws Error{io}.
-    enum class Until { released, its_end };  // for people, and for who waits
     static std::optional<FileLock> try_lock(const std::filesystem::path& path,
                                             Until until = Until::released);
 
