@@ -7,7 +7,9 @@
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <functional>
+#include <vector>
 
 namespace podctl::cli {
 namespace {
@@ -24,10 +26,14 @@ bool is_there(const std::filesystem::path& path) {
     return std::filesystem::exists(path, ignored);
 }
 
-bool runs_in(const std::filesystem::path& own) {
-    if (OwnProcess::find_announced(own)) return true;
+bool runs_in(const plan::Places& places) {
+    // One of an earlier version has all of it on the volume, and announces the root.
+    const bool is_on_volume = places.own == places.state;
+    if (OwnProcess::find_announced(places.own) ||
+        (is_on_volume && OwnProcess::find_announced(places.root)))
+        return true;
     try {
-        return run::holder_of_file_lock(own / "pod.lock").has_value();
+        return run::holder_of_file_lock(places.own_lock).has_value();
     } catch (const Error&) {
         return false;
     }
@@ -36,21 +42,21 @@ bool runs_in(const std::filesystem::path& own) {
 // Where one runs, else where one has left something, else where one would be.
 plan::Places places_of_running(const tmpl::Template& pod, const Common& common) {
     const auto root = root_of(pod, common);
-    const auto folders = run::possible_own_folders(pod, root, common.local);
-    const auto in = [&](const std::filesystem::path& folder) {
-        return plan::places_of(pod, root, {.folder = folder});
-    };
-    for (const auto& folder : folders)
-        if (runs_in(folder)) return in(folder);
-    // One of an earlier version has all of it on the volume, and announces the root.
-    const auto on_volume = in({});
-    if (runs_in(on_volume.own) || OwnProcess::find_announced(root)) return on_volume;
-    for (const auto& folder : folders)
-        if (is_there(folder / "pod.json")) return in(folder);
-    if (is_there(on_volume.pids) || folders.empty()) return on_volume;
-    for (const auto& folder : folders)
-        if (is_there(folder)) return in(folder);
-    return in(folders.front());
+    std::vector<plan::Places> candidates;
+    for (const auto& folder : run::possible_own_folders(pod, root, common.local))
+        candidates.push_back(plan::places_of(pod, root, {.folder = folder}));
+    candidates.push_back(plan::places_of(pod, root));  // the volume, as the last resort
+    const auto has_left_something = [](const plan::Places& it) { return is_there(it.pids); };
+    const auto has_own_folder = [](const plan::Places& it) { return is_there(it.own); };
+    const auto volume = candidates.end() - 1;
+    if (const auto it = std::ranges::find_if(candidates, runs_in); it != candidates.end())
+        return *it;
+    if (const auto it = std::ranges::find_if(candidates, has_left_something);
+        it != candidates.end())
+        return *it;
+    // That the volume has a state folder says nothing of this pod.
+    const auto own = std::find_if(candidates.begin(), volume, has_own_folder);
+    return own == volume ? candidates.front() : *own;
 }
 
 // A pod that is named by its root may have its own folder named in the template; one that cannot be
@@ -92,7 +98,7 @@ void add_pod_and_service_arguments(CLI::App& command, PodArguments& arguments) {
 plan::Places find_places(const PodArguments& arguments, const Common& common) {
     auto places = places_of_running(template_of(arguments, common), common);
     const bool is_named = !common.root.empty() || !arguments.template_path.empty();
-    if (is_named || is_there(places.state) || is_there(places.own) || runs_in(places.own))
+    if (is_named || is_there(places.state) || is_there(places.own) || runs_in(places))
         return places;
     throw Error{ErrorKind::usage,
                 fmt::format("which pod? There is none in {}", places.root.string()),

@@ -27,8 +27,9 @@ Lane lane_of(const Step& step) {
     return is_download(step) ? Lane::download : Lane::work;
 }
 
-bool is_of_environment(const Step& step) {
-    return environment_of(step) != nullptr || std::holds_alternative<InstallScript>(step.action);
+const EnvironmentSpec* environment_changed_by(const Step& step) {
+    const auto* script = std::get_if<InstallScript>(&step.action);
+    return script ? &script->spec : environment_of(step);
 }
 
 const EnvironmentSpec* environment_of(const Step& step) {

@@ -100,12 +100,12 @@ private:
             events_.emit(event::Notice{"", notice});
         const serve::ControlServer server{places_.own, control_,
                                           [] { ::kill(::getpid(), SIGTERM); }};
-        end_left_behind(places_.own, places_.pids);
+        end_left_behind(places_);
         VolumeHold volume{places_, request_.wait, events_, stop_};
         // An earlier version had all of it on the volume; one that lives holds that.
-        if (const auto earlier = places_.state / "pod.json";
-            earlier != places_.pids && std::filesystem::exists(earlier))
-            end_left_behind(places_.state, earlier);
+        if (const auto earlier = plan::places_of(request_.pod, places_.root);
+            earlier.pids != places_.pids && std::filesystem::exists(earlier.pids))
+            end_left_behind(earlier);
         auto options = request_.options;
         options.will_launch = launches();
         run::Provisioner provisioner{request_.pod, places_, request_.secrets, options, events_};
@@ -142,14 +142,14 @@ private:
         }
     }
 
-    void end_left_behind(const std::filesystem::path& folder, const std::filesystem::path& pids) {
+    void end_left_behind(const plan::Places& places) {
         const auto which =
             launches() ? serve::LeftBehind::all : serve::LeftBehind::all_but_services;
         const auto notice = [this](const std::string& text) {
             events_.emit(event::Notice{"", text});
         };
-        for (const auto& name :
-             serve::end_left_behind(folder, pids, which, serve::PodOptions{}.grace, notice))
+        for (const auto& name : serve::end_left_behind(places.own, places.pids, which,
+                                                       serve::PodOptions{}.grace, notice))
             notice(name + " was left running by a podctl that was killed: ended");
     }
 

@@ -24,10 +24,8 @@ bool has_generations(const plan::EnvironmentSpec* spec) {
 std::vector<std::string> steps_of(const plan::EnvironmentSpec& spec, const plan::Plan& plan) {
     std::vector<std::string> ids;
     for (const auto& step : plan.steps) {
-        const auto* made = plan::environment_of(step);
-        const auto* script = std::get_if<plan::InstallScript>(&step.action);
-        if (script) made = &script->spec;
-        if (made && made->name == spec.name) ids.push_back(step.id);
+        const auto* changed = plan::environment_changed_by(step);
+        if (changed && changed->name == spec.name) ids.push_back(step.id);
     }
     return ids;
 }

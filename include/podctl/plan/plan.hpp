@@ -185,12 +185,10 @@ struct Step {
 bool is_download(const Step& step);  // of models
 Lane lane_of(const Step& step);
 
-// Whether what the step brings is part of an environment and goes where that goes: what else it
-// brings lies on the volume.
-bool is_of_environment(const Step& step);
-
 // The environment that a step makes, resolves or installs; nullptr: none, or it only runs in one.
 const EnvironmentSpec* environment_of(const Step& step);
+// The same, and the one that the step runs a script in: what is known of the step goes with it.
+const EnvironmentSpec* environment_changed_by(const Step& step);
 // The same of the one step of each environment that resolves it, and of the one that installs it:
 // they are the same step for a service's own environment.
 const EnvironmentSpec* resolved_by(const Step& step);
