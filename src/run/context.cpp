@@ -165,13 +165,17 @@ void Task::progress(std::uint64_t done, std::optional<std::uint64_t> total,
     context.events.emit(event::StepProgress{step.id, done, total, unit});
 }
 
-http::RetryPolicy Task::retry() const {
+http::RetryPolicy told_retries(const std::string& step, EventSink& events) {
     http::RetryPolicy policy;
-    policy.on_retry = [&events = context.events, id = step.id](
-                          int attempt, std::chrono::milliseconds wait, const std::string& reason) {
-        events.emit(event::StepRetrying{id, attempt, wait, reason});
+    policy.on_retry = [&events, step](int attempt, std::chrono::milliseconds wait,
+                                      const std::string& reason) {
+        events.emit(event::StepRetrying{step, attempt, wait, reason});
     };
     return policy;
+}
+
+http::RetryPolicy Task::retry() const {
+    return told_retries(step.id, context.events);
 }
 
 fs::path new_folder_of_replaced(const Context& context) {

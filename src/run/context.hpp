@@ -85,7 +85,7 @@ struct Context {
     // What is known of the environments goes with them.
     Journal& journal_of_environments() { return own_journal ? *own_journal : journal; }
     Journal& journal_of(const plan::Step& step) {
-        return plan::is_of_environment(step) ? journal_of_environments() : journal;
+        return plan::environment_changed_by(step) ? journal_of_environments() : journal;
     }
 
     // Made at the first request: a run with nothing to fetch needs no client.
@@ -144,6 +144,9 @@ std::filesystem::path new_folder_of_replaced(const Context& context);
 std::filesystem::path move_aside(const std::filesystem::path& path, const std::string& step,
                                  Context& context);
 
+// Retries that are told as events of a step. `events` has to outlive it.
+http::RetryPolicy told_retries(const std::string& step, EventSink& events);
+
 // One running step, as the functions in steps/ see it.
 struct Task {
     const plan::Step& step;
@@ -158,8 +161,7 @@ struct Task {
     bool same_fingerprint() const { return record && record->fingerprint == step.fingerprint; }
     void progress(std::uint64_t done, std::optional<std::uint64_t> total,
                   const char* unit = "bytes") const;
-    // Retries that are told as events, for this step.
-    http::RetryPolicy retry() const;
+    http::RetryPolicy retry() const;  // told_retries()
     void notice(const std::string& message) const { context.notice(step.id, message); }
     std::filesystem::path move_aside(const std::filesystem::path& path) const {
         return run::move_aside(path, step.id, context);

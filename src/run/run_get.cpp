@@ -2,6 +2,7 @@
 #include "podctl/plan/plan.hpp"
 #include "podctl/run/get.hpp"
 
+#include "context.hpp"
 #include "executor.hpp"
 #include "get_folders.hpp"
 
@@ -120,6 +121,8 @@ private:
     }
 
     download::GetMonitor monitor_of(const std::string& id) {
+        auto retry = told_retries(id, events_);
+        retry.attempts = request_.attempts;
         return {.on_progress =
                     [this, id](const download::Progress& it) {
                         events_.emit(event::StepProgress{id, it.done, it.total});
@@ -128,11 +131,7 @@ private:
                     [this, id](const std::string& text) {
                         events_.emit(event::Notice{id, text});
                     },
-                .retry = {.attempts = request_.attempts,
-                          .on_retry = [this, id](int attempt, std::chrono::milliseconds wait,
-                                                 const std::string& reason) {
-                              events_.emit(event::StepRetrying{id, attempt, wait, reason});
-                          }}};
+                .retry = std::move(retry)};
     }
 
     const GetRequest& request_;

@@ -114,8 +114,11 @@ std::optional<Candidate> find_candidate(const EnvironmentSpec& spec, const std::
     const auto base = task.context.journal_of_environments().find(base_id(spec));
     if (!base) return std::nullopt;
     std::string why_not;
-    auto snapshots = python::find_snapshots(task.context.places.snapshots,
-                                            [&](const std::string& text) { task.notice(text); });
+    // Told at the first look, which is for any that fits.
+    auto snapshots =
+        python::find_snapshots(task.context.places.snapshots, [&](const std::string& text) {
+            if (fingerprint.empty()) task.notice(text);
+        });
     for (auto& snapshot : snapshots) {
         auto note = parse_note(snapshot.note);
         if (!note || note->name != spec.name) continue;
