@@ -111,7 +111,7 @@ std::uint64_t Segments::piece_size(unsigned connections) const {
     for (const auto& segment : at_work_)
         rate = std::max(rate, segment.rate);
     const auto by_rate = static_cast<std::uint64_t>(rate * piece_seconds);
-    const std::uint64_t by_rest = remaining() / (2u * connections);
+    const std::uint64_t by_rest = remaining() / (std::uint64_t{2} * connections);
     return PartialFile::aligned_down(
         std::clamp(std::min(by_rate, by_rest), smallest_piece, largest_piece));
 }

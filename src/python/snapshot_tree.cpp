@@ -61,7 +61,7 @@ public:
         if (!has_torch) return;
         std::string text = platform + "\n";
         for (const auto& [metadata, record] : identities)
-            text += metadata + " " + record + "\n";
+            text.append(metadata).append(" ").append(record).append("\n");
         identity_ = sha256_hex(text);
     }
 

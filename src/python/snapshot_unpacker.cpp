@@ -163,8 +163,10 @@ void PartUnpacker::unpack_file(archive_entry* entry, const std::string& name,
 }
 
 void PartUnpacker::finish_folders() {
-    for (auto at = folders_.rbegin(); at != folders_.rend(); ++at)
-        folder_.set_status(at->first, at->second);
+    // The deepest first: what is written into a folder changes its time.
+    std::ranges::reverse(folders_);
+    for (const auto& [name, status] : folders_)
+        folder_.set_status(name, status);
 }
 
 }  // namespace podctl::python
