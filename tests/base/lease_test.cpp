@@ -6,6 +6,7 @@
 #include "lease_claims.hpp"
 #include "lease_text.hpp"
 #include "support/error_of.hpp"
+#include "support/other_process.hpp"
 #include "support/temp_dir.hpp"
 
 #include <gmock/gmock.h>
@@ -34,6 +35,7 @@ using testing::ElementsAre;
 using testing::IsEmpty;
 using testing::IsNull;
 using testing::NotNull;
+using Other = test::OtherProcess;
 
 // Of a machine that nothing is known of.
 const std::string elsewhere =
@@ -58,64 +60,6 @@ protected:
     // Nothing that is waited for comes in time.
     const Lease::Timing endless{.heartbeat = 1h, .patience = 24h};
     const Lease::Timing quick{.heartbeat = 20ms, .patience = 800ms};
-};
-
-// Another process, which tells what it has found.
-class Other {
-public:
-    template <class Work>
-    explicit Other(Work work) {
-        std::array<int, 2> ends{};
-        EXPECT_EQ(::pipe(ends.data()), 0);
-        pid_ = ::fork();
-        if (pid_ == 0) {
-            try {
-                work(ends[1]);
-                ::_exit(0);
-            } catch (...) {
-                ::_exit(1);
-            }
-        }
-        ::close(ends[1]);
-        told_ = ends[0];
-    }
-    ~Other() {
-        if (pid_ != 0) kill();
-        ::close(told_);
-    }
-    Other(const Other&) = delete;
-    Other& operator=(const Other&) = delete;
-
-    template <class Value>
-    static void tell(int fd, const Value& value) {
-        if (::write(fd, &value, sizeof value) != sizeof value) ::_exit(2);
-    }
-    template <class Value>
-    Value hear() const {
-        Value value{};
-        EXPECT_EQ(::read(told_, &value, sizeof value), static_cast<ssize_t>(sizeof value));
-        return value;
-    }
-
-    pid_t pid() const { return pid_; }
-    void stop() const {
-        ::kill(pid_, SIGSTOP);
-        ::waitpid(pid_, nullptr, WUNTRACED);
-    }
-    void go_on() const { ::kill(pid_, SIGCONT); }
-    int wait() {
-        int status = 0;
-        ::waitpid(std::exchange(pid_, 0), &status, 0);
-        return status;
-    }
-    void kill() {
-        ::kill(pid_, SIGKILL);
-        wait();
-    }
-
-private:
-    pid_t pid_ = 0;
-    int told_ = -1;
 };
 
 struct Tenure {

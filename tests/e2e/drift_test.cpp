@@ -17,13 +17,7 @@ protected:
         test::write_index(dir / "index",
                           {{"pypng", "0.20220715.0", {}, {{"png.py", ""}}}, {"humanize", "4.9.0"}});
         environment = {{"PIP_CONFIG_FILE", "/dev/null"}};  // the machine's has further indexes
-        write_template("custom_nodes: []\n");
-        auto text = read_file(dir / "pod.yaml");
-        const std::string from = "python: {inherit: false, torch: keep}";
-        text.replace(
-            text.find(from), from.size(),
-            "python: {inherit: false, torch: keep, index_url: \"" + index.url("/") + "\"}");
-        write_file_atomically(dir / "pod.yaml", text);
+        write_template("custom_nodes: []\n", "index_url: \"" + index.url("/") + "\"");
     }
     fs::path site() const {
         return fs::directory_iterator {

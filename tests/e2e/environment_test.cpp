@@ -38,14 +38,8 @@ protected:
 
     // A template with one more requirement. Packages come from an index of this test.
     void ask_for(const std::string& requirement) {
-        write_template("custom_nodes: []\n");
-        auto text = read_file(dir / "pod.yaml");
-        const std::string from = "python: {inherit: false, torch: keep}";
-        const auto at = text.find(from);
-        text.replace(at, from.size(),
-                     "python: {inherit: false, torch: keep, index_url: \"" + index.url("/") +
-                         "\", requirements: [" + requirement + "]}");
-        write_file_atomically(dir / "pod.yaml", text);
+        write_template("custom_nodes: []\n", "index_url: \"" + index.url("/") +
+                                                 "\", requirements: [" + requirement + "]");
     }
     fs::path python() const { return root() / "venv/bin/python"; }
     bool has(const std::string& module) const {

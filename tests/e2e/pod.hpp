@@ -151,12 +151,13 @@ NODE_CLASS_MAPPINGS = {"PackNode": PackNode}
         work.publish(dir / "git" / (name + ".git"));
     }
 
-    // The template with further lines at its end.
-    void write_template(const std::string& more) {
+    // The template with further lines at its end, and further settings of its environment.
+    void write_template(const std::string& more, const std::string& python = "") {
         write_file_atomically(dir / "pod.yaml", R"(apiVersion: podctl/v1
 name: pod
 secrets: [CIVITAI_API_KEY]
-python: {inherit: false, torch: keep}
+python: {inherit: false, torch: keep)" + (python.empty() ? "" : ", " + python) +
+                                                    R"(}
 comfyui:
   source: https://github.com/comfyanonymous/ComfyUI.git
   port: )" + std::to_string(port()) + R"(

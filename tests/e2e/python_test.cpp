@@ -25,13 +25,9 @@ protected:
     }
 
     void use(const std::string& nodes) {
-        write_template(nodes);
+        write_template(nodes, "requirements: [app/requirements.txt], extra_index_urls: ['file://" +
+                                  (dir / "index").string() + "']");
         auto text = read_file(dir / "pod.yaml");
-        const std::string python = "python: {inherit: false, torch: keep}\n";
-        text.replace(text.find(python), python.size(),
-                     "python: {inherit: false, torch: keep, requirements: [app/requirements.txt], "
-                     "extra_index_urls: ['file://" +
-                         (dir / "index").string() + "']}\n");
         const auto models = text.find("models:");
         text.erase(models, text.find('\n', text.find("- {source", models)) + 1 - models);
         write_file_atomically(dir / "pod.yaml", text);

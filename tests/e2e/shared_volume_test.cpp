@@ -30,13 +30,8 @@ protected:
         write_template(
             "custom_nodes: [https://github.com/comfyanonymous/pack.git]\n"
             "pod: {image: i, volume: {name: v, mount: /workspace, shared: true}}\n" +
-            more);
-        auto text = read_file(dir / "pod.yaml");
-        const std::string from = "python: {inherit: false, torch: keep}";
-        text.replace(text.find(from), from.size(),
-                     "python: {inherit: false, torch: keep, index_url: \"" + index.url("/") +
-                         "\", requirements: [" + requirement + "]}");
-        write_file_atomically(dir / "pod.yaml", text);
+                more,
+            "index_url: \"" + index.url("/") + "\", requirements: [" + requirement + "]");
     }
     fs::path python() const { return own() / "venvs/python/bin/python"; }
     std::vector<fs::path> archives() const {

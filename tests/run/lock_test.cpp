@@ -5,6 +5,7 @@
 #include "podctl/run/volume_lock.hpp"
 
 #include "support/error_of.hpp"
+#include "support/other_process.hpp"
 #include "support/temp_dir.hpp"
 
 #include <fcntl.h>
@@ -41,33 +42,21 @@ TEST(PodLock, IsFreeAgainOnceItsHolderIsGone) {
 // In a process of its own, as which user: holds the lock until it is ended.
 class Holder {
 public:
-    explicit Holder(const std::filesystem::path& lock, uid_t user = ::geteuid()) {
-        int ready[2];
-        if (::pipe(ready) != 0) return;
-        pid_ = ::fork();
-        if (pid_ == 0) {
-            if (::setresuid(user, user, user) != 0) ::_exit(1);
-            const PodLock held{lock, lock.parent_path()};
-            static_cast<void>(!::write(ready[1], "y", 1));
-            while (true)
-                ::pause();
-        }
-        ::close(ready[1]);
-        char held = 0;
-        EXPECT_EQ(::read(ready[0], &held, 1), 1);
-        ::close(ready[0]);
+    explicit Holder(const std::filesystem::path& lock, uid_t user = ::geteuid())
+        : process_{[&](int fd) {
+              if (::setresuid(user, user, user) != 0) ::_exit(1);
+              const PodLock held{lock, lock.parent_path()};
+              test::OtherProcess::tell(fd, true);
+              while (true)
+                  ::pause();
+          }} {
+        EXPECT_TRUE(process_.hear<bool>());
     }
-    ~Holder() { end(); }
-    void end() {
-        if (pid_ <= 0) return;
-        ::kill(pid_, SIGKILL);
-        ::waitpid(pid_, nullptr, 0);
-        pid_ = 0;
-    }
-    pid_t pid() const { return pid_; }
+    void end() { process_.kill(); }
+    pid_t pid() const { return process_.pid(); }
 
 private:
-    pid_t pid_ = 0;
+    test::OtherProcess process_;
 };
 
 TEST(PodLock, IsHeldAlsoWhenTheStateFolderIsGone) {
