@@ -10,8 +10,8 @@ For each place a folder of its own is made in DIR, and the pod is brought up unt
                  volume; on the local disk, which is the container's own, that is a restart with empty caches
 COMMAND has to mount the volume anew (or empty its client's caches) and is run before each row `new pod` of it.
 
-Prints Markdown. What the issue of a fast new pod asks for: first on the volume at most 1.4 times the disk's, a new pod
-at most 1.3 times the disk's restart. Exit: 0 measured, however long it took; 1 a pod did not answer; 2 usage. Root, for
+Prints Markdown. The aim: the first `up` on the volume takes at most 1.4 times the disk's, a new pod at most 1.3 times the
+disk's restart. Exit: 0 measured, however long it took; 1 a pod did not answer; 2 usage. Root, for
 the caches.
 """
 import argparse
@@ -38,7 +38,7 @@ class Pod:
 
     def up(self, wait_for_snapshot):
         """Seconds until everything is ready, and those of each step that took one or more."""
-        command = [options_path(self.options.podctl), "up", self.options.template, "--root", self.root, "--local", self.local,
+        command = [self.options.podctl, "up", self.options.template, "--root", self.root, "--local", self.local,
                    "--output", "json", *self.options.up]  # fmt: skip
         began, steps, ready = time.monotonic(), {}, None
         process = subprocess.Popen([str(word) for word in command], stdout=subprocess.PIPE, text=True)
@@ -67,7 +67,7 @@ class Pod:
             time.sleep(0.1)
 
 
-def options_path(path):
+def resolved(path):
     return pathlib.Path(path).resolve()
 
 
@@ -100,11 +100,11 @@ def measure(options, place, where, results):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("template", type=options_path)
-    parser.add_argument("--disk", type=options_path, required=True)
-    parser.add_argument("--volume", type=options_path, required=True)
+    parser.add_argument("template", type=resolved)
+    parser.add_argument("--disk", type=resolved, required=True)
+    parser.add_argument("--volume", type=resolved, required=True)
     parser.add_argument("--remount", default="")
-    parser.add_argument("--podctl", default=REPOSITORY / "build/release/podctl")
+    parser.add_argument("--podctl", type=resolved, default=REPOSITORY / "build/release/podctl")
     parser.add_argument("--runs", type=int, default=1)
     arguments = sys.argv[1:]
     at = arguments.index("--") if "--" in arguments else len(arguments)
