@@ -1,3 +1,4 @@
+#include "podctl/base/error.hpp"
 #include "podctl/base/file.hpp"
 #include "podctl/base/names.hpp"
 #include "podctl/comfy/comfy.hpp"
@@ -103,16 +104,34 @@ std::vector<std::string> launch_arguments(const tmpl::ComfyUi& settings,
 
 std::vector<std::string> arguments_of_its_own(const tmpl::ComfyUi& settings,
                                               const std::set<std::string>& flags,
-                                              const std::filesystem::path& folder) {
+                                              const OwnFolders& own) {
     std::vector<std::string> arguments;
-    const auto add = [&](const std::string& flag, const std::string& value) {
-        const bool is_given = std::ranges::any_of(settings.args, [&](const std::string& argument) {
+    const auto is_given = [&](const std::string& flag) {
+        return std::ranges::any_of(settings.args, [&](const std::string& argument) {
             return argument == flag || argument.starts_with(flag + "=");
         });
-        if (flags.contains(flag) && !is_given) arguments.insert(arguments.end(), {flag, value});
     };
-    add("--temp-directory", folder.string());
-    add("--database-url", "sqlite:///" + (folder / "comfyui.db").string());
+    const auto add = [&](const std::string& flag, const std::string& value) {
+        if (!is_given(flag)) arguments.insert(arguments.end(), {flag, value});
+    };
+    const auto add_if_known = [&](const std::string& flag, const std::string& value) {
+        if (flags.contains(flag)) add(flag, value);
+    };
+    if (!own.scratch.empty()) {
+        add_if_known("--temp-directory", own.scratch.string());
+        add_if_known("--database-url", "sqlite:///" + (own.scratch / "comfyui.db").string());
+    }
+    if (!own.base.empty()) {
+        constexpr const char* flag = "--base-directory";
+        if (!flags.contains(flag) && !is_given(flag))
+            throw Error{ErrorKind::launch,
+                        "this ComfyUI has no --base-directory, without which its packs are those "
+                        "of its checkout",
+                        "take a newer one (comfyui.ref), or share the packs "
+                        "(pod.shared.custom_nodes: true)"};
+        add(flag, own.base.string());
+    }
+    if (!own.output.empty()) add("--output-directory", own.output.string());
     return arguments;
 }
 

@@ -27,6 +27,31 @@ Lane lane_of(const Step& step) {
     return is_download(step) ? Lane::download : Lane::work;
 }
 
+namespace {
+
+// Brings a pack, or what packs are beside.
+bool brings_pack(const Step& step) {
+    const auto* clone = std::get_if<Clone>(&step.action);
+    return (clone && clone->kind == CloneKind::custom_node) ||
+           std::holds_alternative<RegistryNode>(step.action) ||
+           std::holds_alternative<CopyNode>(step.action);
+}
+
+}  // namespace
+
+bool is_recorded_on_own_disk(const Step& step, const Places& places) {
+    if (environment_changed_by(step)) return !places.keeps_environments_on_volume();
+    return std::holds_alternative<LinkBase>(step.action) ||
+           (brings_pack(step) && !places.keeps_custom_nodes_on_volume());
+}
+
+bool changes_volume(const Step& step, const Places& places) {
+    if (environment_of(step)) return places.keeps_environments_on_volume();
+    if (brings_pack(step) || std::holds_alternative<InstallScript>(step.action))
+        return places.keeps_custom_nodes_on_volume();
+    return !std::holds_alternative<LinkBase>(step.action);
+}
+
 const EnvironmentSpec* environment_changed_by(const Step& step) {
     const auto* script = std::get_if<InstallScript>(&step.action);
     return script ? &script->spec : environment_of(step);

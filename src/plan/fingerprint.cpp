@@ -107,6 +107,11 @@ Description description_of(const CopyNode& action) {
     return Description{}.add(from).add(path);
 }
 
+Description description_of(const LinkBase& action) {
+    const auto& [checkout, base] = action;
+    return Description{}.add(checkout).add(base);
+}
+
 Description description_of(const FetchModel& action) {
     // Folder, name and layout make the target. Trust decides whether it may be brought; whether it
     // may be a pickle, the step compares with its record.

@@ -33,13 +33,18 @@ Places places_of(const tmpl::Template& pod, const fs::path& root, const OwnDisk&
     if (pod.comfyui) {
         places.comfyui = under_root(pod, root, pod.comfyui->path);
         places.models = places.comfyui / "models";
-        places.custom_nodes = places.comfyui / "custom_nodes";
     }
     places.own = own.folder.empty() ? places.state : own.folder;
     places.own_lock = places.own / "pod.lock";
     places.logs = places.own / "logs";
     places.pids = places.own / "pod.json";
     const bool here = own.environments == OwnDisk::Environments::in_own_folder;
+    if (pod.comfyui) {
+        // Other packs want other packages.
+        places.base =
+            here && !pod.pod.shared.custom_nodes ? places.own / "comfyui" : places.comfyui;
+        places.custom_nodes = places.base / "custom_nodes";
+    }
     const fs::path& disk = here ? places.own : places.state;
     places.environments_journal = disk / "journal.jsonl";
     places.environment =
@@ -50,6 +55,14 @@ Places places_of(const tmpl::Template& pod, const fs::path& root, const OwnDisk&
     places.locks = disk / "environments";
     places.scratch = disk / "staging";
     return places;
+}
+
+const fs::path& Places::staging_of(const fs::path& path) const {
+    return own != state && is_inside(path, own) ? scratch : staging;
+}
+
+fs::path Places::replaced_of(const fs::path& path) const {
+    return own != state && is_inside(path, own) ? own / "replaced" : replaced;
 }
 
 fs::path service_environment(const Places& places, const std::string& service) {

@@ -97,6 +97,9 @@ private:
 
     void add_nodes() {
         if (!pod_.comfyui) return;
+        if (!plan_.places.keeps_custom_nodes_on_volume())
+            add("comfyui.base", LinkBase{plan_.places.comfyui, plan_.places.base},
+                {"comfyui.clone"});
         for (const auto& node : pod_.custom_nodes) {
             const fs::path path = plan_.places.custom_nodes / node.name;
             auto needs = needs_of(path);
@@ -296,6 +299,8 @@ private:
                                {"python.install", "node:" + node.name});
             script.exclusive = spec.path;
             script.optional = node.optional;
+            if (!plan_.places.keeps_custom_nodes_on_volume())
+                script.needs.emplace_back("comfyui.base");
         }
     }
 

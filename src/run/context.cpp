@@ -178,14 +178,14 @@ http::RetryPolicy Task::retry() const {
     return told_retries(step.id, context.events);
 }
 
-fs::path new_folder_of_replaced(const Context& context) {
+fs::path new_folder_of_replaced(const fs::path& path, const Context& context) {
     const auto now = std::chrono::system_clock::now().time_since_epoch();
     const auto stamp = std::chrono::duration_cast<std::chrono::microseconds>(now).count();
-    return context.places.replaced / std::to_string(stamp);
+    return context.places.replaced_of(path) / std::to_string(stamp);
 }
 
 fs::path move_aside(const fs::path& path, const std::string& step, Context& context) {
-    const fs::path target = new_folder_of_replaced(context) / path.filename();
+    const fs::path target = new_folder_of_replaced(path, context) / path.filename();
     create_folders(target.parent_path());
     rename_durably(path, target);
     context.notice(step, fmt::format("{} is now in {}", path.string(), target.string()));

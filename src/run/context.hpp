@@ -69,7 +69,7 @@ struct Context {
     Journal journal;  // of what lies on the volume
     Pythons pythons;
     Told told = {};
-    // Of the environments, where those lie on another disk.
+    // Of what lies on the pod's own disk, where environments do.
     std::optional<Journal> own_journal = {};
     // Why a hub did not tell what there is when it was asked before the plan was made, by
     // Source::text.
@@ -85,7 +85,13 @@ struct Context {
     // What is known of the environments goes with them.
     Journal& journal_of_environments() { return own_journal ? *own_journal : journal; }
     Journal& journal_of(const plan::Step& step) {
-        return plan::environment_changed_by(step) ? journal_of_environments() : journal;
+        return plan::is_recorded_on_own_disk(step, places) ? *own_journal : journal;
+    }
+    Journal& journal_of_packs() {
+        return places.keeps_custom_nodes_on_volume() ? journal : *own_journal;
+    }
+    const Journal& journal_of_packs() const {
+        return places.keeps_custom_nodes_on_volume() ? journal : *own_journal;
     }
 
     // Made at the first request: a run with nothing to fetch needs no client.
@@ -136,11 +142,12 @@ struct Outcome {
     Facts facts = {};  // to_facts() of a kind
 };
 
-// A path in .podctl/replaced that nothing has yet.
-std::filesystem::path new_folder_of_replaced(const Context& context);
+// A folder that is not there yet, for what is moved away from `path`.
+std::filesystem::path new_folder_of_replaced(const std::filesystem::path& path,
+                                             const Context& context);
 
-// Moves what stands at `path` into .podctl/replaced, and says so in the step's name. Returns where
-// it is now.
+// Moves what stands at `path` into .podctl/replaced, or the like of the pod's own folder, and says
+// so in the step's name. Returns where it is now.
 std::filesystem::path move_aside(const std::filesystem::path& path, const std::string& step,
                                  Context& context);
 

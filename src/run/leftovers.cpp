@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 #include <optional>
 #include <set>
 #include <string_view>
@@ -83,11 +84,15 @@ Wanted wanted_by(const plan::Plan& plan, const Context& context) {
     return wanted;
 }
 
-// Nothing outside of the root is podctl's to move, wherever a link led it.
-bool is_in_root(const fs::path& path, const Context& context) {
-    std::error_code failed;
-    const auto root = fs::weakly_canonical(context.places.root, failed);
-    return !failed && is_inside(path, root);
+// The root, or the pod's own folder, which a real path is in; empty: neither. Nothing outside of
+// them is podctl's to move, wherever a link led it.
+fs::path top_of(const fs::path& path, const Context& context) {
+    for (const auto& top : {context.places.root, context.places.own}) {
+        std::error_code failed;
+        const auto folder = fs::weakly_canonical(top, failed);
+        if (!failed && is_inside(path, folder)) return folder;
+    }
+    return {};
 }
 
 std::optional<Leftover> leftover_pack(const std::string& id, const Record& record,
@@ -103,7 +108,7 @@ std::optional<Leftover> leftover_pack(const std::string& id, const Record& recor
         !fs::exists(fs::symlink_status(folder / name, failed)))
         return std::nullopt;
     const auto path = real(folder / name);
-    if (!is_in_root(path, context)) return std::nullopt;
+    if (top_of(path, context).empty()) return std::nullopt;
     // Checkouts that it lies in, ComfyUI's above all, do not want it.
     const bool is_wanted = std::ranges::any_of(
         wanted.paths, [&](const fs::path& other) { return is_inside(other, path); });
@@ -117,7 +122,7 @@ std::optional<Leftover> leftover_model(const std::string& id, const Record& reco
     Leftover leftover{.step = id, .paths = {}};
     for (const auto& file : left_files(from_facts<ModelFacts>(record.facts))) {
         const auto path = real(file.path);
-        if (wanted.paths.contains(path) || !is_in_root(path, context)) continue;
+        if (wanted.paths.contains(path) || top_of(path, context).empty()) continue;
         leftover.paths.push_back(path);
         leftover.names.push_back(file.name);
         leftover.size = leftover.size + Bytes{file.size};
@@ -160,15 +165,17 @@ std::vector<Leftover> find_leftovers(const plan::Plan& plan, const Context& cont
         if (may_leave_files(step, context)) leaving.insert(step.id);
     }
     auto ids = context.journal.ids();
-    std::erase_if(ids, [&](const std::string& id) {
-        if (steps.contains(id)) return !leaving.contains(id);
-        return !(id.starts_with(model_prefix) || id.starts_with(pack_id("")));
-    });
+    std::erase_if(ids, [&](const std::string& id) { return !id.starts_with(model_prefix); });
+    std::ranges::copy_if(context.journal_of_packs().ids(), std::back_inserter(ids),
+                         [](const std::string& id) { return id.starts_with(pack_id("")); });
+    std::erase_if(
+        ids, [&](const std::string& id) { return steps.contains(id) && !leaving.contains(id); });
     std::vector<Leftover> leftovers;
     if (ids.empty()) return leftovers;  // as at most starts: the disk is not looked at
     const auto wanted = wanted_by(plan, context);
     for (const auto& id : ids) {
-        const auto record = context.journal.find(id);
+        const bool is_pack = id.starts_with(pack_id(""));
+        const auto record = (is_pack ? context.journal_of_packs() : context.journal).find(id);
         if (!record) continue;
         auto found = leftover_pack(id, *record, wanted, context);
         if (!found) found = leftover_model(id, *record, wanted, context);
@@ -224,14 +231,19 @@ void tell_of_leftovers(const std::vector<Leftover>& leftovers, Context& context)
 
 void prune(const std::vector<Leftover>& leftovers, Context& context) {
     if (leftovers.empty()) return;
-    const auto root = fs::weakly_canonical(context.places.root);
-    const auto folder = new_folder_of_replaced(context);
+    const auto& places = context.places;
+    const auto of_volume = new_folder_of_replaced(places.root, context);
+    const auto of_packs = places.keeps_custom_nodes_on_volume()
+                              ? of_volume
+                              : new_folder_of_replaced(places.custom_nodes, context);
     for (const auto& leftover : leftovers) {
+        const bool is_pack = leftover.kind == Leftover::Kind::pack;
+        const auto& folder = is_pack ? of_packs : of_volume;
         try {
             for (const auto& path : leftover.paths) {
                 // Of two archives with one member the first has taken it.
                 if (!fs::exists(fs::symlink_status(path))) continue;
-                const auto target = folder / path.lexically_relative(root);
+                const auto target = folder / path.lexically_relative(top_of(path, context));
                 create_folders(target.parent_path());
                 rename_durably(path, target);
             }
@@ -246,7 +258,7 @@ void prune(const std::vector<Leftover>& leftovers, Context& context) {
             forget_files(leftover, context);
             continue;
         }
-        context.journal.erase(leftover.step);
+        (is_pack ? context.journal_of_packs() : context.journal).erase(leftover.step);
         auto& scripts = context.journal_of_environments();
         const auto script = scripts.find(leftover.step + ".install");
         if (script && is_of_script(*script)) scripts.erase(leftover.step + ".install");

@@ -83,7 +83,20 @@ bool is_slow(const fs::path& root, const fs::path& own) {
     return !took || *took > std::chrono::milliseconds{1};
 }
 
+// Other packs want other packages.
+bool has_own_packs(const tmpl::Template& pod) {
+    return pod.comfyui && !pod.pod.shared.custom_nodes;
+}
+
+// What asks for it, by its key; empty: nothing does.
+const char* asks_for_own_folder(const tmpl::Template& pod) {
+    if (has_own_packs(pod)) return "pod.shared.custom_nodes";
+    if (pod.pod.volume.shared) return "pod.volume.shared";
+    return pod.python.disk == tmpl::EnvironmentDisk::container ? "python.disk" : "";
+}
+
 OnDisk disk_of_environments(const tmpl::Template& pod, const fs::path& root, const fs::path& own) {
+    if (has_own_packs(pod)) return OnDisk::in_own_folder;
     switch (pod.python.disk) {
         case tmpl::EnvironmentDisk::volume:
             return OnDisk::on_volume;
@@ -101,14 +114,12 @@ plan::OwnDisk find_own_disk(const tmpl::Template& pod, const fs::path& root,
                             const std::string& given) {
     const auto own = own_folder(pod, root, given);
     if (!own.empty()) return {.folder = own, .environments = disk_of_environments(pod, root, own)};
-    const bool is_wanted =
-        pod.pod.volume.shared || pod.python.disk == tmpl::EnvironmentDisk::container;
-    if (!is_wanted) return {};
+    const std::string key = asks_for_own_folder(pod);
+    if (key.empty()) return {};
     throw Error{ErrorKind::preflight,
                 fmt::format("{} asks for environments in the pod's own folder, and none can be "
                             "made in {}",
-                            pod.pod.volume.shared ? "pod.volume.shared" : "python.disk",
-                            default_folder().empty() ? "a home" : default_folder().string()),
+                            key, default_folder().empty() ? "a home" : default_folder().string()),
                 "name a place on the container's disk with --local"};
 }
 
@@ -122,6 +133,7 @@ fs::path own_folder(const tmpl::Template& pod, const fs::path& root, const std::
 
 std::string why_disk_of_environments(const tmpl::Template& pod, const plan::Places& places) {
     if (places.own == places.state) return "there is no other disk that podctl can write to";
+    if (!places.keeps_custom_nodes_on_volume()) return "pod.shared.custom_nodes";
     if (pod.python.disk != tmpl::EnvironmentDisk::automatic) return "python.disk";
     const auto kind = machine::inspect_root(places.root).filesystem;
     if (places.keeps_environments_on_volume())

@@ -36,13 +36,12 @@ Outcome perform_step(const Task& task) {
     return std::visit([&](const auto& action) { return perform(action, task); }, task.step.action);
 }
 
-// The steps that have not ended and change what lies on the volume: all that are of no environment,
-// and install.py of the packs that have one, since it may write into its pack.
+// The steps that have not ended and change what lies on the volume.
 class LeftOnVolume {
 public:
-    explicit LeftOnVolume(const std::vector<plan::Step>& steps) {
-        for (const auto& step : steps)
-            if (plan::environment_of(step) == nullptr) left_.insert(&step);
+    explicit LeftOnVolume(const plan::Plan& plan) {
+        for (const auto& step : plan.steps)
+            if (plan::changes_volume(step, plan.places)) left_.insert(&step);
     }
 
     // Once, by the step whose end was the last that mattered.
@@ -74,7 +73,7 @@ public:
         : context_(context),
           ahead_(std::move(ahead)),
           volume_(std::move(volume)),
-          left_on_volume_(plan.steps) {}
+          left_on_volume_(plan) {}
 
     StepEnd run(const plan::Step& step, const WaitFor& wait_for, std::stop_token stop) override {
         const auto end = run_step(step, wait_for, std::move(stop));
@@ -111,7 +110,7 @@ private:
             context_.events.emit(event::StepStarted{step.id});
             const Outcome outcome = perform_step(task);
             // One that was suspended meanwhile has not been told yet that others are at work.
-            if (volume_.require && plan::environment_of(step) == nullptr) volume_.require();
+            if (volume_.require && plan::changes_volume(step, context_.places)) volume_.require();
             const Record record{.fingerprint = step.fingerprint, .facts = outcome.facts};
             if (!always && task.record != record) context_.journal_of(step).put(step.id, record);
             const auto took = std::chrono::steady_clock::now() - started;

@@ -1,5 +1,7 @@
 #include "podctl/serve/services.hpp"
 
+#include "podctl/base/names.hpp"
+#include "podctl/base/process_stat.hpp"
 #include "podctl/comfy/comfy.hpp"
 #include "podctl/machine/machine.hpp"
 #include "podctl/python/python.hpp"
@@ -33,9 +35,25 @@ void give_secrets(Command& command, const std::map<std::string, Secret>& secrets
     }
 }
 
-ServiceSpec comfyui(const tmpl::ComfyUi& settings, const plan::Places& places,
-                    const fs::path& python, const std::map<std::string, std::string>& environment,
-                    EventSink& events) {
+// This pod's among those of its volume: a container has a host name of its own.
+std::string folder_of_host() {
+    const auto name = safe_file_name(host_name());
+    return name.empty() ? "unnamed-host" : name;
+}
+
+// Where its environment is the pod's own, other pods may run from the same checkout.
+comfy::OwnFolders own_folders(const tmpl::Template& pod, const plan::Places& places) {
+    comfy::OwnFolders own;
+    if (!places.keeps_environments_on_volume()) own.scratch = places.own;
+    if (!places.keeps_custom_nodes_on_volume()) own.base = places.base;
+    // Outputs outlive the pod, so they stay on the volume.
+    if (!pod.pod.shared.output) own.output = places.comfyui / "output" / folder_of_host();
+    return own;
+}
+
+ServiceSpec comfyui(const tmpl::Template& pod, const plan::Places& places, const fs::path& python,
+                    const std::map<std::string, std::string>& environment, EventSink& events) {
+    const auto& settings = *pod.comfyui;
     ServiceSpec spec;
     spec.name = "comfyui";
     spec.command.argv = {python.string()};
@@ -45,10 +63,8 @@ ServiceSpec comfyui(const tmpl::ComfyUi& settings, const plan::Places& places,
     auto& argv = spec.command.argv;
     std::ranges::move(comfy::launch_arguments(settings, flags, accelerator),
                       std::back_inserter(argv));
-    // Where its environment is the pod's own, other pods may run from the same checkout.
-    if (!places.keeps_environments_on_volume())
-        std::ranges::move(comfy::arguments_of_its_own(settings, flags, places.own),
-                          std::back_inserter(argv));
+    std::ranges::move(comfy::arguments_of_its_own(settings, flags, own_folders(pod, places)),
+                      std::back_inserter(argv));
     spec.command.working_directory = places.comfyui;
     spec.command.environment = environment;
     activate(spec.command, python);
@@ -110,7 +126,7 @@ std::vector<ServiceSpec> services_of(const tmpl::Template& pod, const plan::Plac
     base.emplace("PYTHONUNBUFFERED", "1");
     std::vector<ServiceSpec> specs;
     if (pod.comfyui) {
-        specs.push_back(comfyui(*pod.comfyui, places, python, base, events));
+        specs.push_back(comfyui(pod, places, python, base, events));
         give_secrets(specs.back().command, secrets, pod.comfyui->secrets);
     }
     for (const auto& it : pod.services) {

@@ -3,6 +3,7 @@
 #include "podctl/template/template.hpp"
 
 #include "paths.hpp"
+#include "validate.hpp"
 
 #include <fmt/format.h>
 
@@ -161,6 +162,18 @@ void check_secrets(const Checking& checking) {
         check(services[i], key_path("services", i), "secrets");
 }
 
+void check_sharing(const Checking& checking) {
+    Value* pod = checking.root.find("pod");
+    Value* shared = pod ? usable(*pod, "shared") : nullptr;
+    const std::string* packs = shared ? text_of(*shared, "custom_nodes") : nullptr;
+    Value* python = checking.root.find("python");
+    const std::string* disk = python ? text_of(*python, "disk") : nullptr;
+    if (!packs || read_boolean(*packs).value_or(true) || !disk || *disk != "volume") return;
+    checking.diagnostics.add(python->find("disk")->place, "python.disk",
+                             "found 'volume'; packs of the pod's own (pod.shared.custom_nodes) "
+                             "want an environment of its own: allowed: container, auto");
+}
+
 void check_all(Value& root, const PathContext& context, Diagnostics& diagnostics) {
     const Checking checking{root, context, diagnostics};
     check_folders(checking);
@@ -169,6 +182,7 @@ void check_all(Value& root, const PathContext& context, Diagnostics& diagnostics
     check_services(checking);
     check_mirrors(checking);
     check_secrets(checking);
+    check_sharing(checking);
 }
 
 }  // namespace podctl::tmpl

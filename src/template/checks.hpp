@@ -25,6 +25,7 @@ void check_models(const Checking& checking);
 void check_nodes(const Checking& checking);
 void check_services(const Checking& checking);
 void check_mirrors(const Checking& checking);
+void check_sharing(const Checking& checking);  // packs of the pod's own want an environment that is
 void check_secrets(const Checking& checking);  // what narrows `secrets` names some of them
 
 void check_all(Value& root, const PathContext& context, Diagnostics& diagnostics);

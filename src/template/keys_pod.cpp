@@ -52,6 +52,20 @@ const Table<Gpu>& keys_of() {
 }
 
 template <>
+const Table<Shared>& keys_of() {
+    static const Table<Shared> table{
+        "what the pods on one volume share",
+        {
+            field("custom_nodes", &Shared::custom_nodes, boolean(),
+                  "false: each pod has packs of its own, in its own folder."),
+            field("output", &Shared::output, boolean(),
+                  "false: each pod writes into a folder of ComfyUI's output that has its host "
+                  "name."),
+        }};
+    return table;
+}
+
+template <>
 const Table<Pod>& keys_of() {
     static const Table<Pod> table{
         "what the platform gives the container",
@@ -63,6 +77,8 @@ const Table<Pod>& keys_of() {
             field("local", &Pod::local, string(formats::mount),
                   "The pod's own folder, on the container's disk; absent: /var/lib/podctl as root, "
                   "else ~/.local/state/podctl."),
+            field("shared", &Pod::shared, mapping<Shared>(),
+                  "What the pods on one volume have in common beside its models and checkouts."),
             section("ports", ports_keys(), "The ports that the platform exposes."),
             field("env", &Pod::env, environment(),
                   "Environment variables for every child process."),

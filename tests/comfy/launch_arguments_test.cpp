@@ -1,6 +1,8 @@
+#include "podctl/base/error.hpp"
 #include "podctl/base/file.hpp"
 #include "podctl/comfy/comfy.hpp"
 
+#include "support/error_of.hpp"
 #include "support/temp_dir.hpp"
 
 #include <gmock/gmock.h>
@@ -109,12 +111,24 @@ TEST(LocalAddress, KeepsAnAddressOfThisMachine) {
 TEST(LaunchArguments, OfOneThatSharesItsCheckoutKeepWhatIsItsOwnApart) {
     const std::set<std::string> flags{"--temp-directory", "--database-url", "--listen"};
     EXPECT_THAT(
-        arguments_of_its_own({}, flags, "/pod"),
+        arguments_of_its_own({}, flags, {.scratch = "/pod"}),
         ElementsAre("--temp-directory", "/pod", "--database-url", "sqlite:////pod/comfyui.db"));
     // What the template says stands, and what the checkout does not know would end it.
-    EXPECT_THAT(arguments_of_its_own(with_args({"--temp-directory=/t"}), flags, "/pod"),
-                ElementsAre("--database-url", "sqlite:////pod/comfyui.db"));
-    EXPECT_TRUE(arguments_of_its_own({}, {"--listen"}, "/pod").empty());
+    EXPECT_THAT(
+        arguments_of_its_own(with_args({"--temp-directory=/t"}), flags, {.scratch = "/pod"}),
+        ElementsAre("--database-url", "sqlite:////pod/comfyui.db"));
+    EXPECT_TRUE(arguments_of_its_own({}, {"--listen"}, {.scratch = "/pod"}).empty());
+}
+
+TEST(LaunchArguments, OfOneWithPacksOfItsOwnNameTheirBaseOrItIsAnError) {
+    const OwnFolders own{.base = "/pod/comfyui", .output = "/w/output/host"};
+    const std::vector<std::string> both{"--base-directory", "/pod/comfyui", "--output-directory",
+                                        "/w/output/host"};
+    EXPECT_EQ(arguments_of_its_own({}, {"--base-directory"}, own), both);
+    EXPECT_THAT(arguments_of_its_own(with_args({"--base-directory", "/b"}), {}, own),
+                ElementsAre("--output-directory", "/w/output/host"));
+    EXPECT_EQ(test::error_of([&] { arguments_of_its_own({}, {"--listen"}, own); }).kind(),
+              ErrorKind::launch);
 }
 
 }  // namespace

@@ -1,3 +1,5 @@
+#include "podctl/base/process_stat.hpp"
+
 #include "pod.hpp"
 #include "support/wheels.hpp"
 
@@ -14,6 +16,7 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::Not;
 using testing::SizeIs;
+using testing::UnorderedElementsAre;
 
 class SharedVolume : public PodTest {
 protected:
@@ -98,6 +101,48 @@ TEST_F(SharedVolume, AnEnvironmentThatOthersHaveChangedIsNoSnapshot) {
     write_file_atomically(dir / "pod.yaml", keep);
     ASSERT_TRUE(provision().status.ok());
     EXPECT_THAT(archives(), SizeIs(0));
+}
+
+// Two pods of one volume, each with the packs of its own template.
+TEST_F(SharedVolume, PacksAndOutputsMayBeEachPodsOwn) {
+    auto text = read_file(dir / "pod.yaml");
+    const std::string from = "shared: true}";
+    text.replace(text.find(from), from.size(),
+                 from + ", shared: {custom_nodes: false, output: false}");
+    write_file_atomically(dir / "pod.yaml", text);
+    const auto first = provision();
+    ASSERT_TRUE(first.status.ok()) << first.output;
+    const auto base = own() / "comfyui";
+    EXPECT_TRUE(fs::exists(base / "custom_nodes/pack/__init__.py"));
+    EXPECT_FALSE(fs::exists(root() / "ComfyUI/custom_nodes/pack"));
+    EXPECT_EQ(fs::read_symlink(base / "models"), root() / "ComfyUI/models");
+    EXPECT_THAT(provision().steps("step.finished"), ElementsAre("preflight"));
+
+    auto pod = start("up");
+    ASSERT_TRUE(pod.wait_for("service.ready"));
+    EXPECT_TRUE(fs::exists(root() / "ComfyUI/output" / host_name()));
+    pod.signal(SIGTERM);
+    const auto end = pod.finish();
+    EXPECT_EQ(end.status.code, 128 + SIGTERM);
+    EXPECT_THAT(end.of("node.failed"), SizeIs(0));
+    EXPECT_THAT(read_file(own() / "logs/comfyui.log"),
+                HasSubstr((base / "custom_nodes/pack").string()));
+
+    // Another container brings its own again, and its environment from the snapshot.
+    fs::remove_all(own());
+    const auto second = provision();
+    ASSERT_TRUE(second.status.ok()) << second.output;
+    EXPECT_THAT(second.steps("step.finished"),
+                UnorderedElementsAre("preflight", "python.venv", "comfyui.base", "node:pack"));
+    // One that is named no more is moved away within the pod's own disk.
+    text.replace(text.find("custom_nodes: ["),
+                 std::string{"custom_nodes: [https://github.com/comfyanonymous/pack.git]"}.size(),
+                 "custom_nodes: []");
+    write_file_atomically(dir / "pod.yaml", text);
+    ASSERT_TRUE(provision({"--prune"}).status.ok());
+    EXPECT_FALSE(fs::exists(base / "custom_nodes/pack"));
+    const auto replaced = *fs::directory_iterator{own() / "replaced"};
+    EXPECT_TRUE(fs::exists(replaced.path() / "comfyui/custom_nodes/pack/__init__.py"));
 }
 
 TEST_F(SharedVolume, ASnapshotIsTakenBehindAPodThatHasAnswered) {

@@ -5,13 +5,17 @@
 
 #include <gmock/gmock.h>
 
+#include <set>
+
 namespace podctl::plan {
 namespace {
 
 using ::testing::Contains;
 using ::testing::ElementsAre;
+using ::testing::IsEmpty;
 using ::testing::IsSupersetOf;
 using ::testing::Not;
+using ::testing::UnorderedElementsAre;
 
 constexpr const char* header = "apiVersion: podctl/v1\nname: pod\n";
 
@@ -299,6 +303,45 @@ TEST(Places, OfEnvironmentsAreTogetherOnOneDiskAndThePodsOwnAreNeverOnTheVolume)
                                  places.replaced, places.resolved, places.snapshots})
             EXPECT_TRUE(path.string().starts_with("/root/.podctl/")) << path;
     }
+}
+
+TEST(Places, OfPacksAreThePodsOwnWhereTheTemplateSaysSoAndSoIsWhatIsKnownOfThem) {
+    const auto pod = pod_of(
+        "comfyui: {}\npod: {shared: {custom_nodes: false}}\n"
+        "custom_nodes: [{git: \"https://x.y/a.git\"}, {registry: b}]\n");
+    using enum OwnDisk::Environments;
+    const auto there = places_of(pod, "/root", {.folder = "/own", .environments = on_volume});
+    EXPECT_TRUE(there.keeps_custom_nodes_on_volume());
+    EXPECT_EQ(there.custom_nodes, "/root/ComfyUI/custom_nodes");
+    const auto here = places_of(pod, "/root", {.folder = "/own", .environments = in_own_folder});
+    EXPECT_FALSE(here.keeps_custom_nodes_on_volume());
+    EXPECT_EQ(here.custom_nodes, "/own/comfyui/custom_nodes");
+    EXPECT_EQ(here.models, "/root/ComfyUI/models");
+    EXPECT_EQ(here.staging_of(here.custom_nodes / "a"), "/own/staging");
+    EXPECT_EQ(here.replaced_of(here.custom_nodes / "a"), "/own/replaced");
+    EXPECT_EQ(here.staging_of(here.models / "a"), "/root/.podctl/staging");
+    EXPECT_EQ(here.replaced_of(here.models / "a"), "/root/.podctl/replaced");
+    const auto own = [](const Plan& plan) {
+        std::set<std::string> ids;
+        for (const auto& step : plan.steps)
+            if (is_recorded_on_own_disk(step, plan.places)) ids.insert(step.id);
+        return ids;
+    };
+    const auto on_volume_by = [](const Plan& plan) {
+        std::set<std::string> ids;
+        for (const auto& step : plan.steps)
+            if (changes_volume(step, plan.places)) ids.insert(step.id);
+        return ids;
+    };
+    const auto shared = build_plan(pod, there, {});
+    EXPECT_THAT(own(shared), IsEmpty());
+    EXPECT_EQ(shared.find("comfyui.base"), nullptr);
+    const auto apart = build_plan(pod, here, {});
+    EXPECT_THAT(own(apart), UnorderedElementsAre("comfyui.base", "node:a", "node:b",
+                                                 "node:a.install", "node:b.install", "python.venv",
+                                                 "python.resolve", "python.install"));
+    EXPECT_THAT(on_volume_by(apart), UnorderedElementsAre("preflight", "comfyui.clone"));
+    EXPECT_THAT(apart.find("node:a.install")->needs, Contains("comfyui.base"));
 }
 
 // Which pods of a fleet have the environment where is nothing of what is in it.

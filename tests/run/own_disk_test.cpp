@@ -56,6 +56,10 @@ TEST_F(OwnDisk, HoldsTheEnvironmentsWhereTheTemplateSaysSoOrTheVolumeIsShared) {
     EXPECT_EQ(environments(), OnDisk::in_own_folder);
     pod.python.disk = tmpl::EnvironmentDisk::volume;
     EXPECT_EQ(environments(), OnDisk::on_volume);
+    pod.comfyui.emplace();
+    pod.pod.shared.custom_nodes = false;
+    EXPECT_EQ(environments(), OnDisk::in_own_folder);
+    pod.pod.shared.custom_nodes = true;
     pod.pod.volume.shared = false;
     pod.python.disk = tmpl::EnvironmentDisk::container;
     EXPECT_EQ(environments(), OnDisk::in_own_folder);

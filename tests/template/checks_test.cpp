@@ -137,6 +137,15 @@ TEST(Nodes, AreNoBareWords) {
                 ElementsAre(HasSubstr("a registry id is written {registry: ID}")));
 }
 
+TEST(Nodes, OfThePodsOwnWantAnEnvironmentThatIsToo) {
+    const std::string own = "comfyui: {}\npod: {shared: {custom_nodes: false}}\n";
+    EXPECT_THAT(faults(own + "python: {disk: volume}\n"),
+                ElementsAre(HasSubstr("python.disk: found 'volume'; packs of the pod's own")));
+    EXPECT_THAT(faults(own + "python: {disk: container}\n"), IsEmpty());
+    EXPECT_THAT(faults("comfyui: {}\npod: {shared: {output: false}}\npython: {disk: volume}\n"),
+                IsEmpty());
+}
+
 TEST(Services, HaveNamesAndPortsOfTheirOwn) {
     EXPECT_THAT(
         faults("services:\n  - {name: a, command: [x], port: 1}\n  - {name: a, command: [x], port: "

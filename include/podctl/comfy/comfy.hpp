@@ -31,13 +31,21 @@ std::vector<std::string> launch_arguments(const tmpl::ComfyUi& settings,
                                           const std::set<std::string>& flags,
                                           Accelerator accelerator);
 
-// What a ComfyUI has to have for itself where others run from the same checkout: its folder of
-// temporary files, which each empties at its start and its end (main.py, cleanup_temp), and its
-// database, which SQLite does not share over a network (comfy/cli_args.py). They go to `folder`,
-// by flags that the checkout knows and the template does not give.
+// What a ComfyUI has for itself where others run from the same checkout. Empty: nothing.
+struct OwnFolders {
+    // Of its temporary files, which each empties at its start and its end (main.py, cleanup_temp),
+    // and of its database, which SQLite does not share over a network (comfy/cli_args.py).
+    std::filesystem::path scratch = {};
+    // With custom_nodes/ and links to the checkout's other folders (folder_paths.py, base_path).
+    std::filesystem::path base = {};
+    std::filesystem::path output = {};
+};
+
+// The arguments for that, as far as the template does not give them itself. What the checkout does
+// not know is left out, but the base: throws Error{launch} then, since other packs would be loaded.
 std::vector<std::string> arguments_of_its_own(const tmpl::ComfyUi& settings,
                                               const std::set<std::string>& flags,
-                                              const std::filesystem::path& folder);
+                                              const OwnFolders& own);
 
 // An address that a client on this machine can use for a listener: 0.0.0.0 and :: become loopback.
 // The first one of a comma list.

@@ -34,15 +34,18 @@ struct Places {
     std::filesystem::path root;  // the volume's mount, or --root
 
     // What outlives the pod, on the volume.
-    std::filesystem::path state;      // <root>/.podctl
-    std::filesystem::path journal;    // of what lies on the volume
-    std::filesystem::path lock;       // of who changes what lies on the volume
-    std::filesystem::path partial;    // bytes of downloads that are under way
-    std::filesystem::path staging;    // checkouts and archives that are under way
-    std::filesystem::path replaced;   // what --force moved out of the way
-    std::filesystem::path resolved;   // what requirements were resolved to, by their digest
-    std::filesystem::path snapshots;  // of environments in pods' own folders
-    std::filesystem::path comfyui, models, custom_nodes;  // empty without comfyui
+    std::filesystem::path state;            // <root>/.podctl
+    std::filesystem::path journal;          // of what lies on the volume
+    std::filesystem::path lock;             // of who changes what lies on the volume
+    std::filesystem::path partial;          // bytes of downloads that are under way
+    std::filesystem::path staging;          // checkouts and archives that are under way
+    std::filesystem::path replaced;         // what --force moved out of the way
+    std::filesystem::path resolved;         // what requirements were resolved to, by their digest
+    std::filesystem::path snapshots;        // of environments in pods' own folders
+    std::filesystem::path comfyui, models;  // empty without comfyui
+
+    // On either disk (tmpl::Shared): where ComfyUI looks for its folders, and has its packs.
+    std::filesystem::path base, custom_nodes;  // empty without comfyui
 
     // What is this pod's alone and goes with its container.
     std::filesystem::path own;       // the pod's own folder
@@ -58,6 +61,12 @@ struct Places {
     std::filesystem::path scratch;               // of resolvers and builds; may be `staging`
 
     bool keeps_environments_on_volume() const { return environments_journal == journal; }
+    // False: packs are this pod's alone, and what is known of them is in environments_journal.
+    bool keeps_custom_nodes_on_volume() const { return base == comfyui; }
+
+    // For what is renamed to `path`, or moved away from it: on the same disk.
+    const std::filesystem::path& staging_of(const std::filesystem::path& path) const;
+    std::filesystem::path replaced_of(const std::filesystem::path& path) const;
 };
 Places places_of(const tmpl::Template& pod, const std::filesystem::path& root,
                  const OwnDisk& own = {});
@@ -121,6 +130,11 @@ struct RegistryNode {
 struct CopyNode {
     std::filesystem::path from, path;
 };
+// Where ComfyUI finds its folders when its packs are not its checkout's: links to all of the
+// checkout but those.
+struct LinkBase {
+    std::filesystem::path checkout, base;
+};
 struct FetchModel {
     hub::Source source;
     std::optional<hub::ResolvedFile> resolved;  // absent: the hub could not be asked beforehand
@@ -162,9 +176,9 @@ struct InstallScript {
     EnvironmentSpec spec;
 };
 
-using Action = std::variant<Preflight, SystemPackages, Clone, RegistryNode, CopyNode, FetchModel,
-                            FetchFolder, CreateEnvironment, ResolveEnvironment, InstallEnvironment,
-                            BuildEnvironment, InstallScript>;
+using Action = std::variant<Preflight, SystemPackages, Clone, RegistryNode, CopyNode, LinkBase,
+                            FetchModel, FetchFolder, CreateEnvironment, ResolveEnvironment,
+                            InstallEnvironment, BuildEnvironment, InstallScript>;
 
 // Steps of one lane share its limit. Downloads have one of their own: what they share is the
 // network, and nothing that they wait for can be queued behind them.
@@ -187,12 +201,17 @@ Lane lane_of(const Step& step);
 
 // The environment that a step makes, resolves or installs; nullptr: none, or it only runs in one.
 const EnvironmentSpec* environment_of(const Step& step);
-// The same, and the one that the step runs a script in: what is known of the step goes with it.
+// The same, and the one that the step runs a script in.
 const EnvironmentSpec* environment_changed_by(const Step& step);
 // The same of the one step of each environment that resolves it, and of the one that installs it:
 // they are the same step for a service's own environment.
 const EnvironmentSpec* resolved_by(const Step& step);
 const EnvironmentSpec* installed_by(const Step& step);
+
+// Whether what is known of the step goes with the container, and not with the volume.
+bool is_recorded_on_own_disk(const Step& step, const Places& places);
+// Whether what lies on the volume changes by it. A pack's install.py may write into its pack.
+bool changes_volume(const Step& step, const Places& places);
 
 struct Plan {
     Places places;

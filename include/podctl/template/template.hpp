@@ -25,6 +25,12 @@ struct Volume {
     bool shared = false;  // other pods use it at the same time
 };
 
+// What the pods on one volume have in common beside its models and checkouts.
+struct Shared {
+    bool custom_nodes = true;
+    bool output = true;
+};
+
 struct Gpu {
     int count = 1;
     std::optional<Bytes> min_vram;
@@ -36,6 +42,7 @@ struct Pod {
     std::optional<Bytes> container_disk;
     Volume volume;
     std::string local;  // the pod's own folder; empty: by default
+    Shared shared;
     std::vector<std::uint16_t> http_ports;
     std::vector<std::uint16_t> tcp_ports;
     std::map<std::string, std::string> env;

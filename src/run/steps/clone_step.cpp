@@ -42,8 +42,9 @@ void refuse_offline(const Task& task, const std::string& url) {
                 "run once without --offline"};
 }
 
-fs::path staging_of(const Task& task) {
-    return task.context.places.staging / sha256_hex(task.step.id).substr(0, 16);
+// Of what is going to be at `path`.
+fs::path staging_of(const fs::path& path, const Task& task) {
+    return task.context.places.staging_of(path) / sha256_hex(task.step.id).substr(0, 16);
 }
 
 git::Checkout fresh_clone(const plan::Clone& action, const Task& task) {
@@ -51,7 +52,7 @@ git::Checkout fresh_clone(const plan::Clone& action, const Task& task) {
     return git::clone({.url = action.url,
                        .ref = action.ref,
                        .destination = action.path,
-                       .staging = staging_of(task),
+                       .staging = staging_of(action.path, task),
                        .submodules = action.submodules},
                       task.context.network(), monitor_of(task), task.stop);
 }
@@ -208,7 +209,7 @@ bool ensure_companion(const std::string& url, const fs::path& pack, const Task& 
     git::clone_as_of({.url = companion->url,
                       .ref = {},
                       .destination = companion->folder,
-                      .staging = staging_of(task),
+                      .staging = staging_of(companion->folder, task),
                       .submodules = git::Submodules::no},
                      git::head_time(pack), task.context.network(), monitor_of(task), task.stop);
     return true;

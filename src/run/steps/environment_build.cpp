@@ -126,7 +126,7 @@ void install_environment(const EnvironmentSpec& spec, const std::vector<std::str
     if (!venv) return install_into(tools.base.path);
     const fs::path generation = fresh_generation(spec, tools, task);
     install_into(python::environment_python(generation));
-    if (wants_pip(spec, task.context.journal)) python::give_pip(generation, tools.base);
+    if (wants_pip(spec, task.context.journal_of_packs())) python::give_pip(generation, tools.base);
     python::accept_drift(generation, lock, drift_check(task), task.stop);
     sync_file_system(generation);
     python::mark_finished(generation, wanted);

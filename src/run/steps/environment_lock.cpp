@@ -47,7 +47,7 @@ std::vector<python::RequirementLine> lines_in(
 python::ResolveRequest request_of(const EnvironmentSpec& spec, const python::Interpreter& base,
                                   const Task& task) {
     python::ResolveRequest request;
-    request.requirements = requirement_sources(spec, task.context.journal);
+    request.requirements = requirement_sources(spec, task.context.journal_of_packs());
     // install.py of a pack calls `python -m pip`.
     if (!base.has_pip)
         request.requirements.push_back({.file = {}, .lines = {"pip"}, .label = "podctl"});
@@ -161,7 +161,7 @@ std::string inputs_digest(const EnvironmentSpec& spec, const Task& task) {
         digest.update(file.native());
         digest.update(sha256_hex(read_file_if_exists(file).value_or("")));
     };
-    for (const auto& source : requirement_sources(spec, task.context.journal)) {
+    for (const auto& source : requirement_sources(spec, task.context.journal_of_packs())) {
         if (!source.file.empty()) add_file(source.file);
         for (const auto& line : source.lines)
             digest.update(line);
@@ -230,7 +230,7 @@ bool needs_resolution(const EnvironmentSpec& spec, const Task& task) {
 }
 
 LockFacts resolve_environment(const EnvironmentSpec& spec, const Task& task) {
-    require_files(requirement_sources(spec, task.context.journal));
+    require_files(requirement_sources(spec, task.context.journal_of_packs()));
     refuse_files_of_others(spec, task);
     base_of(spec, task);  // it counts among the inputs
     // Other pods may move the packs meanwhile, whose files it is about.

@@ -42,7 +42,7 @@ Command command_of(const InstallScript& action, const Task& task) {
     Command command{.argv = {python.string(), "-u", script_of(action).filename().string()},
                     .working_directory = action.pack,
                     .environment = task.context.build_environment()};
-    command.environment["COMFYUI_PATH"] = places.comfyui.string();
+    command.environment["COMFYUI_PATH"] = places.base.string();
     command.environment["PYTHONUNBUFFERED"] = "1";
     command.environment["PIP_NO_INPUT"] = "1";
     command.environment["PIP_DISABLE_PIP_VERSION_CHECK"] = "1";
@@ -100,7 +100,7 @@ Outcome perform(const InstallScript& action, const Task& task) {
     const bool venv = action.spec.settings.environment == tmpl::EnvironmentKind::venv;
     const auto finished = venv ? python::finished_fingerprint(action.spec.path) : std::nullopt;
     if (finished) python::mark_unfinished(action.spec.path);
-    if (finished && wants_pip(action.spec, task.context.journal))
+    if (finished && wants_pip(action.spec, task.context.journal_of_packs()))
         python::give_pip(action.spec.path, base_of(action.spec, task));
     const auto status =
         run_command(command_of(action, task), task.stop, {.on_line = [&](std::string_view line) {

@@ -72,7 +72,7 @@ Attempted try_to_build(Attempted attempt, const python::Lock& without, const Bui
 
 Resolved resolve_with_optional_packs(const EnvironmentSpec& spec, const Resolve& resolve,
                                      const Build& build, const Task& task) {
-    const auto optional = optional_packs_with_requirements(spec, task.context.journal);
+    const auto optional = optional_packs_with_requirements(spec, task.context.journal_of_packs());
     if (optional.empty()) return {resolve(spec, Hints::yes)};
     EnvironmentSpec attempt = spec;
     attempt.left_out = optional;

@@ -159,7 +159,7 @@ Outcome perform(const plan::RegistryNode& action, const Task& task) {
     const std::string key = sha256_hex(found.download_url).substr(0, 16);
     const fs::path archive = context.places.partial / (key + ".zip");
     const std::string sha256 = bring_archive(action, found, archive, task);
-    const fs::path staging = context.places.staging / key;
+    const fs::path staging = context.places.staging_of(action.path) / key;
     remove_tree(staging);
     const Discarded staged{staging};
     const std::string tracking = unpack_pack(archive, staging, task);
