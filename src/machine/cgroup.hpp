@@ -16,4 +16,10 @@ struct CgroupLimits {
 CgroupLimits cgroup_limits(const std::filesystem::path& membership,
                            const std::filesystem::path& mount);
 
+// How many bytes more the strictest of these groups lets its processes have, where the pages of
+// files that they keep in memory count as free: the kernel drops those first. nullopt: none of them
+// has a limit. The arguments are those of cgroup_limits.
+std::optional<std::uint64_t> cgroup_memory_left(const std::filesystem::path& membership,
+                                                const std::filesystem::path& mount);
+
 }  // namespace podctl::machine

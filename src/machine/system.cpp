@@ -3,6 +3,7 @@
 #include "podctl/base/file.hpp"
 #include "podctl/base/names.hpp"
 #include "podctl/base/process.hpp"
+#include "podctl/machine/memory.hpp"
 
 #include "cgroup.hpp"
 
@@ -43,11 +44,14 @@ void read_os_release(const fs::path& path, Machine& machine) {
     }
 }
 
-Bytes total_memory(const fs::path& meminfo) {
+// `field` as /proc/meminfo has it: "MemTotal:".
+Bytes bytes_in_meminfo(const fs::path& meminfo, std::string_view field) {
     const std::string content = read_file_if_exists(meminfo).value_or("");
-    const auto at = content.find("MemTotal:");
-    if (at == std::string::npos) return {};
-    const char* const begin = content.data() + content.find_first_not_of(" \t", at + 9);
+    const auto at = content.find(field);
+    const auto digits =
+        at == std::string::npos ? at : content.find_first_not_of(" \t", at + field.size());
+    if (digits == std::string::npos) return {};
+    const char* const begin = content.data() + digits;
     std::uint64_t kibibytes = 0;
     std::from_chars(begin, content.data() + content.size(), kibibytes);
     return {kibibytes * 1024};
@@ -72,7 +76,7 @@ Machine inspect(const SystemSources& sources) {
     read_os_release(sources.os_release, machine);
     machine.apt_get = find_program("apt-get");
     machine.cpus = std::max(1U, allowed_cpus());
-    machine.memory = total_memory(sources.meminfo);
+    machine.memory = bytes_in_meminfo(sources.meminfo, "MemTotal:");
     const auto limits = cgroup_limits(sources.cgroup_membership, sources.cgroup_mount);
     if (limits.cpus && *limits.cpus < machine.cpus)
         machine.cpus = std::max(1U, static_cast<unsigned>(std::ceil(*limits.cpus)));
@@ -82,6 +86,17 @@ Machine inspect(const SystemSources& sources) {
 
 Machine inspect() {
     return inspect(SystemSources{});
+}
+
+Bytes available_memory(const SystemSources& sources) {
+    // Since Linux 3.14; without it nothing is known, which is what 0 says.
+    const Bytes available = bytes_in_meminfo(sources.meminfo, "MemAvailable:");
+    const auto left = cgroup_memory_left(sources.cgroup_membership, sources.cgroup_mount);
+    return {left ? std::min(*left, available.count) : available.count};
+}
+
+Bytes available_memory() {
+    return available_memory(SystemSources{});
 }
 
 bool has_accelerator() {

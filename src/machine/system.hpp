@@ -14,5 +14,6 @@ struct SystemSources {
 };
 
 Machine inspect(const SystemSources& sources);
+Bytes available_memory(const SystemSources& sources);
 
 }  // namespace podctl::machine

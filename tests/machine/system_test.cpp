@@ -1,6 +1,7 @@
 #include "system.hpp"
 
 #include "podctl/base/file.hpp"
+#include "podctl/machine/memory.hpp"
 
 #include "cgroup.hpp"
 #include "support/temp_dir.hpp"
@@ -128,6 +129,71 @@ TEST_F(SystemTest, SurvivesNonsense) {
     EXPECT_EQ(limits().memory, std::nullopt);
     EXPECT_EQ(inspect(sources()).memory, Bytes{0});
     EXPECT_EQ(inspect(sources()).os_version, "'");
+}
+
+TEST_F(SystemTest, HasTheMemoryAvailableThatTheKernelTells) {
+    write("meminfo", "MemTotal: 8000 kB\nMemFree: 1 kB\nMemAvailable:    5000 kB\n");
+    EXPECT_EQ(available_memory(sources()), Bytes{5000 * 1024});
+}
+
+TEST_F(SystemTest, HasNoMemoryAvailableWhereNothingTells) {
+    EXPECT_EQ(available_memory(sources()), Bytes{0});
+    write("meminfo", "MemTotal: 8000 kB\nMemAvailable:");
+    EXPECT_EQ(available_memory(sources()), Bytes{0});
+}
+
+TEST_F(SystemTest, OfCgroup2HasWhatTheStrictestGroupLeaves) {
+    write("meminfo", "MemAvailable: 1000000 kB\n");
+    write("membership", "0::/kube/pod\n");
+    write("cgroup/kube/memory.max", "900000\n");
+    write("cgroup/kube/memory.high", "max\n");
+    write("cgroup/kube/memory.current", "500000\n");
+    write("cgroup/kube/pod/memory.max", "max\n");
+    write("cgroup/kube/pod/memory.current", "400000\n");
+    EXPECT_EQ(available_memory(sources()), Bytes{400'000});
+    write("cgroup/kube/pod/memory.high", "450000\n");
+    EXPECT_EQ(available_memory(sources()), Bytes{50'000});
+}
+
+TEST_F(SystemTest, CountsTheFilesInMemoryOfACgroupAsFree) {
+    write("meminfo", "MemAvailable: 1000000 kB\n");
+    write("membership", "0::/\n");
+    write("cgroup/memory.max", "1000000\n");
+    write("cgroup/memory.current", "990000\n");
+    write("cgroup/memory.stat",
+          "anon 1000\nfile 800000\ninactive_anon 7\nactive_file 100000\ninactive_file 200000\n");
+    EXPECT_EQ(available_memory(sources()), Bytes{310'000});
+}
+
+TEST_F(SystemTest, OfCgroup1HasWhatItsMemoryControllerLeaves) {
+    write("meminfo", "MemAvailable: 1000000 kB\n");
+    write("membership", "9:name=systemd:/\n4:cpu,memory:/docker/a\n0::/\n");
+    write("cgroup/memory/docker/a/memory.limit_in_bytes", "600000\n");
+    write("cgroup/memory/docker/a/memory.usage_in_bytes", "500000\n");
+    write("cgroup/memory/docker/a/memory.stat",
+          "inactive_file 1\nactive_file 1\ntotal_inactive_file 30000\ntotal_active_file 20000\n");
+    write("cgroup/memory/memory.limit_in_bytes", "9223372036854771712\n");
+    write("cgroup/memory/memory.usage_in_bytes", "700000\n");
+    EXPECT_EQ(available_memory(sources()), Bytes{150'000});
+}
+
+TEST_F(SystemTest, OfACgroupThatUsesMoreThanItMayHasNothing) {
+    write("meminfo", "MemAvailable: 1000000 kB\n");
+    write("membership", "0::/\n");
+    write("cgroup/memory.high", "1000\n");
+    write("cgroup/memory.current", "5000\n");
+    EXPECT_EQ(available_memory(sources()), Bytes{0});
+}
+
+TEST_F(SystemTest, OfACgroupThatDoesNotTellWhatItUsesKnowsNothing) {
+    write("meminfo", "MemAvailable: 1000 kB\n");
+    write("membership", "0::/\n");
+    write("cgroup/memory.max", "1000\n");
+    EXPECT_EQ(available_memory(sources()), Bytes{1000 * 1024});
+}
+
+TEST(Machine, HasMemoryAvailable) {
+    EXPECT_GT(available_memory().count, 0u);
 }
 
 TEST(Machine, ThatRunsTheTestsIsKnown) {
