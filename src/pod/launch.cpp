@@ -53,6 +53,8 @@ std::optional<ErrorKind> launch(const Launch& what, const std::stop_token& stop)
                                     .redact = what.redact,
                                     .back_off = {},
                                     .control = &what.control};
+    // ComfyUI's start is work for a processor.
+    provisioner.read_models_ahead(what.plan);
     bool was_ready = false;
     std::jthread reporter;
     const auto end = serve::run_pod(

@@ -4,6 +4,7 @@
 #include "podctl/base/process_stat.hpp"
 #include "podctl/base/secret_names.hpp"
 #include "podctl/git/git.hpp"
+#include "podctl/machine/memory.hpp"
 
 #include <fmt/format.h>
 
@@ -104,6 +105,14 @@ download::Downloader& Context::downloader() {
         downloader_ = std::make_unique<download::Downloader>(http(), mirrors);
     });
     return *downloader_;
+}
+
+void Context::read_ahead(std::span<const fs::path> files) {
+    if (files.empty() || !options.will_launch || is_look()) return;
+    std::call_once(ahead_once_, [this] {
+        ahead_ = std::make_unique<ReadAhead>(machine::available_memory().count / 2);
+    });
+    ahead_->add(files);
 }
 
 const machine::Gpus& Context::gpus() {

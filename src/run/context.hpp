@@ -1,5 +1,6 @@
 #pragma once
 
+#include "podctl/base/read_ahead.hpp"
 #include "podctl/download/download.hpp"
 #include "podctl/event/event.hpp"
 #include "podctl/git/git.hpp"
@@ -20,6 +21,7 @@
 #include <mutex>
 #include <optional>
 #include <set>
+#include <span>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -101,6 +103,8 @@ struct Context {
         using enum git::Network::StoredLogins;
         return {mirrors, http(), is_look() ? ignore : use};
     }
+    // Behind everything else, for a launch: into at most half of the memory that is free.
+    void read_ahead(std::span<const std::filesystem::path> files);
     // Asked once: it may start a process.
     const machine::Gpus& gpus();
     // pod.env, git's mirrors and child_mark(): for the processes of the pod, which get secrets
@@ -126,6 +130,8 @@ struct Context {
     std::unique_ptr<http::Client> http_ = {};
     std::once_flag downloader_once_ = {};
     std::unique_ptr<download::Downloader> downloader_ = {};
+    std::once_flag ahead_once_ = {};
+    std::unique_ptr<ReadAhead> ahead_ = {};
 };
 
 // What a step finds before it does anything.

@@ -83,6 +83,10 @@ public:
     Provisioned provision(const plan::Plan& plan, std::stop_token stop,
                           const VolumeUse& volume = {});
 
+    // Has the models that the smoke test's workflow names read into memory, behind everything else
+    // and as far as there is room, until this is destroyed: for the first prompt.
+    void read_models_ahead(const plan::Plan& plan);
+
     // The pod has answered: environments that were swapped in are kept, and what they replaced is
     // removed, until a stop is requested.
     void accept_environments(const plan::Plan& plan, std::stop_token stop);

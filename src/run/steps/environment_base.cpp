@@ -7,6 +7,8 @@
 #include "podctl/base/text.hpp"
 #include "podctl/machine/machine.hpp"
 
+#include "../launch_files.hpp"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -198,8 +200,11 @@ python::Settings settings_of(const EnvironmentSpec& spec, const Context& context
 python::Interpreter base_of(const EnvironmentSpec& spec, const Task& task) {
     auto base = task.context.pythons.interpreter(spec.settings.interpreter, task.stop);
     const Record record = base_record(base);
-    if (task.context.journal_of_environments().find(base_id(spec)) != record)
+    if (task.context.journal_of_environments().find(base_id(spec)) != record) {
         task.context.journal_of_environments().put(base_id(spec), record);
+        // Not seen in this container before, so nothing of it is in memory.
+        if (takes_torch_of(base, spec)) task.context.read_ahead(libraries_of_torch(base));
+    }
     return base;
 }
 
