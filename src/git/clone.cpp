@@ -3,6 +3,7 @@
 #include "podctl/base/sync.hpp"
 #include "podctl/git/git.hpp"
 
+#include "fresh_checkout.hpp"
 #include "lfs.hpp"
 #include "location.hpp"
 #include "origin.hpp"
@@ -91,7 +92,7 @@ Checkout clone_with(const CloneRequest& request, Session& session, const Choose&
         const auto repository = create_repository(request.staging);
         Origin origin{session, repository.get(), request.url};
         result = choose(repository.get(), origin);
-        check_out(session, repository.get(), result.commit);
+        check_out_fresh(session, repository.get(), result.commit);
         point_head(repository.get(), result.commit, result.branch, Upstream::yes);
         if (request.submodules == Submodules::yes)
             update_submodules(session, {.repository = repository.get(),

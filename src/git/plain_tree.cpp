@@ -36,8 +36,9 @@ Error refused(const std::string& path, const std::string& why) {
 
 class TreeLook {
 public:
-    TreeLook(git_repository* repository, const git_tree* tree)
+    TreeLook(git_repository* repository, const git_tree* tree, WorkTree work_tree)
         : tree_(tree),
+          work_tree_(work_tree),
           objects_(make<OdbHandle>("objects", git_repository_odb, repository)),
           index_(make<IndexHandle>("the index", git_repository_index, repository)),
           repository_(repository),
@@ -70,7 +71,7 @@ private:
         if (path.size() >= PATH_MAX || std::ranges::count(path, '/') > deepest_folder)
             throw refused(path.substr(0, 80) + "…", "lies too deep in folders");
         if (git_tree_entry_type(entry) != GIT_OBJECT_BLOB) return;
-        require_no_pipe_at(workdir_ / path);
+        if (work_tree_ == WorkTree::there) require_no_pipe_at(workdir_ / path);
         std::size_t size = 0;
         git_object_t type{};
         // A clone may be partial: what is not here is not read either.
@@ -153,6 +154,7 @@ private:
     }
 
     const git_tree* tree_;
+    const WorkTree work_tree_;
     OdbHandle objects_;
     IndexHandle index_;  // of the commit before
     git_repository* repository_;
@@ -165,9 +167,9 @@ private:
 
 }  // namespace
 
-void require_plain_tree(git_repository* repository, const git_commit* commit) {
+void require_plain_tree(git_repository* repository, const git_commit* commit, WorkTree work_tree) {
     const auto tree = make<TreeHandle>("the commit's files", git_commit_tree, commit);
-    TreeLook{repository, tree.get()}.run();
+    TreeLook{repository, tree.get(), work_tree}.run();
 }
 
 }  // namespace podctl::git

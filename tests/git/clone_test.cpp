@@ -2,6 +2,7 @@
 
 #include "fixture.hpp"
 
+#include <fmt/format.h>
 #include <sys/stat.h>
 
 namespace podctl::git {
@@ -39,6 +40,64 @@ TEST_F(Clone, KeepsExecutableBitsAndSymbolicLinks) {
     EXPECT_NE(fs::status(there() / "tool.sh").permissions() & fs::perms::owner_exec,
               fs::perms::none);
     EXPECT_EQ(fs::status(there() / "a.txt").permissions() & fs::perms::owner_exec, fs::perms::none);
+}
+
+// Written by several threads, which must not be seen.
+TEST_F(Clone, NotesEachOfManyFilesAsItStands) {
+    for (int folder = 0; folder < 12; ++folder)
+        for (int file = 0; file < 30; ++file)
+            work.write(fmt::format("many/{}/deep/{}.txt", folder, file),
+                       fmt::format("{} {}\n", folder, file));
+    // One name sorts before the rules, which are another file's in the folder above and below.
+    work.write("many/7/.gitattributes", "*.txt eol=crlf\n");
+    work.write("many/7/!first.txt", "a\n");
+    work.write("many/7/deep/.gitattributes", "3.txt eol=lf\n");
+    work.commit();
+    publish();
+    test::GitServer server{served()};
+    clone_it(server.url("pack.git"));
+    EXPECT_EQ(read_file(there() / "many/11/deep/29.txt"), "11 29\n");
+    EXPECT_EQ(read_file(there() / "many/7/!first.txt"), "a\r\n");
+    EXPECT_EQ(read_file(there() / "many/7/deep/3.txt"), "7 3\n");
+    EXPECT_EQ(read_file(there() / "many/7/deep/4.txt"), "7 4\r\n");
+    // Names what does not look as the index says, without a look at its content.
+    EXPECT_EQ(in_clone({"diff-files", "--name-only"}), "");
+    EXPECT_EQ(in_clone({"ls-files"}), work.git({"ls-files"}));
+    expect_sound();
+}
+
+// No tree that git makes has two entries of one name.
+TEST_F(Clone, WritesNothingThroughALinkOfTheCommit) {
+    const auto outside = dir / "outside";
+    fs::create_directories(outside);
+    write_file_atomically(dir / "blob", "x");
+    const auto file = work.git({"hash-object", "-w", (dir / "blob").string()});
+    write_file_atomically(dir / "target", outside.string());
+    const auto link = work.git({"hash-object", "-w", (dir / "target").string()});
+    const auto raw = [](const std::string& id) {
+        std::string bytes;
+        for (std::size_t i = 0; i < id.size(); i += 2)
+            bytes += static_cast<char>(std::stoi(id.substr(i, 2), nullptr, 16));
+        return bytes;
+    };
+    const auto tree = [&](const std::string& content) {
+        write_file_atomically(dir / "tree", content);
+        return work.git(
+            {"hash-object", "-t", "tree", "--literally", "-w", (dir / "tree").string()});
+    };
+    const std::string end(1, '\0');
+    const auto inner = tree("100644 evil" + end + raw(file));
+    const auto outer = tree("120000 a" + end + raw(link) + "40000 a" + end + raw(inner));
+    work.git({"update-ref", "refs/heads/main",
+              work.git({"commit-tree", "-m", "two of one name", outer})});
+    publish();
+    test::GitServer server{served()};
+    try {
+        clone_it(server.url("pack.git"));
+    } catch (const Error&) {
+        EXPECT_FALSE(fs::exists(there()));
+    }
+    EXPECT_TRUE(fs::is_empty(outside));
 }
 
 TEST_F(Clone, LetsGitPullAfterwards) {
