@@ -6,6 +6,8 @@
 #include "podctl/base/names.hpp"
 #include "podctl/base/url.hpp"
 
+#include "support/parse_number.hpp"
+
 #include <arpa/inet.h>
 #include <fmt/core.h>
 #include <netinet/in.h>
@@ -20,6 +22,7 @@
 #include <charconv>
 #include <chrono>
 #include <filesystem>
+#include <map>
 #include <mutex>
 #include <stdexcept>
 #include <system_error>
@@ -27,8 +30,6 @@
 
 namespace podctl::test {
 namespace {
-
-constexpr const char* last_modified = "Mon, 02 Jan 2023 03:04:05 GMT";
 
 using Headers = std::vector<std::pair<std::string, std::string>>;
 
@@ -38,45 +39,18 @@ std::optional<std::string> find_header(const Headers& headers, std::string_view 
     return std::nullopt;
 }
 
-template <class Number>
-std::optional<Number> parse_number(std::string_view text, int base = 10) {
-    Number value{};
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value, base);
-    if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
-    return value;
-}
-
 std::string_view reason_phrase(int status) {
-    switch (status) {
-        case 101:
-            return "Switching Protocols";
-        case 200:
-            return "OK";
-        case 206:
-            return "Partial Content";
-        case 302:
-            return "Found";
-        case 304:
-            return "Not Modified";
-        case 307:
-            return "Temporary Redirect";
-        case 401:
-            return "Unauthorized";
-        case 403:
-            return "Forbidden";
-        case 404:
-            return "Not Found";
-        case 416:
-            return "Range Not Satisfiable";
-        case 429:
-            return "Too Many Requests";
-        case 500:
-            return "Internal Server Error";
-        case 503:
-            return "Service Unavailable";
-        default:
-            return "Whatever";
-    }
+    static const std::map<int, std::string_view> phrases{
+        {101, "Switching Protocols"}, {200, "OK"},
+        {206, "Partial Content"},     {302, "Found"},
+        {304, "Not Modified"},        {307, "Temporary Redirect"},
+        {401, "Unauthorized"},        {403, "Forbidden"},
+        {404, "Not Found"},           {416, "Range Not Satisfiable"},
+        {429, "Too Many Requests"},   {500, "Internal Server Error"},
+        {503, "Service Unavailable"},
+    };
+    const auto found = phrases.find(status);
+    return found == phrases.end() ? "Whatever" : found->second;
 }
 
 void set_target(Request& request, std::string target) {
@@ -412,68 +386,6 @@ std::optional<std::string> Request::header(std::string_view name) const {
 
 std::string Request::parameter(std::string_view name) const {
     return parse_url("http://x/?" + query)->parameter(name).value_or("");
-}
-
-namespace {
-
-struct ByteRange {
-    std::size_t first = 0, end = 0;  // [first, end)
-};
-
-// nullopt: not satisfiable, or not a range that this server knows.
-std::optional<ByteRange> parse_range(std::string_view text, std::size_t size) {
-    if (!text.starts_with("bytes=")) return std::nullopt;
-    text.remove_prefix(6);
-    const auto dash = text.find('-');
-    if (dash == text.npos) return std::nullopt;
-    const auto first = parse_number<std::size_t>(text.substr(0, dash));
-    const auto last = parse_number<std::size_t>(text.substr(dash + 1));
-    if (!first && last) return ByteRange{size - std::min(*last, size), size};
-    if (!first || *first >= size) return std::nullopt;
-    return ByteRange{*first, last ? std::min(*last + 1, size) : size};
-}
-
-}  // namespace
-
-Response serve_bytes(const Request& request, const std::string& bytes, const std::string& etag) {
-    Response response{.headers = {{"Last-Modified", last_modified}, {"Accept-Ranges", "bytes"}}};
-    if (!etag.empty()) response.headers.emplace_back("ETag", etag);
-    if (!etag.empty() && request.header("if-none-match") == etag) {
-        response.status = 304;
-        return response;
-    }
-    const auto range = request.header("range");
-    const auto condition = request.header("if-range");
-    // RFC 9110 §13.1.5: a weak ETag never matches in If-Range.
-    const bool holds = !condition || *condition == last_modified ||
-                       (*condition == etag && !etag.starts_with("W/"));
-    if (!range || !holds) {
-        response.body = bytes;
-        return response;
-    }
-    const auto part = parse_range(*range, bytes.size());
-    if (!part) {
-        response.status = 416;
-        response.headers.emplace_back("Content-Range", fmt::format("bytes */{}", bytes.size()));
-        return response;
-    }
-    response.status = 206;
-    response.headers.emplace_back(
-        "Content-Range", fmt::format("bytes {}-{}/{}", part->first, part->end - 1, bytes.size()));
-    response.body = bytes.substr(part->first, part->end - part->first);
-    return response;
-}
-
-HttpServer::Handler serve_folder(const std::string& folder) {
-    return [root = std::filesystem::path(folder)](const Request& request) -> Response {
-        auto path = (root / request.path.substr(1)).lexically_normal();
-        if (!is_inside(path, root)) return {.status = 404};
-        if (std::filesystem::is_directory(path)) path /= "index.html";
-        const auto bytes = read_file_if_exists(path);
-        if (!bytes) return {.status = 404, .body = "not found"};
-        return serve_bytes(request, *bytes,
-                           fmt::format("\"{}\"", sha256_hex(*bytes).substr(0, 32)));
-    };
 }
 
 }  // namespace podctl::test
