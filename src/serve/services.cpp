@@ -124,6 +124,9 @@ std::vector<ServiceSpec> services_of(const tmpl::Template& pod, const plan::Plac
                                      EventSink& events) {
     auto base = environment;
     base.emplace("PYTHONUNBUFFERED", "1");
+    // Many images have it set, so that their layers are small; a start of ComfyUI takes twice as
+    // long where nothing compiled is kept. Empty is unset (Python's -B).
+    base.emplace("PYTHONDONTWRITEBYTECODE", "");
     std::vector<ServiceSpec> specs;
     if (pod.comfyui) {
         specs.push_back(comfyui(pod, places, python, base, events));

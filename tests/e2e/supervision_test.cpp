@@ -35,6 +35,23 @@ TEST_F(Supervision, OutlivesSignalsThatMeanNothingToIt) {
     EXPECT_EQ(pod.finish().status.code, 128 + SIGTERM);
 }
 
+// An image's PYTHONDONTWRITEBYTECODE is about the image's layers.
+TEST_F(Supervision, ServicesKeepWhatPythonCompilesUnlessTheTemplateSaysOtherwise) {
+    const std::string tells =
+        "  - {name: a, command: [sh, -c, 'echo \"compiled: [$PYTHONDONTWRITEBYTECODE]\"'], "
+        "restart: \"no\"}\n";
+    const auto said = [&] {
+        auto made = command(up());
+        made.environment = {{"PYTHONDONTWRITEBYTECODE", "1"}};
+        Running{made}.finish();
+        return on_pod({"logs", "a"}).output;
+    };
+    write_template(tells);
+    EXPECT_THAT(said(), HasSubstr("compiled: []"));
+    write_template(tells, "pod: {image: i, env: {PYTHONDONTWRITEBYTECODE: \"1\"}}\n");
+    EXPECT_THAT(said(), HasSubstr("compiled: [1]"));
+}
+
 TEST_F(Supervision, ASecondSignalKillsAtOnce) {
     write_template(listener("stubborn", {"--ignore-term", "1"}));
     auto pod = start();
