@@ -7,7 +7,6 @@
 
 #include <fcntl.h>
 #include <fmt/core.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -60,11 +59,6 @@ Fd open_partial(const std::filesystem::path& path) {
     Fd fd = open_trusted(place, path);
     // Nobody reads what is not verified. Where permissions cannot be changed there are none.
     static_cast<void>(::fchmod(fd.get(), 0600));
-    // Some network volumes know no locks, or only a machine's own: see PartialLease.
-    if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
-        throw Error{ErrorKind::locked,
-                    fmt::format("{}: another podctl is fetching this file", path.string()),
-                    "wait for it, or stop it"};
     return fd;
 }
 

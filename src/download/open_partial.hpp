@@ -6,9 +6,9 @@
 
 namespace podctl::download {
 
-// Opens the partial file at `path` for reading and writing, or creates it (0600), and holds a lock
-// on it. One that another user may have written to is made anew. Throws Error{io}, Error{locked},
-// Error{conflict} for one that cannot be replaced.
+// Opens the partial file at `path` for reading and writing, or creates it (0600). One that another
+// user may have written to is made anew. Throws Error{io}, Error{conflict} for one that cannot be
+// replaced.
 Fd open_partial(const std::filesystem::path& path);
 
 }  // namespace podctl::download

@@ -47,22 +47,18 @@ constexpr long ext4 = 0xEF53, xfs = 0x58465342, overlay = 0x794C7630, f2fs = 0xF
 constexpr long tmpfs = 0x01021994, btrfs = 0x9123683EL, zfs = 0x2FC12FC1;
 
 // Local file systems on which a write that bypasses the page cache saves a copy and the eviction of
-// other pages. Over a network the page cache is what makes large requests of it.
+// other pages. Over a network the page cache is what
+// makes large requests of it.
 bool is_quick_past_the_cache(int fd) {
     const long type = file_system_of(fd);
     return type == ext4 || type == xfs || type == overlay || type == f2fs;
 }
 
-// Other machines see the same file.
-bool may_be_shared(int fd) {
+SeenBy seen_by(int fd) {
     const long type = file_system_of(fd);
-    return !is_quick_past_the_cache(fd) && type != tmpfs && type != btrfs && type != zfs;
-}
-
-std::unique_ptr<PartialLease> lease(int fd, const std::filesystem::path& path,
-                                    const std::stop_token& stop) {
-    if (!may_be_shared(fd)) return nullptr;
-    return std::make_unique<PartialLease>(path, PartialLease::usual, stop);
+    const bool is_local =
+        is_quick_past_the_cache(fd) || type == tmpfs || type == btrfs || type == zfs;
+    return is_local ? SeenBy::this_machine : SeenBy::others_too;
 }
 
 std::uint64_t aligned_up(std::uint64_t offset) {
@@ -74,7 +70,7 @@ std::uint64_t aligned_up(std::uint64_t offset) {
 PartialFile::PartialFile(std::filesystem::path path, BlockPool& pool, const std::stop_token& stop)
     : path_(std::move(path)),
       fd_(open_partial(path_)),
-      lease_(lease(fd_.get(), path_, stop)),
+      lease_(hold_partial(fd_, path_, seen_by(fd_.get()), stop)),
       read_fd_(reopen(fd_, O_RDONLY)),
       found_size_(size_of(fd_.get())),
       direct_pays_(pool.block_size() % alignment == 0 && is_quick_past_the_cache(fd_.get())),

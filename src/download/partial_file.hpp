@@ -36,7 +36,7 @@ public:
         return bytes / alignment * alignment;
     }
 
-    // Opens or creates it, and holds a lock on it. Throws Error{io}, Error{locked}.
+    // Opens or creates it, and keeps others off it. Throws Error{io}, Error{locked}.
     PartialFile(std::filesystem::path path, BlockPool& pool, const std::stop_token& stop = {});
     ~PartialFile();
     PartialFile(const PartialFile&) = delete;

@@ -3,6 +3,9 @@
 #include "podctl/base/error.hpp"
 
 #include <fmt/format.h>
+#include <sys/file.h>
+
+#include <cerrno>
 
 namespace podctl::download {
 namespace {
@@ -53,6 +56,19 @@ void PartialLease::regain() {
     throw Error{ErrorKind::locked,
                 fmt::format("{}: another podctl has taken it over", partial_.string()),
                 "this one stood still for too long; let the other one finish"};
+}
+
+std::unique_ptr<PartialLease> hold_partial(const Fd& fd, const std::filesystem::path& partial,
+                                           SeenBy seen_by, const std::stop_token& stop) {
+    // A network volume knows no locks, or a machine's own alone, or keeps those of a machine that
+    // has died, for a day: what one says there is not asked.
+    if (seen_by == SeenBy::others_too)
+        return std::make_unique<PartialLease>(partial, PartialLease::usual, stop);
+    if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
+        throw Error{ErrorKind::locked,
+                    fmt::format("{}: another podctl is fetching this file", partial.string()),
+                    "wait for it, or stop it"};
+    return nullptr;
 }
 
 void remove_partial_lease(const std::filesystem::path& partial) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "podctl/base/fd.hpp"
 #include "podctl/base/lease.hpp"
 
 #include <cstdint>
@@ -35,6 +36,13 @@ private:
     const Lease::Timing timing_;
     std::unique_ptr<Lease> lease_;  // nullptr: another one has had it
 };
+
+enum class SeenBy { this_machine, others_too };
+
+// Keeps every other podctl off the partial file that is open as `fd`: with a lock on it, or, where
+// other machines see it too, with the lease that it returns. Throws as PartialLease does.
+std::unique_ptr<PartialLease> hold_partial(const Fd& fd, const std::filesystem::path& partial,
+                                           SeenBy seen_by, const std::stop_token& stop);
 
 // Removes what is left of a lease whose run died.
 void remove_partial_lease(const std::filesystem::path& partial);

@@ -6,7 +6,9 @@
 #include "support/error_of.hpp"
 #include "support/temp_dir.hpp"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
+#include <sys/file.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -26,6 +28,7 @@ protected:
                               "held 00000000000000000005\n"
                               "another-boot pid:[1] 1 1 1764000000 00 elsewhere\n");
     }
+    Fd open_file() const { return Fd{::open(partial.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600)}; }
     bool leaves_nothing() const { return std::filesystem::is_empty(dir.path()); }
 
     test::TempDir dir;
@@ -71,6 +74,25 @@ TEST_F(OfAPartial, TakesOverAtOnceFromAProcessOfThisMachineThatIsGone) {
     ASSERT_FALSE(leaves_nothing());
     PartialLease taken(partial, endless, {});  // it would wait for a day
     EXPECT_NO_THROW(taken.confirm());
+}
+
+TEST_F(OfAPartial, IsLockedWhereNobodyElseSeesIt) {
+    const Fd file = open_file();
+    const Fd another = open_file();
+    EXPECT_EQ(hold_partial(file, partial, SeenBy::this_machine, {}), nullptr);
+    const auto error =
+        test::error_of([&] { hold_partial(another, partial, SeenBy::this_machine, {}); });
+    EXPECT_EQ(error.kind(), ErrorKind::locked);
+}
+
+// MooseFS keeps flock(2)s of a client that is gone.
+TEST_F(OfAPartial, IsNotKeptByTheLockOfAMachineThatHasDied) {
+    const Fd of_the_dead = open_file();
+    ASSERT_EQ(::flock(of_the_dead.get(), LOCK_EX | LOCK_NB), 0);
+    const Fd file = open_file();
+    const auto lease = hold_partial(file, partial, SeenBy::others_too, {});
+    ASSERT_TRUE(lease);
+    EXPECT_NO_THROW(lease->confirm());
 }
 
 TEST_F(OfAPartial, WaitsNoLongerThanUntilAStop) {
