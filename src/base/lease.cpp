@@ -9,6 +9,7 @@
 #include "lease_text.hpp"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 namespace podctl {
@@ -51,6 +52,37 @@ private:
     bool is_abandoned_ = false;
 };
 
+// What can be seen, over a volume that may be away for a moment.
+class PatientLook {
+public:
+    PatientLook(const LeaseClaims& claims, milliseconds patience)
+        : claims_{claims}, patience_{patience} {}
+
+    // nullopt: not now. Throws Error{io} at the first look, and once none was good for as long as
+    // the patience.
+    std::optional<LeaseSight> look() {
+        try {
+            auto sight = claims_.look();
+            has_seen_ = true;
+            failing_since_.reset();
+            return sight;
+        } catch (const Error& error) {
+            const auto now = Clock::now();
+            // It may have hung for long before it failed.
+            if (!failing_since_) failing_since_ = now;
+            const bool is_over = now - *failing_since_ >= patience_;
+            if (error.kind() != ErrorKind::io || !has_seen_ || is_over) throw;
+            return std::nullopt;
+        }
+    }
+
+private:
+    const LeaseClaims& claims_;
+    const milliseconds patience_;
+    bool has_seen_ = false;
+    std::optional<Clock::time_point> failing_since_;
+};
+
 bool is_nobodys(const LeaseSight& sight) {
     if (sight.generations.highest() == 0) return true;
     return sight.text && (is_free_lease(*sight.text) || is_left_lease(*sight.text));
@@ -67,17 +99,19 @@ std::unique_ptr<Lease> Lease::acquire(const std::filesystem::path& folder, const
                                       const Timing& timing, const OnWait& on_wait,
                                       const std::stop_token& stop) {
     LeaseClaims claims{folder, name, timing};
+    PatientLook look{claims, timing.patience};
     HolderWatch watch{timing.patience};
+    LeaseHolder holder;
     const auto started = Clock::now();
     do {
         if (stop.stop_requested()) break;
         const auto begun = Clock::now();
-        const auto sight = claims.look();
-        watch.see(sight, begun);
-        if (is_nobodys(sight) || watch.is_abandoned()) {
-            if (auto lease = claims.claim(sight)) return lease;
+        const auto sight = look.look();
+        if (sight) watch.see(*sight, begun);
+        if (sight && (is_nobodys(*sight) || watch.is_abandoned())) {
+            if (auto lease = claims.claim(*sight)) return lease;
         } else if (on_wait) {
-            auto holder = holder_in_lease(sight.text.value_or(""));
+            if (sight) holder = holder_in_lease(sight->text.value_or(""));
             holder.is_alive = watch.is_alive();
             on_wait(holder, std::chrono::duration_cast<milliseconds>(Clock::now() - started));
         }

@@ -23,6 +23,7 @@
 #include <csignal>
 #include <set>
 #include <thread>
+#include <utility>
 #include <vector>
 
 namespace podctl {
@@ -32,6 +33,7 @@ namespace fs = std::filesystem;
 using namespace std::chrono_literals;
 using Clock = std::chrono::steady_clock;
 using testing::ElementsAre;
+using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::IsNull;
 using testing::NotNull;
@@ -201,6 +203,51 @@ TEST_F(LeaseOf, AMachineThatDiedIsNotToldToLiveAndAStopEndsTheWait) {
     EXPECT_EQ(error.kind(), ErrorKind::interrupted);
     EXPECT_EQ(told, 3);
     EXPECT_THAT(files(), ElementsAre("l.7"));
+}
+
+TEST_F(LeaseOf, AVolumeThatIsAwayForAMomentEndsNoWait) {
+    const fs::path folder = dir / "volume", away = dir / "away";
+    auto holder = Lease::try_acquire(folder, "l", endless);
+    int looks = 0;
+    const auto lease = Lease::acquire(
+        folder, "l", quick,
+        [&](const LeaseHolder& seen, std::chrono::milliseconds) {
+            EXPECT_EQ(seen.pid, ::getpid());
+            ++looks;
+            if (looks == 1) {
+                fs::rename(folder, away);
+                fs::create_symlink(folder.filename(), folder);  // which leads nowhere: ELOOP
+            }
+            if (looks == 3) {
+                fs::remove(folder);
+                fs::rename(away, folder);
+                holder.reset();
+            }
+        },
+        {});
+    EXPECT_EQ(lease->generation(), 2u);
+    EXPECT_EQ(looks, 3);
+}
+
+TEST_F(LeaseOf, AVolumeThatStaysAwayEndsTheWaitWithItsError) {
+    const fs::path folder = dir / "volume";
+    const auto holder = Lease::try_acquire(folder, "l", endless);
+    const auto before = Clock::now();
+    bool is_first = true;
+    const auto error = test::error_of([&] {
+        Lease::acquire(folder, "l", quick,
+                       [&](const LeaseHolder&, std::chrono::milliseconds) {
+                           if (!std::exchange(is_first, false)) return;
+                           fs::rename(folder, dir / "away");
+                           fs::create_symlink(folder.filename(),
+                                              folder);  // which leads nowhere: ELOOP
+                       },
+                       {});
+    });
+    EXPECT_EQ(error.kind(), ErrorKind::io);
+    EXPECT_THAT(error.message(), HasSubstr("cannot list"));
+    EXPECT_GE(Clock::now() - before, quick.patience);
+    fs::remove(folder);
 }
 
 TEST_F(LeaseOf, WhoeverFindsAHigherGenerationHasLostIt) {

@@ -48,7 +48,8 @@ public:
     using OnWait = std::function<void(const LeaseHolder&, std::chrono::milliseconds waited)>;
 
     // Makes the folder, and blocks until the lease is had. Throws Error{interrupted} once a stop is
-    // requested, Error{io}.
+    // requested, Error{io}; but while somebody is waited for, a volume may be away for as long as
+    // the patience.
     static std::unique_ptr<Lease> acquire(const std::filesystem::path& folder,
                                           const std::string& name, const Timing& timing,
                                           const OnWait& on_wait, const std::stop_token& stop);
