@@ -60,18 +60,19 @@ std::uint64_t copy_bytes(const LocalFile& from, PartialFile& to, BlockPool& pool
 }
 
 Downloaded copy_local(const DownloadRequest& request, const std::filesystem::path& path,
-                      BlockPool& pool, const DownloadMonitor& monitor,
+                      TransferShare& share, const DownloadMonitor& monitor,
                       const std::stop_token& stop) {
     const auto from = open_local(path);
     if (monitor.is_wanted && !monitor.is_wanted({.size = from.size})) return {.declined = true};
-    PartialFile to(request.partial, pool, stop);
+    PartialFile to(request.partial, share.blocks, stop);
     if (to.is_same_file(from.fd.get()))
         throw Error{ErrorKind::conflict, fmt::format("{}: is its own copy", path.string()),
                     "name another file"};
     to.restart();
     to.reserve(from.size);
+    if (share.cache.take(from.size)) to.keep_in_cache();
     Downloaded copied;
-    copied.size = copy_bytes(from, to, pool, path, monitor, stop);
+    copied.size = copy_bytes(from, to, share.blocks, path, monitor, stop);
     copied.sha256 = to.finish(copied.size, stop);
     copied.file = to.identity();
     try {
@@ -100,7 +101,7 @@ Downloaded Downloader::download(const DownloadRequest& request, const DownloadMo
     if (named.name.empty() && url) named.name = url->file_name();
     if (named.name.empty()) named.name = http::shown(request.url);
     if (url && url->scheme == "file")
-        return copy_local(named, percent_decode(url->path), share_->blocks, monitor, stop);
+        return copy_local(named, percent_decode(url->path), *share_, monitor, stop);
     return Transfer(named, {http_, *share_}, mirrored, monitor, stop).run();
 }
 

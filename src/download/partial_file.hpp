@@ -58,6 +58,10 @@ public:
     enum class Order { sequential, scattered };
     void expect(Order order) { order_ = order; }
 
+    // The page cache has room for the file: writes go through it, so that who reads the file next
+    // finds it in memory.
+    void keep_in_cache() { keeps_in_cache_ = true; }
+
     // Takes the first `size` bytes of the block to `offset`. Never waits. What the writing thread
     // met is thrown by check(), flush() and finish().
     void write(Block block, std::uint64_t offset, std::size_t size);
@@ -112,6 +116,7 @@ private:
     const std::uint64_t found_size_;
     const bool direct_pays_;
     std::atomic<Order> order_ = Order::sequential;
+    std::atomic<bool> keeps_in_cache_ = false;
 
     // The writing thread only.
     bool direct_ = false;

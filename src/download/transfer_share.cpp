@@ -1,5 +1,7 @@
 #include "transfer_share.hpp"
 
+#include "podctl/machine/memory.hpp"
+
 #include <algorithm>
 #include <numeric>
 #include <utility>
@@ -100,6 +102,8 @@ unsigned ConnectionBudget::free_count() const {
 }
 
 TransferShare::TransferShare(unsigned limit)
-    : connections(limit), blocks(block_size_for(limit), block_memory / block_size_for(limit)) {}
+    : connections(limit),
+      blocks(block_size_for(limit), block_memory / block_size_for(limit)),
+      cache([] { return machine::available_memory().count; }) {}
 
 }  // namespace podctl::download

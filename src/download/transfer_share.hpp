@@ -1,6 +1,7 @@
 #pragma once
 
 #include "block_pool.hpp"
+#include "cache_room.hpp"
 
 #include <cstdint>
 #include <functional>
@@ -70,6 +71,7 @@ struct TransferShare {
 
     ConnectionBudget connections;
     BlockPool blocks;
+    CacheRoom cache;
 };
 
 }  // namespace podctl::download

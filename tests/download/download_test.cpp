@@ -6,6 +6,7 @@
 
 #include "control_file.hpp"
 #include "support/hub.hpp"
+#include "support/in_memory.hpp"
 #include "support/random_bytes.hpp"
 #include "support/raw_server.hpp"
 #include "support/sizes.hpp"
@@ -98,6 +99,17 @@ TEST_F(Download, BringsAFileWithItsDigestAndName) {
     std::filesystem::remove(request.partial);
     forget(request.partial);
     EXPECT_FALSE(has_control());
+}
+
+TEST_F(Download, LeavesAFileInMemoryWhereThatHasRoom) {
+    HttpServer server([&](const Request& got) { return serve_bytes(got, bytes); });
+    get(server.url("/"));
+    EXPECT_EQ(test::bytes_in_memory(request.partial), bytes.size());
+    std::filesystem::remove(request.partial);
+    forget(request.partial);
+    write_file_atomically(dir / "from", bytes);
+    get("file://" + (dir / "from").string());
+    EXPECT_EQ(test::bytes_in_memory(request.partial), bytes.size());
 }
 
 TEST_F(Download, KnowsAWholeFileByItsRecordAndAsksNobodyAgain) {

@@ -3,6 +3,7 @@
 #include "podctl/base/error.hpp"
 #include "podctl/base/file.hpp"
 
+#include "support/in_memory.hpp"
 #include "support/random_bytes.hpp"
 #include "support/temp_dir.hpp"
 
@@ -136,6 +137,15 @@ TEST_F(Partial, HashesBlocksThatComeInAnyOrder) {
             EXPECT_TRUE(read_file(dir / "p") == written);
         }
     }
+}
+
+TEST_F(Partial, ThatIsKeptInTheCacheIsReadFromThere) {
+    PartialFile file(dir / "p", pool);
+    file.keep_in_cache();
+    for (const auto offset : offsets())
+        write_at(file, offset);
+    EXPECT_EQ(file.finish(written.size(), {}), sha256_hex(written));
+    EXPECT_EQ(test::bytes_in_memory(dir / "p"), written.size());
 }
 
 TEST_F(Partial, GoesOnFromWhatIsOnRecord) {

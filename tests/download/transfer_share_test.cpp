@@ -65,5 +65,24 @@ TEST(TransferShare, HasTwoBlocksForEveryConnectionAndABoundForAll) {
     }
 }
 
+TEST(CacheRoom, IsHalfOfWhatIsAvailableAskedOnce) {
+    int asked = 0;
+    CacheRoom room{[&] {
+        ++asked;
+        return 10 * GiB;
+    }};
+    EXPECT_FALSE(room.take(6 * GiB));
+    EXPECT_TRUE(room.take(3 * GiB));
+    EXPECT_FALSE(room.take(3 * GiB));
+    EXPECT_TRUE(room.take(2 * GiB));
+    EXPECT_FALSE(room.take(1));
+    EXPECT_EQ(asked, 1);
+}
+
+TEST(CacheRoom, IsNoneWhereNothingIsKnown) {
+    CacheRoom room{[] { return std::uint64_t{0}; }};
+    EXPECT_FALSE(room.take(1));
+}
+
 }  // namespace
 }  // namespace podctl::download
