@@ -1,4 +1,5 @@
-// An LD_PRELOAD library: file operations that fail, and a clock that jumps. pod_faults.py compiles and steers it.
+// An LD_PRELOAD library: file operations that fail, and a clock that jumps. pod_faults.py and volume_faults.py
+// compile and steer it.
 //
 //   FAULT_ROOT    operations on what lies under this folder count
 //   FAULT_COUNTS  a file of int64: [0 … 31] how often each operation came, [32] its number + 1 and [33] the errno of

@@ -983,12 +983,12 @@ def table(outcomes):
     return "\n".join(lines)
 
 
-def write_between_markers(path, text):
+def write_between_markers(path, text, begin=BEGIN, end=END):
     old = path.read_text()
-    if BEGIN not in old or END not in old:
-        sys.exit(f"pod_faults.py: {path}: no {BEGIN} and {END}")
-    before, rest = old.split(BEGIN, 1)
-    path.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{rest.split(END, 1)[1]}")
+    if begin not in old or end not in old:
+        sys.exit(f"{path}: no {begin} and {end}")
+    before, rest = old.split(begin, 1)
+    path.write_text(f"{before}{begin}\n\n{text}\n\n{end}{rest.split(end, 1)[1]}")
 
 
 def arguments():
