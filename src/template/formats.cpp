@@ -268,6 +268,8 @@ const Format index_url{"index_url", "^((https?|file)://.*)?$",
 const Format mount{"mount", "^/", "an absolute path", mount_fault};
 const Format path{"path", "^[^~]", "a path under the mount", path_fault};
 const Format owned_path{"owned_path", "^[^~]", "a folder under the mount", owned_path_fault};
+const Format store_path{"store_path", "^[^~]", "a folder under the mount, or an absolute path",
+                        node_path_fault};
 const Format node_path{"node_path", "^[^~]",
                        "a folder or a .py file under the mount, or an absolute path",
                        node_path_fault};

@@ -38,6 +38,7 @@ extern const Format mount;
 extern const Format path;          // in the mount
 extern const Format owned_path;    // in the mount, and not the mount itself
 extern const Format node_path;     // in the mount, or absolute
+extern const Format store_path;    // the same, of a folder
 extern const Format model_folder;  // under ComfyUI's models/, or an absolute path in the mount
 extern const Format file_name;     // one component
 extern const Format requirement;   // a requirement, or a file in the mount

@@ -67,6 +67,18 @@ const Table<Smoke>& keys_of() {
     return table;
 }
 
+template <>
+const Table<Store>& keys_of() {
+    static const Table<Store> table{
+        "a store of models",
+        {
+            required(field("path", &Store::path, string(formats::store_path),
+                           "Its folder, made where it is not there. "
+                           "PODCTL_STORE and --store win.")),
+        }};
+    return table;
+}
+
 namespace {
 
 // The one key that says nothing of the pod.
@@ -88,6 +100,9 @@ const Table<Template>& keys_of() {
             api_version(),
             required(field("name", &Template::name, string(formats::dns_label), "The pod's name.")),
             field("pod", &Template::pod, mapping<Pod>(), "What the platform gives the container."),
+            field("store", &Template::store, mapping<Store>(),
+                  "Where models are kept by their sha256 and linked from, for all roots that name "
+                  "it; absent: each root has its own."),
             field("secrets", &Template::secrets, env_names(),
                   "Names only; the value is $NAME, the content of $NAME_FILE, or "
                   "/run/secrets/NAME."),

@@ -174,6 +174,14 @@ TEST(Load, FillsTheDefaultsOfWhatIsNotThere) {
     EXPECT_EQ(read.smoke.timeout, 120s);
 }
 
+TEST(Load, ReadsTheStoreOfModels) {
+    EXPECT_FALSE(parse("").store);
+    EXPECT_EQ(parse("store: {path: /shared/store}\n").store->path, "/shared/store");
+    EXPECT_EQ(parse("store: {path: store}\n").store->path, "store");
+    EXPECT_THAT(faults("store: {path: ../store}\n"), SizeIs(1));
+    EXPECT_THAT(faults("store: {}\n"), ElementsAre(HasSubstr("store.path")));
+}
+
 TEST(Load, TakesAnEmptySectionForAllItsDefaults) {
     EXPECT_EQ(parse("comfyui:\n").comfyui->port, 9000);
     EXPECT_EQ(parse("comfyui: {}\n").comfyui->path, "ComfyUI");

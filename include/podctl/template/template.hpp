@@ -172,9 +172,14 @@ struct Smoke {
     milliseconds timeout{120'000};
 };
 
+struct Store {
+    std::string path;
+};
+
 struct Template {
     std::string name;
     Pod pod;
+    std::optional<Store> store;
     std::vector<std::string> secrets;
     std::vector<std::string> trust;  // against their hubs' verdicts: sources, registry:ID[@VERSION]
     std::vector<std::string> system_packages;
