@@ -1,6 +1,7 @@
 #pragma once
 
 #include "podctl/download/download.hpp"
+#include "podctl/download/store.hpp"
 #include "podctl/hub/civitdl.hpp"
 #include "podctl/hub/resolve.hpp"
 #include "podctl/hub/source.hpp"
@@ -56,7 +57,9 @@ struct Got {
 // be called by several threads at once.
 class Getter {
 public:
-    explicit Getter(Downloader& downloader) : downloader_(downloader) {}
+    // With a store, which has to outlive it, files are kept there and linked to their places.
+    explicit Getter(Downloader& downloader, const Store* store = nullptr)
+        : downloader_(downloader), store_(store) {}
 
     // Throws what resolve() and download() throw; Error{template_} for what is not known to be
     // inert (inert.hpp) and not allowed; Error{conflict} when another file stands at the place.
@@ -68,6 +71,10 @@ private:
     void look_up(Job& job);
     void choose_place(Job& job, const std::string& server_name);
     Downloaded fetch(Job& job);
+    bool goes_by_store(const Job& job) const;
+    bool is_in_store(const Job& job) const;
+    bool link_by_store(Job& job);
+    bool keep_in_store(Job& job, const Downloaded& done);
     bool bring_file(Job& job);
     void bring_metadata(Job& job);
 
@@ -75,6 +82,7 @@ private:
     const Mirrors& mirrors() const { return downloader_.mirrors(); }
 
     Downloader& downloader_;
+    const Store* store_;
     std::mutex mutex_;
     std::map<std::filesystem::path, std::string> claimed_;  // under mutex_: by which source
 };
