@@ -116,6 +116,7 @@ Bill bill_of(const Plan& plan, std::span<const Assessment> assessments) {
         }
         bill.download = bill.download + *assessment.download;
         bill.disk = bill.disk + assessment.disk;
+        bill.store = bill.store + assessment.store;
     }
     return bill;
 }

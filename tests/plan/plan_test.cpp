@@ -270,12 +270,13 @@ TEST(Plan, TheBillCountsWhatIsToBeFetched) {
         "{source: \"https://example.com/c.safetensors\", to: vae}]\n");
     const std::vector<Assessment> assessments{
         {"model:vae/a.safetensors", Change::create, "", Bytes{100}, Bytes{100}},
-        {"model:vae", Change::create, "", Bytes{10}, Bytes{20}},
+        {"model:vae", Change::create, "", Bytes{10}, Bytes{20}, Bytes{5}},
         {"model:vae/c.safetensors", Change::create, "", std::nullopt, {}},
         {"comfyui.clone", Change::create, "", std::nullopt, {}}};
     const Bill bill = bill_of(plan, assessments);
     EXPECT_EQ(bill.download, Bytes{110});
     EXPECT_EQ(bill.disk, Bytes{120});
+    EXPECT_EQ(bill.store, Bytes{5});
     EXPECT_EQ(bill.unknown, 1u);
 }
 

@@ -252,12 +252,14 @@ struct Assessment {
     Change change = Change::create;
     std::string reason;
     std::optional<Bytes> download = {};  // of a download, when the hub or the server says so
-    Bytes disk = {};                     // that it needs beside what it holds already
+    Bytes disk = {};   // that it needs on the volume, beside what it holds already
+    Bytes store = {};  // the same on the disk of the store of models, where that is another one
 };
 
 struct Bill {
     Bytes download;           // what has to be fetched, as far as it is known
     Bytes disk;               // what will lie on the volume in addition, at least
+    Bytes store;              // the same on the store's disk, where that is another one
     std::size_t unknown = 0;  // steps whose size nobody knows
 };
 Bill bill_of(const Plan& plan, std::span<const Assessment> assessments);
