@@ -115,6 +115,13 @@ void Context::read_ahead(std::span<const fs::path> files) {
     ahead_->add(files);
 }
 
+ModelStore* Context::store() {
+    std::call_once(store_once_, [this] {
+        if (!options.store.empty()) store_ = open_model_store(*this);
+    });
+    return store_.get();
+}
+
 const machine::Gpus& Context::gpus() {
     std::call_once(gpus_once_, [this] { gpus_ = machine::inspect_gpus(); });
     return gpus_;

@@ -13,6 +13,7 @@
 #include "podctl/run/provision.hpp"
 
 #include "facts.hpp"
+#include "model_store.hpp"
 
 #include <atomic>
 #include <functional>
@@ -80,6 +81,7 @@ struct Context {
     // What the steps are going to do, for preflight.
     struct Due {
         Bytes disk = {};                                       // by the models
+        Bytes store = {};                                      // by those on the store's own disk
         std::vector<plan::EnvironmentSpec> environments = {};  // to be made
         std::vector<plan::EnvironmentSpec> resolutions = {};   // to be asked of the index
     } due = {};
@@ -99,6 +101,8 @@ struct Context {
     // Made at the first request: a run with nothing to fetch needs no client.
     http::Client& http();
     download::Downloader& downloader();
+    // nullptr: there is none, or it cannot be used, which is told once.
+    ModelStore* store();
     git::Network network() {
         using enum git::Network::StoredLogins;
         return {mirrors, http(), is_look() ? ignore : use};
@@ -132,6 +136,8 @@ struct Context {
     std::unique_ptr<download::Downloader> downloader_ = {};
     std::once_flag ahead_once_ = {};
     std::unique_ptr<ReadAhead> ahead_ = {};
+    std::once_flag store_once_ = {};
+    std::unique_ptr<ModelStore> store_ = {};
 };
 
 // What a step finds before it does anything.
@@ -139,7 +145,8 @@ struct Look {
     plan::Change change = plan::Change::create;
     std::string reason = {};
     std::optional<Bytes> download = {};
-    Bytes disk = {};          // that it needs beside what it holds already
+    Bytes disk = {};          // that it needs on the volume beside what it holds already
+    Bytes store = {};         // the same on the store's disk, where that is another one
     std::string notice = {};  // something that the user should know, when the step is kept
 };
 

@@ -16,7 +16,9 @@ Findings Provisioner::examine(const plan::Plan& plan,
     check_root(found);
     check_volume(found);
     check_disks(found);
-    check_space(found, plan::bill_of(plan, assessments).disk);
+    const auto bill = plan::bill_of(plan, assessments);
+    check_space(found, bill.disk);
+    check_space_of_store(found, bill.store);
     check_ports(found);
     check_packages(found, context.pod.system_packages);
     for (const auto& step : plan.steps) {

@@ -163,6 +163,7 @@ std::map<std::string, Look> look_ahead(const plan::Plan& plan, Context& context,
         const Look& found = ahead[step.id] = look_at(task);
         if (found.change == plan::Change::keep) continue;
         if (is_model) context.due.disk = context.due.disk + found.disk;
+        if (is_model) context.due.store = context.due.store + found.store;
         if (!spec) continue;
         auto& environments = context.due.environments;
         const bool is_new = std::ranges::none_of(
@@ -309,11 +310,13 @@ std::vector<plan::Assessment> Provisioner::assess(const plan::Plan& plan, Sizes 
                          context.may_ask(model->source.text, model->resolved->url);
         if (ask) {
             if (const auto size = ask_size(model->resolved->url, context, stop)) {
-                found.download = found.disk = Bytes{*size};
+                found.download = Bytes{*size};
+                (takes_stores_disk(*model, task) ? found.store : found.disk) = Bytes{*size};
             }
         }
         if (!found.notice.empty()) task.notice(found.notice);
-        assessments.push_back({step.id, found.change, found.reason, found.download, found.disk});
+        assessments.push_back(
+            {step.id, found.change, found.reason, found.download, found.disk, found.store});
     }
     return assessments;
 }
@@ -348,6 +351,7 @@ Provisioned Provisioner::provision(const plan::Plan& plan, std::stop_token stop,
         if (!result.failure) result.failure = end->second.failure;
     }
     if (stop.stop_requested()) result.failure = ErrorKind::interrupted;
+    if (!result.failure) adopt_models(plan, context);
     // What is new is there before what is old goes, also what is optional.
     const bool has_all = std::ranges::none_of(
         ends, [](const auto& end) { return end.second.state == StepEnd::State::failed; });

@@ -5,12 +5,14 @@
 #include "context.hpp"
 #include "executor.hpp"
 #include "get_folders.hpp"
+#include "model_store.hpp"
 
 #include <fmt/format.h>
 
 #include <atomic>
 #include <exception>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <utility>
@@ -148,6 +150,17 @@ std::optional<ErrorKind> any_failure(const std::map<std::string, StepEnd>& ends)
     return std::nullopt;
 }
 
+// nullptr: there is none, or it cannot be used, which is told.
+std::unique_ptr<download::Store> store_for(const GetRequest& request, EventSink& events) {
+    if (request.store.empty()) return nullptr;
+    try {
+        return std::make_unique<download::Store>(request.store, Missing::make);
+    } catch (const Error& error) {
+        events.emit(event::Notice{"", told_of_unused_store(error)});
+        return nullptr;
+    }
+}
+
 }  // namespace
 
 GetResult get(const GetRequest& request, EventSink& events, const std::stop_token& stop) {
@@ -165,7 +178,8 @@ GetResult get(const GetRequest& request, EventSink& events, const std::stop_toke
                           }});
     const auto plan = plan_of(files, request.common);
     download::Downloader downloader{http, request.mirrors};
-    download::Getter getter{downloader};
+    const auto store = store_for(request, events);
+    download::Getter getter{downloader, store.get()};
     GetRunner runner{request, plan, getter, failures, events, first_turn};
     const auto ends = execute(plan, runner, no_jobs_beside_downloads, stop);
     // A step that had no chance to tell has failed all the same.

@@ -11,6 +11,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <filesystem>
 #include <optional>
 #include <stop_token>
 #include <vector>
@@ -32,6 +33,7 @@ struct GetRequest {
     http::Options http = {};  // get() adds the credentials and the mirrors' places
     int attempts = 5;
     std::chrono::milliseconds pause{0};  // between the beginnings of two files
+    std::filesystem::path store = {};    // of models (download/store.hpp); empty: none
 };
 
 struct GetResult {

@@ -38,6 +38,8 @@ struct Options {
     // What all downloads share: bodies at once, and bytes a second (0: no limit).
     unsigned connections = 16;
     std::uint64_t limit_rate = 0;
+    // Where models are kept by their digests and linked from (download/store.hpp); empty: nowhere.
+    std::filesystem::path store = {};
 };
 
 struct Provisioned {

@@ -146,17 +146,28 @@ void check_disks(Examination& found) {
     if (holder) found.ok("volume lock", fmt::format("held by {}", to_string(*holder)));
 }
 
-void check_space(Examination& found, Bytes needed) {
-    const fs::path& root = found.context().places.root;
-    const Bytes free{free_space(root)};
+namespace {
+
+void check_space_in(Examination& found, const char* check, const fs::path& folder, Bytes needed) {
+    const Bytes free{free_space(folder)};
     if (needed <= free) {
         return found.ok(
-            "disk", fmt::format("{} free, {} needed", format_bytes(free), format_bytes(needed)));
+            check, fmt::format("{} free, {} needed", format_bytes(free), format_bytes(needed)));
     }
-    found.fail("disk",
-               fmt::format("{} has {} free, the models need {}", root.string(), format_bytes(free),
-                           format_bytes(needed)),
+    found.fail(check,
+               fmt::format("{} has {} free, the models need {}", folder.string(),
+                           format_bytes(free), format_bytes(needed)),
                "make room, or give the volume more space");
+}
+
+}  // namespace
+
+void check_space(Examination& found, Bytes needed) {
+    check_space_in(found, "disk", found.context().places.root, needed);
+}
+
+void check_space_of_store(Examination& found, Bytes needed) {
+    if (needed.count > 0) check_space_in(found, "store", found.context().options.store, needed);
 }
 
 void check_ports(Examination& found) {

@@ -52,6 +52,8 @@ void check_volume(Examination& found);
 // On which disk the environments are and why, and who works on the volume now.
 void check_disks(Examination& found);
 void check_space(Examination& found, Bytes needed);
+// On the store's disk. Nothing is said where nothing is needed there.
+void check_space_of_store(Examination& found, Bytes needed);
 void check_ports(Examination& found);
 void check_packages(Examination& found, const std::vector<std::string>& names);
 

@@ -15,7 +15,9 @@
 
 #include <fmt/format.h>
 
+#include <chrono>
 #include <string_view>
+#include <utility>
 
 namespace podctl::run {
 namespace {
@@ -78,29 +80,71 @@ void refuse_kept_pickle(const FetchModel& model, const Task& task) {
     download::require_inert(verdict, model.source.text, name, the_word);
 }
 
-download::Downloaded fetch_bytes(const FetchModel& model, const Task& task) {
-    auto& context = task.context;
+void require_network(const FetchModel& model, const Task& task) {
     const bool local = model.resolved->url.starts_with("file:");
-    if (context.options.offline && !local) {
-        throw Error{ErrorKind::network,
-                    fmt::format("--offline, and {} is not there yet", model.source.text),
-                    "run once without --offline"};
-    }
-    create_folders(context.places.partial);
-    download::DownloadRequest request{
-        .url = model.resolved->url,
-        .partial = partial_of(model, task),
-        .sha256 = expected_of(model).sha256,
-        .git_blob = model.resolved->git_blob,
-        .size = model.resolved->size,
-        .check_format = !model.unpack,
-        .name = model.unpack ? model.resolved->name : model.target.filename().string()};
-    download::DownloadMonitor monitor{
+    if (!task.context.options.offline || local) return;
+    throw Error{ErrorKind::network,
+                fmt::format("--offline, and {} is not there yet", model.source.text),
+                "run once without --offline"};
+}
+
+download::DownloadRequest request_for(const FetchModel& model, const fs::path& partial) {
+    return {.url = model.resolved->url,
+            .partial = partial,
+            .sha256 = expected_of(model).sha256,
+            .git_blob = model.resolved->git_blob,
+            .size = model.resolved->size,
+            .check_format = !model.unpack,
+            .name = model.unpack ? model.resolved->name : model.target.filename().string()};
+}
+
+download::DownloadMonitor monitor_of(const Task& task) {
+    return {
         .on_progress = [&task](const download::Progress& it) { task.progress(it.done, it.total); },
         .retry = task.retry()};
-    const auto downloaded = context.downloader().download(request, monitor, task.stop);
+}
+
+download::Downloaded fetch_bytes(const FetchModel& model, const Task& task) {
+    auto& context = task.context;
+    require_network(model, task);
+    create_folders(context.places.partial);
+    const auto downloaded = context.downloader().download(
+        request_for(model, partial_of(model, task)), monitor_of(task), task.stop);
     context.downloaded_bytes += downloaded.received;
     return downloaded;
+}
+
+// Told once to who waits for it, though the lease tells every second.
+Lease::OnWait told_waiting(const FetchModel& model, const Task& task) {
+    return [&task, name = model.target.filename().string(), is_told = false](
+               const LeaseHolder& holder, std::chrono::milliseconds) mutable {
+        if (std::exchange(is_told, true)) return;
+        const auto who =
+            holder.pid == 0 ? "" : fmt::format(" (pid {} on {})", holder.pid, holder.host);
+        task.notice(fmt::format("another podctl{} brings {} into the store: waiting", who, name));
+    };
+}
+
+// The file in the store, where it is now at the latest. nullopt: there is no store that it could
+// come from, or nobody can tell yet which file of one it is.
+std::optional<download::StoredFile> file_of_store(const FetchModel& model, const Task& task) {
+    auto& context = task.context;
+    const auto* own = digest_for_store(model, task).empty() ? nullptr : context.store();
+    if (own == nullptr) return std::nullopt;
+    using enum download::Store::Trust;
+    const download::StoreRequest request{
+        .download = request_for(model, {}),
+        .place = model.target,
+        .admission = admission_of(model),
+        .trust = context.options.verify ? nothing : by_stamp,
+        .before_download = [&] { require_network(model, task); },
+        .on_wait = told_waiting(model, task),
+        .on_notice = [&task](const std::string& fault) { task.notice(fault); }};
+    const auto brought = download::bring_into_store(own->store, request, context.downloader(),
+                                                    monitor_of(task), task.stop);
+    if (!brought) return std::nullopt;
+    context.downloaded_bytes += brought->received;
+    return brought->file;
 }
 
 // Files of models/ can be placed once the checkout of ComfyUI stands.
@@ -164,6 +208,12 @@ std::optional<BroughtFile> keep_or_clear(const FetchModel& model,
                 "move it away, or let --force move it to .podctl/replaced"};
 }
 
+// A link of podctl's own to a file of the store that was removed there.
+bool is_emptied_link(const FetchModel& model, const Task& task) {
+    const auto* own = task.context.store();
+    return own != nullptr && !file_stamp(model.target) && own->store.has_link_at(model.target);
+}
+
 // What stands at the target, when it is to stay there. nullopt: the place is free.
 std::optional<BroughtFile> keep_what_stands(const FetchModel& model,
                                             const std::optional<KnownFile>& known,
@@ -173,6 +223,7 @@ std::optional<BroughtFile> keep_what_stands(const FetchModel& model,
         case download::Standing::Kind::nothing:
             return std::nullopt;
         case download::Standing::Kind::no_file:
+            if (is_emptied_link(model, task)) return std::nullopt;
             // Nobody's to overwrite.
             if (!task.context.options.force)
                 throw Error{ErrorKind::conflict,
@@ -194,6 +245,35 @@ std::optional<BroughtFile> keep_what_stands(const FetchModel& model,
     return kept;
 }
 
+// nullopt: the store does not have it.
+std::optional<BroughtFile> perform_by_store(const FetchModel& model,
+                                            const std::optional<KnownFile>& known,
+                                            const Task& task) {
+    const bool was_emptied = is_emptied_link(model, task);
+    const auto file = file_of_store(model, task);
+    if (!file) return std::nullopt;
+    wait_for_place(task);
+    // The file's coming has filled it again: it need not be hashed once more.
+    const bool is_filled = was_emptied && task.context.store()->store.has_link_at(model.target);
+    if (!is_filled)
+        if (auto kept = keep_what_stands(model, known, task)) return kept;
+    if (!link_from_store(*file, model.target, task)) return std::nullopt;
+    download::discard(partial_of(model, task));  // of a run without the store
+    return BroughtFile{.changed = true, .facts = facts_of(model, file->sha256)};
+}
+
+// What was fetched is verified, and its place is free.
+void place_fetched(const FetchModel& model, const download::Downloaded& downloaded,
+                   const Task& task) {
+    const fs::path partial = partial_of(model, task);
+    const download::Store::Verified verified{.path = partial,
+                                             .sha256 = downloaded.sha256,
+                                             .identity = downloaded.file,
+                                             .name = model.target.filename().string()};
+    if (!place_through_store(verified, model.target, task))
+        download::move_into_place(partial, model.target);
+}
+
 BroughtFile perform_file(const FetchModel& model, const std::optional<KnownFile>& known,
                          const Task& task) {
     download::refuse_by_name(model.target, admission_of(model));
@@ -202,6 +282,7 @@ BroughtFile perform_file(const FetchModel& model, const std::optional<KnownFile>
         download::forget(partial);  // of a run that died once it was placed
         return *kept;
     }
+    if (auto linked = perform_by_store(model, known, task)) return *linked;
     const auto downloaded = fetch_bytes(model, task);
     download::refuse_partial_by_content(partial, model.target, admission_of(model), task.stop);
     wait_for_place(task);
@@ -210,7 +291,7 @@ BroughtFile perform_file(const FetchModel& model, const std::optional<KnownFile>
         download::discard(partial);
         return *kept;
     }
-    download::move_into_place(partial, model.target);
+    place_fetched(model, downloaded, task);
     download::forget(partial);
     return {.changed = true, .facts = facts_of(model, downloaded.sha256)};
 }

@@ -213,6 +213,7 @@ Look look(const FetchFolder& action, const Task& task) {
         ++(found.change == Change::create ? missing : changed);
         all.download = all.download.value_or(Bytes{}) + found.download.value_or(Bytes{});
         all.disk = all.disk + found.disk;
+        all.store = all.store + found.store;
     }
     const auto count = chosen.files.size();
     const auto commit = chosen.revision.substr(0, 9);

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <utility>
 
 // What a model's step finds before it does anything.
 namespace podctl::run {
@@ -24,7 +25,10 @@ struct Partial {
     std::uint64_t present = 0, reserved = 0;
 };
 Partial partial_now(const FetchModel& model, const Task& task) {
-    const auto partial = task.context.places.partial / partial_name(model);
+    const auto digest = digest_for_store(model, task);
+    const auto* own = digest.empty() ? nullptr : task.context.store();
+    const auto partial = own != nullptr ? own->store.partial_of(digest)
+                                        : task.context.places.partial / partial_name(model);
     const auto present = download::bytes_present(partial);
     struct stat status {};
     if (::stat(partial.c_str(), &status) != 0) return {};
@@ -42,6 +46,17 @@ void bill(const FetchModel& model, const Task& task, Look& look) {
     look.disk = Bytes{*size - std::min(*size, partial.reserved)};
     // An archive and what comes out of it lie there together for a while.
     if (model.unpack) look.disk = look.disk + Bytes{*size};
+    if (takes_stores_disk(model, task)) look.store = std::exchange(look.disk, Bytes{});
+}
+
+// Where it is in the store, nothing is asked for.
+bool bill_by_store(const FetchModel& model, const Task& task, Look& look) {
+    const auto digest = digest_for_store(model, task);
+    const auto* own = digest.empty() ? nullptr : task.context.store();
+    if (own == nullptr || !own->store.look_at(digest)) return false;
+    look.reason = fmt::format("{}: from the store", model.source.text);
+    look.download = Bytes{};
+    return true;
 }
 
 bool has_lost_its_word(const FetchModel& model, const std::optional<KnownFile>& known) {
@@ -59,7 +74,7 @@ Look look_at_nothing(const FetchModel& model, const Task& task) {
     Look missing{
         .change = Change::create,
         .reason = model.resolved ? model.source.text : told_of_unknown(model.source, task.context)};
-    bill(model, task, missing);
+    if (!bill_by_store(model, task, missing)) bill(model, task, missing);
     return missing;
 }
 

@@ -17,6 +17,7 @@ Outcome perform(const plan::Preflight& action, const Task& task) {
     if (action.gpu) check_gpu(found, action.gpu);
     check_packages(found, action.system_packages);
     check_space(found, task.context.due.disk);
+    check_space_of_store(found, task.context.due.store);
     for (const auto& spec : task.context.due.environments)
         check_python(found, spec);
     for (const auto& spec : task.context.due.resolutions)
