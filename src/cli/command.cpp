@@ -68,6 +68,14 @@ void add_mirror_flag(CLI::App& command, std::vector<std::string>& mirrors) {
         ->type_name("FROM=TO");
 }
 
+void add_store_flag(CLI::App& command, std::string& store) {
+    command
+        .add_option("--store", store,
+                    "keep models there by their sha256, for all roots, and link them from there "
+                    "(also PODCTL_STORE)")
+        ->type_name("DIR");
+}
+
 void add_common_flags(CLI::App& command, Common& common) {
     command.add_option("--root", common.root, "stands in for pod.volume.mount")->type_name("DIR");
     command
@@ -141,6 +149,7 @@ void add_provision_flags(CLI::App& command, ProvisionArguments& arguments) {
         ->capture_default_str()
         ->type_name("N");
     add_connection_flags(command, options.connections, options.limit_rate);
+    add_store_flag(command, arguments.store);
     add_repeatable(command, "--only", arguments.only,
                    "only this step and what it needs; may be repeated")
         ->type_name("STEP");
@@ -221,6 +230,23 @@ std::vector<std::pair<std::string, std::string>> users_mirrors(
         mirrors.push_back(parse_mirror("PODCTL_MIRROR", word));
     std::ranges::copy(hub::endpoint_mirrors(), std::back_inserter(mirrors));
     return mirrors;
+}
+
+std::filesystem::path users_store(const std::string& argument) {
+    const char* variable = std::getenv("PODCTL_STORE");
+    std::filesystem::path store{argument};
+    if (store.empty() && variable != nullptr) store = variable;
+    if (store.empty()) return store;
+    store = normal_path(store);
+    anchor(store);
+    return store;
+}
+
+std::filesystem::path store_of(const tmpl::Template& pod, const std::filesystem::path& root,
+                               const std::string& argument) {
+    auto store = users_store(argument);
+    if (store.empty() && pod.store) store = plan::under_root(pod, root, pod.store->path);
+    return store;
 }
 
 std::filesystem::path root_of(const tmpl::Template& pod, const Common& common) {

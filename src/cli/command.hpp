@@ -49,6 +49,8 @@ CLI::Option* add_repeatable(CLI::App& command, const std::string& name,
 void add_duration_flag(CLI::App& command, const std::string& name,
                        std::optional<std::chrono::milliseconds>& duration, const std::string& help);
 void add_mirror_flag(CLI::App& command, std::vector<std::string>& mirrors);
+// --store: empty as long as it is not given.
+void add_store_flag(CLI::App& command, std::string& store);
 // --connections and --limit-rate: what all downloads of the command share.
 void add_connection_flags(CLI::App& command, unsigned& connections, std::uint64_t& limit_rate);
 // --output, -q, -v, --color, --no-color.
@@ -61,6 +63,13 @@ void add_common_flags(CLI::App& command, Common& common);
 // Error{usage}.
 std::vector<std::pair<std::string, std::string>> users_mirrors(
     const std::vector<std::string>& arguments);
+
+// The store that the user names, --store before $PODCTL_STORE, opened once and for all. Empty:
+// none.
+std::filesystem::path users_store(const std::string& argument);
+// The same, or the template's.
+std::filesystem::path store_of(const tmpl::Template& pod, const std::filesystem::path& root,
+                               const std::string& argument);
 
 // The template, checked whole: what the parser checks, and the sources of its models.
 tmpl::Template load(const TemplateArguments& arguments);
@@ -84,13 +93,15 @@ void add_logs(CLI::App& app, Common& common, Chosen& chosen);
 void add_restart(CLI::App& app, Common& common, Chosen& chosen);
 void add_down(CLI::App& app, Common& common, Chosen& chosen);
 void add_smoke(CLI::App& app, Common& common, Chosen& chosen);
+void add_store(CLI::App& app, Common& common, Chosen& chosen);
 void add_models(CLI::App& app, Common& common, Chosen& chosen);
 void add_completion(CLI::App& app, Chosen& chosen);
 void add_man(CLI::App& app, Chosen& chosen);
 
 // What `up` and `plan` share.
 struct ProvisionArguments {
-    run::Options options;
+    run::Options options;  // `store` is to be asked of store_of()
+    std::string store;
     std::vector<std::string> only;
 };
 void add_provision_flags(CLI::App& command, ProvisionArguments& arguments);

@@ -111,6 +111,7 @@ int main(int argc, char** argv) {
     add_get(app, common, chosen);
     add_smoke(app, common, chosen);
     add_models(app, common, chosen);
+    add_store(app, common, chosen);
     add_init(app, chosen);
     add_templates(app, common, chosen);
     add_completion(app, chosen);

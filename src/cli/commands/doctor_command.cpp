@@ -75,8 +75,10 @@ int examine(const TemplateArguments& arguments, const Common& common) {
     RedactingSink events{*terminal, redact};
     Findings findings;
     try {
-        run::Provisioner provisioner{
-            pod, places_of(pod, common), secrets, {.purpose = run::Purpose::look}, events};
+        const auto places = places_of(pod, common);
+        const run::Options options{.purpose = run::Purpose::look,
+                                   .store = store_of(pod, places.root, {})};
+        run::Provisioner provisioner{pod, places, secrets, options, events};
         const auto plan = provisioner.make_plan(signals.token());
         const auto assessments =
             provisioner.assess(plan, run::Provisioner::Sizes::ask, signals.token());

@@ -28,6 +28,7 @@ struct GetArguments {
     int retries = 5;
     download::GetRequest request;
     hub::Globs globs;  // of folders
+    std::string store;
     http::Options http;
 };
 
@@ -109,7 +110,8 @@ run::GetRequest run_of(const GetArguments& arguments) {
             .mirrors = Mirrors{users_mirrors(arguments.mirrors)},
             .http = arguments.http,
             .attempts = arguments.retries,
-            .pause = arguments.pause.value_or(std::chrono::milliseconds{0})};
+            .pause = arguments.pause.value_or(std::chrono::milliseconds{0}),
+            .store = users_store(arguments.store)};
 }
 
 int run_get(const GetArguments& arguments, const Common& common) {
@@ -267,6 +269,7 @@ void add_get(CLI::App& app, Common& common, Chosen& chosen) {
         ->type_name("FILE");
     add_naming_flags(*command, *arguments);
     add_transfer_flags(*command, *arguments);
+    add_store_flag(*command, arguments->store);
     add_civitdl_flags(*command, *arguments);
     add_mirror_flag(*command, arguments->mirrors);
     add_output_flags(*command, common);

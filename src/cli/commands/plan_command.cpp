@@ -54,12 +54,13 @@ void print_text(const std::vector<plan::Assessment>& assessments, const plan::Bi
     const auto removed = count(assessments, Change::remove);
     put(To::out,
         fmt::format(
-            "\n{} to create, {} to change, {}{} to keep. To download: {}{}. Disk: {} more.\n",
+            "\n{} to create, {} to change, {}{} to keep. To download: {}{}. Disk: {} more{}.\n",
             count(assessments, Change::create), count(assessments, Change::change),
             removed ? fmt::format("{} to remove, ", removed) : "", count(assessments, Change::keep),
             format_bytes(bill.download),
             bill.unknown ? fmt::format(" and {} of unknown size", bill.unknown) : "",
-            format_bytes(bill.disk)));
+            format_bytes(bill.disk),
+            bill.store.count > 0 ? ", and " + format_bytes(bill.store) + " in the store" : ""));
 }
 
 // Who is going to be given what, before it is.
@@ -151,6 +152,7 @@ void print_json(const std::vector<plan::Assessment>& assessments, const plan::Bi
               {"remove", count(assessments, Change::remove)},
               {"download_bytes", bill.download.count},
               {"disk_bytes", bill.disk.count},
+              {"store_bytes", bill.store.count},
               {"unknown_sizes", bill.unknown},
               {"secrets", secrets}});
 }
@@ -169,7 +171,9 @@ int show_plan(const TemplateArguments& arguments, const ProvisionArguments& prov
     auto options = provision.options;
     options.will_launch = false;
     options.purpose = run::Purpose::look;
-    run::Provisioner provisioner{pod, places_of(pod, common), secrets, options, events};
+    const auto places = places_of(pod, common);
+    options.store = store_of(pod, places.root, provision.store);
+    run::Provisioner provisioner{pod, places, secrets, options, events};
     plan::Plan plan;
     std::vector<plan::Assessment> assessments;
     Locks locks;

@@ -56,6 +56,7 @@ int run_up(const UpArguments& arguments, const Common& common, Fd report) {
                                        .options = arguments.provision.options,
                                        .only = arguments.provision.only,
                                        .image_start = arguments.image_start});
+        request->options.store = store_of(*pod, request->places.root, arguments.provision.store);
     } catch (const Error& error) {
         if (arguments.image_start.empty()) throw;
         return stay_without_a_pod(arguments, common, error, signals);
