@@ -85,16 +85,30 @@ void Client::expect_comfyui() const {
         throw Error{ErrorKind::smoke, fmt::format("{} is not ComfyUI", shown_url_), hint};
 }
 
-std::optional<NodeClass> Client::node_class(const std::string& name) const {
-    const auto path = "/object_info/" + percent_encode(name);
-    const auto response = get(path);
+std::string Client::object_info(const std::string& path) const {
+    auto response = get(path);
     if (response.status != 200)
         throw Error{ErrorKind::smoke,
                     fmt::format("{}{} answered {}: {}", shown_url_, path, response.status,
                                 excerpt(response.body)),
                     "ComfyUI's log says why: `podctl logs comfyui`"};
+    return std::move(response.body);
+}
+
+workflow::Classes Client::all_classes() const {
+    workflow::Classes classes;
+    classes.add(object_info("/object_info"));
+    return classes;
+}
+
+std::optional<NodeClass> Client::node_class(const std::string& name,
+                                            workflow::Classes& classes) const {
+    const auto path = "/object_info/" + percent_encode(name);
+    const auto answer = object_info(path);
     try {
-        return read_node_class(name, response.body);
+        auto read = read_node_class(name, answer);
+        if (read) classes.add(answer);
+        return read;
     } catch (const json::exception& error) {
         throw Error{ErrorKind::smoke,
                     fmt::format("{}{} answered something else than a node class: {}", shown_url_,

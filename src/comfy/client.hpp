@@ -1,6 +1,7 @@
 #pragma once
 
 #include "podctl/http/http.hpp"
+#include "podctl/workflow/workflow.hpp"
 
 #include "json_fields.hpp"
 #include "media.hpp"
@@ -26,7 +27,10 @@ public:
 
     // GET /system_stats answers only once ComfyUI is ready.
     void expect_comfyui() const;
-    std::optional<NodeClass> node_class(const std::string& name) const;
+    // nullopt: it does not have the class. Adds it to `classes`, too.
+    std::optional<NodeClass> node_class(const std::string& name, workflow::Classes& classes) const;
+    // All that it has, as GET /object_info tells it.
+    workflow::Classes all_classes() const;
     // POST /prompt: the answer, whatever it says.
     http::Response queue(const json& prompt, const std::string& prompt_id,
                          const std::string& client_id) const;
@@ -52,6 +56,7 @@ public:
     std::chrono::milliseconds left() const;
 
 private:
+    std::string object_info(const std::string& path) const;
     http::Response get(const std::string& path) const;
     json get_json(const std::string& path) const;
 

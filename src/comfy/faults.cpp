@@ -92,7 +92,7 @@ std::string hint_for(const Known& known, const json& error) {
         text_at(error, "details").find("Invalid ") != std::string::npos)
         return input_file_hint;
     if (type == "prompt_no_outputs") return "add a node that saves or shows something: SaveImage";
-    if (type == "required_input_missing" && known.format == Workflow::Format::ui)
+    if (type == "required_input_missing" && known.format == workflow::Format::ui)
         return "if it runs in ComfyUI's page, save it there with Export (API): some packs make "
                "links and inputs in the page alone";
     return {};

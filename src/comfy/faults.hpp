@@ -2,9 +2,10 @@
 
 #include "podctl/event/event.hpp"
 #include "podctl/template/template.hpp"
+#include "podctl/workflow/workflow.hpp"
 
 #include "client.hpp"
-#include "workflow.hpp"
+#include "node_class.hpp"
 
 #include <string>
 #include <vector>
@@ -17,8 +18,8 @@ using Faults = std::vector<event::SmokeFault>;
 // What a fault is explained by.
 struct Known {
     const Client& client;
-    Workflow::Format format;
-    const WorkflowNeeds& needs;
+    workflow::Format format;
+    const workflow::Needs& needs;
     const NodeClasses& classes;
     const tmpl::Template* pod;
 };

@@ -1,9 +1,9 @@
 #pragma once
 
 #include "podctl/template/template.hpp"
+#include "podctl/workflow/workflow.hpp"
 
 #include "client.hpp"
-#include "workflow.hpp"
 
 #include <map>
 #include <optional>
@@ -12,6 +12,9 @@
 
 // Who provides what a workflow lacks: the template, or what the template could have.
 namespace podctl::comfy {
+
+using workflow::ModelOrigin;
+using workflow::PlannedNode;
 
 // What to do about a node whose class is missing. `failed` has the custom nodes that could not be
 // imported, with the reasons.

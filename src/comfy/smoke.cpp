@@ -3,12 +3,13 @@
 #include "podctl/base/error.hpp"
 #include "podctl/base/json.hpp"
 #include "podctl/base/names.hpp"
+#include "podctl/workflow/workflow.hpp"
 
+#include "built_in.hpp"
 #include "client.hpp"
 #include "faults.hpp"
 #include "outputs.hpp"
 #include "watch.hpp"
-#include "workflow.hpp"
 
 #include <fmt/format.h>
 
@@ -43,9 +44,13 @@ private:
     bool has_ended_ = false;
 };
 
+// A prompt is no larger than the workflow that it was made of, but for its subgraphs.
+constexpr JsonLimits prompt_limits{
+    .bytes = 256u << 20, .depth = 110, .values = 4'000'000, .members = 100'000};
+
 class Smoke {
 public:
-    Smoke(const SmokeRequest& request, const Workflow& workflow, const Client& client,
+    Smoke(const SmokeRequest& request, const workflow::Workflow& workflow, const Client& client,
           const SmokeMonitor& monitor, SmokeReport& report)
         : request_(request),
           workflow_(workflow),
@@ -55,11 +60,11 @@ public:
 
     void run() {
         client_.expect_comfyui();
-        needs_ = needs_of(workflow_);
+        needs_ = workflow::needs_of(workflow_);
         for (const auto& node : needs_.nodes)
             report_.nodes.push_back({node.id, node.class_type, node.title});
         ask_for_classes();
-        const auto prompt = to_prompt(workflow_, classes_);
+        const auto prompt = converted();
         if (prompt.empty())
             throw Error{ErrorKind::smoke,
                         "no node of the workflow runs: all are muted or bypassed"};
@@ -72,7 +77,7 @@ public:
     }
 
 private:
-    Known known() const { return {client_, workflow_.format, needs_, classes_, request_.pod}; }
+    Known known() const { return {client_, workflow_.format(), needs_, classes_, request_.pod}; }
     void add(Faults faults) { std::ranges::move(faults, std::back_inserter(report_.faults)); }
 
     void ask_for_classes() {
@@ -80,7 +85,21 @@ private:
         for (const auto& node : needs_.nodes)
             names.insert(node.class_type);
         for (const auto& name : names)
-            if (auto found = client_.node_class(name)) classes_.emplace(name, std::move(*found));
+            if (auto found = client_.node_class(name, page_classes_))
+                classes_.emplace(name, std::move(*found));
+    }
+
+    json converted() const {
+        const auto made = workflow::to_prompt(workflow_, page_classes_);
+        for (const auto& value : made.page_values)
+            if (monitor_.on_notice)
+                monitor_.on_notice(fmt::format("node {} ({}): {} is left empty: {}", value.node,
+                                               value.class_type, value.input, value.reason));
+        auto prompt = parse_json(made.text, prompt_limits);
+        if (!prompt)
+            throw Error{ErrorKind::smoke, fmt::format("the prompt of the workflow is {}",
+                                                      json_fault(made.text, prompt_limits))};
+        return *std::move(prompt);
     }
 
     void run(const json& prompt) {
@@ -115,21 +134,21 @@ private:
     }
 
     const SmokeRequest& request_;
-    const Workflow& workflow_;
+    const workflow::Workflow& workflow_;
     const Client& client_;
     const SmokeMonitor& monitor_;
     SmokeReport& report_;
-    WorkflowNeeds needs_;
-    NodeClasses classes_;
+    workflow::Needs needs_;
+    NodeClasses classes_;             // to explain faults with
+    workflow::Classes page_classes_;  // to convert with
 };
 
 }  // namespace
 
 SmokeReport run_smoke(const SmokeRequest& request, http::Client& http, const SmokeMonitor& monitor,
                       std::stop_token stop) {
-    const auto workflow = request.workflow.empty()
-                              ? built_in_workflow()
-                              : read_workflow(request.workflow, request.workflow_name);
+    const auto workflow = workflow::read_workflow(
+        request.workflow.empty() ? built_in_workflow() : request.workflow, request.workflow_name);
     const Client client{http, request.url, Client::Clock::now() + request.timeout, std::move(stop)};
     SmokeReport report;
     try {

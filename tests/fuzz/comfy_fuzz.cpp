@@ -1,5 +1,5 @@
-// What users, packs and a ComfyUI hand over: workflows of both formats, node classes, histories,
-// the files that were made, a pack's pyproject.toml. Read or refused with an Error, never a crash,
+// What packs and a ComfyUI hand over: node classes, histories, the files that were made, a pack's
+// pyproject.toml. Read or refused with an Error, never a crash,
 // a hang or another exception. The first byte chooses the reader.
 #include "podctl/base/error.hpp"
 #include "podctl/base/json.hpp"
@@ -8,8 +8,8 @@
 #include "faults.hpp"
 #include "links.hpp"
 #include "media.hpp"
+#include "node_class.hpp"
 #include "support.hpp"
-#include "workflow.hpp"
 
 #include <cstdint>
 #include <cstdlib>
@@ -22,35 +22,6 @@ using namespace podctl;
 using namespace podctl::comfy;
 
 using fuzz::expect;
-
-const NodeClasses& classes() {
-    static const NodeClasses known = [] {
-        NodeClasses made;
-        for (const auto& [name, input] : std::map<std::string, std::string>{
-                 {"A", R"({"required": {"size": ["INT", {"default": 8}]}})"},
-                 {"B", R"({"required": {"image": ["IMAGE"], "seed": ["INT"], "mode": [["x", "y"]]},
-                          "optional": {"text": ["STRING", {"default": ""}], "c": ["CURVE"]}})"},
-                 {"C", R"({"required": {"image": [["a.png"], {"image_upload": true}],
-                           "pick": ["COMBO", {"options": [1], "control_after_generate": true}]},
-                          "optional": {"on": ["BOOLEAN"]}})"},
-             })
-            made[name] = *read_node_class(name, "{\"" + name + "\": {\"input\": " + input + "}}");
-        return made;
-    }();
-    return known;
-}
-
-// What is sent is an object of nodes, whatever came in.
-void read_a_workflow(std::string_view input) {
-    const auto workflow = read_workflow(input, "fuzz");
-    needs_of(workflow);
-    const auto prompt = to_prompt(workflow, classes());
-    expect(prompt.is_object());
-    for (const auto& node : prompt)
-        expect(node.contains("class_type"));
-    prompt.dump(-1, ' ', false, json::error_handler_t::replace);
-    broken_links(prompt);
-}
 
 void read_media(std::string_view input) {
     if (input.empty()) return;
@@ -84,8 +55,8 @@ void read_a_pyproject(std::string_view input) {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-    static constexpr void (*readers[])(std::string_view) = {read_a_workflow, read_media, read_class,
-                                                            read_history, read_a_pyproject};
+    static constexpr void (*readers[])(std::string_view) = {read_media, read_class, read_history,
+                                                            read_a_pyproject};
     try {
         fuzz::dispatch(readers, data, size);
     } catch (const Error& error) {

@@ -1,8 +1,12 @@
-#include "json_fields.hpp"
+#include "podctl/base/json_fields.hpp"
+
+#include <nlohmann/json.hpp>
 
 #include <charconv>
 
-namespace podctl::comfy {
+namespace podctl {
+
+using nlohmann::json;
 
 const json* member(const json& object, std::string_view key) {
     if (!object.is_object()) return nullptr;
@@ -52,4 +56,4 @@ std::string plain_text(const json& value) {
     return value.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
-}  // namespace podctl::comfy
+}  // namespace podctl
