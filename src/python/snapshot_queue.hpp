@@ -73,7 +73,9 @@ inline constexpr std::size_t chunk_size = 1u << 20;
 
 // Its bytes are not cleared: they are about to be written.
 inline Chunk empty_chunk() {
-    return {.bytes = std::make_unique_for_overwrite<char[]>(chunk_size)};
+    Chunk chunk;
+    chunk.bytes = std::make_unique_for_overwrite<char[]>(chunk_size);
+    return chunk;
 }
 
 // Chunks that were used go round: to have new memory for each costs about as much as to fill it.
