@@ -39,7 +39,7 @@ TEST_F(Supervision, OutlivesSignalsThatMeanNothingToIt) {
 TEST_F(Supervision, ServicesKeepWhatPythonCompilesUnlessTheTemplateSaysOtherwise) {
     const std::string tells =
         "  - {name: a, command: [sh, -c, 'echo \"compiled: [$PYTHONDONTWRITEBYTECODE]\"'], "
-        "restart: \"no\"}\n";
+        "restart: never}\n";
     const auto said = [&] {
         auto made = command(up());
         made.environment = {{"PYTHONDONTWRITEBYTECODE", "1"}};
