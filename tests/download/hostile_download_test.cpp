@@ -39,7 +39,7 @@ protected:
 
 TEST_F(HostileDownload, OfAnAnswerWithALongHeaderFails) {
     HttpServer server([&](const Request&) {
-        return Response{.headers = {{"X-Long", std::string(110'000, 'c')}}, .body = "x"};
+        return test::Response{.headers = {{"X-Long", std::string(110'000, 'c')}}, .body = "x"};
     });
     EXPECT_THAT(failure(server.url("/")).message(), HasSubstr("headers of the answer"));
 }

@@ -1,5 +1,6 @@
 #include "podctl/hub/civitdl.hpp"
 
+#include "podctl/base/file.hpp"
 #include "podctl/base/names.hpp"
 
 #include "support/error_of.hpp"
