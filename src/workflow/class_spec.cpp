@@ -60,7 +60,7 @@ std::vector<Branch> read_formats(const ordered_json& options) {
     if (!formats || !formats->is_object()) return branches;
     for (const auto& [name, inputs] : formats->items()) {
         if (!inputs.is_array()) continue;
-        Branch branch{.key = name};
+        Branch branch{.key = name, .inputs = {}};
         for (const auto& input : inputs) {
             if (!input.is_array() || input.size() < 2 || !input[0].is_string()) continue;
             auto spec = ordered_json::array();

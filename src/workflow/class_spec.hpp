@@ -20,7 +20,7 @@ struct InputSpec;
 // VideoHelperSuite.
 struct Branch {
     std::string key;
-    std::vector<InputSpec> inputs = {};
+    std::vector<InputSpec> inputs;  // Clang takes no initialiser of an incomplete type
 };
 
 // A COMFY_AUTOGROW_V3: inputs that are there as often as they are linked, and once more.

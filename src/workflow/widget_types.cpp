@@ -18,13 +18,15 @@ Widget* push(PageNode& node, Widget widget) {
 
 json default_or(const InputSpec& spec, json otherwise) {
     const auto* given = spec.option("default");
-    return given ? *given : std::move(otherwise);
+    if (given) return *given;
+    return otherwise;
 }
 
 // An option within "options", where some types keep theirs.
 json inner_option(const InputSpec& spec, const char* name, json otherwise) {
     const auto* given = member(object_at(spec.options, "options"), name);
-    return given && !given->is_null() ? *given : std::move(otherwise);
+    if (given && !given->is_null()) return *given;
+    return otherwise;
 }
 
 // "control_after_generate", and behind a choice a filter of its list: not in the prompt, but in the

@@ -50,7 +50,7 @@ TEST_F(ScriptStep, IsNothingWithoutAScript) {
 }
 
 TEST_F(ScriptStep, RunsOnceInThePackWithItsEnvironment) {
-    context.places.comfyui = root / "ComfyUI";
+    context.places.base = root / "ComfyUI";
     write_script_that_notes(
         "sys.prefix, os.getcwd(), os.environ['VIRTUAL_ENV'], os.environ['COMFYUI_PATH'], "
         "os.environ['PATH'].split(':')[0], os.environ.get('PIP_CONSTRAINT'), sep='|'");
