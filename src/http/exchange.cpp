@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <iterator>
 #include <new>
 #include <utility>
 
@@ -175,7 +176,10 @@ void set_headers(Exchange& exchange, const Options& options) {
         exchange.request.authorization == Request::Authorization::by_prefix)
         authorization = authorization_for(exchange.url, options);
     exchange.response.token_withheld = authorization.withheld;
-    const auto lines = header_lines(exchange.request, exchange.origin, authorization);
+    auto lines = header_lines(exchange.request, exchange.origin, authorization);
+    // As a token, none goes to where a redirect leads.
+    if (exchange.origin == Origin::same)
+        std::ranges::move(placed_header_lines(exchange.url, options), std::back_inserter(lines));
     curl_slist* list = nullptr;
     for (const auto& line : lines)
         list = curl_slist_append(list, line.c_str());

@@ -7,6 +7,8 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <cctype>
+#include <string_view>
 
 namespace podctl::http {
 namespace {
@@ -17,6 +19,21 @@ bool has_dot_segments(const std::string& path) {
     return std::ranges::any_of(segments, [](const std::string& segment) {
         const auto decoded = percent_decode(segment);
         return decoded == "." || decoded == "..";
+    });
+}
+
+// RFC 9110 §5.6.2: a token.
+bool is_field_name(const std::string& name) {
+    constexpr std::string_view others = "!#$%&'*+-.^_`|~";
+    return !name.empty() && std::ranges::all_of(name, [&](char c) {
+        return std::isalnum(static_cast<unsigned char>(c)) || others.find(c) != others.npos;
+    });
+}
+
+// RFC 9110 §5.5: no control character, so that a value cannot begin a line of its own.
+bool is_field_value(const std::string& value) {
+    return !value.empty() && std::ranges::none_of(value, [](char c) {
+        return (static_cast<unsigned char>(c) < 0x20 && c != '\t') || c == 0x7F;
     });
 }
 
@@ -51,6 +68,19 @@ Authorization authorization_for(const Url& url, const Options& options) {
     if (!best) return {};
     if (!may_carry_token(url, options)) return {.withheld = true};
     return {.token = &best->token, .name = best->name};
+}
+
+std::vector<std::string> placed_header_lines(const Url& url, const Options& options) {
+    std::vector<std::string> lines;
+    if (!may_carry_token(url, options)) return lines;
+    for (const auto& [prefix, name, value] : options.headers) {
+        if (!covers(prefix, url)) continue;
+        if (!is_field_name(name) || !is_field_value(value.reveal()))
+            throw Error{ErrorKind::usage, fmt::format("{} is no header of HTTP", name),
+                        "a name of letters, digits and dashes, and a value on one line"};
+        lines.push_back(name + ": " + value.reveal());
+    }
+    return lines;
 }
 
 std::vector<std::string> header_lines(const Request& request, Origin origin,

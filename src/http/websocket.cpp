@@ -57,6 +57,12 @@ std::string request_head(const Url& url, const std::string& key, const Options& 
         "GET {} HTTP/1.1\r\nHost: {}\r\nUser-Agent: podctl/{}\r\nUpgrade: websocket\r\n"
         "Connection: Upgrade\r\nSec-WebSocket-Key: {}\r\nSec-WebSocket-Version: 13\r\n",
         target, host_field(url), PODCTL_VERSION, key);
+    bool has_authorization = false;
+    for (const auto& line : placed_header_lines(url, options)) {
+        head += line + "\r\n";
+        has_authorization |= to_lower(line).starts_with("authorization:");
+    }
+    if (has_authorization) return head + "\r\n";
     if (const auto authorization = authorization_for(url, options); authorization.token) {
         head += fmt::format("Authorization: Bearer {}\r\n", authorization.token->reveal());
     } else if (!url.userinfo.empty()) {

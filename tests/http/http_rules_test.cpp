@@ -4,7 +4,9 @@
 #include "podctl/http/http_message.hpp"
 #include "podctl/http/url_rules.hpp"
 
-#include <gtest/gtest.h>
+#include "support/error_of.hpp"
+
+#include <gmock/gmock.h>
 
 namespace podctl::http {
 namespace {
@@ -53,6 +55,28 @@ TEST(HttpRules, PreferTheLongestPrefix) {
     EXPECT_EQ(authorization_for(checked_url("https://h/deep/x"), options).token->reveal(), "b");
     EXPECT_EQ(authorization_for(checked_url("https://h/x"), options).token->reveal(), "a");
     EXPECT_FALSE(authorization_for(checked_url("http://h/x"), options).token);
+}
+
+TEST(HttpRules, GiveAHeaderToItsPlaceAlone) {
+    const auto with = [](const std::string& name, const std::string& value) {
+        return Options{.headers = {{"https://pod.example/a", name, Secret{value}},
+                                   {"http://pod.example/", "X", Secret{"plain"}}}};
+    };
+    const auto lines_for = [](const std::string& url, const Options& options) {
+        return placed_header_lines(checked_url(url), options);
+    };
+    const auto good = with("Authorization", "Bearer x");
+    EXPECT_THAT(lines_for("https://pod.example/a/ws", good),
+                ::testing::ElementsAre("Authorization: Bearer x"));
+    for (const auto* other : {"https://pod.example/", "https://pod.example/ab",
+                              "https://other.example/a", "http://pod.example/a"})
+        EXPECT_THAT(lines_for(other, good), ::testing::IsEmpty()) << other;
+    for (const auto& [name, value] : std::vector<std::pair<std::string, std::string>>{
+             {"", "x"}, {"A B", "x"}, {"A:", "x"}, {"A", ""}, {"A", "x\r\nB: y"}, {"A\n", "x"}})
+        EXPECT_EQ(
+            test::error_of([&] { lines_for("https://pod.example/a", with(name, value)); }).kind(),
+            ErrorKind::usage)
+            << name;
 }
 
 TEST(HttpMessage, ReadsContentRangesAndNothingElse) {

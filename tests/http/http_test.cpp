@@ -88,6 +88,15 @@ TEST(Http, DropsTheTokenWhenARedirectLeavesTheOrigin) {
     EXPECT_EQ(store.requests().at(0).target, "/x?sig=a%2Bb");
 }
 
+TEST(Http, DropsAHeaderOfItsPlaceWhenARedirectLeavesTheOrigin) {
+    HttpServer other([](const test::Request&) { return test::Response{}; });
+    HttpServer pod([&](const test::Request&) { return redirect_to(other.url("/"), 307); });
+    Client http{{.headers = {{pod.url("/"), "X-Door", Secret{"open"}}}}};
+    http.send({.url = pod.url("/x")});
+    EXPECT_EQ(pod.requests().at(0).header("x-door"), "open");
+    EXPECT_FALSE(other.requests().at(0).header("x-door"));
+}
+
 TEST(Http, GivesNoTokenToARedirectsTargetThatHasACredentialOfItsOwn) {
     HttpServer other([](const test::Request&) { return test::Response{}; });
     HttpServer hub([&](const test::Request&) { return redirect_to(other.url("/")); });

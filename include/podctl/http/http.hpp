@@ -24,6 +24,13 @@ struct Credential {
     std::string name = {};        // of the secret, for messages
 };
 
+// A header that its user gives to one place: what a proxy there lets its requests in by.
+struct PlacedHeader {
+    std::string url_prefix = {};  // "https://pod.example/"
+    std::string name = {};
+    Secret value = {};
+};
+
 struct Request {
     std::string url = {};  // after mirrors
     std::string method = "GET";
@@ -60,6 +67,7 @@ struct Response {
 
 struct Options {
     std::vector<Credential> credentials = {};
+    std::vector<PlacedHeader> headers = {};
     // Plain http carries a token to loopback only, unless the user says otherwise
     // (--insecure-http).
     enum class InsecureHttp { refuse, allow } insecure_http = InsecureHttp::refuse;
@@ -79,6 +87,9 @@ struct Authorization {
     std::string name = {};          // Credential::name
 };
 Authorization authorization_for(const Url& url, const Options& options);
+// The lines of Options::headers for a URL, "Name: value". They go where a token may go, since what
+// opens a door is one. Throws Error{usage} for what is no header.
+std::vector<std::string> placed_header_lines(const Url& url, const Options& options);
 // Over https, to loopback, or wherever --insecure-http says.
 bool may_carry_token(const Url& url, const Options& options);
 
