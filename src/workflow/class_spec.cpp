@@ -215,6 +215,12 @@ bool InputSpec::is_set(std::string_view name_of_option) const {
     return value && is_truthy(*value);
 }
 
+bool is_controlled(const InputSpec& spec) {
+    const auto* control = spec.option("control_after_generate");
+    if (control || spec.type != "INT") return control && is_truthy(*control);
+    return spec.name == "seed" || spec.name == "noise_seed";
+}
+
 const json* InputSpec::option(std::string_view name_of_option) const {
     const auto* value = member(options, name_of_option);
     return value && !value->is_null() ? value : nullptr;

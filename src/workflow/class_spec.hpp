@@ -61,6 +61,10 @@ struct ClassTable {
     const ClassSpec* find(const std::string& name) const;
 };
 
+// Whether the page gives its widget a control (control_after_generate), which changes the value
+// after each run: src/composables/useIntWidget.ts and src/scripts/widgets.ts of ComfyUI_frontend.
+bool is_controlled(const InputSpec& spec);
+
 // JavaScript's Boolean(value).
 bool is_truthy(const json& value);
 

@@ -30,6 +30,9 @@ private:
 // JavaScript's undefined, which is in no prompt.
 json undefined();
 
+// The widget behind one whose value changes after each run: it says how.
+constexpr const char* control_name = "control_after_generate";
+
 struct Widget {
     // How it takes a value and gives it back; most keep what they are given.
     enum class Kind {

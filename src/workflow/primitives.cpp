@@ -95,6 +95,16 @@ json within_bounds(const std::vector<Fed>& fed, json value) {
     return in_steps(*first, std::clamp(value.get<double>(), min, max), min, max);
 }
 
+// Beside a widget that it feeds the primitive's own control counts.
+void hand_on_control(const Fed& fed, const json& control) {
+    if (fed.node->subgraph || !control.is_string()) return;
+    const auto* widget = fed.node->widget_of(*fed.slot);
+    const auto& all = fed.node->widgets;
+    const auto at = std::ranges::find_if(all, [&](const auto& it) { return it.get() == widget; });
+    if (at == all.end() || at + 1 == all.end() || (*(at + 1))->name != control_name) return;
+    (*(at + 1))->value = control;
+}
+
 void write(Page& page, const Fed& fed, const json& value) {
     if (fed.node->subgraph) {
         if (fed.slot->is_promoted) fed.slot->promoted = value;
@@ -142,7 +152,9 @@ void apply_primitive(Page& page, PageNode& primitive) {
         auto* node = link ? primitive.graph->node(link->target) : nullptr;
         if (!node) continue;
         const auto slot = std::ranges::find(node->inputs, id, &Slot::link);
-        if (slot != node->inputs.end()) write(page, {node, &*slot}, value);
+        if (slot == node->inputs.end()) continue;
+        write(page, {node, &*slot}, value);
+        if (saved.size() > 1) hand_on_control({node, &*slot}, saved[1]);
     }
 }
 

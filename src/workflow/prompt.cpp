@@ -1,5 +1,6 @@
 #include "prompt.hpp"
 
+#include "edits.hpp"
 #include "link_resolver.hpp"
 #include "page.hpp"
 #include "text_rules.hpp"
@@ -74,6 +75,7 @@ public:
         });
         remove_broken_links(nodes);
         make_plain_numbers(nodes);
+        edit_prompt(nodes, page_.table, controls_, options_);
         prompt_.text = nodes.dump(-1, ' ', false, json::error_handler_t::replace);
         return std::move(prompt_);
     }
@@ -81,8 +83,12 @@ public:
 private:
     json written(const Scope& scope, const PageNode& node, const std::string& id) {
         json inputs = json::object();
-        for (const auto& widget : node.widgets)
-            write_widget(node, *widget, id, inputs);
+        for (std::size_t i = 0; i < node.widgets.size(); ++i) {
+            write_widget(node, *node.widgets[i], id, inputs);
+            const auto* next = i + 1 < node.widgets.size() ? node.widgets[i + 1].get() : nullptr;
+            if (next && next->name == control_name && next->value.is_string())
+                controls_[id][node.widgets[i]->name] = next->value;
+        }
         for (std::size_t slot = 0; slot < node.inputs.size(); ++slot) {
             const auto feed = resolver_.resolve(scope, node, slot);
             const auto& name = node.inputs[slot].name;
@@ -152,6 +158,7 @@ private:
     const ConversionOptions& options_;
     std::mt19937_64 random_;
     Budget budget_ = {};
+    Controls controls_ = {};
     Prompt prompt_ = {};
 };
 

@@ -32,7 +32,7 @@ json inner_option(const InputSpec& spec, const char* name, json otherwise) {
 // "control_after_generate", and behind a choice a filter of its list: not in the prompt, but in the
 // saved list of values.
 void add_control(PageNode& node, const Widget& controlled) {
-    push(node, {.name = "control_after_generate",
+    push(node, {.name = control_name,
                 .kind = Widget::Kind::combo,
                 .value = "randomize",
                 .in_prompt = false});
@@ -44,9 +44,7 @@ Widget* make_int(PageNode& node, const std::string& name, const InputSpec& spec)
     auto* widget = push(
         node,
         {.name = name, .kind = Widget::Kind::number, .value = default_or(spec, 0), .spec = &spec});
-    const auto* control = spec.option("control_after_generate");
-    if (control ? is_truthy(*control) : name == "seed" || name == "noise_seed")
-        add_control(node, *widget);
+    if (is_controlled(spec)) add_control(node, *widget);
     return widget;
 }
 

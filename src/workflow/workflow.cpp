@@ -5,6 +5,7 @@
 
 #include "class_spec.hpp"
 #include "content.hpp"
+#include "edits.hpp"
 #include "link_resolver.hpp"
 #include "page.hpp"
 #include "prompt.hpp"
@@ -176,7 +177,9 @@ Prompt to_prompt(const Workflow& workflow, const Classes& classes,
     const auto& content = workflow.content();
     if (content.format == Format::ui)
         return prompt_of_page(content.value, classes.table(), options);
-    Prompt prompt{.text = workflow.text()};
+    auto nodes = content.value;
+    edit_prompt(nodes, classes.table(), usual_controls(nodes, classes.table()), options);
+    Prompt prompt{.text = nodes.dump(-1, ' ', false, json::error_handler_t::replace)};
     for (const auto& node : needs_of_api(content.value).nodes)
         if (!classes.contains(node.class_type)) prompt.unknown.push_back(node);
     return prompt;

@@ -69,9 +69,23 @@ private:
     std::shared_ptr<ClassTable> table_;
 };
 
+// A value for an input: "NODE.INPUT", where NODE is an id, a title or a class as the prompt has
+// them.
+struct InputValue {
+    std::string target, value;
+};
+
 struct ConversionOptions {
-    // Chooses among {a|b}: the same seed makes the same choices.
+    // Chooses among {a|b} and random values: the same seed makes the same choices.
     std::uint64_t seed = 0;
+    // How many runs of the same workflow came before: so often the values that change after each
+    // run (control_after_generate) have changed. In the API format, which does not say how, those
+    // that the page would give a control are random from the second run on.
+    unsigned repeat = 0;
+    // Files that were brought to the server: what an input calls the first is called the second.
+    std::map<std::string, std::string> files = {};
+    // Set at last, one after the other.
+    std::vector<InputValue> values = {};
     // What %date:…% tells, in local time.
     std::chrono::system_clock::time_point now = std::chrono::system_clock::now();
 };
@@ -91,7 +105,8 @@ struct Prompt {
 };
 
 // What POST /prompt takes. One in the API format stays as it is, but for members that are no nodes.
-// Throws Error{smoke} for a graph that cannot be followed.
+// Throws Error{smoke} for a graph that cannot be followed, Error{usage} for a value that cannot be
+// set.
 Prompt to_prompt(const Workflow& workflow, const Classes& classes,
                  const ConversionOptions& options = {});
 
