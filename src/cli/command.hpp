@@ -94,7 +94,7 @@ void add_restart(CLI::App& app, Common& common, Chosen& chosen);
 void add_down(CLI::App& app, Common& common, Chosen& chosen);
 void add_smoke(CLI::App& app, Common& common, Chosen& chosen);
 void add_store(CLI::App& app, Common& common, Chosen& chosen);
-void add_run(CLI::App& app, Chosen& chosen);
+void add_run(CLI::App& app, Common& common, Chosen& chosen);
 void add_models(CLI::App& app, Common& common, Chosen& chosen);
 void add_completion(CLI::App& app, Chosen& chosen);
 void add_man(CLI::App& app, Chosen& chosen);

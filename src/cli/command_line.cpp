@@ -110,7 +110,7 @@ int main(int argc, char** argv) {
     add_down(app, common, chosen);
     add_get(app, common, chosen);
     add_smoke(app, common, chosen);
-    add_run(app, chosen);
+    add_run(app, common, chosen);
     add_models(app, common, chosen);
     add_store(app, common, chosen);
     add_init(app, chosen);

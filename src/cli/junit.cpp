@@ -45,31 +45,39 @@ std::string xml_escaped(const std::string& text) {
 
 struct Case {
     std::string name;
-    std::vector<const event::SmokeFault*> faults = {};
+    std::chrono::milliseconds took{0};
+    std::vector<const event::WorkflowFault*> faults = {};
     std::string output = {};
-    bool skipped = false;
+    std::string skipped = {};  // why
 };
 
-std::vector<Case> cases_of(const event::SmokeFinished& smoke,
-                           const std::vector<comfy::SmokeNode>& nodes) {
-    std::vector<Case> cases{{.name = "run"}};
-    for (const auto& node : nodes) {
-        Case one{.name = fmt::format("node {} ({})", node.id, node.class_type)};
-        for (const auto& fault : smoke.faults)
-            if (fault.node == node.id) one.faults.push_back(&fault);
-        for (const auto& output : smoke.outputs)
-            if (output.node == node.id && !output.url.empty()) one.output += output.url + "\n";
-        one.skipped = one.faults.empty() && !smoke.faults.empty();
-        cases.push_back(std::move(one));
-    }
-    // What belongs to no node of the workflow belongs to the run.
+bool is_of(const event::WorkflowFault& fault, const std::string& node) {
+    return fault.node == node || std::ranges::find(fault.also, node) != fault.also.end();
+}
+
+Case case_of(const event::WorkflowNode& node, const event::WorkflowFinished& smoke) {
+    Case one{.name = fmt::format("node {} ({})", node.id, node.class_type), .took = node.took};
     for (const auto& fault : smoke.faults)
-        if (std::ranges::find(nodes, fault.node, &comfy::SmokeNode::id) == nodes.end())
-            cases.front().faults.push_back(&fault);
+        if (is_of(fault, node.id)) one.faults.push_back(&fault);
+    for (const auto& output : smoke.outputs)
+        if (output.node == node.id && !output.url.empty()) one.output += output.url + "\n";
+    if (one.faults.empty() && node.state == event::WorkflowNode::State::not_run)
+        one.skipped = smoke.faults.empty() ? "nothing needed it" : "the run failed before it";
+    if (node.state == event::WorkflowNode::State::cached)
+        one.output += "its result was one of an earlier prompt\n";
+    return one;
+}
+
+std::vector<Case> cases_of(const event::WorkflowFinished& smoke, std::chrono::milliseconds took) {
+    std::vector<Case> cases{{.name = "run", .took = took}};
+    for (const auto& fault : smoke.faults)
+        cases.front().faults.push_back(&fault);
+    for (const auto& node : smoke.nodes)
+        cases.push_back(case_of(node, smoke));
     return cases;
 }
 
-std::string failure_element(const std::vector<const event::SmokeFault*>& faults) {
+std::string failure_element(const std::vector<const event::WorkflowFault*>& faults) {
     std::string body;
     for (const auto* fault : faults) {
         body += text_of(*fault) + "\n";
@@ -80,36 +88,39 @@ std::string failure_element(const std::vector<const event::SmokeFault*>& faults)
                        xml_escaped(faults.front()->message), xml_escaped(body));
 }
 
-std::string element(const Case& one, double seconds) {
+double seconds_of(std::chrono::milliseconds time) {
+    return static_cast<double>(time.count()) / 1000;
+}
+
+std::string element(const Case& one) {
     std::string body;
     if (!one.faults.empty()) body += failure_element(one.faults);
-    if (one.skipped) body += "<skipped message=\"the run failed\"/>";
+    if (!one.skipped.empty()) body += fmt::format("<skipped message=\"{}\"/>", one.skipped);
     if (!one.output.empty())
         body += fmt::format("<system-out>{}</system-out>", xml_escaped(one.output));
     return fmt::format(
         "    <testcase classname=\"podctl.smoke\" name=\"{}\" time=\"{:.3f}\">{}"
         "</testcase>\n",
-        xml_escaped(one.name), seconds, body);
+        xml_escaped(one.name), seconds_of(one.took), body);
 }
 
 }  // namespace
 
-std::string junit_xml(const event::SmokeFinished& smoke, const std::vector<comfy::SmokeNode>& nodes,
-                      std::chrono::milliseconds took) {
-    const auto cases = cases_of(smoke, nodes);
-    const double seconds = static_cast<double>(took.count()) / 1000;
+std::string junit_xml(const event::WorkflowFinished& smoke, std::chrono::milliseconds took) {
+    const auto cases = cases_of(smoke, took);
     const auto failures =
         std::ranges::count_if(cases, [](const Case& it) { return !it.faults.empty(); });
-    const auto skipped = std::ranges::count_if(cases, &Case::skipped);
+    const auto skipped =
+        std::ranges::count_if(cases, [](const Case& it) { return !it.skipped.empty(); });
     const std::string counts =
         fmt::format("tests=\"{}\" failures=\"{}\" errors=\"0\" skipped=\"{}\" time=\"{:.3f}\"",
-                    cases.size(), failures, skipped, seconds);
+                    cases.size(), failures, skipped, seconds_of(took));
     std::string xml = fmt::format(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites {}>\n"
         "  <testsuite name=\"podctl smoke: {}\" {} timestamp=\"{}\">\n",
         counts, xml_escaped(smoke.workflow), counts, utc_now().substr(0, 19));
     for (const auto& one : cases)
-        xml += element(one, &one == &cases.front() ? seconds : 0);
+        xml += element(one);
     return xml + "  </testsuite>\n</testsuites>\n";
 }
 

@@ -1,17 +1,14 @@
 #pragma once
 
-#include "podctl/comfy/smoke.hpp"
 #include "podctl/event/event.hpp"
 
 #include <chrono>
 #include <string>
-#include <vector>
 
 namespace podctl::cli {
 
-// A smoke test as JUnit's XML, which CI systems show: a test case for the run, and one for each
-// node of the workflow. A node is skipped in a run that failed elsewhere.
-std::string junit_xml(const event::SmokeFinished& smoke, const std::vector<comfy::SmokeNode>& nodes,
-                      std::chrono::milliseconds took);
+// A smoke test as JUnit's XML, which CI systems show: a test case for the run, which fails with any
+// fault, and one with its time for each node of the workflow. Skipped is what did not run.
+std::string junit_xml(const event::WorkflowFinished& smoke, std::chrono::milliseconds took);
 
 }  // namespace podctl::cli

@@ -125,7 +125,8 @@ std::string figures(const Reading& it, const Columns& columns) {
     text += has_total ? fmt::format("  {:>3.0f}%", percent) : std::string(gap + percent_width, ' ');
     if (columns.amounts || !has_total)
         text += fmt::format("  {:>{}}", amounts(it), columns.amounts ? amounts_width : 0);
-    if (it.unit != "bytes") return text + " " + it.unit;
+    if (it.unit != "bytes")
+        return text + " " + it.unit + (it.detail.empty() ? "" : ", " + it.detail);
     if (columns.rate)
         text += fmt::format("  {:>{}}", moves(it) ? format_rate(it.rate) : "", rate_width);
     if (it.eta && it.remaining() > 0)

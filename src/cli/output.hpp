@@ -60,7 +60,7 @@ struct Line {
 };
 Line line_of(const Event& event, Verbosity verbosity);
 // "node 4 (CheckpointLoaderSimple), ckpt_name: the model x.safetensors is missing".
-std::string text_of(const event::SmokeFault& fault);
+std::string text_of(const event::WorkflowFault& fault);
 // "model:x: 1.2 GB of 8.4 GB (14%), 85.0 MB/s, 1m25s left", and the same "in all".
 Line line_of(const event::StepProgress& progress, const Reading& measured);
 Line line_of(const Overall& all);

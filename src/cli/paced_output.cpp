@@ -23,7 +23,7 @@ bool is_shown(const Event& event, Verbosity verbosity) {
            std::holds_alternative<event::LaunchFailed>(event) ||
            std::holds_alternative<event::NodeFailed>(event) ||
            std::holds_alternative<event::FileReady>(event) ||
-           std::holds_alternative<event::SmokeFinished>(event) ||
+           std::holds_alternative<event::WorkflowFinished>(event) ||
            std::holds_alternative<event::ServiceReady>(event);
 }
 

@@ -27,19 +27,20 @@ std::string progress_text(const std::string& what, const Reading& it) {
     if (it.unit != "bytes") text += " " + it.unit;
     if (it.rate >= 1) text += ", " + format_rate(it.rate);
     if (it.eta && it.remaining() > 0) text += fmt::format(", {} left", format_eta(*it.eta));
+    if (!it.detail.empty()) text += ", " + it.detail;
     return text;
 }
 
-std::string output_text(const event::SmokeOutput& it) {
+std::string output_text(const event::WorkflowOutput& it) {
     if (it.url.empty()) return fmt::format("node {} ({}) showed a text", it.node, it.class_type);
-    std::string text = it.url + ":";
+    std::string text = (it.path.empty() ? it.url : it.path) + ":";
     if (!it.format.empty()) text += " " + it.format;
     if (it.width > 0) text += fmt::format(" {}x{}", it.width, it.height);
     return text + fmt::format(", {}", format_bytes({it.size}));
 }
 
 // A single fault is what step.failed says.
-Line smoke_line(const event::SmokeFinished& it, Verbosity verbosity) {
+Line workflow_line(const event::WorkflowFinished& it, Verbosity verbosity) {
     Line line{.text = {}, .tone = Line::Tone::good, .data = true};
     for (const auto& output : it.outputs)
         line.text += (line.text.empty() ? "" : "\n") + output_text(output);
@@ -52,6 +53,13 @@ Line smoke_line(const event::SmokeFinished& it, Verbosity verbosity) {
         if (has_details) line.text += "\n" + fault.details;
     }
     return line;
+}
+
+// " and nodes 5, 7" or " and 12 other nodes".
+std::string and_others(const std::vector<std::string>& nodes) {
+    constexpr std::size_t most = 5;
+    if (nodes.size() > most) return fmt::format(" and {} other nodes", nodes.size());
+    return fmt::format(" and node{} {}", nodes.size() == 1 ? "" : "s", fmt::join(nodes, ", "));
 }
 
 Line done_line(std::string_view step, std::string_view how, std::chrono::milliseconds took) {
@@ -95,11 +103,12 @@ Line line_of(const Overall& all) {
     return {progress_text("in all", all.bytes)};
 }
 
-std::string text_of(const event::SmokeFault& it) {
+std::string text_of(const event::WorkflowFault& it) {
     if (it.node.empty()) return it.message;
     std::string where = "node " + it.node;
     if (!it.class_type.empty()) where += fmt::format(" ({})", it.class_type);
     if (!it.input.empty()) where += ", " + it.input;
+    if (!it.also.empty()) where += and_others(it.also);
     return where + ": " + it.message;
 }
 
@@ -112,7 +121,8 @@ Line line_of(const Event& event, Verbosity verbosity) {
             },
             [](const event::StepStarted& it) -> Line { return {it.step + ": started"}; },
             [](const event::StepProgress& it) -> Line {
-                return line_of(it, {.done = it.done, .total = it.total, .unit = it.unit});
+                return line_of(
+                    it, {.done = it.done, .total = it.total, .unit = it.unit, .detail = it.detail});
             },
             [&](const event::StepSkipped& it) -> Line {
                 if (it.why == event::StepSkipped::Why::not_run) {
@@ -180,7 +190,7 @@ Line line_of(const Event& event, Verbosity verbosity) {
                                     it.reason.empty() ? "see ComfyUI's log" : it.reason),
                         Tone::bad};
             },
-            [&](const event::SmokeFinished& it) -> Line { return smoke_line(it, verbosity); },
+            [&](const event::WorkflowFinished& it) -> Line { return workflow_line(it, verbosity); },
             [](const event::RunFinished& it) -> Line { return finished_line(it); }},
         event);
 }

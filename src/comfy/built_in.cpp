@@ -1,4 +1,4 @@
-#include "built_in.hpp"
+#include "podctl/comfy/workflow_run.hpp"
 
 #include <nlohmann/json.hpp>
 

@@ -1,13 +1,16 @@
 #pragma once
 
+#include "podctl/base/error.hpp"
+#include "podctl/base/secret.hpp"
 #include "podctl/http/http.hpp"
 #include "podctl/workflow/workflow.hpp"
 
-#include "json_fields.hpp"
 #include "media.hpp"
 #include "node_class.hpp"
 
 #include <chrono>
+#include <filesystem>
+#include <functional>
 #include <map>
 #include <optional>
 #include <stop_token>
@@ -25,22 +28,38 @@ public:
 
     Client(http::Client& http, std::string url, Clock::time_point deadline, std::stop_token stop);
 
-    // GET /system_stats answers only once ComfyUI is ready.
-    void expect_comfyui() const;
+    // GET /system_stats answers only once ComfyUI is ready, for which it has `wait`. Where that
+    // leads to another place, as from http to https, everything else is asked there: a redirect
+    // makes a GET of a POST, and a WebSocket follows none. `on_notice` is told of both.
+    using OnNotice = std::function<void(const std::string&)>;
+    void expect_comfyui(std::chrono::milliseconds wait = {}, const OnNotice& on_notice = {});
     // nullopt: it does not have the class. Adds it to `classes`, too.
     std::optional<NodeClass> node_class(const std::string& name, workflow::Classes& classes) const;
     // All that it has, as GET /object_info tells it.
     workflow::Classes all_classes() const;
     // POST /prompt: the answer, whatever it says.
-    http::Response queue(const json& prompt, const std::string& prompt_id,
-                         const std::string& client_id) const;
+    struct QueuedWork {
+        std::string prompt;         // JSON
+        std::string workflow = {};  // the same as the page saved it, JSON; empty: there is none
+        std::string prompt_id, client_id;
+        const Secret* api_key = nullptr;
+    };
+    http::Response queue(const QueuedWork& work) const;
+    // POST /free: results of earlier prompts are forgotten, models stay loaded. False: this ComfyUI
+    // cannot. It does so between two prompts, or after the next one (main.py, prompt_worker).
+    bool forget_results() const;
+    // POST /upload/image, which takes any file for input/. A file of that name that is there stays:
+    // returns the name that inputs call it by. Throws Error{io} for a file that cannot be read.
+    std::string upload(const std::filesystem::path& file) const;
     // nullopt: not done, or not known.
     std::optional<json> history(const std::string& prompt_id) const;
-    // Prompts that run or wait, those that run first.
+    // Prompts that run or wait, in the order in which they come.
     std::vector<std::string> queued() const;
     // Takes a prompt back, wherever it is. Never throws: it is for the way out.
     void cancel(const std::string& prompt_id) const noexcept;
     FileSample view(const std::string& url) const;
+    // Whether the API key may go there.
+    bool may_send_api_key() const;
     std::string view_url(const std::string& filename, const std::string& subfolder,
                          const std::string& type) const;
     // Files of each folder under models/, asked for once.
@@ -49,13 +68,18 @@ public:
     std::map<std::string, std::string> failed_imports() const;
 
     std::string url(const std::string& path) const { return url_ + path; }
+    // Without a user's name and password.
     const std::string& shown_url() const { return shown_url_; }
     http::Client& http() const { return http_; }
     const std::stop_token& stop() const { return stop_; }
     // Zero: it is over.
     std::chrono::milliseconds left() const;
+    void set_deadline(Clock::time_point deadline) { deadline_ = deadline; }
 
 private:
+    void ask_for_comfyui();
+    void go_where_it_leads(const http::Response& answer);
+    Error refused(const std::string& path, const http::Response& answer) const;
     std::string object_info(const std::string& path) const;
     http::Response get(const std::string& path) const;
     json get_json(const std::string& path) const;

@@ -9,11 +9,21 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 
 namespace podctl::comfy {
 namespace {
 
-using event::SmokeFault;
+using event::WorkflowFault;
+
+std::string listed(const std::vector<std::string>& names) {
+    constexpr std::size_t most = 10;
+    const auto shown = std::min(names.size(), most);
+    const auto end = names.begin() + static_cast<std::ptrdiff_t>(shown);
+    auto text = fmt::format("{}", fmt::join(names.begin(), end, ", "));
+    if (shown < names.size()) text += fmt::format(" and {} more", names.size() - shown);
+    return text;
+}
 
 // What explains a failure must not take its place: a ComfyUI that does not tell is asked in vain.
 template <class Ask>
@@ -50,21 +60,22 @@ std::string choices_of(const MissingModel& model) {
                        shown < model.choices.size() ? ", …" : "");
 }
 
-constexpr const char* input_file_hint = "it belongs into ComfyUI's folder input/";
+constexpr const char* input_file_hint =
+    "it belongs into ComfyUI's folder input/, into which `podctl run --upload FILE` brings it";
 
 bool has_upload(const InputSpec& input) {
     return member(input.options, "image_upload") || member(input.options, "video_upload") ||
            member(input.options, "audio_upload");
 }
 
-SmokeFault missing_choice(const Known& known, const std::string& node,
-                          const std::string& class_type, const InputSpec& input,
-                          const json& value) {
+WorkflowFault missing_choice(const Known& known, const std::string& node,
+                             const std::string& class_type, const InputSpec& input,
+                             const json& value) {
     const MissingModel model{.file = plain_text(value),
                              .class_type = class_type,
                              .input = input.name,
                              .choices = texts(input.choices)};
-    SmokeFault fault{.node = node, .class_type = class_type, .input = input.name};
+    WorkflowFault fault{.node = node, .class_type = class_type, .input = input.name};
     const auto folder = folder_of(known, model);
     if (folder || is_model_name(model.file)) {
         fault.message = fmt::format("the model {} is missing", model.file);
@@ -98,8 +109,8 @@ std::string hint_for(const Known& known, const json& error) {
     return {};
 }
 
-SmokeFault refused_input(const Known& known, const std::string& node, const std::string& class_type,
-                         const json& error) {
+WorkflowFault refused_input(const Known& known, const std::string& node,
+                            const std::string& class_type, const json& error) {
     const auto type = text_at(error, "type");
     const auto& extra = object_at(error, "extra_info");
     const auto input = text_at(extra, "input_name");
@@ -135,6 +146,22 @@ Faults missing_of(const Known& known, const json& prompt, const Counts& counts) 
     return faults;
 }
 
+// The same of several nodes is said once.
+Faults told_once(Faults faults) {
+    Faults once;
+    for (auto& fault : faults) {
+        const auto same = std::ranges::find_if(once, [&](const WorkflowFault& it) {
+            return it.message == fault.message && it.hint == fault.hint;
+        });
+        if (same == once.end())
+            once.push_back(std::move(fault));
+        else if (same->node != fault.node &&
+                 std::ranges::find(same->also, fault.node) == same->also.end())
+            same->also.push_back(fault.node);
+    }
+    return once;
+}
+
 std::string joined(const json& lines) {
     std::string text;
     for (const auto& line : lines)
@@ -144,12 +171,16 @@ std::string joined(const json& lines) {
 
 std::string hint_for_exception(const std::string& type, const std::string& message) {
     const auto lower = to_lower(type + " " + message);
+    // torch's DefaultCPUAllocator, and Python itself.
+    if (lower.find("can't allocate memory") != lower.npos ||
+        lower.find("cannot allocate memory") != lower.npos || lower.starts_with("memoryerror"))
+        return "the machine has too little memory (RAM) for it: a larger pod, or smaller pictures";
     if (lower.find("outofmemory") != lower.npos || lower.find("out of memory") != lower.npos)
         return "the GPU has too little memory for it: comfyui.vram: low, or a larger GPU";
     return {};
 }
 
-SmokeFault thrown(const json& data) {
+WorkflowFault thrown(const json& data) {
     const auto type = text_at(data, "exception_type");
     const std::string message{trim(text_at(data, "exception_message"))};
     return {.node = id_at(data, "node_id"),
@@ -162,27 +193,67 @@ SmokeFault thrown(const json& data) {
 }  // namespace
 
 Faults missing_classes(const Known& known) {
-    Faults faults;
+    struct Pack {
+        std::vector<std::string> classes = {};
+        std::vector<const workflow::PlannedNode*> nodes = {};
+    };
+    std::map<std::string, Pack> packs;  // by what is to be done
+    std::vector<std::string> order;
     std::optional<std::map<std::string, std::string>> failed;
     for (const auto& node : known.needs.nodes) {
         if (known.classes.contains(node.class_type)) continue;
         if (!failed) failed = if_it_tells([&] { return known.client.failed_imports(); });
-        faults.push_back({.node = node.id,
-                          .class_type = node.class_type,
-                          .message = fmt::format("ComfyUI has no node {}", node.class_type),
-                          .hint = remedy_for_class(node, known.pod, *failed)});
+        const auto remedy = remedy_for_class(node, known.pod, *failed);
+        const auto [pack, is_new] = packs.try_emplace(remedy);
+        if (is_new) order.push_back(remedy);
+        auto& classes = pack->second.classes;
+        if (std::ranges::find(classes, node.class_type) == classes.end())
+            classes.push_back(node.class_type);
+        pack->second.nodes.push_back(&node);
+    }
+    Faults faults;
+    for (const auto& remedy : order) {
+        const auto& [classes, nodes] = packs.at(remedy);
+        WorkflowFault fault{.node = nodes.front()->id,
+                            .class_type = nodes.front()->class_type,
+                            .message = fmt::format("ComfyUI has no node{} {}",
+                                                   classes.size() == 1 ? "" : "s", listed(classes)),
+                            .hint = remedy};
+        for (const auto* node : nodes) {
+            if (node != nodes.front()) fault.also.push_back(node->id);
+            if (nodes.size() > 1)
+                fault.details += fmt::format("{} {}\n", node->id, node->class_type);
+        }
+        faults.push_back(std::move(fault));
     }
     return faults;
 }
 
+Faults api_nodes(const Known& known, const json& prompt) {
+    std::vector<std::string> classes, nodes;
+    for (const auto& [id, node] : prompt.items()) {
+        const auto found = known.classes.find(text_at(node, "class_type"));
+        if (found == known.classes.end() || !found->second.is_api_node) continue;
+        nodes.push_back(id);
+        if (std::ranges::find(classes, found->first) == classes.end())
+            classes.push_back(found->first);
+    }
+    if (nodes.empty()) return {};
+    return {{.node = nodes.front(),
+             .class_type = text_at(object_at(prompt, nodes.front()), "class_type"),
+             .message = fmt::format("it calls services that cost money: {}", listed(classes)),
+             .hint = "--allow-api-nodes runs them, with the key in $COMFY_API_KEY",
+             .also = {nodes.begin() + 1, nodes.end()}}};
+}
+
 Faults missing_choices(const Known& known, const json& prompt) {
-    return missing_of(known, prompt, [](const InputSpec&, const json&) { return true; });
+    return told_once(missing_of(known, prompt, [](const InputSpec&, const json&) { return true; }));
 }
 
 Faults missing_unchecked_models(const Known& known, const json& prompt) {
-    return missing_of(known, prompt, [](const InputSpec& input, const json& value) {
+    return told_once(missing_of(known, prompt, [](const InputSpec& input, const json& value) {
         return !input.is_checked && value.is_string() && is_model_name(value.get<std::string>());
-    });
+    }));
 }
 
 Faults refused_nodes(const Known& known, const json& prompt, const json& answer) {
@@ -194,7 +265,7 @@ Faults refused_nodes(const Known& known, const json& prompt, const json& answer)
             // "Exception when validating node" is what a broken link does to ComfyUI.
             if (!explained || !text_at(told, "type").starts_with("exception_during"))
                 faults.push_back(refused_input(known, id, text_at(node, "class_type"), told));
-    if (!faults.empty() || !error) return faults;
+    if (!faults.empty() || !error) return told_once(std::move(faults));
     // An older one gives a text alone.
     const auto message = error->is_string() ? error->get<std::string>() : text_of(*error);
     return {
@@ -216,11 +287,44 @@ Faults failed_node(const json& history_entry) {
     return {};
 }
 
-bool was_cached(const json& history_entry, const json& prompt) {
+std::set<std::string> cached_nodes(const json& history_entry) {
+    std::set<std::string> nodes;
     for (const auto& message : list_at(object_at(history_entry, "status"), "messages"))
         if (message.is_array() && message.size() > 1 && message[0] == "execution_cached")
-            return list_at(message[1], "nodes").size() >= prompt.size();
-    return false;
+            for (const auto& node : list_at(message[1], "nodes"))
+                nodes.insert(id_text(node));
+    return nodes;
+}
+
+std::optional<std::set<std::string>> executed_nodes(const json& history_entry) {
+    for (const auto& message : list_at(object_at(history_entry, "status"), "messages")) {
+        if (!message.is_array() || message.size() < 2) continue;
+        if (message[0] != "execution_error" && message[0] != "execution_interrupted") continue;
+        const auto* executed = member(message[1], "executed");
+        if (!executed || !executed->is_array()) continue;
+        std::set<std::string> nodes;
+        for (const auto& node : *executed)
+            nodes.insert(id_text(node));
+        return nodes;
+    }
+    return std::nullopt;
+}
+
+Faults untested_nodes(const std::vector<event::WorkflowNode>& nodes) {
+    std::vector<const event::WorkflowNode*> cached;
+    for (const auto& node : nodes)
+        if (node.state == event::WorkflowNode::State::cached) cached.push_back(&node);
+    if (cached.empty()) return {};
+    WorkflowFault fault{
+        .node = cached.front()->id,
+        .class_type = cached.front()->class_type,
+        .message = "ComfyUI had its result of an earlier prompt, so that it was not tested",
+        .hint =
+            "somebody else ran the same meanwhile, or this ComfyUI cannot forget (POST /free): "
+            "run it again, or take such results with --cached"};
+    for (std::size_t i = 1; i < cached.size(); ++i)
+        fault.also.push_back(cached[i]->id);
+    return {fault};
 }
 
 }  // namespace podctl::comfy

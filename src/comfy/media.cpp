@@ -3,6 +3,8 @@
 #include "podctl/base/error.hpp"
 #include "podctl/base/names.hpp"
 
+#include "film.hpp"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -13,6 +15,7 @@ namespace {
 
 // A JPEG's size stands behind what was embedded in it: a workflow, a colour profile, a preview.
 constexpr std::size_t head_size = 1 << 20;
+// A film's index may be its last part.
 constexpr std::size_t tail_size = 64 << 10;
 
 Error broken(std::string_view name, const std::string& what) {
@@ -110,20 +113,21 @@ struct OtherFormat {
     std::string_view name;
     std::size_t at;
     std::string_view magic;
+    bool (*is_whole)(const FileSample&) = nullptr;
 };
 
 constexpr std::array<OtherFormat, 15> other_formats = {{
-    {"avif", 4, "ftypavif"},
-    {"mp4", 4, "ftyp"},
-    {"webm", 0, "\x1A\x45\xDF\xA3"},
-    {"avi", 8, "AVI "},
-    {"wav", 8, "WAVE"},
-    {"flac", 0, "fLaC"},
-    {"ogg", 0, "OggS"},
-    {"mp3", 0, "ID3"},
-    {"mp3", 0, "\xFF\xFB"},
-    {"mp3", 0, "\xFF\xF3"},
-    {"glb", 0, "glTF"},
+    {"avif", 4, "ftypavif", is_whole_mp4},
+    {"mp4", 4, "ftyp", is_whole_mp4},
+    {"webm", 0, "\x1A\x45\xDF\xA3", is_whole_webm},
+    {"avi", 8, "AVI ", is_whole_riff},
+    {"wav", 8, "WAVE", is_whole_riff},
+    {"flac", 0, "fLaC", is_whole_flac},
+    {"ogg", 0, "OggS", is_whole_ogg},
+    {"mp3", 0, "ID3", is_whole_mp3},
+    {"mp3", 0, "\xFF\xFB", is_whole_mp3},
+    {"mp3", 0, "\xFF\xF3", is_whole_mp3},
+    {"glb", 0, "glTF", is_whole_glb},
     {"bmp", 0, "BM"},
     {"tiff", 0, "II*"},
     {"tiff", 0, std::string_view("MM\0*", 4)},
@@ -163,6 +167,14 @@ void FileSample::add(std::string_view bytes) {
     if (tail_.size() > tail_size) tail_.erase(0, tail_.size() - tail_size);
 }
 
+std::optional<std::string_view> FileSample::bytes(std::uint64_t offset, std::size_t count) const {
+    if (offset > size_ || count > size_ - offset) return std::nullopt;
+    if (offset + count <= head_.size()) return head().substr(offset, count);
+    const auto tail_begin = size_ - tail_.size();
+    if (offset < tail_begin) return std::nullopt;
+    return tail().substr(offset - tail_begin, count);
+}
+
 Media inspect_media(std::string_view name, const FileSample& sample) {
     if (sample.size() == 0) throw broken(name, "is empty");
     const auto expected = expected_format(name);
@@ -179,7 +191,11 @@ Media inspect_media(std::string_view name, const FileSample& sample) {
     }
     for (const auto& format : other_formats) {
         if (!has_magic(sample.head(), format.at, format.magic)) continue;
-        if (expected.empty() || expected == format.name) return {std::string(format.name)};
+        if (!expected.empty() && expected != format.name) continue;
+        if (format.is_whole && !format.is_whole(sample))
+            throw broken(name,
+                         fmt::format("is a {} that is cut off, or holds nothing", format.name));
+        return {std::string(format.name)};
     }
     if (!expected.empty()) throw broken(name, fmt::format("is no {}", expected));
     return {};

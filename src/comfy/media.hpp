@@ -16,6 +16,8 @@ public:
     std::string_view head() const { return head_; }
     std::string_view tail() const { return tail_; }  // the last bytes, also of a short file
     std::uint64_t size() const { return size_; }
+    // So many bytes from `offset` on; nullopt: the file ends before, or they were not kept.
+    std::optional<std::string_view> bytes(std::uint64_t offset, std::size_t count) const;
 
 private:
     std::string head_, tail_;

@@ -49,6 +49,8 @@ std::optional<NodeClass> read_node_class(const std::string& name, const std::str
     const auto found = all.is_object() ? all.find(name) : all.end();
     if (found == all.end() || !found->is_object()) return std::nullopt;
     NodeClass read{.name = name, .module = found->value("python_module", "")};
+    const auto api_node = found->find("api_node");
+    read.is_api_node = api_node != found->end() && *api_node == true;
     const auto groups = found->find("input");
     if (groups == found->end() || !groups->is_object()) return read;
     for (const auto& [key, group] : {std::pair{"required", InputSpec::Group::required},

@@ -1,6 +1,8 @@
 #pragma once
 
-#include "json_fields.hpp"
+#include "podctl/base/json_fields.hpp"
+
+#include <nlohmann/json.hpp>
 
 #include <map>
 #include <optional>
@@ -9,6 +11,8 @@
 #include <vector>
 
 namespace podctl::comfy {
+
+using nlohmann::json;
 
 // An input as GET /object_info/{class} tells of it: [type, options], where a list of choices stands
 // for the type, or "COMBO" with options.options (since v0.3.50).
@@ -25,6 +29,7 @@ struct InputSpec {
 struct NodeClass {
     std::string name;
     std::string module;                  // "nodes", "custom_nodes.PACK"
+    bool is_api_node = false;            // it calls a service that is paid for (API_NODE)
     std::vector<InputSpec> inputs = {};  // in the order of the class, which is the widgets' order
 
     const InputSpec* input(std::string_view wanted) const;

@@ -1,11 +1,20 @@
 #include "outputs.hpp"
 
+#include "podctl/base/digest.hpp"
 #include "podctl/base/error.hpp"
+#include "podctl/base/file.hpp"
+#include "podctl/base/names.hpp"
+#include "podctl/base/units.hpp"
+#include "podctl/download/download.hpp"
+#include "podctl/download/place.hpp"
 
 #include <fmt/format.h>
 
+#include <cerrno>
+#include <fstream>
 #include <set>
 #include <string>
+#include <vector>
 
 namespace podctl::comfy {
 namespace {
@@ -14,11 +23,11 @@ namespace {
 // type; what a node shows beside them is text.
 void add_outputs(const std::string& node, const std::string& class_type, const json& shown,
                  const Client& client, std::set<std::string>& seen,
-                 std::vector<event::SmokeOutput>& into) {
+                 std::vector<event::WorkflowOutput>& into) {
     for (const auto& items : shown) {
         if (!items.is_array()) continue;
         for (const auto& item : items) {
-            event::SmokeOutput output{.node = node, .class_type = class_type};
+            event::WorkflowOutput output{.node = node, .class_type = class_type};
             const auto name = text_at(item, "filename"), subfolder = text_at(item, "subfolder");
             if (!name.empty()) {
                 output.type = text_at(item, "type");
@@ -36,30 +45,119 @@ void add_outputs(const std::string& node, const std::string& class_type, const j
     }
 }
 
-void inspect(event::SmokeOutput& output, const Client& client) {
-    const auto sample = client.view(output.url);
-    const auto media = inspect_media(output.file, sample);
-    output.format = media.format;
-    output.size = sample.size();
-    output.width = media.width;
-    output.height = media.height;
+FileSample sample_of(const std::filesystem::path& file) {
+    FileSample sample;
+    std::ifstream in(file, std::ios::binary);
+    std::vector<char> block(1 << 20);
+    while (in.read(block.data(), static_cast<std::streamsize>(block.size())) || in.gcount() > 0)
+        sample.add({block.data(), static_cast<std::size_t>(in.gcount())});
+    if (in.bad()) throw system_error("reading " + file.string(), errno);
+    return sample;
+}
+
+// "ComfyUI_00001_.2.png": the name that the second file of its name has.
+std::filesystem::path numbered(const std::filesystem::path& path, int number) {
+    auto name = path.stem();
+    name += fmt::format(".{}", number);
+    name += path.extension();
+    return path.parent_path() / name;
+}
+
+class Fetcher {
+public:
+    Fetcher(const Client& client, const SaveTo& save_to)
+        : client_(client), save_to_(save_to), downloader_(client.http()) {}
+
+    void fetch(event::WorkflowOutput& output) {
+        const auto sample =
+            save_to_.folder.empty() ? client_.view(output.url) : sample_of(saved(output));
+        output.size = sample.size();
+        const auto media = inspect_media(output.file, sample);
+        output.format = media.format;
+        output.width = media.width;
+        output.height = media.height;
+    }
+
+private:
+    // As ComfyUI has it below output/; what it would clean up at its next start lies in temp/ here,
+    // too. The server's names are made safe.
+    std::filesystem::path place_of(const event::WorkflowOutput& output) const {
+        auto place = save_to_.folder;
+        if (output.type != "output") place /= safe_file_name(output.type);
+        for (const auto& part : split(output.file, '/')) {
+            const auto name = safe_file_name(part);
+            if (name.empty()) throw Error{ErrorKind::smoke, "it has no name that a file can have"};
+            place /= name;
+        }
+        return place;
+    }
+
+    std::filesystem::path saved(event::WorkflowOutput& output) {
+        auto place = place_of(output);
+        const auto partial = place.parent_path() /
+                             fmt::format(".{}.podctl-part", sha256_hex(output.url).substr(0, 16));
+        create_folders(place.parent_path());
+        const download::DownloadRequest request{.url = output.url,
+                                                .partial = partial,
+                                                .check_format = false,
+                                                .name = place.filename().string()};
+        const download::DownloadMonitor monitor{.on_progress = [&](const auto& progress) {
+            if (save_to_.on_progress)
+                save_to_.on_progress(
+                    fmt::format("fetching {}, {}", output.file, format_bytes({progress.done})));
+        }};
+        const auto done = downloader_.download(request, monitor, client_.stop());
+        const auto original = place;
+        for (int number = 2; std::filesystem::exists(std::filesystem::symlink_status(place));
+             place = numbered(original, number++)) {
+            const auto standing = download::look_at_place(
+                place, {.sha256 = done.sha256, .git_blob = {}, .size = done.size}, client_.stop());
+            if (standing.kind != download::Standing::Kind::same) continue;
+            download::discard(partial);
+            output.path = place.string();
+            return place;
+        }
+        download::move_into_place(partial, place);
+        download::forget(partial);
+        output.path = place.string();
+        return place;
+    }
+
+    const Client& client_;
+    const SaveTo& save_to_;
+    download::Downloader downloader_;
+};
+
+// What keeps one file from coming keeps no other one; a disk that is full does.
+bool is_of_one_file(const Error& error) {
+    switch (error.kind()) {
+        case ErrorKind::smoke:
+        case ErrorKind::network:
+        case ErrorKind::not_found:
+        case ErrorKind::unauthorized:
+        case ErrorKind::integrity:
+            return true;
+        default:
+            return false;
+    }
 }
 
 }  // namespace
 
-void check_outputs(const json& history_entry, const json& prompt, const Client& client,
-                   SmokeReport& report) {
-    std::vector<event::SmokeOutput> outputs;
+void fetch_outputs(const json& history_entry, const json& prompt, const Client& client,
+                   const SaveTo& save_to, RunReport& report) {
+    std::vector<event::WorkflowOutput> outputs;
     std::set<std::string> seen;  // their URLs: a workflow can have thousands
     for (const auto& [node, shown] : object_at(history_entry, "outputs").items())
         add_outputs(node, text_at(object_at(prompt, node), "class_type"), shown, client, seen,
                     outputs);
+    Fetcher fetcher{client, save_to};
     for (auto& output : outputs) {
         try {
-            if (!output.url.empty()) inspect(output, client);
+            if (!output.url.empty()) fetcher.fetch(output);
             report.outputs.push_back(output);
         } catch (const Error& error) {
-            if (error.kind() != ErrorKind::smoke && error.kind() != ErrorKind::network) throw;
+            if (!is_of_one_file(error)) throw;
             report.faults.push_back({.node = output.node,
                                      .class_type = output.class_type,
                                      .message = fmt::format("its output {} cannot be had: {}",

@@ -24,7 +24,7 @@ std::string pack_key(std::string_view name) {
 }
 
 bool is_from(const tmpl::CustomNode& pack, const PlannedNode& node) {
-    const auto repository = pack_key(node.repository);
+    const auto repository = pack_key(repository_name(node.repository));
     const bool by_source = std::visit(
         overloaded{[&](const tmpl::GitNode& git) {
                        return !repository.empty() && pack_key(git.git).ends_with("/" + repository);
@@ -64,9 +64,15 @@ std::string pack_of_workflow(const PlannedNode& node) {
     if (!node.registry_id.empty())
         return fmt::format("add it to the template's custom_nodes: {{registry: {}}}",
                            node.registry_id);
-    if (!node.repository.empty())
+    const auto repository = repository_name(node.repository);
+    if (repository.find('/') != repository.npos)
         return fmt::format("add it to the template's custom_nodes: https://github.com/{}",
-                           node.repository);
+                           repository);
+    if (!repository.empty())
+        return fmt::format(
+            "add the repository of {} to the template's custom_nodes; "
+            "https://registry.comfy.org finds it",
+            repository);
     return "add its pack to the template's custom_nodes; https://registry.comfy.org finds the "
            "pack of a node";
 }
@@ -131,6 +137,23 @@ std::string and_choices(std::string text, const MissingModel& model) {
 }
 
 }  // namespace
+
+std::string repository_name(std::string_view aux_id) {
+    auto name = trim(aux_id);
+    if (const auto scheme = name.find("://"); scheme != name.npos) {
+        name.remove_prefix(scheme + 3);
+        name.remove_prefix(std::min(name.find('/'), name.size()));
+    }
+    while (name.starts_with('/'))
+        name.remove_prefix(1);
+    while (name.ends_with('/'))
+        name.remove_suffix(1);
+    if (name.ends_with(".git")) name.remove_suffix(4);
+    // What stands behind user/repo is a place within it.
+    const auto first = name.find('/');
+    const auto second = first == name.npos ? first : name.find('/', first + 1);
+    return std::string(name.substr(0, second));
+}
 
 std::string remedy_for_class(const PlannedNode& node, const tmpl::Template* pod,
                              const std::map<std::string, std::string>& failed) {

@@ -16,6 +16,10 @@ namespace podctl::comfy {
 using workflow::ModelOrigin;
 using workflow::PlannedNode;
 
+// "user/repo" of what nodes say of their pack (properties.aux_id), which others have written in
+// many ways: with a slash at its end, as a URL, with .git. A name alone stays one.
+std::string repository_name(std::string_view aux_id);
+
 // What to do about a node whose class is missing. `failed` has the custom nodes that could not be
 // imported, with the reasons.
 std::string remedy_for_class(const PlannedNode& node, const tmpl::Template* pod,

@@ -1,19 +1,21 @@
 #include "podctl/base/error.hpp"
 #include "podctl/base/host.hpp"
 #include "podctl/base/json.hpp"
+#include "podctl/base/json_fields.hpp"
 #include "podctl/base/shorten.hpp"
 #include "podctl/comfy/comfy.hpp"
 #include "podctl/http/retry.hpp"
 
-#include "json_fields.hpp"
-
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 #include <algorithm>
 
 // https://docs.comfy.org/api-reference/registry: GET /nodes/{id}, /nodes/{id}/versions and
 // /nodes/{id}/versions/{version}. GET /nodes/{id}/install counts an install, so it is not asked.
 namespace podctl::comfy {
+
+using nlohmann::json;
 
 namespace {
 

@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 namespace podctl::comfy {
 namespace {
@@ -31,7 +32,7 @@ std::uint64_t count_at(const json& object, const char* key) {
 
 }  // namespace
 
-Watch::Watch(const Client& client, const SmokeMonitor& monitor, milliseconds patience,
+Watch::Watch(const Client& client, const RunMonitor& monitor, milliseconds patience,
              const std::string& client_id)
     : client_(client), monitor_(monitor), patience_(patience) {
     try {
@@ -48,7 +49,7 @@ json Watch::wait(const std::string& prompt_id, const json& prompt) {
     prompt_id_ = prompt_id;
     prompt_ = prompt;
     answered_ = asked_queue_ = Clock::now();
-    report_nodes();
+    report();
     while (true) {
         if (client_.left() == milliseconds{0})
             throw Error{ErrorKind::smoke, "the time is over: " + state(),
@@ -95,28 +96,43 @@ void Watch::read(const std::string& message) {
     if (type == "execution_cached") {
         for (const auto& node : list_at(data, "nodes"))
             done_.insert(id_text(node));
-        report_nodes();
+        report();
     } else if (type == "executing") {
-        now_runs(id_at(data, "node"));
+        now_runs(node_of(data));
     } else if (type == "executed") {
-        done_.insert(id_at(data, "node"));
+        done_.insert(node_of(data));
     } else if (type == "progress") {
         const auto max = count_at(data, "max");
-        if (max > 1 && monitor_.on_progress)
-            monitor_.on_progress(std::min(count_at(data, "value"), max), max, "steps");
+        if (max > 1)
+            report(fmt::format(", {} of {} steps", std::min(count_at(data, "value"), max), max));
     } else if (type == "execution_success" || type == "execution_error" ||
                type == "execution_interrupted") {
-        if (type == "execution_success") now_runs({});
-        has_ended_ = true;
+        const auto failed = type == "execution_success" ? "" : running_;
+        now_runs({});
+        done_.erase(failed);
     }
+}
+
+// What a node has made of itself while it runs (a loop's body) has an id of its own, and is shown
+// as that node.
+std::string Watch::node_of(const json& message) const {
+    auto node = id_at(message, "node");
+    if (prompt_.contains(node)) return node;
+    auto shown = id_at(message, "display_node");
+    return prompt_.contains(shown) ? shown : node;
 }
 
 // No node: it is over.
 void Watch::now_runs(const std::string& node) {
-    if (!running_.empty()) done_.insert(running_);
+    const auto now = Clock::now();
+    if (!running_.empty()) {
+        done_.insert(running_);
+        times_[running_] += std::chrono::duration_cast<milliseconds>(now - running_since_);
+    }
     running_ = node;
+    running_since_ = now;
     if (node.empty()) has_ended_ = true;
-    report_nodes();
+    report();
 }
 
 std::optional<json> Watch::look() {
@@ -142,7 +158,11 @@ void Watch::look_for_it_in_the_queue() {
     const auto queued = client_.queued();
     const auto found = std::ranges::find(queued, prompt_id_);
     if (found != queued.end()) {
-        before_it_ = static_cast<std::size_t>(found - queued.begin());
+        const auto before = static_cast<std::size_t>(found - queued.begin());
+        if (std::exchange(before_it_, before) == before) return;
+        if (before > 0)
+            notice(fmt::format("waits behind {} other{}", before, before == 1 ? "" : "s"));
+        report();
         return;
     }
     // It may have ended between the two questions.
@@ -162,11 +182,17 @@ std::string Watch::state() const {
     return "the workflow had not ended";
 }
 
-void Watch::report_nodes() const {
+void Watch::report(const std::string& steps) const {
     if (!monitor_.on_progress) return;
     const auto done = std::ranges::count_if(
         done_, [&](const std::string& node) { return prompt_.contains(node); });
-    monitor_.on_progress(static_cast<std::uint64_t>(done), prompt_.size(), "nodes");
+    std::string detail;
+    if (!running_.empty())
+        detail = fmt::format("{} (node {}){}", text_at(object_at(prompt_, running_), "class_type"),
+                             running_, steps);
+    else if (before_it_ && *before_it_ > 0)
+        detail = fmt::format("waits behind {}", *before_it_);
+    monitor_.on_progress(static_cast<std::uint64_t>(done), prompt_.size(), detail);
 }
 
 void Watch::notice(const std::string& text) const {

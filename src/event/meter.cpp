@@ -70,6 +70,7 @@ void Meter::advance(const event::StepProgress& progress, Clock::time_point now) 
     step.done = progress.done;
     step.total = progress.total;
     step.unit = progress.unit;
+    step.detail = progress.detail;
     step.received += more;
     step.rate.observe(step.received, now);
     if (progress.unit != "bytes") return;
@@ -83,6 +84,7 @@ void Meter::end(const std::string& id, Step::State state) {
     if (found == steps_.end()) return;
     Step& step = found->second;
     step.state = state;
+    step.detail.clear();
     // What is missing of a failed one does not come in this run.
     if (state == Step::State::done && step.total) step.done = *step.total;
     step.total = step.done;
@@ -95,7 +97,8 @@ std::optional<Reading> Meter::of(const std::string& id) const {
     Reading reading{.done = step.done,
                     .total = step.total,
                     .unit = step.unit,
-                    .rate = step.unit == "bytes" ? step.rate.per_second() : 0};
+                    .rate = step.unit == "bytes" ? step.rate.per_second() : 0,
+                    .detail = step.detail};
     if (step.unit == "bytes") reading.eta = eta_of(reading);
     return reading;
 }

@@ -3,6 +3,8 @@
 #include "podctl/base/overloaded.hpp"
 #include "podctl/base/shorten.hpp"
 
+#include <algorithm>
+
 namespace podctl {
 
 Event redacted(Event event, const Redactor& redact) {
@@ -12,6 +14,7 @@ Event redacted(Event event, const Redactor& redact) {
     std::visit(
         [&](auto& it) {
             if constexpr (requires { it.step; }) clean(it.step);
+            if constexpr (requires { it.detail; }) clean(it.detail);
             if constexpr (requires { it.path; }) clean(it.path);
             if constexpr (requires { it.template_path; }) clean(it.template_path);
             if constexpr (requires { it.root; }) clean(it.root);
@@ -32,17 +35,22 @@ Event redacted(Event event, const Redactor& redact) {
                           [&](event::ServiceRestarting& it) { clean(it.reason); },
                           [&](event::ServiceOutput& it) { clean(it.line); },
                           [&](event::NodeFailed& it) { clean(it.reason); },
-                          [&](event::SmokeFinished& it) {
+                          [&](event::WorkflowFinished& it) {
                               for (auto* text : {&it.url, &it.workflow, &it.prompt_id})
                                   clean(*text);
+                              for (auto& its : it.nodes)
+                                  for (auto* text : {&its.id, &its.class_type, &its.title})
+                                      clean(*text);
                               for (auto& its : it.outputs)
                                   for (auto* text : {&its.node, &its.class_type, &its.file,
-                                                     &its.url, &its.type, &its.format})
+                                                     &its.url, &its.path, &its.type, &its.format})
                                       clean(*text);
-                              for (auto& its : it.faults)
+                              for (auto& its : it.faults) {
                                   for (auto* text : {&its.node, &its.class_type, &its.input,
                                                      &its.message, &its.hint, &its.details})
                                       clean(*text);
+                                  std::ranges::for_each(its.also, clean);
+                              }
                           },
                           [](auto&) {}},
                event);

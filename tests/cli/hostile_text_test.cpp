@@ -42,23 +42,26 @@ std::vector<Event> events_with(const std::string& text) {
         event::ServiceRestarting{text, 1, std::chrono::milliseconds{1}, text},
         event::ServiceOutput{text, text},
         event::NodeFailed{text, text},
-        event::SmokeFinished{text,
-                             text,
-                             text,
-                             text,
-                             {{.node = text,
-                               .class_type = text,
-                               .file = text,
-                               .url = text,
-                               .type = text,
-                               .format = text}},
-                             {{.node = text,
-                               .class_type = text,
-                               .input = text,
-                               .message = text,
-                               .hint = text,
-                               .details = text},
-                              {.message = text}}},
+        event::WorkflowFinished{.step = text,
+                                .url = text,
+                                .workflow = text,
+                                .prompt_id = text,
+                                .nodes = {{.id = text, .class_type = text, .title = text}},
+                                .outputs = {{.node = text,
+                                             .class_type = text,
+                                             .file = text,
+                                             .url = text,
+                                             .path = text,
+                                             .type = text,
+                                             .format = text}},
+                                .faults = {{.node = text,
+                                            .class_type = text,
+                                            .input = text,
+                                            .message = text,
+                                            .hint = text,
+                                            .details = text,
+                                            .also = {text}},
+                                           {.message = text}}},
     };
 }
 
@@ -118,9 +121,8 @@ TEST(HostileText, KeepsItsValueInJsonAndIsNoCommandThere) {
 
 TEST(HostileText, IsNoCommandInJUnit) {
     const auto events = events_with(hostile);
-    const auto& finished = std::get<event::SmokeFinished>(events.back());
-    const auto xml = junit_xml(finished, {{.id = hostile, .class_type = hostile, .title = hostile}},
-                               std::chrono::milliseconds{1});
+    const auto& finished = std::get<event::WorkflowFinished>(events.back());
+    const auto xml = junit_xml(finished, std::chrono::milliseconds{1});
     EXPECT_TRUE(is_safe(xml));
     EXPECT_EQ(xml.find("<&"), std::string::npos);
 }

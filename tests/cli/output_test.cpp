@@ -113,7 +113,7 @@ TEST(TextOutput, ProgressHasAmountsAndAPercentage) {
     EXPECT_EQ(line_of(all).text, "in all: 1.2 GB of 8.4 GB (14%), 85.0 MB/s, 1m25s left");
 }
 
-event::SmokeFinished smoke() {
+event::WorkflowFinished smoke() {
     return {.step = "smoke",
             .url = "http://x",
             .workflow = "w.json",
@@ -129,7 +129,7 @@ event::SmokeFinished smoke() {
                          .height = 48}}};
 }
 
-event::SmokeFault fault(const std::string& message) {
+event::WorkflowFault fault(const std::string& message) {
     return {.node = "2",
             .class_type = "Loader",
             .input = "file",
@@ -146,6 +146,34 @@ TEST(SmokeOutput, IsOneLineForEachThingThatWasMade) {
     EXPECT_EQ(parsed_line["event"], "smoke.finished");
     EXPECT_EQ(parsed_line["ok"], true);
     EXPECT_EQ(parsed_line["outputs"][0]["width"], 64);
+}
+
+TEST(SmokeOutput, NamesWhereAFileWasSavedAndNodesThatShareAFault) {
+    auto made = smoke();
+    made.as = event::WorkflowFinished::As::run;
+    made.nodes = {{.id = "3",
+                   .class_type = "SaveImage",
+                   .state = event::WorkflowNode::State::ran,
+                   .took = std::chrono::milliseconds{1500}}};
+    made.outputs[0].path = "out/a.png";
+    EXPECT_EQ(line_of(made, Verbosity::normal).text, "out/a.png: png 64x48, 1.2 KB");
+    const json line = parsed(made);
+    EXPECT_EQ(line["event"], "workflow.finished");
+    EXPECT_EQ(line["outputs"][0]["path"], "out/a.png");
+    EXPECT_EQ(line["nodes"][0]["state"], "ran");
+    EXPECT_EQ(line["nodes"][0]["seconds"], 1.5);
+    auto shared = fault("it is missing");
+    shared.also = {"5", "7"};
+    EXPECT_EQ(text_of(shared), "node 2 (Loader), file and nodes 5, 7: it is missing");
+    shared.also.assign(9, "x");
+    EXPECT_EQ(text_of(shared), "node 2 (Loader), file and 9 other nodes: it is missing");
+}
+
+TEST(ProgressOutput, SaysWhatIsBeingDone) {
+    const event::StepProgress progress{"smoke", 1, 4, "nodes", "KSampler (node 3), 2 of 8 steps"};
+    EXPECT_EQ(line_of(progress, Verbosity::normal).text,
+              "smoke: 1 of 4 (25%) nodes, KSampler (node 3), 2 of 8 steps");
+    EXPECT_EQ(parsed(progress)["detail"], "KSampler (node 3), 2 of 8 steps");
 }
 
 TEST(SmokeOutput, NamesEachFaultUnlessTheStepsOwnLineDoes) {

@@ -1,5 +1,4 @@
-#include "built_in.hpp"
-
+#include "podctl/comfy/workflow_run.hpp"
 #include "podctl/workflow/workflow.hpp"
 
 #include <gtest/gtest.h>

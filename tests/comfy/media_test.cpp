@@ -66,6 +66,24 @@ TEST(Media, ReadsTheSizeOfEveryKindOfImage) {
     }
 }
 
+struct Film {
+    std::string name, format, content;
+};
+// The smallest of their kinds.
+std::vector<Film> films() {
+    const auto ebml = bytes({0x1A, 0x45, 0xDF, 0xA3, 0x81, 0}) + bytes({0x18, 0x53, 0x80, 0x67});
+    const auto cluster = bytes({0x1F, 0x43, 0xB6, 0x75, 0x84}) + "time";
+    return {
+        {"a.MP4", "mp4", test::mp4_bytes()},
+        {"a.webm", "webm", ebml + bytes({0x80 + 9}) + cluster},
+        {"a.mkv", "webm", ebml + bytes({0xFF}) + cluster},  // of a stream
+        {"a.wav", "wav", "RIFF" + bytes({16, 0, 0, 0}) + "WAVEdata" + bytes({4, 0, 0, 0}) + "...."},
+        {"a.flac", "flac", "fLaC" + bytes({0x80, 0, 0, 34}) + std::string(34, 's') + "frame"},
+        {"a.ogg", "ogg", "OggS" + bytes({0, 4}) + std::string(21, '.')},
+        {"a.mp3", "mp3", "ID3" + bytes({4, 0, 0, 0, 0, 0, 2}) + "..frame"},
+        {"a.glb", "glb", "glTF" + bytes({2, 0, 0, 0, 24, 0, 0, 0}) + "............"}};
+}
+
 TEST(Media, TellsThatAnImageIsCutOff) {
     const auto png = test::png_bytes(64, 48);
     EXPECT_THAT(fault_of("a.png", png.substr(0, png.size() - 1)),
@@ -88,12 +106,38 @@ TEST(Media, RefusesWhatIsNotWhatItsNameSays) {
 }
 
 TEST(Media, KnowsVideosAndSoundsByTheirBeginning) {
-    EXPECT_EQ(inspect("a.MP4", bytes({0, 0, 0, 32}) + "ftypisom....").format, "mp4");
-    EXPECT_EQ(inspect("a.webm", bytes({0x1A, 0x45, 0xDF, 0xA3})).format, "webm");
-    EXPECT_EQ(inspect("a.flac", "fLaC....").format, "flac");
-    EXPECT_EQ(inspect("a.wav", "RIFF....WAVE").format, "wav");
-    EXPECT_EQ(inspect("a.mp3", "ID3.....").format, "mp3");
-    EXPECT_EQ(inspect("a.glb", "glTF....").format, "glb");
+    for (const auto& [name, format, content] : films())
+        EXPECT_EQ(inspect(name, content).format, format);
+}
+
+// "A 12-byte film is no film."
+TEST(Media, AFilmOfNothingButItsBeginningIsNone) {
+    EXPECT_THAT(fault_of("a.mp4", bytes({0, 0, 0, 12}) + "ftypisom"),
+                HasSubstr("is a mp4 that is cut off, or holds nothing"));
+    for (const auto& [name, format, content] : films()) {
+        const auto begin = content.substr(0, 12);
+        EXPECT_THAT(fault_of(name, begin), HasSubstr("cut off")) << name;
+    }
+}
+
+// Before its frames, or in them as far as that can be told.
+TEST(Media, AFilmThatIsCutOffIsNone) {
+    for (const auto& [name, format, content] : films()) {
+        if (format == "mp3" || format == "flac") continue;  // frames alone, to the end
+        EXPECT_THAT(fault_of(name, content.substr(0, content.size() - 9)), HasSubstr("cut off"))
+            << name;
+    }
+}
+
+TEST(Media, AFilmsIndexMayBeBehindItsFrames) {
+    const std::string frames(3 << 20, 'f');
+    const auto size = frames.size() + 8;
+    const auto head = bytes({0, 0, 0, 12}) + "ftypisom" +
+                      bytes({static_cast<int>(size >> 24), static_cast<int>(size >> 16 & 0xFF),
+                             static_cast<int>(size >> 8 & 0xFF), static_cast<int>(size & 0xFF)}) +
+                      "mdat" + frames;
+    EXPECT_EQ(inspect("a.mp4", head + bytes({0, 0, 0, 8}) + "moov").format, "mp4");
+    EXPECT_THAT(fault_of("a.mp4", head), HasSubstr("holds nothing"));
 }
 
 TEST(Media, AnImageMayBeOfAnotherKindThanItsName) {

@@ -1,61 +1,19 @@
-#include "podctl/comfy/smoke.hpp"
-
-#include "podctl/base/error.hpp"
-
-#include "support/comfyui.hpp"
-#include "support/error_of.hpp"
-
-#include <gmock/gmock.h>
+#include "run_test.hpp"
 
 namespace podctl::comfy {
 namespace {
 
-using nlohmann::json;
+using namespace std::chrono_literals;
+using namespace test;
 using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
-using namespace std::chrono_literals;
-using test::ComfyUi;
-using Info = ComfyUi::Info;
 
-json empty_image() {
-    return {{"class_type", "EmptyImage"},
-            {"inputs", {{"width", 64}, {"height", 48}, {"batch_size", 1}, {"color", 0}}}};
-}
-json taking(const std::string& class_type, const std::string& input, const std::string& source) {
-    return {{"class_type", class_type}, {"inputs", {{input, json::array({source, 0})}}}};
-}
+using WorkflowRun = RunTest;
 
-class SmokeTest : public ::testing::Test {
-protected:
-    SmokeReport run(const json& workflow = {}) {
-        request_.url = comfyui_.url();
-        if (!workflow.is_null()) request_.workflow = workflow.dump();
-        return run_smoke(request_, http_, monitor_, stop_.get_token());
-    }
-    event::SmokeFault fault(const json& workflow = {}) {
-        const auto report = run(workflow);
-        EXPECT_THAT(report.faults, SizeIs(1));
-        return report.faults.empty() ? event::SmokeFault{} : report.faults[0];
-    }
-
-    ComfyUi comfyui_;
-    http::Client http_;
-    SmokeRequest request_{.url = {}, .timeout = 60s};
-    std::vector<std::string> progress_, notices_;
-    std::stop_source stop_;
-    SmokeMonitor monitor_{
-        .on_progress =
-            [this](std::uint64_t done, std::uint64_t total, const char* unit) {
-                progress_.push_back(std::to_string(done) + "/" + std::to_string(total) + " " +
-                                    unit);
-            },
-        .on_notice = [this](const std::string& text) { notices_.push_back(text); }};
-};
-
-TEST_F(SmokeTest, RunsTheBuiltInWorkflowAndFetchesItsImage) {
+TEST_F(WorkflowRun, RunsTheBuiltInWorkflowAndFetchesItsImage) {
     const auto report = run();
     EXPECT_THAT(report.faults, IsEmpty());
     ASSERT_THAT(report.outputs, SizeIs(1));
@@ -71,23 +29,23 @@ TEST_F(SmokeTest, RunsTheBuiltInWorkflowAndFetchesItsImage) {
     EXPECT_THAT(notices_, IsEmpty());
 }
 
-TEST_F(SmokeTest, TellsWhatIsDoneByWebSocket) {
+TEST_F(WorkflowRun, TellsWhatIsDoneByWebSocket) {
     comfyui_.history_lag = 3;
     run();
-    EXPECT_THAT(progress_, Contains("0/3 nodes"));
-    EXPECT_THAT(progress_, Contains("2/4 steps"));
-    EXPECT_EQ(progress_.back(), "3/3 nodes");
+    EXPECT_THAT(progress_, Contains("0/3"));
+    EXPECT_THAT(progress_, Contains("1/3 ImageInvert (node 2), 2 of 4 steps"));
+    EXPECT_EQ(progress_.back(), "3/3");
     const auto asked = comfyui_.requests("/ws").at(0);
     EXPECT_EQ(asked.query, "clientId=" + comfyui_.prompts().at(0)["client_id"].get<std::string>());
 }
 
-TEST_F(SmokeTest, SaysThatNothingWasRunWhereAllWasCached) {
+TEST_F(WorkflowRun, SaysThatNothingWasRunWhereAllWasCached) {
     comfyui_.has_it_cached = true;
     EXPECT_THAT(run().faults, IsEmpty());
     EXPECT_THAT(notices_, ElementsAre(HasSubstr("ran no node")));
 }
 
-TEST_F(SmokeTest, DoesWithoutAWebSocket) {
+TEST_F(WorkflowRun, DoesWithoutAWebSocket) {
     for (const auto how : {ComfyUi::Socket::is_refused, ComfyUi::Socket::is_cut_in_the_run}) {
         comfyui_.socket = how;
         comfyui_.history_lag = 2;
@@ -97,7 +55,7 @@ TEST_F(SmokeTest, DoesWithoutAWebSocket) {
     }
 }
 
-TEST_F(SmokeTest, ConvertsAWorkflowOfThePage) {
+TEST_F(WorkflowRun, ConvertsAWorkflowOfThePage) {
     const auto report = run(json::parse(R"({"nodes": [
         {"id": 1, "type": "EmptyImage", "widgets_values": [64, 48, 1, 0]},
         {"id": 2, "type": "SaveImage", "widgets_values": ["my prefix"],
@@ -113,7 +71,7 @@ TEST_F(SmokeTest, ConvertsAWorkflowOfThePage) {
     EXPECT_EQ(prompt["1"]["inputs"]["height"], 48);
 }
 
-TEST_F(SmokeTest, NamesEveryMissingClassAndModelAtOnce) {
+TEST_F(WorkflowRun, NamesEveryMissingClassAndModelAtOnce) {
     comfyui_.add_class(
         "Loader", {{"required", {{"ckpt_name", Info::array({Info::array({"a.safetensors"})})}}}},
         {"MODEL"});
@@ -123,15 +81,16 @@ TEST_F(SmokeTest, NamesEveryMissingClassAndModelAtOnce) {
              {"3", taking("NorThis", "image", "2")},
              {"4", taking("SaveImage", "images", "3")},
              {"5", {{"class_type", "Loader"}, {"inputs", {{"ckpt_name", "b.safetensors"}}}}}});
-    ASSERT_THAT(report.faults, SizeIs(3));
-    EXPECT_EQ(report.faults[0].message, "ComfyUI has no node NoSuchNode");
+    ASSERT_THAT(report.faults, SizeIs(2));
+    EXPECT_EQ(report.faults[0].message, "ComfyUI has no nodes NoSuchNode, NorThis");
     EXPECT_EQ(report.faults[0].node, "2");
+    EXPECT_THAT(report.faults[0].also, ElementsAre("3"));
+    EXPECT_EQ(report.faults[0].details, "2 NoSuchNode\n3 NorThis\n");
     EXPECT_THAT(report.faults[0].hint, HasSubstr("custom_nodes"));
-    EXPECT_EQ(report.faults[1].message, "ComfyUI has no node NorThis");
-    EXPECT_EQ(report.faults[2].message, "the model b.safetensors is missing");
-    EXPECT_EQ(report.faults[2].input, "ckpt_name");
-    EXPECT_THAT(report.faults[2].hint, HasSubstr("models/checkpoints"));
-    EXPECT_THAT(report.faults[2].hint, HasSubstr("did you mean a.safetensors?"));
+    EXPECT_EQ(report.faults[1].message, "the model b.safetensors is missing");
+    EXPECT_EQ(report.faults[1].input, "ckpt_name");
+    EXPECT_THAT(report.faults[1].hint, HasSubstr("models/checkpoints"));
+    EXPECT_THAT(report.faults[1].hint, HasSubstr("did you mean a.safetensors?"));
     EXPECT_THAT(comfyui_.prompts(), IsEmpty());
 }
 
@@ -141,7 +100,7 @@ json page_node(const std::string& class_type, const json& properties) {
     return {{"nodes", json::array({node})}, {"links", json::array()}};
 }
 
-TEST_F(SmokeTest, NamesThePackOfTheTemplateThatProvidesANode) {
+TEST_F(WorkflowRun, NamesThePackOfTheTemplateThatProvidesANode) {
     tmpl::Template pod;
     pod.custom_nodes = {
         {.source = tmpl::GitNode{"https://github.com/cubiq/ComfyUI_InstantID.git", "", true},
@@ -150,7 +109,7 @@ TEST_F(SmokeTest, NamesThePackOfTheTemplateThatProvidesANode) {
         {.source = tmpl::RegistryNode{"comfyui-inspire-pack", ""},
          .name = "inspire",
          .ignore_requirements = {}}};
-    request_.pod = &pod;
+    target_.pod = &pod;
     comfyui_.log = {
         "Cannot import /x/custom_nodes/ComfyUI_InstantID module for custom nodes: "
         "No module named 'insightface'",
@@ -175,7 +134,7 @@ json loader(const std::string& class_type, const std::string& input, const std::
             {"4", taking("PreviewImage", "images", "3")}};
 }
 
-TEST_F(SmokeTest, NamesTheFolderOfAMissingModelByWhatTheInputOffers) {
+TEST_F(WorkflowRun, NamesTheFolderOfAMissingModelByWhatTheInputOffers) {
     comfyui_.models = {
         {"checkpoints", {"c.safetensors"}}, {"ipadapter", {"one.bin", "two.bin"}}, {"vae", {}}};
     comfyui_.add_class("IPAdapterModelLoader",
@@ -187,7 +146,7 @@ TEST_F(SmokeTest, NamesTheFolderOfAMissingModelByWhatTheInputOffers) {
     EXPECT_THAT(found.hint, HasSubstr("it belongs into models/ipadapter;"));
 }
 
-TEST_F(SmokeTest, NamesTheModelOfTheTemplateThatProvidesIt) {
+TEST_F(WorkflowRun, NamesTheModelOfTheTemplateThatProvidesIt) {
     tmpl::Template pod;
     for (const auto* source :
          {"https://x.example/a.safetensors", "hf:org/repo/sub/Face.safetensors", "civitai:1"}) {
@@ -196,7 +155,7 @@ TEST_F(SmokeTest, NamesTheModelOfTheTemplateThatProvidesIt) {
         pod.models.push_back(model);
     }
     pod.models.back().name = "named.safetensors";
-    request_.pod = &pod;
+    target_.pod = &pod;
     comfyui_.add_class("Loader", {{"required", {{"vae_name", Info::array({Info::array()})}}}},
                        {"IMAGE"});
     EXPECT_THAT(fault(loader("Loader", "vae_name", "face.safetensors")).hint,
@@ -208,7 +167,7 @@ TEST_F(SmokeTest, NamesTheModelOfTheTemplateThatProvidesIt) {
 }
 
 // ComfyUI does not check such a choice, and would run into it.
-TEST_F(SmokeTest, FindsAMissingModelThatComfyUiWouldNotMiss) {
+TEST_F(WorkflowRun, FindsAMissingModelThatComfyUiWouldNotMiss) {
     comfyui_.add_class("UpscaleModelLoader",
                        {{"required", {{"model_name", {"COMBO", {{"options", {"a.pth"}}}}}}}},
                        {"IMAGE"});
@@ -218,7 +177,7 @@ TEST_F(SmokeTest, FindsAMissingModelThatComfyUiWouldNotMiss) {
     EXPECT_THAT(comfyui_.prompts(), IsEmpty());
 }
 
-TEST_F(SmokeTest, AWorkflowThatIsTakenInPartFailsAndIsTakenBack) {
+TEST_F(WorkflowRun, AWorkflowThatIsTakenInPartFailsAndIsTakenBack) {
     comfyui_.add_class("Mode",
                        {{"required", {{"mode", Info::array({Info::array({"fast", "fine"})})}}}},
                        {"IMAGE"});
@@ -231,7 +190,7 @@ TEST_F(SmokeTest, AWorkflowThatIsTakenInPartFailsAndIsTakenBack) {
     EXPECT_THAT(comfyui_.running(), IsEmpty());
 }
 
-TEST_F(SmokeTest, TellsOfEveryInputThatIsRefused) {
+TEST_F(WorkflowRun, TellsOfEveryInputThatIsRefused) {
     const auto report = run({{"1", {{"class_type", "EmptyImage"}, {"inputs", json::object()}}},
                              {"2", taking("PreviewImage", "images", "1")}});
     ASSERT_THAT(report.faults, SizeIs(4));
@@ -239,7 +198,7 @@ TEST_F(SmokeTest, TellsOfEveryInputThatIsRefused) {
     EXPECT_EQ(report.faults[0].node, "1");
 }
 
-TEST_F(SmokeTest, TellsOfLinksThatLeadNowhere) {
+TEST_F(WorkflowRun, TellsOfLinksThatLeadNowhere) {
     // Neither ComfyUI nor this one looks at them before it falls over.
     comfyui_.add_class("PreviewImage", {{"required", {{"other", {"IMAGE"}}}}}, {}, true);
     const auto report = run({{"1", taking("ImageInvert", "image", "2")},
@@ -251,7 +210,7 @@ TEST_F(SmokeTest, TellsOfLinksThatLeadNowhere) {
     EXPECT_EQ(report.faults[1].message, "the links go in a circle: nodes 1, 2");
 }
 
-TEST_F(SmokeTest, TellsWhichNodeFailed) {
+TEST_F(WorkflowRun, TellsWhichNodeFailed) {
     comfyui_.fails["ImageInvert"] = "CUDA out of memory\n\n";
     const auto found = fault();
     EXPECT_EQ(found.node, "2");
@@ -261,13 +220,13 @@ TEST_F(SmokeTest, TellsWhichNodeFailed) {
     EXPECT_THAT(found.details, HasSubstr("nodes.py"));
 }
 
-TEST_F(SmokeTest, ARunThatMakesNothingFails) {
+TEST_F(WorkflowRun, ARunThatMakesNothingFails) {
     comfyui_.made.clear();
     EXPECT_THAT(fault().message, HasSubstr("made nothing"));
     EXPECT_THAT(fault({{"1", empty_image()}}).message, HasSubstr("Prompt has no outputs"));
 }
 
-TEST_F(SmokeTest, AnOutputThatIsBrokenOrGoneFails) {
+TEST_F(WorkflowRun, AnOutputThatIsBrokenOrGoneFails) {
     comfyui_.files["temp//a.png"].pop_back();
     EXPECT_THAT(fault().message, HasSubstr("a.png is a png that is cut off"));
     comfyui_.files["temp//a.png"] = "<html>";
@@ -278,12 +237,12 @@ TEST_F(SmokeTest, AnOutputThatIsBrokenOrGoneFails) {
     EXPECT_EQ(gone.message, "its output a.png cannot be had: /view answered 404");
 }
 
-TEST_F(SmokeTest, TakesVideosAndTextsForOutputs) {
+TEST_F(WorkflowRun, TakesVideosAndTextsForOutputs) {
     comfyui_.made["PreviewImage"] = {
         {"gifs", {{{"filename", "v.mp4"}, {"subfolder", ""}, {"type", "output"}}}},
         {"animated", json::array({true})},
         {"text", json::array({"a caption"})}};
-    comfyui_.files["output//v.mp4"] = std::string(4, '\0') + "ftypisom";
+    comfyui_.files["output//v.mp4"] = podctl::test::mp4_bytes();
     const auto report = run();
     EXPECT_THAT(report.faults, IsEmpty());
     ASSERT_THAT(report.outputs, SizeIs(2));
@@ -291,58 +250,51 @@ TEST_F(SmokeTest, TakesVideosAndTextsForOutputs) {
     EXPECT_EQ(report.outputs[1].format, "text");
 }
 
-TEST_F(SmokeTest, TellsThatComfyUiIsNotThere) {
-    request_.url = "http://127.0.0.1:1";
-    const auto nobody = run_smoke(request_, http_, monitor_, {});
+TEST_F(WorkflowRun, TellsThatComfyUiIsNotThere) {
+    target_.url = "http://127.0.0.1:1";
+    const auto nobody = run();
     ASSERT_THAT(nobody.faults, SizeIs(1));
     EXPECT_THAT(nobody.faults[0].message, HasSubstr("ComfyUI cannot be reached"));
     EXPECT_THAT(nobody.faults[0].hint, HasSubstr("podctl up"));
     comfyui_.is_starting = true;
+    target_.url = comfyui_.url();
     EXPECT_THAT(fault().message, HasSubstr("not ready"));
     EXPECT_THAT(fault().message, HasSubstr("503: provisioning"));
-    const test::HttpServer page{[](const auto&) { return test::Response{.body = "<html>"}; }};
-    request_.url = page.url();
-    EXPECT_THAT(run_smoke(request_, http_, monitor_, {}).faults.at(0).message,
-                HasSubstr("not JSON"));
+    const podctl::test::HttpServer page{
+        [](const auto&) { return podctl::test::Response{.body = "<html>"}; }};
+    target_.url = page.url();
+    EXPECT_THAT(run().faults.at(0).message, HasSubstr("not JSON"));
 }
 
-TEST_F(SmokeTest, TellsThatComfyUiDiedInTheRun) {
+TEST_F(WorkflowRun, TellsThatComfyUiDiedInTheRun) {
     comfyui_.on_queued = [&] { comfyui_.is_dead = true; };
-    request_.patience = 50ms;
+    target_.patience = 50ms;
     EXPECT_THAT(fault().message, HasSubstr("ComfyUI no longer answers"));
 }
 
-TEST_F(SmokeTest, TellsThatComfyUiForgotTheWorkflow) {
+TEST_F(WorkflowRun, TellsThatComfyUiForgotTheWorkflow) {
     comfyui_.end = ComfyUi::End::is_forgotten;
     EXPECT_THAT(fault().message, HasSubstr("no longer knows the workflow"));
 }
 
-TEST_F(SmokeTest, EndsWithItsTimeAndTakesThePromptBack) {
+TEST_F(WorkflowRun, EndsWithItsTimeAndTakesThePromptBack) {
     comfyui_.end = ComfyUi::End::never_comes;
     request_.timeout = 500ms;
     EXPECT_THAT(fault().message, HasSubstr("the time is over: node 3 (PreviewImage) was running"));
     EXPECT_THAT(comfyui_.interrupts(), SizeIs(1));
     EXPECT_THAT(comfyui_.requests("/queue"),
-                Contains(::testing::Field(&test::Request::body, HasSubstr("\"delete\""))));
+                Contains(::testing::Field(&podctl::test::Request::body, HasSubstr("\"delete\""))));
 }
 
-TEST_F(SmokeTest, AStopTakesThePromptBack) {
+TEST_F(WorkflowRun, AStopTakesThePromptBack) {
     for (const auto socket : {ComfyUi::Socket::works, ComfyUi::Socket::is_refused}) {
         comfyui_.socket = socket;
         comfyui_.end = ComfyUi::End::never_comes;
         stop_ = std::stop_source{};
         comfyui_.on_queued = [&] { stop_.request_stop(); };
-        EXPECT_EQ(test::error_of([&] { run(); }).kind(), ErrorKind::interrupted);
+        EXPECT_EQ(podctl::test::error_of([&] { run(); }).kind(), ErrorKind::interrupted);
     }
     EXPECT_THAT(comfyui_.interrupts(), SizeIs(2));
-}
-
-TEST_F(SmokeTest, AWorkflowThatIsNoneIsAWrongArgument) {
-    request_.workflow = "{}";
-    request_.workflow_name = "mine.json";
-    const auto error = test::error_of([&] { run(); });
-    EXPECT_EQ(error.kind(), ErrorKind::usage);
-    EXPECT_THAT(error.message(), HasSubstr("mine.json"));
 }
 
 }  // namespace

@@ -70,7 +70,7 @@ TEST_F(SmokeCommand, ExitsWith6AndTellsJunitWhy) {
     EXPECT_THAT(end.of("step.failed").at(0)["error"]["message"].get<std::string>(),
                 HasSubstr("node 2 (ImageInvert): RuntimeError: <broken>"));
     EXPECT_EQ(cases_of(dir_ / "out/smoke.xml"),
-              "run\nnode 1 (EmptyImage) skipped\nnode 2 (ImageInvert) failure\n"
+              "run failure\nnode 1 (EmptyImage)\nnode 2 (ImageInvert) failure\n"
               "node 3 (PreviewImage) skipped\n");
 }
 
@@ -86,7 +86,7 @@ TEST_F(SmokeCommand, WrongArgumentsExitWith2) {
     write_file_atomically(dir_ / "empty.json", "");
     const auto url = comfyui_.url();
     for (const std::vector<std::string>& wrong : std::vector<std::vector<std::string>>{
-             {},
+             {"--root", (dir_ / "nowhere").string()},
              {"--url", "ftp://x"},
              {"--url", url + "?x=1"},
              {"--url", url, "--set", "comfyui.port=1"},
@@ -113,6 +113,17 @@ TEST_F(SmokeCommand, CtrlCTakesThePromptBack) {
     EXPECT_THAT(comfyui_.running(), IsEmpty());
 }
 
+TEST_F(SmokeCommand, ResultsOfAnEarlierPromptAreNoTestUnlessTold) {
+    comfyui_.has_it_cached = true;
+    comfyui_.forgets = test::ComfyUi::Forgets::never;
+    const auto end = smoke({"--url", comfyui_.url()});
+    EXPECT_EQ(end.status.code, 6) << end.output;
+    EXPECT_THAT(end.output, HasSubstr("was not tested"));
+    EXPECT_EQ(smoke({"--url", comfyui_.url(), "--cached"}).status.code, 0);
+    comfyui_.forgets = test::ComfyUi::Forgets::at_once;
+    EXPECT_EQ(smoke({"--url", comfyui_.url()}).status.code, 0);
+}
+
 class SmokeOfAPod : public PodTest {};
 
 TEST_F(SmokeOfAPod, PassesOnAPodThatUpHasBrought) {
@@ -121,6 +132,10 @@ TEST_F(SmokeOfAPod, PassesOnAPodThatUpHasBrought) {
     const auto end = run("smoke");
     EXPECT_EQ(end.status.code, 0) << end.output;
     EXPECT_EQ(end.of("smoke.finished").at(0)["outputs"].at(0)["width"], 64);
+    // The pod that runs need not be named by its template, nor by its port.
+    const auto by_root =
+        Running{command({"smoke", "--root", root().string(), "--output", "json"})}.finish();
+    EXPECT_EQ(by_root.status.code, 0) << by_root.output;
     pod.signal(SIGTERM);
     EXPECT_EQ(pod.finish().status.code, 128 + SIGTERM);
     EXPECT_EQ(run("smoke").status.code, 6);

@@ -4,6 +4,7 @@
 #include "podctl/base/url.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace podctl::test {
 namespace {
@@ -23,6 +24,12 @@ json problem(const std::string& type, const std::string& message, const std::str
 
 bool is_link(const json& value) {
     return value.is_array() && value.size() == 2;
+}
+
+// What the part of a form holds that has `head` in its own.
+std::string part_of(const std::string& body, const std::string& head, const std::string& boundary) {
+    const auto begin = body.find("\r\n\r\n", body.find(head)) + 4;
+    return body.substr(begin, body.find("\r\n--" + boundary, begin) - begin);
 }
 
 }  // namespace
@@ -75,6 +82,11 @@ std::vector<json> ComfyUi::prompts() const {
     return prompts_;
 }
 
+std::map<std::string, std::string> ComfyUi::uploads() const {
+    const std::scoped_lock lock(mutex_);
+    return uploads_;
+}
+
 std::vector<json> ComfyUi::interrupts() const {
     const std::scoped_lock lock(mutex_);
     return interrupts_;
@@ -95,7 +107,8 @@ Response ComfyUi::answer(const Request& request) {
 Response ComfyUi::route(const Request& request, const std::string& path) {
     if (path == "/ws") {
         if (socket == Socket::is_refused) return {.status = 400, .body = "no"};
-        return to_websocket(request, [this](WebSocketPeer& peer) { talk(peer); });
+        return to_websocket(request, [this, client = request.parameter("clientId")](
+                                         WebSocketPeer& peer) { talk(peer, client); });
     }
     if (path == "/system_stats") return as_json({{"system", {{"comfyui_version", "0.3.64"}}}});
     if (path.starts_with("/object_info/")) {
@@ -121,15 +134,20 @@ Response ComfyUi::route(const Request& request, const std::string& path) {
         if (body.is_discarded()) return {.status = 500, .body = "500 Internal Server Error"};
         return queue_prompt(body);
     }
+    if (path == "/upload/image") return upload(request);
+    if (path == "/free" && forgets == Forgets::never) return {.status = 404};
+    if (path == "/free") {
+        const std::scoped_lock lock(mutex_);
+        if (forgets == Forgets::at_once)
+            has_it_cached = false;
+        else
+            is_to_forget_ = true;
+        return {};
+    }
     if (path == "/view") return view(request);
     if (path.starts_with("/history/")) return history(path.substr(9));
     const std::scoped_lock lock(mutex_);
-    if (path == "/queue" && request.method == "GET") {
-        json running = json::array();
-        for (const auto& id : running_)
-            running.push_back({0, id, json::object()});
-        return as_json({{"queue_running", running}, {"queue_pending", json::array()}});
-    }
+    if (path == "/queue" && request.method == "GET") return queue_shown();
     if (path == "/queue") return {};
     if (path == "/interrupt") {
         interrupts_.push_back(json::parse(request.body, nullptr, false));
@@ -137,6 +155,40 @@ Response ComfyUi::route(const Request& request, const std::string& path) {
         return {};
     }
     return {.status = 404, .body = "404: Not Found"};
+}
+
+// The first of the others runs. What waits is a heap (PromptQueue of execution.py), so that it is
+// shown in another order than it comes.
+Response ComfyUi::queue_shown() {
+    if (!others.empty() && others_last-- <= 0) others.clear();
+    json running = json::array(), pending = json::array();
+    for (std::size_t i = 0; i < others.size(); ++i)
+        (i == 0 ? running : pending).push_back({i, others[i], json::object()});
+    for (const auto& id : running_)
+        (others.empty() ? running : pending).push_back({others.size(), id, json::object()});
+    std::ranges::reverse(pending);
+    return as_json({{"queue_running", running}, {"queue_pending", pending}});
+}
+
+// image_upload() of server.py: another file of the name is kept.
+Response ComfyUi::upload(const Request& request) {
+    const auto type = request.header("content-type").value_or("");
+    const auto boundary = type.substr(type.find("boundary=") + 9);
+    const auto named = request.body.find("filename=\"") + 10;
+    auto name = request.body.substr(named, request.body.find('"', named) - named);
+    const auto bytes = part_of(request.body, "filename=\"", boundary);
+    const std::scoped_lock lock(mutex_);
+    const auto found = uploads_.find(name);
+    if (found != uploads_.end() && found->second != bytes) {
+        const auto dot = name.rfind('.');
+        name = name.substr(0, dot) + " (1)" + name.substr(dot);
+    }
+    uploads_[name] = bytes;
+    for (auto& [class_name, info] : classes)
+        for (auto& [group, inputs] : info["input"].items())
+            for (auto& [input, spec] : inputs.items())
+                if (spec.size() > 1 && spec[1].contains("image_upload")) spec[0].push_back(name);
+    return as_json({{"name", name}, {"subfolder", ""}, {"type", "input"}});
 }
 
 // As validate_inputs() of execution.py, one node.
@@ -207,28 +259,41 @@ Response ComfyUi::queue_prompt(const json& body) {
     if (!checked.error.is_null())
         return as_json({{"error", checked.error}, {"node_errors", checked.node_errors}}, 400);
     const auto id = body["prompt_id"].get<std::string>();
-    run(id, body["prompt"], checked.good_outputs);
+    run(id, body, checked.good_outputs);
     if (on_queued) on_queued();
     return as_json({{"prompt_id", id}, {"number", 0}, {"node_errors", checked.node_errors}});
 }
 
-void ComfyUi::run(const std::string& id, const json& prompt,
+void ComfyUi::run(const std::string& id, const json& body,
                   const std::vector<std::string>& outputs) {
+    const auto& prompt = body["prompt"];
     const std::scoped_lock lock(mutex_);
+    const auto say = [&](const std::string& type, const json& data) {
+        said_.emplace_back(body["client_id"], json{{"type", type}, {"data", data}}.dump());
+    };
     say("execution_start", {{"prompt_id", id}});
     json messages = json::array(), shown = json::object(), cached = json::array();
+    json executed = json::array();
     for (const auto& [node, what] : prompt.items())
         if (has_it_cached) cached.push_back(node);
     messages.push_back({"execution_cached", {{"nodes", cached}, {"prompt_id", id}}});
+    const bool is_cached = has_it_cached;
+    if (std::exchange(is_to_forget_, false)) has_it_cached = false;
     std::string status = "success";
     for (const auto& [node, what] : prompt.items()) {
         const auto name = what["class_type"].get<std::string>();
-        say("executing", {{"node", node}, {"prompt_id", id}});
+        if (is_cached) {
+            if (std::ranges::find(outputs, node) != outputs.end() && made.contains(name))
+                shown[node] = made[name];
+            continue;
+        }
+        say("executing", {{"node", node}, {"display_node", node}, {"prompt_id", id}});
         say("progress", {{"value", 2}, {"max", 4}, {"node", node}, {"prompt_id", id}});
         if (const auto failure = fails.find(name); failure != fails.end()) {
             messages.push_back({"execution_error",
                                 {{"prompt_id", id},
                                  {"node_id", node},
+                                 {"executed", executed},
                                  {"node_type", name},
                                  {"exception_message", failure->second},
                                  {"exception_type", "RuntimeError"},
@@ -236,6 +301,7 @@ void ComfyUi::run(const std::string& id, const json& prompt,
             status = "error";
             break;
         }
+        executed.push_back(node);
         if (std::ranges::find(outputs, node) != outputs.end() && made.contains(name))
             shown[node] = made[name];
     }
@@ -260,21 +326,19 @@ Response ComfyUi::view(const Request& request) const {
                      request.parameter("filename");
     const auto found = files.find(key);
     if (found == files.end()) return {.status = 404};
-    return {.body = found->second};
+    return serve_bytes(request, found->second);
 }
 
-// Under mutex_.
-void ComfyUi::say(const std::string& type, json data) {
-    to_say_.push_back(json{{"type", type}, {"data", data}}.dump());
-}
-
-void ComfyUi::talk(WebSocketPeer& peer) {
+// Each client is told of its own prompts.
+void ComfyUi::talk(WebSocketPeer& peer, const std::string& client) {
     peer.send_text(R"({"type":"status","data":{"sid":"x"}})");
+    std::size_t heard = 0;
     do {
         std::vector<std::string> messages;
         {
             const std::scoped_lock lock(mutex_);
-            messages.swap(to_say_);
+            for (; heard < said_.size(); ++heard)
+                if (said_[heard].first == client) messages.push_back(said_[heard].second);
         }
         for (const auto& message : messages) {
             peer.send(WebSocketPeer::binary, "a preview");
@@ -283,6 +347,15 @@ void ComfyUi::talk(WebSocketPeer& peer) {
             if (socket == Socket::is_cut_in_the_run) return;
         }
     } while (peer.pause(std::chrono::milliseconds{5}));
+}
+
+std::string mp4_bytes() {
+    const auto box = [](const std::string& type, const std::string& content) {
+        std::string head(4, '\0');
+        head.back() = static_cast<char>(8 + content.size());
+        return head + type + content;
+    };
+    return box("ftyp", "isom") + box("moov", "") + box("mdat", "frame");
 }
 
 std::string png_bytes(std::uint32_t width, std::uint32_t height) {

@@ -51,6 +51,14 @@ public:
     enum class Socket { works, is_refused, is_cut_in_the_run } socket = Socket::works;
     enum class End { comes, never_comes, is_forgotten } end = End::comes;
     bool has_it_cached = false;
+    // When POST /free makes it forget that (main.py, prompt_worker); never: it does not know it.
+    enum class Forgets { at_once, after_the_next_prompt, never } forgets = Forgets::at_once;
+    // Other people's prompts, which run and wait before ours. They are over after the queue was
+    // asked for so often.
+    std::vector<std::string> others;
+    std::atomic<int> others_last = 0;
+    // What came by POST /upload/image, by name.
+    std::map<std::string, std::string> uploads() const;
     // So many times the history does not yet have what has ended.
     int history_lag = 1;
     bool is_starting = false;           // 503
@@ -67,24 +75,28 @@ private:
     Response answer(const Request& request);
     Response route(const Request& request, const std::string& path);
     Response queue_prompt(const json& body);
+    Response upload(const Request& request);
+    Response queue_shown();
     Checked check(const json& prompt) const;
     json errors_of(const json& node) const;
     bool is_good(const json& prompt, const std::string& node, json& errors) const;
-    void run(const std::string& id, const json& prompt, const std::vector<std::string>& outputs);
+    void run(const std::string& id, const json& body, const std::vector<std::string>& outputs);
     Response history(const std::string& id);
     Response view(const Request& request) const;
-    void talk(WebSocketPeer& peer);
-    void say(const std::string& type, json data);
+    void talk(WebSocketPeer& peer, const std::string& client);
 
     mutable std::mutex mutex_;
     std::vector<json> prompts_, interrupts_;
+    std::map<std::string, std::string> uploads_;
+    bool is_to_forget_ = false;
     std::vector<std::string> running_;
     std::map<std::string, json> history_;
-    std::vector<std::string> to_say_;
-    std::unique_ptr<HttpServer> server_;  // last: its threads use the rest
+    std::vector<std::pair<std::string, std::string>> said_;  // to which client what
+    std::unique_ptr<HttpServer> server_;                     // last: its threads use the rest
 };
 
 // The smallest files that are whole.
+std::string mp4_bytes();
 std::string png_bytes(std::uint32_t width, std::uint32_t height);
 
 }  // namespace podctl::test

@@ -25,6 +25,7 @@ struct StepProgress {
     std::uint64_t done = 0;
     std::optional<std::uint64_t> total = {};  // absent: not known
     std::string unit = "bytes";
+    std::string detail = {};  // what is being done, "KSampler (node 8)"; empty: nothing to tell
 };
 struct StepSkipped {
     std::string step, reason;
@@ -91,10 +92,18 @@ struct ServiceOutput {
 struct NodeFailed {
     std::string node, reason;
 };
+// A node of the prompt that a workflow was made into.
+struct WorkflowNode {
+    std::string id = {}, class_type = {}, title = {};
+    // cached: ComfyUI had its result from an earlier prompt, and did not run it.
+    enum class State { not_run, cached, ran, failed } state = State::not_run;
+    std::chrono::milliseconds took{0};  // as the WebSocket told of it; zero where none did
+};
 // What a workflow made: a file that was fetched and looked at, or a text.
-struct SmokeOutput {
+struct WorkflowOutput {
     std::string node = {}, class_type = {};
     std::string file = {}, url = {};  // below ComfyUI's folder of `type`; empty for a text
+    std::string path = {};            // where it was saved on this machine; empty: nowhere
     std::string type = {};            // output, temp, text
     std::string format = {};          // png, mp4, …; empty: not known
     std::uint64_t size = 0;
@@ -102,15 +111,20 @@ struct SmokeOutput {
 };
 // What was wrong with a workflow or its run. `node`, `class_type` and `input` are empty where it
 // belongs to none.
-struct SmokeFault {
+struct WorkflowFault {
     std::string node = {}, class_type = {}, input = {};
     std::string message = {}, hint = {};
-    std::string details = {};  // several lines, as a traceback
+    std::string details = {};            // several lines, as a traceback
+    std::vector<std::string> also = {};  // other nodes of which the same is to be said
 };
-struct SmokeFinished {
+struct WorkflowFinished {
+    // Whether it was to make something, or to be tested.
+    enum class As { run, smoke } as = As::smoke;
     std::string step = {}, url = {}, workflow = {}, prompt_id = {};
-    std::vector<SmokeOutput> outputs = {};
-    std::vector<SmokeFault> faults = {};  // none: all is well
+    std::uint64_t seed = 0;  // what random choices were made by
+    std::vector<WorkflowNode> nodes = {};
+    std::vector<WorkflowOutput> outputs = {};
+    std::vector<WorkflowFault> faults = {};  // none: all is well
 };
 struct RunFinished {
     bool ok = false;
@@ -126,7 +140,7 @@ using Event =
                  event::Launching, event::Launched, event::LaunchFailed, event::Notice,
                  event::ServiceStarted, event::ServiceReady, event::ServiceExited,
                  event::ServiceRestarting, event::ServiceOutput, event::NodeFailed,
-                 event::SmokeFinished, event::RunFinished>;
+                 event::WorkflowFinished, event::RunFinished>;
 
 // Where events go. emit() may be called by any thread and must not throw.
 class EventSink {

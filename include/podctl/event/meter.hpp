@@ -36,6 +36,7 @@ struct Reading {
     std::string unit = "bytes";
     double rate = 0;  // bytes a second
     std::optional<std::chrono::seconds> eta = {};
+    std::string detail = {};  // what is being done now
 
     std::uint64_t remaining() const { return total && *total > done ? *total - done : 0; }
 };
@@ -63,6 +64,7 @@ private:
         std::uint64_t done = 0;
         std::optional<std::uint64_t> total = {};
         std::string unit = {};
+        std::string detail = {};
         std::uint64_t received = 0;  // without what was there at first
         Rate rate = {};
         enum class State { running, done, failed } state = State::running;

@@ -1,13 +1,14 @@
 #include "podctl/base/file.hpp"
 #include "podctl/comfy/comfy.hpp"
-#include "podctl/comfy/smoke.hpp"
 #include "podctl/event/redacting_sink.hpp"
 #include "podctl/plan/plan.hpp"
 #include "podctl/run/secrets.hpp"
 
+#include "../comfyui_place.hpp"
 #include "../command.hpp"
 #include "../junit.hpp"
 #include "../signals.hpp"
+#include "../workflow_runs.hpp"
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -15,33 +16,22 @@
 #include <chrono>
 #include <memory>
 #include <optional>
+#include <random>
 
 namespace podctl::cli {
 namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr const char* step = "smoke";
-constexpr std::uint64_t largest_workflow = 16u << 20;
+constexpr std::chrono::minutes usual_timeout{2};
 
 struct SmokeArguments {
     TemplateArguments template_;
-    std::string url, workflow, junit;
+    ComfyUiArguments comfyui;
+    std::string workflow, junit;
     std::optional<std::chrono::milliseconds> timeout;
+    bool cached = false, api_nodes = false;
 };
-
-std::string read_workflow_file(const std::filesystem::path& path) {
-    try {
-        const auto stamp = file_stamp(path);
-        if (stamp && stamp->size > largest_workflow)
-            throw Error{ErrorKind::usage, path.string() + ": too large for a workflow"};
-        return read_file(path);
-    } catch (const Error& error) {
-        if (error.kind() == ErrorKind::usage) throw;
-        throw Error{ErrorKind::usage, error.message(),
-                    "--workflow, or smoke.workflow of the template, names the file"};
-    }
-}
 
 class Smoke {
 public:
@@ -49,18 +39,21 @@ public:
         : arguments_(arguments),
           common_(common),
           pod_(template_of(arguments)),
-          secrets_(pod_ ? run::read_secrets(*pod_) : run::read_hub_secrets()),
+          url_(url()),
+          options_(options_for(url_, arguments.comfyui)),
+          key_(comfy_api_key()),
+          secrets_(secrets_with(pod_ ? run::read_secrets(*pod_) : run::read_hub_secrets(), options_,
+                                key_)),
           redact_(run::redactor_of(secrets_)),
           terminal_(make_sink(common.output)),
           events_(*terminal_, redact_),
-          request_(request()) {
+          workflow_(workflow()) {
         if (common.output.shows_debug_lines) show_debug_lines(redact_);
     }
 
     int run() {
         const std::string what = pod_ ? arguments_.template_.path : "smoke";
-        events_.emit(event::RunStarted{what, redact_(request_.url), PODCTL_VERSION});
-        events_.emit(event::StepStarted{step});
+        events_.emit(event::RunStarted{what, redact_(url_), PODCTL_VERSION});
         int code = 0;
         try {
             code = test();
@@ -68,7 +61,7 @@ public:
             const bool stopped = error.kind() == ErrorKind::interrupted;
             code = stopped ? 128 + signals_.signal() : exit_code(error.kind());
             events_.emit(
-                event::StepFailed{step, error.kind(), error.message(), error.hint(), false});
+                event::StepFailed{"smoke", error.kind(), error.message(), error.hint(), false});
         }
         events_.emit(event::RunFinished{code == 0, code, since_start(), 0});
         return code;
@@ -80,45 +73,25 @@ private:
         if (!arguments.template_.overlays.empty() || !arguments.template_.set.empty())
             throw Error{ErrorKind::usage, "--file and --set change a TEMPLATE, and there is none",
                         "podctl smoke TEMPLATE -f OVERLAY"};
-        if (arguments.url.empty())
-            throw Error{ErrorKind::usage, "podctl smoke: no TEMPLATE and no --url",
-                        "`podctl smoke --url http://127.0.0.1:9000` needs no template"};
         return std::nullopt;
     }
 
     std::string url() const {
-        const auto& given = arguments_.url;
-        if (given.empty()) {
-            if (!pod_->comfyui)
-                throw Error{ErrorKind::usage, "the template has no comfyui",
-                            "--url names a running one"};
-            const auto address = comfy::local_address(pod_->comfyui->listen);
-            const bool is_v6 = address.find(':') != address.npos;
-            return fmt::format("http://{}:{}", is_v6 ? "[" + address + "]" : address,
-                               pod_->comfyui->port);
-        }
-        const auto parsed = parse_url(given);
-        if (!parsed || (parsed->scheme != "http" && parsed->scheme != "https"))
-            throw Error{ErrorKind::usage, "--url: not an http or https URL",
-                        "for instance --url http://127.0.0.1:9000"};
-        if (!parsed->query.empty() || !parsed->fragment.empty())
-            throw Error{ErrorKind::usage, "--url: it has a query",
-                        "only the place at which ComfyUI's pages begin"};
-        return given;
+        if (!arguments_.comfyui.url.empty()) return checked_comfyui_url(arguments_.comfyui.url);
+        if (!pod_) return url_of_running_pod(common_, signals_.token());
+        if (!pod_->comfyui)
+            throw Error{ErrorKind::usage, "the template has no comfyui",
+                        "--url names a running one"};
+        const auto address = comfy::local_address(pod_->comfyui->listen);
+        const bool is_v6 = address.find(':') != address.npos;
+        return fmt::format("http://{}:{}", is_v6 ? "[" + address + "]" : address,
+                           pod_->comfyui->port);
     }
 
-    comfy::SmokeRequest request() const {
-        comfy::SmokeRequest request{.url = url(), .pod = pod_ ? &*pod_ : nullptr};
-        if (pod_) request.timeout = pod_->smoke.timeout;
-        if (arguments_.timeout) request.timeout = *arguments_.timeout;
-        if (const auto file = workflow_file(); !file.empty()) {
-            request.workflow = read_workflow_file(file);
-            request.workflow_name = file.string();
-            // Not the built-in one.
-            if (request.workflow.empty())
-                throw Error{ErrorKind::usage, file.string() + " is empty"};
-        }
-        return request;
+    workflow::Workflow workflow() const {
+        const auto file = workflow_file();
+        return file.empty() ? workflow::read_workflow(comfy::built_in_workflow(), "built-in")
+                            : read_workflow_file(file);
     }
 
     // What the command line names is where the user is, what the template names is under its mount.
@@ -128,42 +101,38 @@ private:
         return plan::under_root(*pod_, root_of(*pod_, common_), pod_->smoke.workflow);
     }
 
-    int test() {
-        http::Client http;
-        const auto report = comfy::run_smoke(request_, http, monitor(), signals_.token());
-        event::SmokeFinished finished{.step = step,
-                                      .url = request_.url,
-                                      .workflow = request_.workflow_name,
-                                      .prompt_id = report.prompt_id,
-                                      .outputs = report.outputs,
-                                      .faults = report.faults};
-        finished = std::get<event::SmokeFinished>(redacted(finished, redact_));
-        const auto took = since_start();
-        events_.emit(finished);
-        if (!arguments_.junit.empty())
-            write_file_atomically(arguments_.junit, junit_xml(finished, report.nodes, took));
-        if (finished.faults.empty()) {
-            events_.emit(event::StepFinished{step, took, true});
-            return 0;
-        }
-        const auto& first = finished.faults.front();
-        const auto others = finished.faults.size() - 1;
-        events_.emit(event::StepFailed{
-            step, ErrorKind::smoke,
-            text_of(first) + (others > 0 ? fmt::format(" (and {} more)", others) : ""), first.hint,
-            false});
-        return exit_code(ErrorKind::smoke);
+    comfy::RunRequest request() const {
+        using Request = comfy::RunRequest;
+        return {.workflow = workflow_,
+                .timeout = arguments_.timeout.value_or(
+                    pod_ ? pod_->smoke.timeout : std::chrono::milliseconds{usual_timeout}),
+                .seed = std::random_device{}(),
+                .cache = arguments_.cached ? Request::Cache::may_answer
+                                           : Request::Cache::must_not_answer,
+                .api_nodes =
+                    arguments_.api_nodes ? Request::ApiNodes::allowed : Request::ApiNodes::refused};
     }
 
-    comfy::SmokeMonitor monitor() {
-        return {.on_progress =
-                    [this](std::uint64_t done, std::uint64_t total, const char* unit) {
-                        events_.emit(event::StepProgress{step, done, total, unit});
-                    },
-                .on_notice =
-                    [this](const std::string& text) {
-                        events_.emit(event::Notice{step, text});
-                    }};
+    int test() {
+        http::Client http{options_};
+        const auto no_wait = std::chrono::milliseconds{0};
+        WorkflowSteps steps{{.url = url_,
+                             .wait = arguments_.comfyui.wait.value_or(no_wait),
+                             .pod = pod_ ? &*pod_ : nullptr,
+                             .api_key = key_},
+                            http,
+                            events_,
+                            signals_.token()};
+        const auto file = workflow_file();
+        auto finished =
+            steps.run({.step = "smoke",
+                       .workflow = file.empty() ? "the built-in workflow" : file.string(),
+                       .as = event::WorkflowFinished::As::smoke},
+                      request());
+        finished = std::get<event::WorkflowFinished>(redacted(std::move(finished), redact_));
+        if (!arguments_.junit.empty())
+            write_file_atomically(arguments_.junit, junit_xml(finished, since_start()));
+        return finished.faults.empty() ? 0 : exit_code(ErrorKind::smoke);
     }
 
     std::chrono::milliseconds since_start() const {
@@ -176,11 +145,14 @@ private:
     // Before every other thread: they inherit the blocked signals.
     StopSignals signals_;
     const std::optional<tmpl::Template> pod_;
+    const std::string url_;
+    const http::Options options_;
+    const Secret key_;
     const run::Secrets secrets_;
     Redactor redact_;
     std::unique_ptr<EventSink> terminal_;
     RedactingSink events_;
-    const comfy::SmokeRequest request_;
+    const workflow::Workflow workflow_;
 };
 
 }  // namespace
@@ -190,19 +162,28 @@ void add_smoke(CLI::App& app, Common& common, Chosen& chosen) {
         "smoke", "run a workflow on the running ComfyUI, and look at what it made");
     command->footer(
         "The workflow is a file that ComfyUI saved, with Save or with Export (API); without one,\n"
-        "the template's smoke.workflow, else a built-in one that needs no model. Exits 6 when a\n"
-        "node fails, something is missing, nothing was made, or ComfyUI does not answer.\n\n"
+        "the template's smoke.workflow, else a built-in one that needs no model. Without TEMPLATE\n"
+        "and --url this machine's pod is tested. Every node has to run: ComfyUI is asked to "
+        "forget\n"
+        "earlier results. Exits 6 when a node fails, something is missing, nothing was made, or\n"
+        "ComfyUI does not answer.\n\n"
         "Examples:\n"
         "  podctl smoke pod.yaml\n"
+        "  podctl smoke --wait 5m\n"
         "  podctl smoke --url http://127.0.0.1:9000 --workflow portrait.json\n"
         "  podctl smoke pod.yaml --timeout 10m --junit smoke.xml --output json");
     auto arguments = std::make_shared<SmokeArguments>();
     add_template_arguments(*command, arguments->template_, TemplateIs::optional);
     add_common_flags(*command, common);
-    command->add_option("--url", arguments->url, "where ComfyUI is, if not on this machine")
-        ->type_name("URL");
-    command->add_option("--workflow", arguments->workflow, "the workflow to run")
+    add_comfyui_flags(*command, arguments->comfyui, "where ComfyUI is, if not on this machine");
+    command
+        ->add_option("--workflow", arguments->workflow,
+                     "the workflow to run, or what carries one: a picture, a film, a sound")
         ->type_name("FILE");
+    command->add_flag("--cached", arguments->cached,
+                      "take results that ComfyUI has of an earlier prompt for tested");
+    command->add_flag("--allow-api-nodes", arguments->api_nodes,
+                      "run nodes that call services which cost money, with $COMFY_API_KEY");
     add_duration_flag(*command, "--timeout", arguments->timeout,
                       "for all of it: 10m; 120s, or the template's smoke.timeout, unless told");
     command->add_option("--junit", arguments->junit, "write the result as JUnit's XML, too")

@@ -1,0 +1,96 @@
+#include "workflow_runs.hpp"
+
+#include "podctl/base/file.hpp"
+
+#include "output.hpp"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+namespace podctl::cli {
+namespace {
+
+using Steady = std::chrono::steady_clock;
+
+constexpr std::uint64_t largest_workflow = 64u << 20;
+
+}  // namespace
+
+workflow::Workflow read_workflow_file(const std::filesystem::path& path) {
+    try {
+        const auto stamp = file_stamp(path);
+        if (stamp && stamp->size > largest_workflow)
+            throw Error{ErrorKind::usage, path.string() + ": too large for a workflow"};
+        return workflow::read_workflow(read_file(path), path.string());
+    } catch (const Error& error) {
+        if (error.kind() == ErrorKind::usage) throw;
+        throw Error{ErrorKind::usage, error.message(),
+                    "name a file that ComfyUI saved, with Save or with Export (API)"};
+    }
+}
+
+run::Secrets secrets_with(run::Secrets secrets, const http::Options& options, const Secret& key) {
+    for (const auto& header : options.headers)
+        secrets.hidden.push_back(header.value);
+    if (!key.empty()) secrets.hidden.push_back(key);
+    return secrets;
+}
+
+WorkflowSteps::WorkflowSteps(const comfy::RunTarget& target, http::Client& http, EventSink& events,
+                             const std::stop_token& stop)
+    : events_(events),
+      url_(target.url),
+      runner_(target, http,
+              {.on_progress =
+                   [this](std::uint64_t done, std::uint64_t total, const std::string& detail) {
+                       events_.emit(event::StepProgress{step_, done, total, "nodes", detail});
+                   },
+               .on_notice =
+                   [this](const std::string& text) {
+                       events_.emit(event::Notice{step_, text});
+                   }},
+              stop) {}
+
+event::WorkflowFinished WorkflowSteps::run(const WorkflowStep& step,
+                                           const comfy::RunRequest& request) {
+    const auto started = Steady::now();
+    step_ = step.step;
+    events_.emit(event::StepStarted{step_});
+    auto report = runner_.run(request);
+    event::WorkflowFinished finished{.as = step.as,
+                                     .step = step_,
+                                     .url = url_,
+                                     .workflow = step.workflow,
+                                     .prompt_id = std::move(report.prompt_id),
+                                     .seed = request.seed,
+                                     .nodes = std::move(report.nodes),
+                                     .outputs = std::move(report.outputs),
+                                     .faults = std::move(report.faults)};
+    for (const auto& output : finished.outputs) {
+        if (output.path.empty()) continue;
+        saved_bytes_ += output.size;
+        if (step.as == event::WorkflowFinished::As::run)
+            events_.emit(event::FileReady{step_, output.path, {}, output.size});
+    }
+    tell_end(finished,
+             std::chrono::duration_cast<std::chrono::milliseconds>(Steady::now() - started));
+    return finished;
+}
+
+void WorkflowSteps::tell_end(const event::WorkflowFinished& finished,
+                             std::chrono::milliseconds took) {
+    events_.emit(finished);
+    if (finished.faults.empty()) {
+        events_.emit(event::StepFinished{step_, took, true});
+        return;
+    }
+    const auto& first = finished.faults.front();
+    const auto others = finished.faults.size() - 1;
+    events_.emit(event::StepFailed{
+        step_, ErrorKind::smoke,
+        text_of(first) + (others > 0 ? fmt::format(" (and {} more)", others) : ""), first.hint,
+        false});
+}
+
+}  // namespace podctl::cli
