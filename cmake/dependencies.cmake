@@ -9,6 +9,7 @@ find_package(yaml-cpp REQUIRED)
 find_package(toml11 REQUIRED)
 find_package(CURL REQUIRED)
 find_package(OpenSSL REQUIRED)
+find_package(ZLIB REQUIRED)
 # By pkg-config, which knows what a static one needs besides.
 pkg_check_modules(libarchive REQUIRED IMPORTED_TARGET libarchive)
 # Callbacks return MHD_Result since 0.9.71.

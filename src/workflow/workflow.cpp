@@ -8,61 +8,23 @@
 #include "edits.hpp"
 #include "link_resolver.hpp"
 #include "page.hpp"
+#include "page_json.hpp"
 #include "prompt.hpp"
 
 #include <fmt/format.h>
 
-#include <cctype>
 #include <utility>
 
 namespace podctl::workflow {
 namespace {
-
-// A graph is flat. What is nested deeper would overrun the stack of who prints it.
-// A workflow of a thousand nodes has some hundred thousand values.
-constexpr JsonLimits workflow_limits{.bytes = 64u << 20, .values = 1'000'000, .members = 100'000};
 
 Error no_workflow(const std::string& name, const std::string& why) {
     return Error{ErrorKind::usage, fmt::format("{}: not a workflow: {}", name, why),
                  "save it in ComfyUI with Save or with Export (API)"};
 }
 
-bool is_word(char c) {
-    return std::isalnum(static_cast<unsigned char>(c)) || c == '_' || c == '.';
-}
-
-// Python writes NaN and Infinity, which are no JSON; the page takes null for them
-// (ComfyUI_frontend, src/utils/jsonUtil.ts).
-std::string without_nan(std::string_view text) {
-    std::string made;
-    for (std::size_t i = 0; i < text.size();) {
-        if (text[i] == '"') {
-            const auto begin = i++;
-            while (i < text.size() && text[i] != '"')
-                i += text[i] == '\\' ? 2 : 1;
-            i = std::min(i + 1, text.size());
-            made += text.substr(begin, i - begin);
-            continue;
-        }
-        std::size_t length = 0;
-        for (const std::string_view token : {"-Infinity", "Infinity", "NaN"})
-            if (text.substr(i).starts_with(token)) length = token.size();
-        const bool begins = i == 0 || (!is_word(text[i - 1]) && text[i - 1] != '-');
-        const bool ends = i + length >= text.size() || !is_word(text[i + length]);
-        if (length != 0 && begins && ends) {
-            made += "null";
-            i += length;
-        } else {
-            made += text[i++];
-        }
-    }
-    return made;
-}
-
 json parse(std::string_view text, const std::string& name) {
-    if (auto parsed = parse_json(text, workflow_limits)) return *std::move(parsed);
-    if (text.size() <= workflow_limits.bytes)
-        if (auto parsed = parse_json(without_nan(text), workflow_limits)) return *std::move(parsed);
+    if (auto parsed = parse_page_json(text)) return *std::move(parsed);
     throw no_workflow(name, json_fault(text, workflow_limits));
 }
 
