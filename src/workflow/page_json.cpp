@@ -41,7 +41,9 @@ std::string without_nan(std::string_view text) {
 
 std::optional<nlohmann::json> parse_page_json(std::string_view text) {
     if (auto parsed = parse_json(text, workflow_limits)) return parsed;
-    if (text.size() > workflow_limits.bytes) return std::nullopt;
+    // What has none of them is not looked at twice.
+    const bool may_have_nan = text.find("NaN") != text.npos || text.find("Infinity") != text.npos;
+    if (!may_have_nan || text.size() > workflow_limits.bytes) return std::nullopt;
     return parse_json(without_nan(text), workflow_limits);
 }
 
