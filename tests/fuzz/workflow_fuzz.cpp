@@ -1,9 +1,10 @@
-// Workflows that users hand over, in every form, and what a server says of its classes. Read or
-// refused with an Error, never a crash, a hang or another exception. The first byte chooses the
-// reader.
+// Workflows that users hand over, in every form, files that carry one, and what a server says of
+// its classes. Read or refused with an Error, never a crash, a hang or another exception. The first
+// byte chooses the reader.
 #include "podctl/base/error.hpp"
 #include "podctl/base/json.hpp"
 #include "podctl/workflow/workflow.hpp"
+#include "podctl/workflow/workflow_file.hpp"
 
 #include "support.hpp"
 
@@ -72,11 +73,26 @@ void read_object_info(std::string_view input) {
     convert(R"({"nodes": [{"id": 1, "type": "A", "widgets_values": ["k", 1, 2]}]})", classes);
 }
 
+// What is found is the text of an object, within bounds; a source is never asked for what it does
+// not have.
+void read_carrier(std::string_view input) {
+    const auto bytes = bytes_of(input);
+    const auto found = find_carried({bytes.size, [&](std::uint64_t offset, std::span<char> buffer) {
+                                         expect(offset < input.size() && !buffer.empty());
+                                         return bytes.read(offset, buffer);
+                                     }});
+    if (!found) return;
+    expect(!found->carrier.empty());
+    for (const auto& text : {found->workflow, found->prompt})
+        expect(text.empty() || (text.starts_with('{') && text.size() <= (64u << 20)));
+    needs_of(read_workflow(*found, "fuzz"));
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     static constexpr void (*readers[])(std::string_view) = {against_recent, against_older,
-                                                            read_object_info};
+                                                            read_object_info, read_carrier};
     try {
         fuzz::dispatch(readers, data, size);
     } catch (const Error& error) {
