@@ -106,4 +106,19 @@ FetchModel FetchFolder::model_of(const hub::FolderFile& file) const {
             .target = target / file.path};
 }
 
+std::optional<std::vector<std::filesystem::path>> model_places(const Step& step) {
+    using Paths = std::vector<std::filesystem::path>;
+    if (const auto* model = std::get_if<FetchModel>(&step.action)) {
+        if (model->target.empty()) return std::nullopt;
+        return Paths{model->target};
+    }
+    Paths places;
+    if (const auto* folder = std::get_if<FetchFolder>(&step.action)) {
+        if (!folder->listing) return std::nullopt;
+        for (const auto& file : folder->chosen(*folder->listing).files)
+            places.push_back(folder->target / file.path);
+    }
+    return places;
+}
+
 }  // namespace podctl::plan

@@ -31,14 +31,9 @@ void add_names(const json& value, std::set<std::string>& names) {
 
 std::vector<fs::path> files_of_models(const plan::Plan& plan) {
     std::vector<fs::path> files;
-    for (const auto& step : plan.steps) {
-        const auto* model = std::get_if<plan::FetchModel>(&step.action);
-        if (model && !model->target.empty() && !model->unpack) files.push_back(model->target);
-        const auto* folder = std::get_if<plan::FetchFolder>(&step.action);
-        if (!folder || !folder->listing) continue;
-        for (const auto& file : folder->chosen(*folder->listing).files)
-            files.push_back(folder->target / file.path);
-    }
+    for (const auto& step : plan.steps)
+        if (const auto places = plan::model_places(step))
+            files.insert(files.end(), places->begin(), places->end());
     return files;
 }
 

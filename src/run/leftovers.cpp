@@ -41,17 +41,14 @@ void add_environment(std::set<fs::path>& paths, const plan::EnvironmentSpec& spe
 
 // Every file of a model. False while they are not known.
 bool add_models(std::set<fs::path>& paths, const plan::Step& step, const Context& context) {
-    if (const auto* folder = std::get_if<plan::FetchFolder>(&step.action)) {
-        if (!folder->listing) return false;
-        for (const auto& file : folder->chosen(*folder->listing).files)
-            add(paths, folder->target / file.path);
-    }
+    const auto places = plan::model_places(step);
+    if (!places) return false;
+    for (const auto& place : *places)
+        add(paths, place);
     const auto* model = std::get_if<plan::FetchModel>(&step.action);
-    if (!model) return true;
-    if (model->target.empty()) return false;
-    add(paths, model->target);
-    const auto record = model->unpack ? context.journal.find(step.id) : std::nullopt;
-    if (!record) return !model->unpack;
+    if (!model || !model->unpack) return true;
+    const auto record = context.journal.find(step.id);
+    if (!record) return false;
     for (const auto& file : left_files(from_facts<ModelFacts>(record->facts)))
         add(paths, file.path);
     return true;

@@ -195,6 +195,22 @@ TEST(Plan, AFolderOfAHubIsOneStep) {
     EXPECT_EQ(lane_of(*step), Lane::download);
 }
 
+TEST(Plan, TellsWhereTheModelsOfAStepGo) {
+    using ::testing::ElementsAre;
+    const auto pod = pod_of(folder_model);
+    const auto listing = listing_of({"a.json", "b.md", "sub/c.json"});
+    const auto known = build_plan(pod, places_of(pod, "/root"), {}, listing);
+    EXPECT_THAT(
+        model_places(*known.find("model:diffusers/x")).value(),
+        ElementsAre("/root/C/models/diffusers/x/a.json", "/root/C/models/diffusers/x/sub/c.json"));
+    EXPECT_THAT(model_places(*known.find("comfyui")).value(), ElementsAre());
+    // Only the hub could tell.
+    const auto unknown = build_plan(pod, places_of(pod, "/root"), {});
+    EXPECT_FALSE(model_places(*unknown.find("model:diffusers/x")));
+    EXPECT_EQ(model_places({.action = FetchModel{.target = "/m/a.bin"}}).value().at(0), "/m/a.bin");
+    EXPECT_FALSE(model_places({.action = FetchModel{}}));
+}
+
 TEST(Plan, FilesOfAFolderHaveTheirPlacesToThemselves) {
     const auto pod = pod_of(
         "comfyui: {path: C}\nmodels: [{source: \"hf:o/r/vae/\", to: x}, "

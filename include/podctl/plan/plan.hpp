@@ -199,6 +199,11 @@ struct Step {
 bool is_download(const Step& step);  // of models
 Lane lane_of(const Step& step);
 
+// Where the bytes of a step's models go: the file, or the folder that an archive is unpacked into,
+// or each file of a repository that the globs choose. Empty: the step brings none; nullopt: only
+// its hub knows.
+std::optional<std::vector<std::filesystem::path>> model_places(const Step& step);
+
 // The environment that a step makes, resolves or installs; nullptr: none, or it only runs in one.
 const EnvironmentSpec* environment_of(const Step& step);
 // The same, and the one that the step runs a script in.
