@@ -1,6 +1,7 @@
 #include "workflow_runs.hpp"
 
-#include "podctl/base/file.hpp"
+#include "podctl/base/error.hpp"
+#include "podctl/workflow/workflow_file.hpp"
 
 #include "output.hpp"
 
@@ -13,20 +14,15 @@ namespace {
 
 using Steady = std::chrono::steady_clock;
 
-constexpr std::uint64_t largest_workflow = 64u << 20;
-
 }  // namespace
 
-workflow::Workflow read_workflow_file(const std::filesystem::path& path) {
+workflow::Workflow read_workflow(const std::filesystem::path& path) {
     try {
-        const auto stamp = file_stamp(path);
-        if (stamp && stamp->size > largest_workflow)
-            throw Error{ErrorKind::usage, path.string() + ": too large for a workflow"};
-        return workflow::read_workflow(read_file(path), path.string());
+        return workflow::read_workflow_file(path);
     } catch (const Error& error) {
         if (error.kind() == ErrorKind::usage) throw;
         throw Error{ErrorKind::usage, error.message(),
-                    "name a file that ComfyUI saved, with Save or with Export (API)"};
+                    "name a file that ComfyUI saved, or a picture, film or sound that it made"};
     }
 }
 

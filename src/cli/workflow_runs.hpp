@@ -15,8 +15,9 @@
 // What `run` and `smoke` share: workflows on one ComfyUI, each as a step.
 namespace podctl::cli {
 
-// A workflow file in any of ComfyUI's formats. Throws Error{usage}.
-workflow::Workflow read_workflow_file(const std::filesystem::path& path);
+// workflow::read_workflow_file(), for a file that the command line or the template names: whatever
+// is wrong with it is Error{usage}.
+workflow::Workflow read_workflow(const std::filesystem::path& path);
 
 // The secrets of the hubs and of the environment, and those that open a ComfyUI: what no output may
 // show.

@@ -118,6 +118,23 @@ TEST_F(RunCommand, PrintsThePromptAndRunsNothing) {
     EXPECT_THAT(comfyui_.requests("/system_stats"), IsEmpty());
 }
 
+TEST_F(RunCommand, TakesTheWorkflowThatAPictureCarries) {
+    const std::string text = std::string("workflow") + '\0' + saved_workflow;
+    auto png = test::png_bytes(8, 8);
+    std::string chunk{static_cast<char>(text.size() >> 24), static_cast<char>(text.size() >> 16),
+                      static_cast<char>(text.size() >> 8), static_cast<char>(text.size())};
+    chunk += "tEXt" + text + "CRC!";
+    png.insert(png.size() - 12, chunk);
+    write_file_atomically(dir_ / "made.png", png);
+    const auto end = run({"made.png", "--url", comfyui_.url()});
+    EXPECT_EQ(end.status.code, 0) << end.output;
+    EXPECT_EQ(prompt()["1"]["inputs"]["width"], 8);
+    write_file_atomically(dir_ / "bare.png", test::png_bytes(8, 8));
+    const auto bare = run({"bare.png", "--url", comfyui_.url()});
+    EXPECT_EQ(bare.status.code, 2);
+    EXPECT_THAT(bare.output, HasSubstr("carries no workflow"));
+}
+
 TEST_F(RunCommand, WrongArgumentsExitWith2) {
     const auto url = comfyui_.url();
     for (const std::vector<std::string>& wrong : std::vector<std::vector<std::string>>{

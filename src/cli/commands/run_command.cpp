@@ -110,7 +110,7 @@ std::string url_of(const RunArguments& arguments, const Common& common,
 int print_prompts(const RunArguments& arguments, const Common& common, const StopSignals& signals) {
     std::vector<workflow::Workflow> workflows;
     for (const auto& file : arguments.workflows)
-        workflows.push_back(read_workflow_file(file));
+        workflows.push_back(read_workflow(file));
     const auto url = arguments.object_info.empty() ? url_of(arguments, common, signals) : "";
     const auto classes = classes_for(arguments, url, signals);
     std::vector<workflow::PlannedNode> unknown;
@@ -147,7 +147,7 @@ public:
           events_(*terminal_, redact_) {
         if (common.output.shows_debug_lines) show_debug_lines(redact_);
         for (const auto& file : arguments.workflows)
-            workflows_.push_back(read_workflow_file(file));
+            workflows_.push_back(read_workflow(file));
         for (const auto& file : arguments.files)
             files_.push_back(input_file(file));
         values_ = values_of(arguments);

@@ -91,7 +91,7 @@ private:
     workflow::Workflow workflow() const {
         const auto file = workflow_file();
         return file.empty() ? workflow::read_workflow(comfy::built_in_workflow(), "built-in")
-                            : read_workflow_file(file);
+                            : read_workflow(file);
     }
 
     // What the command line names is where the user is, what the template names is under its mount.
