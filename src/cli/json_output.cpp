@@ -83,6 +83,7 @@ ordered_json output_fields(const event::WorkflowOutput& it) {
         {"node", it.node}, {"class_type", it.class_type}, {"file", it.file}, {"url", it.url},
         {"type", it.type}, {"format", it.format},         {"size", it.size}};
     if (!it.path.empty()) fields["path"] = it.path;
+    if (!it.text.empty()) fields["text"] = it.text;
     if (it.width > 0) fields.update({{"width", it.width}, {"height", it.height}});
     return fields;
 }

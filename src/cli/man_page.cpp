@@ -17,7 +17,7 @@ constexpr std::array<std::pair<const char*, const char*>, 9> exit_codes{
      {"3", "the machine does not fit the template"},
      {"4", "a provisioning step failed"},
      {"5", "ComfyUI or a service failed to start, or ended in failure"},
-     {"6", "the smoke test failed"},
+     {"6", "a workflow failed: run, smoke"},
      {"7", "another podctl holds this root"},
      {"10", "plan has changes"},
      {"128+N", "ended by signal N"}}};

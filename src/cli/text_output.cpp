@@ -32,7 +32,7 @@ std::string progress_text(const std::string& what, const Reading& it) {
 }
 
 std::string output_text(const event::WorkflowOutput& it) {
-    if (it.url.empty()) return fmt::format("node {} ({}) showed a text", it.node, it.class_type);
+    if (it.url.empty()) return fmt::format("node {} ({}): {}", it.node, it.class_type, it.text);
     std::string text = (it.path.empty() ? it.url : it.path) + ":";
     if (!it.format.empty()) text += " " + it.format;
     if (it.width > 0) text += fmt::format(" {}x{}", it.width, it.height);

@@ -63,12 +63,8 @@ event::WorkflowFinished WorkflowSteps::run(const WorkflowStep& step,
                                      .nodes = std::move(report.nodes),
                                      .outputs = std::move(report.outputs),
                                      .faults = std::move(report.faults)};
-    for (const auto& output : finished.outputs) {
-        if (output.path.empty()) continue;
-        saved_bytes_ += output.size;
-        if (step.as == event::WorkflowFinished::As::run)
-            events_.emit(event::FileReady{step_, output.path, {}, output.size});
-    }
+    for (const auto& output : finished.outputs)
+        if (!output.path.empty()) saved_bytes_ += output.size;
     tell_end(finished,
              std::chrono::duration_cast<std::chrono::milliseconds>(Steady::now() - started));
     return finished;

@@ -35,7 +35,8 @@ void add_outputs(const std::string& node, const std::string& class_type, const j
                 output.url = client.view_url(name, subfolder, output.type);
             } else if (item.is_string()) {
                 output.type = output.format = "text";
-                output.size = item.get_ref<const std::string&>().size();
+                output.text = item;
+                output.size = output.text.size();
             } else {
                 continue;
             }

@@ -69,7 +69,7 @@ void Watch::wait_for_news() {
     const auto time = std::min(pause_, client_.left());
     if (socket_ && !has_ended_) return listen(Clock::now() + time);
     if (!wait_for(time, client_.stop()))
-        throw Error{ErrorKind::interrupted, "stopped while the workflow ran"};
+        throw Error{ErrorKind::interrupted, "stopped while the workflow ran: its prompt is taken back"};
 }
 
 void Watch::listen(Clock::time_point until) {

@@ -1,8 +1,8 @@
 #include "prompt.hpp"
 
-#include "edits.hpp"
 #include "link_resolver.hpp"
 #include "page.hpp"
+#include "prompt_edits.hpp"
 #include "text_rules.hpp"
 #include "widget_types.hpp"
 

@@ -5,11 +5,11 @@
 
 #include "class_spec.hpp"
 #include "content.hpp"
-#include "edits.hpp"
 #include "link_resolver.hpp"
 #include "page.hpp"
 #include "page_json.hpp"
 #include "prompt.hpp"
+#include "prompt_edits.hpp"
 
 #include <fmt/format.h>
 

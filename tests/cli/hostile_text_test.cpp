@@ -53,6 +53,7 @@ std::vector<Event> events_with(const std::string& text) {
                                              .url = text,
                                              .path = text,
                                              .type = text,
+                                             .text = text,
                                              .format = text}},
                                 .faults = {{.node = text,
                                             .class_type = text,

@@ -248,6 +248,7 @@ TEST_F(WorkflowRun, TakesVideosAndTextsForOutputs) {
     ASSERT_THAT(report.outputs, SizeIs(2));
     EXPECT_EQ(report.outputs[0].format, "mp4");
     EXPECT_EQ(report.outputs[1].format, "text");
+    EXPECT_EQ(report.outputs[1].text, "a caption");
 }
 
 TEST_F(WorkflowRun, TellsThatComfyUiIsNotThere) {

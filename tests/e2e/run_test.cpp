@@ -43,8 +43,8 @@ TEST_F(RunCommand, WritesWhatWasMadeAndTellsOfIt) {
     EXPECT_EQ(end.status.code, 0) << end.output;
     EXPECT_EQ(read_file(dir_ / "out/sub/b 1.png"), comfyui_.files.at("output/sub/b 1.png"));
     EXPECT_THAT(end.steps("step.finished"), ElementsAre("run:a.json"));
-    EXPECT_EQ(end.of("file.ready").at(0)["path"], "out/sub/b 1.png");
     const auto finished = end.of("workflow.finished").at(0);
+    EXPECT_EQ(finished["outputs"].at(0)["path"], "out/sub/b 1.png");
     EXPECT_EQ(finished["ok"], true);
     EXPECT_EQ(finished["seed"], 4);
     EXPECT_EQ(finished["nodes"].at(1)["state"], "ran");

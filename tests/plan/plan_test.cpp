@@ -207,8 +207,10 @@ TEST(Plan, TellsWhereTheModelsOfAStepGo) {
     // Only the hub could tell.
     const auto unknown = build_plan(pod, places_of(pod, "/root"), {});
     EXPECT_FALSE(model_places(*unknown.find("model:diffusers/x")));
-    EXPECT_EQ(model_places({.action = FetchModel{.target = "/m/a.bin"}}).value().at(0), "/m/a.bin");
-    EXPECT_FALSE(model_places({.action = FetchModel{}}));
+    FetchModel model;
+    EXPECT_FALSE(model_places({.id = "model:a", .action = model}));
+    model.target = "/m/a.bin";
+    EXPECT_THAT(model_places({.id = "model:a", .action = model}).value(), ElementsAre("/m/a.bin"));
 }
 
 TEST(Plan, FilesOfAFolderHaveTheirPlacesToThemselves) {

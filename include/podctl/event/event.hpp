@@ -105,6 +105,7 @@ struct WorkflowOutput {
     std::string file = {}, url = {};  // below ComfyUI's folder of `type`; empty for a text
     std::string path = {};            // where it was saved on this machine; empty: nowhere
     std::string type = {};            // output, temp, text
+    std::string text = {};            // what a node showed; empty for a file
     std::string format = {};          // png, mp4, …; empty: not known
     std::uint64_t size = 0;
     std::uint32_t width = 0, height = 0;  // of an image

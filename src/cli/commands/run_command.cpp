@@ -173,6 +173,7 @@ public:
                         code = exit_code(ErrorKind::smoke);
         } catch (const Error& error) {
             const bool is_stopped = error.kind() == ErrorKind::interrupted;
+            if (is_stopped) events_.emit(event::Notice{"run", error.message()});
             code = is_stopped ? 128 + signals_.signal() : exit_code(error.kind());
             events_.emit(event::StepFailed{"run", error.kind(), error.message(), error.hint()});
         }

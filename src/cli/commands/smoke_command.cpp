@@ -59,6 +59,7 @@ public:
             code = test();
         } catch (const Error& error) {
             const bool stopped = error.kind() == ErrorKind::interrupted;
+            if (stopped) events_.emit(event::Notice{"smoke", error.message()});
             code = stopped ? 128 + signals_.signal() : exit_code(error.kind());
             events_.emit(
                 event::StepFailed{"smoke", error.kind(), error.message(), error.hint(), false});

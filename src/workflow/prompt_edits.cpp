@@ -1,4 +1,4 @@
-#include "edits.hpp"
+#include "prompt_edits.hpp"
 
 #include "podctl/base/error.hpp"
 #include "podctl/base/names.hpp"
