@@ -196,21 +196,20 @@ TEST(Plan, AFolderOfAHubIsOneStep) {
 }
 
 TEST(Plan, TellsWhereTheModelsOfAStepGo) {
-    using ::testing::ElementsAre;
     const auto pod = pod_of(folder_model);
     const auto listing = listing_of({"a.json", "b.md", "sub/c.json"});
     const auto known = build_plan(pod, places_of(pod, "/root"), {}, listing);
     EXPECT_THAT(
         model_places(*known.find("model:diffusers/x")).value(),
         ElementsAre("/root/C/models/diffusers/x/a.json", "/root/C/models/diffusers/x/sub/c.json"));
-    EXPECT_THAT(model_places(*known.find("comfyui")).value(), ElementsAre());
+    EXPECT_THAT(model_places({.id = "preflight", .action = Preflight{}}).value(), IsEmpty());
     // Only the hub could tell.
     const auto unknown = build_plan(pod, places_of(pod, "/root"), {});
     EXPECT_FALSE(model_places(*unknown.find("model:diffusers/x")));
-    FetchModel model;
-    EXPECT_FALSE(model_places({.id = "model:a", .action = model}));
-    model.target = "/m/a.bin";
-    EXPECT_THAT(model_places({.id = "model:a", .action = model}).value(), ElementsAre("/m/a.bin"));
+    Step file{.id = "model:a", .action = FetchModel{}};
+    EXPECT_FALSE(model_places(file));
+    std::get<FetchModel>(file.action).target = "/m/a.bin";
+    EXPECT_THAT(model_places(file).value(), ElementsAre("/m/a.bin"));
 }
 
 TEST(Plan, FilesOfAFolderHaveTheirPlacesToThemselves) {
