@@ -56,10 +56,9 @@ std::vector<std::string> project_dependencies(const fs::path& pack) {
     std::vector<std::string> dependencies;
     try {
         const toml::value document = toml::parse(stream, file.string());
-        if (!document.contains("project")) return {};
-        const auto& project = toml::find(document, "project");
-        if (!project.contains("dependencies")) return {};
-        dependencies = toml::find<std::vector<std::string>>(project, "dependencies");
+        if (!document.contains("project") || !document.at("project").contains("dependencies"))
+            return {};
+        dependencies = toml::find<std::vector<std::string>>(document, "project", "dependencies");
     } catch (const std::exception&) {
         // ComfyUI does not read the file, so that a pack with a broken one works all the same.
         return {};
