@@ -32,9 +32,27 @@ CLI::Option* add_repeatable(CLI::App& command, const std::string& name,
         ->allow_extra_args(false);
 }
 
-void add_template_arguments(CLI::App& command, TemplateArguments& arguments, TemplateIs presence) {
-    command.add_option("TEMPLATE", arguments.path, "the pod template, a YAML file")
-        ->required(presence == TemplateIs::required)
+std::string template_here() {
+    for (const char* name : {"podctl.yaml", "pod.yaml"}) {
+        std::error_code none;
+        if (std::filesystem::exists(name, none)) return name;
+    }
+    return {};
+}
+
+void choose_template(TemplateArguments& arguments) {
+    if (arguments.path.empty()) arguments.path = template_here();
+    if (!arguments.path.empty()) return;
+    throw Error{ErrorKind::usage,
+                "no TEMPLATE is named, and neither podctl.yaml nor pod.yaml is here",
+                "`podctl init` writes one"};
+}
+
+void add_template_arguments(CLI::App& command, TemplateArguments& arguments) {
+    command
+        .add_option("TEMPLATE", arguments.path,
+                    "the pod template, a YAML file, or - for stdin; without it podctl.yaml or "
+                    "pod.yaml of the current folder")
         ->type_name("");
     add_repeatable(command, "-f,--file", arguments.overlays,
                    "a YAML file laid over the template; may be repeated, later wins")
@@ -96,6 +114,8 @@ void add_output_flags(CLI::App& command, Common& common) {
             "text, or JSON Lines on stdout")
         ->check(CLI::IsMember({"text", "json"}))
         ->type_name("");
+    command.add_flag_callback(
+        "--json", [&] { common.output.format = Format::json; }, "the same as --output json");
     command.add_flag_callback(
         "-q,--quiet", [&] { common.output.verbosity = Verbosity::quiet; },
         "only failures and URLs");

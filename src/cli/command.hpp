@@ -39,9 +39,13 @@ using Chosen = std::function<int()>;
 // Makes `run` what is asked for, when `command` is the one.
 void when_chosen(CLI::App& command, Chosen& chosen, Chosen run);
 
-enum class TemplateIs { required, optional };
-void add_template_arguments(CLI::App& command, TemplateArguments& arguments,
-                            TemplateIs presence = TemplateIs::required);
+// podctl.yaml, else pod.yaml of the current folder; empty: neither is there.
+std::string template_here();
+
+// Makes that the template where none is named. Throws Error{usage} where neither is there.
+void choose_template(TemplateArguments& arguments);
+
+void add_template_arguments(CLI::App& command, TemplateArguments& arguments);
 // An option with one value each time that it is given.
 CLI::Option* add_repeatable(CLI::App& command, const std::string& name,
                             std::vector<std::string>& values, const std::string& help);

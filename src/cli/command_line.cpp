@@ -5,6 +5,7 @@
 #include "podctl/run/secrets.hpp"
 
 #include "command.hpp"
+#include "grammar.hpp"
 #include "put.hpp"
 
 #include <CLI/CLI.hpp>
@@ -13,10 +14,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <sstream>
 #include <string_view>
 #include <tuple>
+#include <utility>
+#include <vector>
 
 namespace podctl::cli {
 namespace {
@@ -65,16 +69,18 @@ void leave_no_core(int argc, char** argv) {
     if (filter) std::ignore = ::write(filter.get(), "0", 1);
 }
 
-int parse_and_run(CLI::App& app, Chosen& chosen, int argc, char** argv) {
+int parse_and_run(CLI::App& app, Chosen& chosen, std::vector<std::string> words) {
+    // CLI11 takes the last one first.
+    std::ranges::reverse(words);
     try {
-        app.parse(argc, argv);
+        app.parse(std::move(words));
     } catch (const CLI::ParseError& error) {
         std::ostringstream out, err;
-        const bool asked_for_help = app.exit(error, out, err) == 0;
+        if (app.exit(error, out, err) != 0) throw usage_error(app, error.what());
+        // What was asked for: help, or the version.
         put(To::out, out.str());
-        put(To::err, err.str());
         flush_out();
-        return asked_for_help ? 0 : exit_code(ErrorKind::usage);
+        return 0;
     }
     const int code = chosen ? chosen() : 0;
     // What went wrong before is what counts.
@@ -95,9 +101,13 @@ int main(int argc, char** argv) {
     Chosen chosen;
     CLI::App app{"podctl brings a GPU pod to what one YAML template says, and runs ComfyUI on it.",
                  "podctl"};
-    app.set_version_flag("--version", std::string{"podctl "} + PODCTL_VERSION);
+    app.set_version_flag("-V,--version", std::string{"podctl "} + PODCTL_VERSION);
     app.require_subcommand(1);
-    app.footer("Example:\n  podctl init comfyui && podctl up comfyui.yaml");
+    app.footer(
+        "Each option of a command is also a variable: --root is $PODCTL_ROOT, --limit-rate\n"
+        "$PODCTL_LIMIT_RATE. TEMPLATE may be left out where podctl.yaml or pod.yaml is here.\n\n"
+        "Example:\n  podctl init comfyui && podctl up comfyui.yaml");
+    add_common_flags(app, common);
     add_up(app, common, chosen);
     add_plan(app, common, chosen);
     add_validate(app, common, chosen);
@@ -117,8 +127,11 @@ int main(int argc, char** argv) {
     add_templates(app, common, chosen);
     add_completion(app, chosen);
     add_man(app, chosen);
+    read_options_from_environment(app);
     try {
-        return parse_and_run(app, chosen, argc, argv);
+        auto words = usual_words(argc, argv);
+        if (asks_for_json(words)) common.output.format = Format::json;
+        return parse_and_run(app, chosen, std::move(words));
     } catch (const std::exception& caught) {
         const Error error = as_error(caught);
         print_error(error, common.output, run::environment_redactor());

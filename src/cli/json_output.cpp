@@ -250,11 +250,14 @@ std::string json_of(const Overall& all) {
 }
 
 std::string utc_now() {
-    const auto now = std::chrono::system_clock::now();
+    return utc_time(std::chrono::system_clock::now());
+}
+
+std::string utc_time(std::chrono::system_clock::time_point when) {
     const auto part =
-        std::chrono::duration_cast<std::chrono::milliseconds>(now.time_since_epoch()).count() %
+        std::chrono::duration_cast<std::chrono::milliseconds>(when.time_since_epoch()).count() %
         1000;
-    const std::time_t time = std::chrono::system_clock::to_time_t(now);
+    const std::time_t time = std::chrono::system_clock::to_time_t(when);
     std::tm utc{};
     ::gmtime_r(&time, &utc);
     return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z", utc.tm_year + 1900,

@@ -38,6 +38,7 @@ std::unique_ptr<EventSink> make_sink(const OutputOptions& options);
 
 // "2026-01-31T12:00:00.123Z".
 std::string utc_now();
+std::string utc_time(std::chrono::system_clock::time_point when);
 
 // The event as one JSON object without its end of line; nullopt for what services print, which
 // belongs to their logs.

@@ -14,12 +14,6 @@
 namespace podctl::cli {
 namespace {
 
-void take(std::string& place, const std::string& word, const std::string& what) {
-    if (!place.empty())
-        throw Error{ErrorKind::usage, fmt::format("{} and {}: one {} at most", place, word, what)};
-    place = word;
-}
-
 // What another user's folder does not show is not there for this one.
 bool is_there(const std::filesystem::path& path) {
     std::error_code ignored;
@@ -62,9 +56,11 @@ plan::Places places_of_running(const tmpl::Template& pod, const Common& common) 
 // A pod that is named by its root may have its own folder named in the template; one that cannot be
 // read any more must not keep people from ending it.
 tmpl::Template template_of(const PodArguments& arguments, const Common& common) {
-    if (arguments.template_path.empty()) return {};
+    auto path = arguments.template_path;
+    if (path.empty() && common.root.empty()) path = template_here();
+    if (path.empty()) return {};
     try {
-        return load({.path = arguments.template_path, .overlays = {}, .set = {}, .mirrors = {}});
+        return load({.path = path, .overlays = {}, .set = {}, .mirrors = {}});
     } catch (const Error&) {
         if (common.root.empty()) throw;
         return {};
@@ -76,33 +72,46 @@ tmpl::Template template_of(const PodArguments& arguments, const Common& common) 
 void add_pod_argument(CLI::App& command, PodArguments& arguments) {
     command
         .add_option("TEMPLATE", arguments.template_path,
-                    "the pod's template, which says where it is; else --root, else /workspace")
+                    "the pod's template, which says where it is; else --root, else podctl.yaml or "
+                    "pod.yaml of the current folder, else /workspace")
         ->type_name("");
 }
 
-void add_pod_and_service_arguments(CLI::App& command, PodArguments& arguments) {
-    const std::function<void(const std::string&)> sort = [&arguments](const std::string& word) {
-        if (word.find_first_of("./") == std::string::npos)
-            take(arguments.service, word, "service");
-        else
-            take(arguments.template_path, word, "template");
-    };
+void add_pod_and_service_arguments(CLI::App& command, PodArguments& arguments, Services services) {
+    const std::function<void(const std::vector<std::string>&)> sort =
+        [&arguments, services](const std::vector<std::string>& words) {
+            std::string& path = arguments.template_path;
+            for (const auto& word : words) {
+                const bool is_path = word.find_first_of("./") != std::string::npos;
+                if (is_path && !path.empty())
+                    throw Error{ErrorKind::usage,
+                                fmt::format("{} and {}: one template at most", path, word)};
+                if (!is_path && services == Services::one && !arguments.services.empty())
+                    throw Error{ErrorKind::usage, fmt::format("{} and {}: one service at most",
+                                                              arguments.services.front(), word)};
+                if (is_path)
+                    path = word;
+                else
+                    arguments.services.push_back(word);
+            }
+        };
     command
         .add_option_function("TEMPLATE", sort,
                              "the pod's template, which says where it is; else --root, else "
-                             "/workspace")
+                             "podctl.yaml or pod.yaml of the current folder, else /workspace")
+        ->expected(1)
+        ->allow_extra_args(false)
         ->type_name("");
-    command.add_option_function("SERVICE", sort, "this service alone")->type_name("");
+    command
+        .add_option_function(
+            "SERVICE", sort,
+            services == Services::one ? "this service alone" : "these services alone")
+        ->expected(1, services == Services::one ? 1 : 1000)
+        ->type_name("");
 }
 
 plan::Places find_places(const PodArguments& arguments, const Common& common) {
-    auto places = places_of_running(template_of(arguments, common), common);
-    const bool is_named = !common.root.empty() || !arguments.template_path.empty();
-    if (is_named || is_there(places.state) || is_there(places.own) || runs_in(places))
-        return places;
-    throw Error{ErrorKind::usage,
-                fmt::format("which pod? There is none in {}", places.root.string()),
-                "name the template that it was started with, or its root with --root"};
+    return places_of_running(template_of(arguments, common), common);
 }
 
 }  // namespace podctl::cli

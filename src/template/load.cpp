@@ -1,5 +1,6 @@
 #include "podctl/template/load.hpp"
 
+#include "podctl/base/error.hpp"
 #include "podctl/base/file.hpp"
 
 #include "bind.hpp"
@@ -15,7 +16,10 @@
 #include "validate.hpp"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
+#include <array>
+#include <cerrno>
 #include <cstdlib>
 #include <memory>
 #include <utility>
@@ -28,6 +32,20 @@ struct Layer {
     std::string file;
 };
 
+// At most what a template may have, and a byte more, which says that it has too much.
+std::string read_stdin() {
+    std::string text;
+    std::array<char, 65536> block;
+    while (text.size() <= Limits::bytes) {
+        const auto got = ::read(STDIN_FILENO, block.data(), block.size());
+        if (got < 0 && errno == EINTR) continue;
+        if (got < 0) throw system_error("cannot read stdin", errno);
+        if (got == 0) break;
+        text.append(block.data(), static_cast<std::size_t>(got));
+    }
+    return text;
+}
+
 std::string read_template(const std::filesystem::path& path) {
     const auto stamp = file_stamp(path);
     // A model named by mistake is not read as a whole to say that it is no template.
@@ -38,6 +56,11 @@ std::string read_template(const std::filesystem::path& path) {
         diagnostics.throw_if_any();
     }
     return read_file(path);
+}
+
+Layer layer_of(const std::filesystem::path& path) {
+    if (path == "-") return {read_stdin(), "<stdin>"};
+    return {read_template(path), path.string()};
 }
 
 // The tree of one file; nullopt (and a diagnostic) when it is no mapping.
@@ -85,7 +108,7 @@ Value load_tree(const std::vector<Layer>& layers, const LoadOptions& options) {
 std::vector<Layer> with_overlays(Layer base, const LoadOptions& options) {
     std::vector<Layer> layers{std::move(base)};
     for (const auto& overlay : options.overlays) {
-        layers.push_back({read_template(overlay), overlay.string()});
+        layers.push_back(layer_of(overlay));
     }
     return layers;
 }
@@ -100,7 +123,7 @@ Environment process_environment() {
 }
 
 Template load_template(const std::filesystem::path& path, const LoadOptions& options) {
-    return bind(load_tree(with_overlays({read_template(path), path.string()}, options), options));
+    return bind(load_tree(with_overlays(layer_of(path), options), options));
 }
 
 Template parse_template(std::string_view text, const std::string& file,
@@ -109,7 +132,7 @@ Template parse_template(std::string_view text, const std::string& file,
 }
 
 std::string effective_yaml(const std::filesystem::path& path, const LoadOptions& options) {
-    Value tree = load_tree(with_overlays({read_template(path), path.string()}, options), options);
+    Value tree = load_tree(with_overlays(layer_of(path), options), options);
     expand_catalog(tree);
     return emit_yaml(tree);
 }

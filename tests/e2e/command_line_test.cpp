@@ -30,15 +30,90 @@ TEST(CommandLine, HelpOfEveryCommandHasAnExample) {
 }
 
 TEST(CommandLine, WhatItDoesNotKnowIsAUsageError) {
-    EXPECT_EQ(podctl({}).status.code, 2);
     EXPECT_EQ(podctl({"upp"}).status.code, 2);
-    EXPECT_EQ(podctl({"up"}).status.code, 2);
     EXPECT_EQ(podctl({"up", "x.yaml", "--jobs", "0"}).status.code, 2);
     EXPECT_EQ(podctl({"up", "x.yaml", "--connections", "65"}).status.code, 2);
     const auto no_size = podctl({"plan", "x.yaml", "--limit-rate", "quick"});
     EXPECT_EQ(no_size.status.code, 2);
     EXPECT_THAT(no_size.output, HasSubstr("--limit-rate quick: not a size"));
     EXPECT_EQ(podctl({"init", "no-such"}).status.code, 2);
+}
+
+TEST(CommandLine, AWordThatNobodyKnowsIsNamedWithTheOneThatIsNear) {
+    const std::vector<std::pair<std::vector<std::string>, std::array<const char*, 2>>> cases{
+        {{"stpo"}, {"there is no command stpo", "did you mean stop?"}},
+        {{"apply", "x.yaml"}, {"there is no command apply", "did you mean up?"}},
+        {{"xyzzy"}, {"there is no command xyzzy", "`podctl --help` lists them all"}},
+        {{"up", "--detch", "x.yaml"}, {"up: there is no option --detch", "did you mean --detach?"}},
+        {{"up", "--root=/x", "--forse"}, {"no option --forse", "did you mean --force?"}},
+        {{"--ouptut", "json", "up"}, {"there is no option --ouptut", "did you mean --output?"}},
+        {{"up", "a.yaml", "b.yaml"}, {"up: b.yaml is one argument too many", "`podctl up --help`"}},
+        {{"up", "x.yaml", "--jobs", "0"}, {"up: --jobs", "1 to 64"}}};
+    for (const auto& [words, told] : cases) {
+        const auto end = podctl(words);
+        EXPECT_EQ(end.status.code, 2) << ::testing::PrintToString(words);
+        EXPECT_THAT(end.output, ::testing::AllOf(::testing::StartsWith("podctl: "),
+                                                 HasSubstr(told[0]), HasSubstr(told[1])));
+    }
+}
+
+TEST(CommandLine, AUsageErrorIsJsonWhereThatIsAskedFor) {
+    for (const std::vector<std::string>& words : std::vector<std::vector<std::string>>{
+             {"ups", "--json"}, {"--output", "json", "ups"}, {"up", "--output=json", "--nope"}})
+        EXPECT_THAT(podctl(words).output, HasSubstr(R"("event":"error","error":{"code":"usage")"));
+    EXPECT_THAT(podctl({"ups"}, {{"PODCTL_OUTPUT", "json"}}).output, HasSubstr("\"event\""));
+}
+
+TEST(CommandLine, WordsOfOtherToolsMeanWhatTheyMeanThere) {
+    const auto help = podctl({"up", "--help"}).output;
+    EXPECT_EQ(podctl({"help", "up"}).output, help);
+    EXPECT_EQ(podctl({"help"}).output, podctl({"--help"}).output);
+    EXPECT_EQ(podctl({}).output, podctl({"--help"}).output);
+    EXPECT_EQ(podctl({}).status.code, 0);
+    for (const char* word : {"version", "-V"})
+        EXPECT_EQ(podctl({word}).output, podctl({"--version"}).output);
+    const test::TempDir dir;
+    for (const char* word : {"ps", "status"})
+        EXPECT_EQ(podctl({word, "--root", dir.path().string()}).status.code, 5) << word;
+    for (const char* word : {"stop", "down"})
+        EXPECT_EQ(podctl({word, "--root", dir.path().string()}).status.code, 0) << word;
+}
+
+TEST(CommandLine, AnOptionIsAlsoAVariableWhichTheCommandLineWinsOver) {
+    const test::TempDir dir;
+    const auto root = (dir / "by-variable").string(), other = (dir / "by-word").string();
+    EXPECT_THAT(podctl({"status"}, {{"PODCTL_ROOT", root}}).output, HasSubstr(root));
+    EXPECT_THAT(podctl({"status", "--root", other}, {{"PODCTL_ROOT", root}}).output,
+                HasSubstr(other));
+    EXPECT_THAT(podctl({"--root", other, "status"}, {{"PODCTL_ROOT", root}}).output,
+                HasSubstr(other));
+    const auto wrong = podctl({"up", "x.yaml"}, {{"PODCTL_JOBS", "many"}});
+    EXPECT_EQ(wrong.status.code, 2);
+    EXPECT_THAT(wrong.output, HasSubstr("many"));
+    // Help says it once.
+    EXPECT_THAT(podctl({"up", "--help"}).output, Not(HasSubstr("PODCTL_ROOT")));
+    EXPECT_THAT(podctl({"--help"}).output, HasSubstr("PODCTL_ROOT"));
+}
+
+TEST(CommandLine, TheTemplateMayBeTheOneThatIsHereOrOnStdin) {
+    const test::TempDir dir;
+    const auto here = [&](std::vector<std::string> words) {
+        words.insert(words.begin(), PODCTL_BINARY);
+        return run_captured({.argv = std::move(words), .working_directory = dir.path()}, {});
+    };
+    const auto none = here({"validate"});
+    EXPECT_EQ(none.status.code, 2);
+    EXPECT_THAT(none.output, HasSubstr("neither podctl.yaml nor pod.yaml is here"));
+    write_file_atomically(dir / "pod.yaml", "apiVersion: podctl/v1\nname: second\n");
+    EXPECT_THAT(here({"config"}).output, HasSubstr("name: second"));
+    write_file_atomically(dir / "podctl.yaml", "apiVersion: podctl/v1\nname: first\n");
+    EXPECT_THAT(here({"config"}).output, HasSubstr("name: first"));
+    const auto piped = run_captured({.argv = {"/bin/sh", "-c",
+                                              "printf 'apiVersion: podctl/v1\\nnmae: x\\n' | " +
+                                                  std::string{PODCTL_BINARY} + " validate -"}},
+                                    {});
+    EXPECT_EQ(piped.status.code, 2);
+    EXPECT_THAT(piped.output, HasSubstr("<stdin>:2:1"));
 }
 
 TEST(CommandLine, EveryTemplateOfTheGalleryIsValid) {

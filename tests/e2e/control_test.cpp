@@ -113,10 +113,10 @@ TEST_F(PodCommands, WithoutAPodSayThatThereIsNone) {
     EXPECT_EQ(on_pod({"down"}).status.code, 0);
     EXPECT_FALSE(std::filesystem::exists(root()));
     EXPECT_EQ(podctl({"status", "no-such.yaml"}).status.code, 2);
+    // Nothing that runs is fine, wherever that is.
     if (std::filesystem::exists("/workspace/.podctl")) return;
-    const auto unnamed = podctl({"status"});
-    EXPECT_EQ(unnamed.status.code, 2);
-    EXPECT_THAT(unnamed.output, HasSubstr("which pod? There is none in /workspace"));
+    EXPECT_EQ(podctl({"status"}).status.code, 5);
+    EXPECT_EQ(podctl({"down"}).status.code, 0);
 }
 
 TEST_F(PodCommands, WorkWhileThePodIsProvisioned) {
@@ -187,6 +187,37 @@ TEST_F(PodCommands, LogsOfAllServicesAreShownWithTheirNames) {
     const auto unknown = on_pod({"logs", "long-nam"});
     EXPECT_EQ(unknown.status.code, 2);
     EXPECT_THAT(unknown.output, HasSubstr("did you mean long-name?"));
+}
+
+TEST_F(PodCommands, LogsOfSomeServicesFromATimeOn) {
+    std::filesystem::create_directories(own_folder(root()) / "logs");
+    const auto write_log = [&](const std::string& name, const std::string& time) {
+        write_file_atomically(
+            own_folder(root()) / "logs" / (name + ".log"),
+            "2001-01-31T12:00:00.000Z old " + name + "\n" + time + " new " + name + "\n");
+    };
+    for (const char* name : {"a", "b", "c"})
+        write_log(name, "2999-01-31T12:00:00.000Z");
+    const auto two = on_pod({"logs", "c", "a"}).output;
+    EXPECT_THAT(two,
+                ::testing::AllOf(HasSubstr("old a"), HasSubstr("new c"), Not(HasSubstr(" b"))));
+    const auto since = on_pod({"logs", "--since", "1h"}).output;
+    EXPECT_THAT(since,
+                ::testing::AllOf(HasSubstr("new a"), HasSubstr("new b"), Not(HasSubstr("old"))));
+    EXPECT_THAT(on_pod({"logs", "a", "-n", "1"}).output, Not(HasSubstr("old")));
+    EXPECT_EQ(on_pod({"logs", "a", "none"}).status.code, 2);
+    EXPECT_EQ(on_pod({"restart", "a", "b"}).status.code, 2);
+}
+
+TEST_F(PodCommands, StatusIsShownAgainUntilItIsStopped) {
+    write_template(listener("web"));
+    auto pod = start();
+    ASSERT_TRUE(pod.wait_for("service.ready"));
+    Running watching{command({"status", "--watch", "--json", "--root", root()})};
+    ASSERT_TRUE(watching.wait_for("status"));
+    ASSERT_TRUE(watching.wait_for("status"));
+    watching.signal(SIGINT);
+    EXPECT_EQ(watching.finish().status.code, 128 + SIGINT);
 }
 
 TEST_F(PodCommands, LogsAreFollowedUntilThePodEnds) {

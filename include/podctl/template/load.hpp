@@ -44,7 +44,7 @@ struct LoadOptions {
     Environment environment = process_environment();
 };
 
-// Reads, merges, interpolates and checks. Throws TemplateError with everything that is wrong,
+// Reads, merges, interpolates and checks. "-" is stdin. Throws TemplateError with everything that is wrong,
 // Error{not_found} when a file does not exist, Error{usage} for a --set that is no KEY=VALUE.
 Template load_template(const std::filesystem::path& path, const LoadOptions& options = {});
 // The same from memory; `file` is what diagnostics call it.

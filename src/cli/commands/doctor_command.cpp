@@ -67,7 +67,9 @@ void print_json(const Findings& findings) {
 
 int examine(const TemplateArguments& arguments, const Common& common) {
     const StopSignals signals;
-    const auto pod = arguments.path.empty() ? usual_pod() : load(arguments);
+    auto named = arguments;
+    if (named.path.empty()) named.path = template_here();
+    const auto pod = named.path.empty() ? usual_pod() : load(named);
     const auto secrets = run::read_secrets(pod);
     const auto redact = run::redactor_of(secrets);
     const auto terminal = make_sink(common.output);
@@ -114,7 +116,7 @@ void add_doctor(CLI::App& app, Common& common, Chosen& chosen) {
         "  podctl doctor -q pod.yaml    # only what is to be looked at\n"
         "  podctl doctor                # what most pods need");
     auto arguments = std::make_shared<TemplateArguments>();
-    add_template_arguments(*command, *arguments, TemplateIs::optional);
+    add_template_arguments(*command, *arguments);
     add_common_flags(*command, common);
     when_chosen(*command, chosen, [&common, arguments] { return examine(*arguments, common); });
 }

@@ -139,6 +139,7 @@ private:
 
 void add_down(CLI::App& app, Common& common, Chosen& chosen) {
     auto* command = app.add_subcommand("down", "end the running pod, and wait until it is gone");
+    command->alias("stop");
     command->footer(
         "It ends as with SIGTERM. When nothing runs, that is fine.\n\n"
         "Examples:\n"

@@ -33,6 +33,7 @@ struct LogsArguments {
     PodArguments pod;
     bool follow = false, timestamps = false, raw = false;
     std::optional<std::size_t> tail;
+    std::optional<std::chrono::milliseconds> since;
 };
 
 // Not inotify: a network file system tells nothing of its changes.
@@ -45,7 +46,9 @@ public:
         : arguments_(arguments),
           common_(common),
           places_(find_places(arguments.pod, common)),
-          color_(wants_color(common.output.color, STDOUT_FILENO)) {}
+          color_(wants_color(common.output.color, STDOUT_FILENO)),
+          since_(arguments.since ? utc_time(std::chrono::system_clock::now() - *arguments.since)
+                                 : "") {}
 
     int run() {
         return exit_code_of([this] { return show(); }, signals_);
@@ -72,24 +75,28 @@ private:
         auto known = serve::logged_services(places_.logs);
         for (const auto& service : known)
             width_ = std::max(width_, service.size());
-        const auto& wanted = arguments_.pod.service;
-        if (wanted.empty()) {
+        if (arguments_.pod.services.empty()) {
             if (known.empty() && !pod_runs)
                 throw Error{ErrorKind::launch,
                             "no pod has run any service in " + places_.root.string()};
             return {};
         }
-        if (wanted == serve::podctl_log || std::ranges::count(known, wanted) > 0) return {wanted};
-        const auto near = nearest(wanted, known);
-        throw Error{ErrorKind::usage, "there is no log of a service " + wanted,
-                    near ? "did you mean " + *near + "?"
-                         : fmt::format("there are logs of: {}", fmt::join(known, ", "))};
+        for (const auto& wanted : arguments_.pod.services) {
+            if (wanted == serve::podctl_log || std::ranges::count(known, wanted) > 0) continue;
+            const auto near = nearest(wanted, known);
+            throw Error{ErrorKind::usage, "there is no log of a service " + wanted,
+                        near ? "did you mean " + *near + "?"
+                             : fmt::format("there are logs of: {}", fmt::join(known, ", "))};
+        }
+        return arguments_.pod.services;
     }
 
     void print_all(serve::LogReader& reader) {
         while (!reader_gone_) {
             const auto line = reader.next();
             if (!line) break;
+            // Times are written so that their order is the letters'.
+            if (line->time < since_) continue;
             pending_ += text_of(*line);
             if (pending_.size() >= block_size) write();
         }
@@ -107,7 +114,7 @@ private:
         }
         std::string text = shown(line.text);
         if (arguments_.timestamps) text = printable(line.time, Lines::one) + " " + text;
-        if (!arguments_.pod.service.empty()) return text + "\n";
+        if (arguments_.pod.services.size() == 1) return text + "\n";
         width_ = std::max(width_, line.service.size());
         return fmt::format("{}{:<{}} |{} {}\n", color_ ? color_of(line.service) : "",
                            printable(line.service, Lines::one), width_, color_ ? "\x1b[0m" : "",
@@ -140,6 +147,7 @@ private:
     StopSignals signals_;
     plan::Places places_;
     const bool color_;
+    const std::string since_;  // a time as lines have it; empty: all
     std::size_t width_ = 0;
     std::map<std::string, int> colors_;
     std::string pending_;  // what is not written yet
@@ -151,17 +159,19 @@ private:
 void add_logs(CLI::App& app, Common& common, Chosen& chosen) {
     auto* command = app.add_subcommand("logs", "what the pod's services have printed");
     command->footer(
-        "All services in the order of time, or one of them; also after the pod has ended. "
+        "All services in the order of time, or some of them; also after the pod has ended. "
         "`podctl logs podctl` shows what podctl itself has told, asked and run.\n\n"
         "Examples:\n"
-        "  podctl logs --tail 100\n"
-        "  podctl logs -f comfyui\n"
+        "  podctl logs -n 100\n"
+        "  podctl logs -f comfyui app --since 10m\n"
         "  podctl logs pod.yaml app --timestamps");
     auto arguments = std::make_shared<LogsArguments>();
-    add_pod_and_service_arguments(*command, arguments->pod);
+    add_pod_and_service_arguments(*command, arguments->pod, Services::any);
     command->add_flag("-f,--follow", arguments->follow, "go on until the pod ends");
-    command->add_option("--tail", arguments->tail, "the last lines of each service only")
+    command->add_option("-n,--tail", arguments->tail, "the last lines of each service only")
         ->type_name("N");
+    add_duration_flag(*command, "--since", arguments->since,
+                      "what was printed in this time only: 10m");
     command->add_flag("-t,--timestamps", arguments->timestamps, "with the time of each line");
     command->add_flag(
         "--raw", arguments->raw,

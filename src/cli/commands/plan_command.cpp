@@ -219,6 +219,7 @@ void add_plan(CLI::App& app, Common& common, Chosen& chosen) {
     add_common_flags(*command, common);
     add_provision_flags(*command, arguments->provision);
     when_chosen(*command, chosen, [&common, arguments] {
+        choose_template(arguments->template_);
         return show_plan(arguments->template_, arguments->provision, common);
     });
 }

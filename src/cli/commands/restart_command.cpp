@@ -36,8 +36,9 @@ void print(const serve::RunningService& service, const Common& common) {
 
 int restart(const RestartArguments& arguments, const Common& common, const StopSignals& signals) {
     const auto places = find_places(arguments.pod, common);
-    const auto restarted = serve::restart_services(places.own, arguments.pod.service,
-                                                   arguments.timeout, signals.token());
+    const auto restarted = serve::restart_services(
+        places.own, arguments.pod.services.empty() ? "" : arguments.pod.services.front(),
+        arguments.timeout, signals.token());
     if (!restarted)
         throw Error{ErrorKind::launch, "no pod runs in " + places.root.string(),
                     "`podctl up` starts it"};
@@ -58,7 +59,7 @@ void add_restart(CLI::App& app, Common& common, Chosen& chosen) {
         "  podctl restart comfyui\n"
         "  podctl restart pod.yaml app --timeout 2m");
     auto arguments = std::make_shared<RestartArguments>();
-    add_pod_and_service_arguments(*command, arguments->pod);
+    add_pod_and_service_arguments(*command, arguments->pod, Services::one);
     add_duration_flag(*command, "--timeout", arguments->timeout,
                       "how long to wait; absent: until it is ready");
     add_common_flags(*command, common);

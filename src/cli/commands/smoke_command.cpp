@@ -38,7 +38,7 @@ public:
     Smoke(const SmokeArguments& arguments, const Common& common)
         : arguments_(arguments),
           common_(common),
-          pod_(template_of(arguments)),
+          pod_(template_of(arguments, common)),
           url_(url()),
           options_(options_for(url_, arguments.comfyui)),
           key_(comfy_api_key()),
@@ -69,8 +69,12 @@ public:
     }
 
 private:
-    static std::optional<tmpl::Template> template_of(const SmokeArguments& arguments) {
-        if (!arguments.template_.path.empty()) return load(arguments.template_);
+    static std::optional<tmpl::Template> template_of(const SmokeArguments& arguments,
+                                                     const Common& common) {
+        auto named = arguments.template_;
+        if (named.path.empty() && arguments.comfyui.url.empty() && common.root.empty())
+            named.path = template_here();
+        if (!named.path.empty()) return load(named);
         if (!arguments.template_.overlays.empty() || !arguments.template_.set.empty())
             throw Error{ErrorKind::usage, "--file and --set change a TEMPLATE, and there is none",
                         "podctl smoke TEMPLATE -f OVERLAY"};
@@ -174,7 +178,7 @@ void add_smoke(CLI::App& app, Common& common, Chosen& chosen) {
         "  podctl smoke --url http://127.0.0.1:9000 --workflow portrait.json\n"
         "  podctl smoke pod.yaml --timeout 10m --junit smoke.xml --output json");
     auto arguments = std::make_shared<SmokeArguments>();
-    add_template_arguments(*command, arguments->template_, TemplateIs::optional);
+    add_template_arguments(*command, arguments->template_);
     add_common_flags(*command, common);
     add_comfyui_flags(*command, arguments->comfyui, "where ComfyUI is, if not on this machine");
     command

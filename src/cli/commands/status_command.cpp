@@ -1,3 +1,4 @@
+#include "podctl/base/stop.hpp"
 #include "podctl/base/units.hpp"
 #include "podctl/run/volume_lock.hpp"
 #include "podctl/serve/control.hpp"
@@ -10,6 +11,7 @@
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -151,6 +153,11 @@ void print_text(const std::string& root, const std::optional<PodStatus>& status,
     if (!status->services.empty()) print_services(status->services);
 }
 
+struct StatusArguments {
+    PodArguments pod;
+    bool watch = false;
+};
+
 int show_status(const PodArguments& arguments, const Common& common, const StopSignals& signals) {
     const auto places = find_places(arguments, common);
     const auto status =
@@ -164,23 +171,39 @@ int show_status(const PodArguments& arguments, const Common& common, const StopS
     return is_ready ? 0 : exit_code(ErrorKind::launch);
 }
 
+// As watch(1): the screen is written anew; what is no terminal gets one after the other.
+int watch_status(const PodArguments& arguments, const Common& common, const StopSignals& signals) {
+    constexpr std::chrono::seconds interval{2};
+    const bool is_screen = ::isatty(STDOUT_FILENO) && common.output.format == Format::text;
+    do {
+        if (is_screen) put_composed(To::out, "\x1b[H\x1b[J");
+        show_status(arguments, common, signals);
+        flush_out();
+    } while (wait_for(interval, signals.token()));
+    return 128 + signals.signal();
+}
+
 }  // namespace
 
 void add_status(CLI::App& app, Common& common, Chosen& chosen) {
     auto* command = app.add_subcommand("status", "what the running pod does, and its services");
+    command->alias("ps");
     command->footer(
         "Exit code: 0 everything is ready; 5 no pod runs, it is not ready yet, or something of it "
         "failed.\n\n"
         "Examples:\n"
         "  podctl status\n"
-        "  podctl status pod.yaml --output json\n"
+        "  podctl status pod.yaml --json\n"
+        "  podctl status --watch\n"
         "  until podctl status -q --root /workspace; do sleep 5; done");
-    auto arguments = std::make_shared<PodArguments>();
-    add_pod_argument(*command, *arguments);
+    auto arguments = std::make_shared<StatusArguments>();
+    add_pod_argument(*command, arguments->pod);
+    command->add_flag("-w,--watch", arguments->watch, "show it again every two seconds");
     add_common_flags(*command, common);
     when_chosen(*command, chosen, [&common, arguments] {
         const StopSignals signals;
-        return exit_code_of([&] { return show_status(*arguments, common, signals); }, signals);
+        const auto show = arguments->watch ? watch_status : show_status;
+        return exit_code_of([&] { return show(arguments->pod, common, signals); }, signals);
     });
 }
 

@@ -275,7 +275,7 @@ void add_store(CLI::App& app, Common& common, Chosen& chosen) {
         ->required()
         ->check(CLI::IsMember(actions))
         ->type_name("");
-    add_template_arguments(*command, arguments->template_, TemplateIs::optional);
+    add_template_arguments(*command, arguments->template_);
     command->add_option("--store", arguments->folder, "the store's folder (also PODCTL_STORE)")
         ->type_name("DIR");
     command->add_flag("--repair", arguments->repair,

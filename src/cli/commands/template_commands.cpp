@@ -79,6 +79,7 @@ void add_validate(CLI::App& app, Common& common, Chosen& chosen) {
     add_template_arguments(*command, *arguments);
     add_common_flags(*command, common);
     when_chosen(*command, chosen, [&common, arguments] {
+        choose_template(*arguments);
         const auto pod = load(*arguments);
         // The steps find what only the whole template shows: folders that wait for each other,
         // say.
@@ -98,6 +99,7 @@ void add_config(CLI::App& app, Common& common, Chosen& chosen) {
     add_template_arguments(*command, *arguments);
     add_common_flags(*command, common);
     when_chosen(*command, chosen, [arguments] {
+        choose_template(*arguments);
         tmpl::LoadOptions options;
         options.overlays.assign(arguments->overlays.begin(), arguments->overlays.end());
         options.set = arguments->set;

@@ -97,7 +97,7 @@ void add_up(CLI::App& app, Common& common, Chosen& chosen) {
         "end with 7 where another podctl works on the volume, and do not wait for it");
     command->add_flag("--dry-run", arguments->dry_run, "the same as `podctl plan`");
     command
-        ->add_flag("--detach", arguments->detach,
+        ->add_flag("-d,--detach", arguments->detach,
                    "return when the pod is ready; it goes on in the background")
         ->excludes("--no-launch");
     command
@@ -108,9 +108,13 @@ void add_up(CLI::App& app, Common& common, Chosen& chosen) {
         ->excludes("--no-launch")
         ->excludes("--detach");
     when_chosen(*command, chosen, [&common, arguments] {
+        choose_template(arguments->template_);
         if (arguments->dry_run)
             return show_plan(arguments->template_, arguments->provision, common);
         Fd report;
+        if (arguments->detach && arguments->template_.path == "-")
+            throw Error{ErrorKind::usage, "a pod in the background has no stdin to read - from",
+                        "name the template's file"};
         if (arguments->detach) {
             auto side = detach();
             if (const int* code = std::get_if<int>(&side)) return *code;
