@@ -63,12 +63,8 @@ void ReadAhead::read(const fs::path& file, const std::stop_token& stop) {
     const Fd opened{::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
     struct stat status {};
     if (!opened || ::fstat(opened.get(), &status) != 0 || !S_ISREG(status.st_mode)) return;
-    {
-        const std::scoped_lock lock{mutex_};
-        const auto size = static_cast<std::uint64_t>(status.st_size);
-        if (size > left_) return;
-        left_ -= size;
-    }
+    const FileIdentity identity{.device = status.st_dev, .inode = status.st_ino};
+    if (!room_->take(identity, static_cast<std::uint64_t>(status.st_size))) return;
     ::posix_fadvise(opened.get(), 0, 0, POSIX_FADV_SEQUENTIAL);
     // Reading is what paces itself: of what posix_fadvise(2) is told will be needed, a file system
     // reads as much as it likes, or nothing.

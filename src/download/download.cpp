@@ -70,7 +70,7 @@ Downloaded copy_local(const DownloadRequest& request, const std::filesystem::pat
                     "name another file"};
     to.restart();
     to.reserve(from.size);
-    if (share.cache.take(from.size)) to.keep_in_cache();
+    if (share.cache->take(to.identity(), from.size)) to.keep_in_cache();
     Downloaded copied;
     copied.size = copy_bytes(from, to, share.blocks, path, monitor, stop);
     copied.sha256 = to.finish(copied.size, stop);
@@ -86,10 +86,10 @@ Downloaded copy_local(const DownloadRequest& request, const std::filesystem::pat
 
 }  // namespace
 
-Downloader::Downloader(http::Client& http, Mirrors mirrors)
+Downloader::Downloader(http::Client& http, Mirrors mirrors, std::shared_ptr<CacheRoom> cache)
     : http_(http),
       mirrors_(std::move(mirrors)),
-      share_(std::make_unique<TransferShare>(http.options().connections)) {}
+      share_(std::make_unique<TransferShare>(http.options().connections, std::move(cache))) {}
 
 Downloader::~Downloader() = default;
 

@@ -121,7 +121,7 @@ void Transfer::open() {
     file_.take_over(earlier->have);
     file_.describe(of);
     segments_.go_on_from(file_.have(), of.size);
-    if (of.size && share_.cache.take(*of.size)) file_.keep_in_cache();
+    if (of.size && share_.cache->take(file_.identity(), *of.size)) file_.keep_in_cache();
     segments_.note_progress();
     report_progress();
     state_ = offered({.server_name = of.server_name, .size = of.size}, State::resuming);

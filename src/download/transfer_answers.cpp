@@ -88,7 +88,7 @@ void Transfer::learn(const http::Response& response, Asked::Range range) {
     if (now != before) file_.describe(now);
     if (!now.size || before.size) return;
     file_.reserve(*now.size);
-    if (share_.cache.take(*now.size)) file_.keep_in_cache();
+    if (share_.cache->take(file_.identity(), *now.size)) file_.keep_in_cache();
     segments_.set_size(*now.size);
 }
 

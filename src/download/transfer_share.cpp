@@ -1,7 +1,5 @@
 #include "transfer_share.hpp"
 
-#include "podctl/machine/memory.hpp"
-
 #include <algorithm>
 #include <numeric>
 #include <utility>
@@ -101,9 +99,9 @@ unsigned ConnectionBudget::free_count() const {
     return limit_ > held ? limit_ - held : 0;
 }
 
-TransferShare::TransferShare(unsigned limit)
+TransferShare::TransferShare(unsigned limit, std::shared_ptr<CacheRoom> room)
     : connections(limit),
       blocks(block_size_for(limit), block_memory / block_size_for(limit)),
-      cache([] { return machine::available_memory().count; }) {}
+      cache(std::move(room)) {}
 
 }  // namespace podctl::download

@@ -1,7 +1,8 @@
 #pragma once
 
+#include "podctl/base/cache_room.hpp"
+
 #include "block_pool.hpp"
-#include "cache_room.hpp"
 
 #include <cstdint>
 #include <functional>
@@ -67,11 +68,11 @@ private:
 
 // What all transfers of one Downloader have in common.
 struct TransferShare {
-    explicit TransferShare(unsigned connections);
+    TransferShare(unsigned connections, std::shared_ptr<CacheRoom> cache);
 
     ConnectionBudget connections;
     BlockPool blocks;
-    CacheRoom cache;
+    std::shared_ptr<CacheRoom> cache;
 };
 
 }  // namespace podctl::download

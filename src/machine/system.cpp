@@ -99,6 +99,10 @@ Bytes available_memory() {
     return available_memory(SystemSources{});
 }
 
+std::shared_ptr<CacheRoom> room_in_page_cache() {
+    return std::make_shared<CacheRoom>([] { return available_memory().count; });
+}
+
 bool has_accelerator() {
     // /dev/kfd is AMD's compute driver, /dev/dxg the GPU of Windows under WSL.
     for (const char* device : {"/dev/nvidiactl", "/dev/nvidia0", "/dev/kfd", "/dev/dxg"}) {

@@ -4,7 +4,6 @@
 #include "podctl/base/process_stat.hpp"
 #include "podctl/base/secret_names.hpp"
 #include "podctl/git/git.hpp"
-#include "podctl/machine/memory.hpp"
 
 #include <fmt/format.h>
 
@@ -102,16 +101,14 @@ http::Client& Context::http() {
 
 download::Downloader& Context::downloader() {
     std::call_once(downloader_once_, [this] {
-        downloader_ = std::make_unique<download::Downloader>(http(), mirrors);
+        downloader_ = std::make_unique<download::Downloader>(http(), mirrors, cache_room_);
     });
     return *downloader_;
 }
 
 void Context::read_ahead(std::span<const fs::path> files) {
     if (files.empty() || !options.will_launch || is_look()) return;
-    std::call_once(ahead_once_, [this] {
-        ahead_ = std::make_unique<ReadAhead>(machine::available_memory().count / 2);
-    });
+    std::call_once(ahead_once_, [this] { ahead_ = std::make_unique<ReadAhead>(cache_room_); });
     ahead_->add(files);
 }
 

@@ -7,6 +7,7 @@
 #include "podctl/http/http.hpp"
 #include "podctl/hub/resolve.hpp"
 #include "podctl/machine/machine.hpp"
+#include "podctl/machine/memory.hpp"
 #include "podctl/plan/plan.hpp"
 #include "podctl/python/python.hpp"
 #include "podctl/run/journal.hpp"
@@ -107,7 +108,7 @@ struct Context {
         using enum git::Network::StoredLogins;
         return {mirrors, http(), is_look() ? ignore : use};
     }
-    // Behind everything else, for a launch: into at most half of the memory that is free.
+    // Behind everything else, for a launch: what downloads leave of the room in the page cache.
     void read_ahead(std::span<const std::filesystem::path> files);
     // Asked once: it may start a process.
     const machine::Gpus& gpus();
@@ -128,6 +129,8 @@ struct Context {
         events.emit(event::Notice{step, message});
     }
 
+    // One for what is downloaded and what is read ahead, which the same ComfyUI is to read.
+    const std::shared_ptr<CacheRoom> cache_room_ = machine::room_in_page_cache();
     std::once_flag gpus_once_ = {};
     machine::Gpus gpus_ = {};
     std::once_flag http_once_ = {};

@@ -41,6 +41,10 @@ std::size_t cached(const fs::path& file) {
     return found;
 }
 
+std::shared_ptr<CacheRoom> room_of(std::uint64_t bytes) {
+    return std::make_shared<CacheRoom>([bytes] { return 2 * bytes; });
+}
+
 void drop(const fs::path& file) {
     const Fd opened{::open(file.c_str(), O_RDONLY | O_CLOEXEC)};
     EXPECT_EQ(::fsync(opened.get()), 0);
@@ -52,7 +56,7 @@ TEST(ReadAhead, BringsFilesIntoMemory) {
     const std::vector<fs::path> files{file_in(dir.path(), "a"), file_in(dir.path(), "b")};
     for (const auto& file : files)
         drop(file);
-    ReadAhead ahead{100u << 20};
+    ReadAhead ahead{room_of(100u << 20)};
     ahead.add(std::span{files}.first(1));
     ahead.add(std::span{files}.last(1));
     EXPECT_EQ(ahead.wait(), 2 * size);
@@ -63,9 +67,22 @@ TEST(ReadAhead, BringsFilesIntoMemory) {
 TEST(ReadAhead, ReadsNoFileThatDoesNotFitIntoTheRoom) {
     const test::TempDir dir;
     const std::vector<fs::path> files{file_in(dir.path(), "a"), file_in(dir.path(), "b")};
-    ReadAhead ahead{size + size / 2};
+    ReadAhead ahead{room_of(size + size / 2)};
     ahead.add(files);
     EXPECT_EQ(ahead.wait(), size);
+}
+
+// What was downloaded before has its part of it, and is not counted again.
+TEST(ReadAhead, SharesTheRoomWithOthers) {
+    const test::TempDir dir;
+    const std::vector<fs::path> files{file_in(dir.path(), "a"), file_in(dir.path(), "b")};
+    struct stat status {};
+    ASSERT_EQ(::stat(files[0].c_str(), &status), 0);
+    const auto room = room_of(size + size / 2);
+    ASSERT_TRUE(room->take({.device = status.st_dev, .inode = status.st_ino}, size));
+    ReadAhead ahead{room};
+    ahead.add(files);
+    EXPECT_EQ(ahead.wait(), size);  // a
 }
 
 TEST(ReadAhead, PassesOverWhatIsNoFile) {
@@ -74,7 +91,7 @@ TEST(ReadAhead, PassesOverWhatIsNoFile) {
     fs::create_directory(dir / "folder");
     const std::vector<fs::path> files{dir / "fifo", dir / "folder", dir / "nothing",
                                       file_in(dir.path(), "a")};
-    ReadAhead ahead{100u << 20};
+    ReadAhead ahead{room_of(100u << 20)};
     ahead.add(files);
     EXPECT_EQ(ahead.wait(), size);
 }
@@ -84,7 +101,7 @@ TEST(ReadAhead, EndsWithoutHavingReadAll) {
     const Fd endless{::open((dir / "sparse").c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0600)};
     ASSERT_EQ(::ftruncate(endless.get(), off_t{1} << 40), 0);
     const std::vector<fs::path> files{dir / "sparse"};
-    ReadAhead ahead{std::uint64_t{2} << 40};
+    ReadAhead ahead{room_of(std::uint64_t{2} << 40)};
     ahead.add(files);
 }
 

@@ -55,7 +55,7 @@ TEST(ConnectionBudget, GivesBackWhatASeatHeldWhenItIsGone) {
 
 TEST(TransferShare, HasTwoBlocksForEveryConnectionAndABoundForAll) {
     for (const unsigned connections : {1u, 2u, 16u, 33u, 64u}) {
-        TransferShare share(connections);
+        TransferShare share(connections, machine::room_in_page_cache());
         std::vector<Block> blocks;
         while (auto block = share.blocks.try_take())
             blocks.push_back(std::move(block));
@@ -63,25 +63,6 @@ TEST(TransferShare, HasTwoBlocksForEveryConnectionAndABoundForAll) {
         EXPECT_LE(blocks.size() * share.blocks.block_size(), 32u << 20);
         EXPECT_EQ(share.blocks.block_size() % 4096, 0u);
     }
-}
-
-TEST(CacheRoom, IsHalfOfWhatIsAvailableAskedOnce) {
-    int asked = 0;
-    CacheRoom room{[&] {
-        ++asked;
-        return 10 * GiB;
-    }};
-    EXPECT_FALSE(room.take(6 * GiB));
-    EXPECT_TRUE(room.take(3 * GiB));
-    EXPECT_FALSE(room.take(3 * GiB));
-    EXPECT_TRUE(room.take(2 * GiB));
-    EXPECT_FALSE(room.take(1));
-    EXPECT_EQ(asked, 1);
-}
-
-TEST(CacheRoom, IsNoneWhereNothingIsKnown) {
-    CacheRoom room{[] { return std::uint64_t{0}; }};
-    EXPECT_FALSE(room.take(1));
 }
 
 }  // namespace

@@ -1,14 +1,18 @@
 #pragma once
 
+#include "podctl/base/cache_room.hpp"
+
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
 #include <filesystem>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <span>
 #include <stop_token>
 #include <thread>
+#include <utility>
 
 namespace podctl {
 
@@ -17,9 +21,9 @@ namespace podctl {
 // cannot be read is passed over: it costs time later, nothing else.
 class ReadAhead {
 public:
-    // At most `room` bytes in all; a file that does not fit into what is left of it is passed over,
-    // since half a file in memory may push out another one.
-    explicit ReadAhead(std::uint64_t room) : left_(room) {}
+    // A file that does not fit into what is left of `room` is passed over, since half a file in
+    // memory may push out another one.
+    explicit ReadAhead(std::shared_ptr<CacheRoom> room) : room_(std::move(room)) {}
     ~ReadAhead();  // whatever is not read stays unread
     ReadAhead(const ReadAhead&) = delete;
     ReadAhead& operator=(const ReadAhead&) = delete;
@@ -33,11 +37,11 @@ private:
     void read_all(const std::stop_token& stop);
     void read(const std::filesystem::path& file, const std::stop_token& stop);
 
+    const std::shared_ptr<CacheRoom> room_;
     std::mutex mutex_;
     std::condition_variable_any changed_;
     std::deque<std::filesystem::path> waiting_;  // under mutex_, as all that follows
     bool is_reading_ = false;
-    std::uint64_t left_;
     std::uint64_t done_ = 0;
     std::optional<std::jthread> thread_;  // from the first file on
 };

@@ -1,8 +1,11 @@
 #pragma once
 
+#include "podctl/base/cache_room.hpp"
+#include "podctl/base/file_identity.hpp"
 #include "podctl/base/url.hpp"
 #include "podctl/http/http.hpp"
 #include "podctl/hub/resolve.hpp"
+#include "podctl/machine/memory.hpp"
 
 #include <cstdint>
 #include <filesystem>
@@ -44,13 +47,6 @@ struct DownloadMonitor {
     std::function<bool(const hub::Offer&)> is_wanted = {};
 };
 
-// Which file of which file system.
-struct FileIdentity {
-    std::uint64_t device = 0, inode = 0;
-
-    friend bool operator==(const FileIdentity&, const FileIdentity&) = default;
-};
-
 struct Downloaded {
     bool declined = false;    // DownloadMonitor::is_wanted said no: there are no bytes
     std::string sha256 = {};  // of the whole file
@@ -63,8 +59,10 @@ struct Downloaded {
 // One for all downloads that go on together, since they share connections (Options) and memory.
 class Downloader {
 public:
-    // The client has to outlive it.
-    explicit Downloader(http::Client& http, Mirrors mirrors = {});
+    // The client has to outlive it. `cache`: where files that fit go, one for all who fill the page
+    // cache in this process.
+    explicit Downloader(http::Client& http, Mirrors mirrors = {},
+                        std::shared_ptr<CacheRoom> cache = machine::room_in_page_cache());
     ~Downloader();
     Downloader(const Downloader&) = delete;
     Downloader& operator=(const Downloader&) = delete;

@@ -1,6 +1,9 @@
 #pragma once
 
+#include "podctl/base/cache_room.hpp"
 #include "podctl/base/units.hpp"
+
+#include <memory>
 
 namespace podctl::machine {
 
@@ -9,5 +12,8 @@ namespace podctl::machine {
 // groups (memory.max and memory.high of v2, memory.limit_in_bytes of v1) leave, where that is less.
 // 0 where the kernel does not tell. Well under a millisecond.
 Bytes available_memory();
+
+// A budget of what is available when it is first asked.
+std::shared_ptr<CacheRoom> room_in_page_cache();
 
 }  // namespace podctl::machine
