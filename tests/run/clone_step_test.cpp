@@ -1,23 +1,12 @@
 #include "podctl/base/error.hpp"
 
 #include "step_test.hpp"
-#include "support/error_of.hpp"
 #include "support/git_server.hpp"
 
 #include <algorithm>
 
 namespace podctl::run {
 namespace {
-
-namespace fs = std::filesystem;
-using plan::Change;
-using test::error_of;
-using ::testing::Contains;
-using ::testing::ElementsAre;
-using ::testing::HasSubstr;
-using ::testing::IsEmpty;
-using ::testing::Pair;
-using ::testing::UnorderedElementsAre;
 
 class CloneStep : public StepTest {
 protected:

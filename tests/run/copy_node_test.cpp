@@ -1,7 +1,6 @@
 #include "podctl/base/error.hpp"
 
 #include "step_test.hpp"
-#include "support/error_of.hpp"
 
 #include <fcntl.h>
 #include <nlohmann/json.hpp>
@@ -9,13 +8,6 @@
 
 namespace podctl::run {
 namespace {
-
-namespace fs = std::filesystem;
-using plan::Change;
-using test::error_of;
-using ::testing::ElementsAre;
-using ::testing::HasSubstr;
-using ::testing::Pair;
 
 class CopyStep : public StepTest {
 protected:

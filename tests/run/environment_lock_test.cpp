@@ -5,23 +5,12 @@
 
 #include "step_test.hpp"
 #include "steps/environment_base.hpp"
-#include "support/error_of.hpp"
 #include "support/wheels.hpp"
 
 #include <cstdlib>
 
 namespace podctl::run {
 namespace {
-
-namespace fs = std::filesystem;
-using plan::Change;
-using test::error_of;
-using ::testing::Contains;
-using ::testing::HasSubstr;
-using ::testing::IsEmpty;
-using ::testing::Not;
-using ::testing::Pair;
-using ::testing::UnorderedElementsAre;
 
 // By the real pip, from an index of small wheels.
 class LockStep : public StepTest {

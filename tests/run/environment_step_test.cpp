@@ -3,23 +3,14 @@
 #include "environment_fixture.hpp"
 #include "steps/environment_base.hpp"
 #include "steps/environment_lock.hpp"
-#include "support/error_of.hpp"
 
 namespace podctl::run {
 namespace {
 
-namespace fs = std::filesystem;
 using plan::BuildEnvironment;
-using plan::Change;
 using plan::CreateEnvironment;
 using plan::InstallEnvironment;
 using plan::ResolveEnvironment;
-using test::error_of;
-using ::testing::Contains;
-using ::testing::HasSubstr;
-using ::testing::IsEmpty;
-using ::testing::Not;
-using ::testing::Pair;
 using ::testing::StartsWith;
 
 // What the installers may do in different ways.

@@ -1,20 +1,11 @@
 #include "podctl/base/error.hpp"
 
 #include "environment_fixture.hpp"
-#include "support/error_of.hpp"
 
 namespace podctl::run {
 namespace {
 
-namespace fs = std::filesystem;
-using plan::Change;
 using plan::InstallEnvironment;
-using test::error_of;
-using ::testing::Contains;
-using ::testing::ElementsAre;
-using ::testing::HasSubstr;
-using ::testing::IsEmpty;
-using ::testing::Key;
 
 // install.py of a pack, in a real environment.
 class ScriptStep : public EnvironmentTest {

@@ -1,14 +1,9 @@
 #include "podctl/base/error.hpp"
 
 #include "step_test.hpp"
-#include "support/error_of.hpp"
 
 namespace podctl::run {
 namespace {
-
-namespace fs = std::filesystem;
-using plan::Change;
-using test::error_of;
 
 class LinkStep : public StepTest {
 protected:

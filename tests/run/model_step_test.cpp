@@ -3,21 +3,10 @@
 
 #include "step_test.hpp"
 #include "support/archives.hpp"
-#include "support/error_of.hpp"
 #include "support/hub.hpp"
 
 namespace podctl::run {
 namespace {
-
-namespace fs = std::filesystem;
-using plan::Change;
-using test::error_of;
-using ::testing::Contains;
-using ::testing::HasSubstr;
-using ::testing::Key;
-using ::testing::Not;
-using ::testing::Pair;
-using ::testing::UnorderedElementsAre;
 
 // A model that lies beside the root, so that no server is asked.
 class ModelStep : public StepTest {

@@ -3,7 +3,6 @@
 #include "podctl/download/store_care.hpp"
 
 #include "step_test.hpp"
-#include "support/error_of.hpp"
 #include "support/hub.hpp"
 #include "support/other_disk.hpp"
 
@@ -12,14 +11,6 @@
 
 namespace podctl::run {
 namespace {
-
-namespace fs = std::filesystem;
-using plan::Change;
-using test::error_of;
-using ::testing::Contains;
-using ::testing::HasSubstr;
-using ::testing::IsEmpty;
-using ::testing::Not;
 
 // A model that lies beside the root, and a store.
 class ModelOfAStore : public StepTest {

@@ -14,10 +14,6 @@
 namespace podctl::run {
 namespace {
 
-namespace fs = std::filesystem;
-using ::testing::HasSubstr;
-using ::testing::SizeIs;
-
 class WayToAModel : public StepTest {
 protected:
     void require(const fs::path& target) {

@@ -19,13 +19,6 @@
 namespace podctl::run {
 namespace {
 
-namespace fs = std::filesystem;
-using plan::Change;
-using ::testing::ElementsAre;
-using ::testing::HasSubstr;
-using ::testing::IsEmpty;
-using ::testing::UnorderedElementsAre;
-
 constexpr std::string_view sha256 =
     "5d41402abc4b2a76b9719d911017c592ae2b5f8e3a5f4f0f2f5c1b9d1e6a7b3c";
 

@@ -3,7 +3,6 @@
 
 #include "step_test.hpp"
 #include "support/archives.hpp"
-#include "support/error_of.hpp"
 #include "support/http_server.hpp"
 
 #include <fmt/format.h>
@@ -11,14 +10,6 @@
 
 namespace podctl::run {
 namespace {
-
-namespace fs = std::filesystem;
-using plan::Change;
-using test::error_of;
-using ::testing::Contains;
-using ::testing::HasSubstr;
-using ::testing::Pair;
-using ::testing::UnorderedElementsAre;
 
 // A registry of one pack.
 class RegistryStep : public StepTest {

@@ -5,6 +5,7 @@
 
 #include "context.hpp"
 #include "steps/steps.hpp"
+#include "support/error_of.hpp"
 #include "support/recording_sink.hpp"
 #include "support/temp_dir.hpp"
 
@@ -17,6 +18,20 @@
 #include <vector>
 
 namespace podctl::run {
+
+// What the tests of steps name all the time.
+namespace fs = std::filesystem;
+using plan::Change;
+using test::error_of;
+using ::testing::Contains;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Key;
+using ::testing::Not;
+using ::testing::Pair;
+using ::testing::SizeIs;
+using ::testing::UnorderedElementsAre;
 
 // One step by itself, with a root of its own: what it finds, does and records.
 class StepTest : public testing::Test {

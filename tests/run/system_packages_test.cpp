@@ -1,19 +1,12 @@
 #include "podctl/base/error.hpp"
 
 #include "step_test.hpp"
-#include "support/error_of.hpp"
 #include "support/set_env.hpp"
 
 #include <cstdlib>
 
 namespace podctl::run {
 namespace {
-
-namespace fs = std::filesystem;
-using plan::Change;
-using test::error_of;
-using ::testing::HasSubstr;
-using ::testing::IsEmpty;
 
 // A package of every machine that these tests run on, and two of none.
 constexpr const char* installed = "base-files";
