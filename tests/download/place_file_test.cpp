@@ -12,13 +12,14 @@
 namespace podctl::download {
 namespace {
 
-using Kind = Standing::Kind;
 using testing::IsEmpty;
 
 class PlaceOfAFile : public testing::Test {
 protected:
     PlaceOfAFile() { write_file_atomically(place, "weights"); }
-    Kind kind(const Expected& expected) const { return look_at_place(place, expected, {}).kind; }
+    Standing::Kind kind(const Expected& expected) const {
+        return look_at_place(place, expected, {}).kind;
+    }
 
     test::TempDir dir;
     const std::filesystem::path place = dir / "m.safetensors";
@@ -26,33 +27,33 @@ protected:
 };
 
 TEST_F(PlaceOfAFile, HoldsTheSameWhereTheDigestSaysSo) {
-    EXPECT_EQ(kind({.sha256 = sha256, .size = 7}), Kind::same);
-    EXPECT_EQ(kind({.git_blob = blob}), Kind::same);
+    EXPECT_EQ(kind({.sha256 = sha256, .size = 7}), Standing::Kind::same);
+    EXPECT_EQ(kind({.git_blob = blob}), Standing::Kind::same);
     EXPECT_EQ(look_at_place(place, {.sha256 = sha256}, {}).sha256, sha256);
     // A link is followed.
     std::filesystem::create_symlink(place, dir / "link");
-    EXPECT_EQ(look_at_place(dir / "link", {.sha256 = sha256}, {}).kind, Kind::same);
+    EXPECT_EQ(look_at_place(dir / "link", {.sha256 = sha256}, {}).kind, Standing::Kind::same);
 }
 
 TEST_F(PlaceOfAFile, HoldsAnotherWhereSizeOrDigestDiffer) {
-    EXPECT_EQ(kind({.sha256 = sha256_hex("other")}), Kind::other);
-    EXPECT_EQ(kind({.git_blob = sha256}), Kind::other);
-    EXPECT_EQ(kind({.size = 8}), Kind::other);
+    EXPECT_EQ(kind({.sha256 = sha256_hex("other")}), Standing::Kind::other);
+    EXPECT_EQ(kind({.git_blob = sha256}), Standing::Kind::other);
+    EXPECT_EQ(kind({.size = 8}), Standing::Kind::other);
     // The better digest counts.
-    EXPECT_EQ(kind({.sha256 = sha256_hex("other"), .git_blob = blob}), Kind::other);
+    EXPECT_EQ(kind({.sha256 = sha256_hex("other"), .git_blob = blob}), Standing::Kind::other);
 }
 
 TEST_F(PlaceOfAFile, CannotBeComparedBySizeAlone) {
-    EXPECT_EQ(kind({.size = 7}), Kind::incomparable);
-    EXPECT_EQ(kind({}), Kind::incomparable);
+    EXPECT_EQ(kind({.size = 7}), Standing::Kind::incomparable);
+    EXPECT_EQ(kind({}), Standing::Kind::incomparable);
     EXPECT_THAT(look_at_place(place, {}, {}).sha256, IsEmpty());
 }
 
 TEST_F(PlaceOfAFile, MayHoldNothingOrNoFile) {
-    EXPECT_EQ(look_at_place(dir / "none", {}, {}).kind, Kind::nothing);
+    EXPECT_EQ(look_at_place(dir / "none", {}, {}).kind, Standing::Kind::nothing);
     std::filesystem::create_symlink(dir / "nowhere", dir / "dangling");
-    EXPECT_EQ(look_at_place(dir / "dangling", {}, {}).kind, Kind::no_file);
-    EXPECT_EQ(look_at_place(dir.path(), {}, {}).kind, Kind::no_file);
+    EXPECT_EQ(look_at_place(dir / "dangling", {}, {}).kind, Standing::Kind::no_file);
+    EXPECT_EQ(look_at_place(dir.path(), {}, {}).kind, Standing::Kind::no_file);
 }
 
 TEST_F(PlaceOfAFile, IsGivenToNoPickleUnderAHarmlessName) {
