@@ -2,9 +2,9 @@
 
 #include <fmt/format.h>
 
-// From ComfyUI_frontend 1.27.10 (src/extensions/core/previewAny.ts), rgthree-comfy
-// (web/comfyui/display_any.js, power_lora_loader.js), ComfyUI-Impact-Pack (js/impact-image-util.js)
-// and ComfyUI-Inspire-Pack (js/a1111-compat.js).
+// From ComfyUI_frontend 1.27.10 (previewAny.ts and uploadAudio.ts of src/extensions/core),
+// rgthree-comfy (web/comfyui/display_any.js, power_lora_loader.js), ComfyUI-Impact-Pack
+// (js/impact-image-util.js) and ComfyUI-Inspire-Pack (js/a1111-compat.js).
 namespace podctl::workflow {
 namespace {
 
@@ -25,6 +25,8 @@ bool is_preview_bridge(const PageNode& node) {
 
 void add_script_widgets(PageNode& node, bool is_recent) {
     if (node.type == "PreviewAny" && !is_recent) add(node, "preview", "", false);
+    // A player of sound was kept out of the saved values already, but not yet out of the prompt.
+    if (auto* player = node.widget("audioUI"); player && !is_recent) player->in_prompt = true;
     if (node.type == "Display Any (rgthree)" || node.type == "Display Int (rgthree)")
         add(node, "output", "", false);
     if (node.type == "SeedExplorer //Inspire" || node.type == "RegionalSeedExplorerMask //Inspire")

@@ -53,6 +53,15 @@ TEST(Widgets, AnObjectInThePlaceOfTheListIsNotRead) {
               (json{{"radius", 3}, {"mode", "fast"}}));
 }
 
+TEST(Widgets, APlayerOfSoundIsSentByTheOlderPageAlone) {
+    const std::map<std::string, std::string> inputs{
+        {"SaveAudio", R"({"required": {"audio": ["AUDIO"], "prefix": ["STRING", {}]}})"}};
+    const List values{"song"};
+    EXPECT_EQ(inputs_of("SaveAudio", values, {}, classes_of(inputs, false)),
+              (json{{"prefix", "song"}, {"audioUI", ""}}));
+    EXPECT_EQ(inputs_of("SaveAudio", values, {}, classes_of(inputs)), (json{{"prefix", "song"}}));
+}
+
 TEST(Widgets, VideoHelpersAreSavedByName) {
     const auto classes = classes_of({{"VHS_VideoCombine", R"({"required": {"images": ["IMAGE"],
         "rate": ["FLOAT", {"default": 8}], "filename_prefix": ["STRING", {"default": "a"}],
