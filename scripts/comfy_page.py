@@ -6,6 +6,7 @@ import http.server
 import json
 import os
 import pathlib
+import queue
 import shutil
 import signal
 import socket
@@ -76,21 +77,21 @@ def real_server(checkout, python, page_files, folder, flags):
     environment = os.environ | {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONUNBUFFERED": "1"}
     process = subprocess.Popen(command, cwd=checkout, env=environment, stdout=subprocess.PIPE,
                                stderr=subprocess.STDOUT, text=True, errors="replace", start_new_session=True)  # fmt: skip
-    listens, last = threading.Event(), collections.deque(maxlen=30)
+    listens, last = queue.Queue(), collections.deque(maxlen=30)
 
     def follow():
         for line in process.stdout:
             last.append(line)
+            # What ComfyUI says once it listens.
             if "To see the GUI go to:" in line:
-                listens.set()
-        listens.set()
+                listens.put(True)
+        listens.put(False)
 
     follower = threading.Thread(target=follow)
     follower.start()
     try:
-        listens.wait(timeout=600)
         url = f"http://127.0.0.1:{port}"
-        if process.poll() is not None or not listens.is_set():
+        if not listens.get(timeout=600):
             raise SystemExit("oracle: ComfyUI did not start:\n" + "".join(last))
         fetched(url + "/system_stats")
         body = json.dumps(SETTINGS).encode()
