@@ -71,12 +71,12 @@ def real_server(checkout, python, page_files, folder, flags):
     for name in ("user", "input", "output", "temp"):
         (folder / name).mkdir()
     command = [python, "main.py", "--listen", "127.0.0.1", "--port", str(port), "--disable-auto-launch",
-               "--front-end-root", page_files, "--user-directory", folder / "user", "--input-directory", folder / "input",
-               "--output-directory", folder / "output", "--temp-directory", folder / "temp",
-               "--database-url", f"sqlite:///{folder}/comfyui.db", *flags]  # fmt: skip
+               "--front-end-root", page_files, "--database-url", f"sqlite:///{folder}/comfyui.db",
+               "--user-directory", folder / "user", "--input-directory", folder / "input",
+               "--output-directory", folder / "output", "--temp-directory", folder / "temp", *flags]  # fmt: skip
     environment = os.environ | {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONUNBUFFERED": "1"}
-    process = subprocess.Popen(command, cwd=checkout, env=environment, stdout=subprocess.PIPE,
-                               stderr=subprocess.STDOUT, text=True, errors="replace", start_new_session=True)  # fmt: skip
+    process = subprocess.Popen(command, cwd=checkout, env=environment, start_new_session=True, text=True,
+                               errors="replace", stdout=subprocess.PIPE, stderr=subprocess.STDOUT)  # fmt: skip
     listens, last = queue.Queue(), collections.deque(maxlen=30)
 
     def follow():
@@ -112,7 +112,10 @@ def real_server(checkout, python, page_files, folder, flags):
 
 def answers(object_info, version):
     """What a server without packs, users and models answers to a page, by path."""
-    return {
+    objects = ("/history", "/features", "/i18n", "/workflow_templates", "/global_subgraphs", "/node_replacements",
+               "/internal/folder_paths")  # fmt: skip
+    lists = ("/embeddings", "/models", "/experiment/models", "/userdata")
+    return dict.fromkeys(objects, {}) | dict.fromkeys(lists, []) | {
         "/object_info": object_info,
         "/settings": SETTINGS,
         "/users": {"storage": "server", "migrated": True},
@@ -126,9 +129,7 @@ def answers(object_info, version):
         "/queue": {"queue_running": [], "queue_pending": []},
         "/jobs": {"jobs": [], "pagination": {"offset": 0, "limit": 0, "total": 0, "has_more": False}},
         "/upload/image": {"name": "page.png", "subfolder": "", "type": "temp"},
-    } | dict.fromkeys(
-        ("/history", "/features", "/i18n", "/workflow_templates", "/global_subgraphs", "/node_replacements",
-         "/internal/folder_paths"), {}) | dict.fromkeys(("/embeddings", "/models", "/experiment/models", "/userdata"), [])  # fmt: skip
+    }
 
 
 def pack_scripts(checkout):
