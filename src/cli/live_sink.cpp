@@ -35,23 +35,27 @@ LiveSink::~LiveSink() {
 
 void LiveSink::emit(const Event& event) {
     const std::scoped_lock lock{mutex_};
-    track(event, Clock::now());
+    const auto now = Clock::now();
+    track(event, now);
     if (std::holds_alternative<event::StepStarted>(event) ||
         std::holds_alternative<event::Launching>(event) ||
         std::holds_alternative<event::StepProgress>(event)) {
         return;
     }
     if (!is_shown(event, verbosity_)) return;
-    const Line line = line_of(event, verbosity_);
-    if (line.text.empty()) return;
+    const auto lines = lines_of(event, verbosity_, ledger_, now);
+    if (lines.empty()) return;
     put_composed(To::err, erasure());
     drawn_.clear();
-    put_composed(line.data ? To::out : To::err, painted(line, line.data ? color_out_ : color_err_));
+    for (const auto& line : lines)
+        put_composed(line.data ? To::out : To::err,
+                     painted(line, line.data ? color_out_ : color_err_));
     draw();
 }
 
 void LiveSink::track(const Event& event, Clock::time_point now) {
     meter_.observe(event, now);
+    ledger_.observe(event, now);
     std::visit(
         overloaded{
             [&](const event::StepStarted& it) { running_[it.step] = now; },

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "output.hpp"
+#include "run_ledger.hpp"
 
 #include <cstddef>
 #include <map>
@@ -30,6 +31,7 @@ private:
     const bool color_out_, color_err_;
     std::mutex mutex_;
     Meter meter_;
+    RunLedger ledger_;
     std::map<std::string, Meter::Clock::time_point> running_;  // since when
     std::vector<std::size_t> drawn_;                           // widths of the lines
     std::jthread painter_;

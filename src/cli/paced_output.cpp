@@ -5,6 +5,8 @@ namespace {
 
 constexpr std::chrono::seconds json_interval{1};
 constexpr std::chrono::seconds plain_interval{10};
+// Whoever waits longer without a word takes it for dead.
+constexpr std::chrono::seconds longest_silence{15};
 // More files than this have one line together.
 constexpr std::size_t most_plain_files = 4;
 
@@ -64,17 +66,43 @@ void JsonLines::add_held_back(const std::string& step, std::vector<std::string>&
     steps_.erase(told);
 }
 
+std::vector<Line> lines_of(const Event& event, Verbosity verbosity, const RunLedger& ledger,
+                           Meter::Clock::time_point now) {
+    std::vector<Line> lines;
+    if (const auto* run = std::get_if<event::RunFinished>(&event)) {
+        lines.push_back(ledger.ended(*run));
+    } else {
+        lines.push_back(line_of(event, verbosity));
+    }
+    if (std::holds_alternative<event::Launched>(event)) lines.push_back(ledger.launched(now));
+    std::erase_if(lines, [](const Line& line) { return line.text.empty(); });
+    return lines;
+}
+
 std::vector<Line> PlainLines::of(const Event& event, Meter::Clock::time_point now) {
+    auto lines = lines_of(event, now);
+    if (!lines.empty()) last_line_ = now;
+    return lines;
+}
+
+std::vector<Line> PlainLines::lines_of(const Event& event, Meter::Clock::time_point now) {
     std::vector<Line> lines;
     meter_.observe(event, now);
+    ledger_.observe(event, now);
     if (!is_shown(event, verbosity_)) return lines;
     if (const auto* step = ended_step(event)) told_.erase(*step);
-    if (const auto* progress = std::get_if<event::StepProgress>(&event)) {
-        add_progress(*progress, now, lines);
-    } else if (auto line = line_of(event, verbosity_); !line.text.empty()) {
-        lines.push_back(std::move(line));
-    }
+    const auto* progress = std::get_if<event::StepProgress>(&event);
+    if (!progress) return cli::lines_of(event, verbosity_, ledger_, now);
+    add_progress(*progress, now, lines);
     return lines;
+}
+
+std::vector<Line> PlainLines::of_silence(Meter::Clock::time_point now) {
+    if (verbosity_ == Verbosity::quiet || now - last_line_ < longest_silence) return {};
+    last_line_ = now;
+    auto line = ledger_.still_running(now);
+    if (line.text.empty()) return {};
+    return {std::move(line)};
 }
 
 void PlainLines::add_progress(const event::StepProgress& progress, Meter::Clock::time_point now,

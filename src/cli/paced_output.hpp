@@ -1,6 +1,7 @@
 #pragma once
 
 #include "output.hpp"
+#include "run_ledger.hpp"
 
 #include <map>
 #include <string>
@@ -38,15 +39,24 @@ class PlainLines {
 public:
     explicit PlainLines(Verbosity verbosity) : verbosity_(verbosity) {}
     std::vector<Line> of(const Event& event, Meter::Clock::time_point now);
+    // A sign of life, to be asked for now and then: where steps run and no line came for a while.
+    std::vector<Line> of_silence(Meter::Clock::time_point now);
 
 private:
+    std::vector<Line> lines_of(const Event& event, Meter::Clock::time_point now);
     void add_progress(const event::StepProgress& progress, Meter::Clock::time_point now,
                       std::vector<Line>& lines);
 
     const Verbosity verbosity_;
     Meter meter_;
+    RunLedger ledger_;
+    Meter::Clock::time_point last_line_ = {};
     std::map<std::string, Meter::Clock::time_point> told_;  // by step; "": all files
 };
+
+// What is printed of an event that is no progress; `ledger` has seen it.
+std::vector<Line> lines_of(const Event& event, Verbosity verbosity, const RunLedger& ledger,
+                           Meter::Clock::time_point now);
 
 // Whether -q leaves the event out.
 bool is_shown(const Event& event, Verbosity verbosity);

@@ -1,6 +1,8 @@
 #include "podctl/base/debug_log.hpp"
 #include "podctl/base/printable.hpp"
 #include "podctl/base/shorten.hpp"
+#include "podctl/base/stop.hpp"
+#include "podctl/base/thread.hpp"
 
 #include "live_sink.hpp"
 #include "output.hpp"
@@ -15,7 +17,9 @@
 #include <mutex>
 #include <optional>
 #include <string_view>
+#include <thread>
 #include <utility>
+#include <vector>
 
 namespace podctl::cli {
 namespace {
@@ -38,19 +42,40 @@ public:
     explicit PlainSink(const OutputOptions& options)
         : color_out_(wants_color(options.color, STDOUT_FILENO)),
           color_err_(wants_color(options.color, STDERR_FILENO)),
-          lines_(options.verbosity) {}
+          lines_(options.verbosity) {
+        // Without its signs of life a run is still told of by its events.
+        watcher_ = start_thread(
+            [this](const std::stop_token& stop) {
+                while (wait_for(std::chrono::seconds{1}, stop)) {
+                    const std::scoped_lock lock{mutex_};
+                    put_all(lines_.of_silence(Meter::Clock::now()));
+                }
+            },
+            [](const std::exception_ptr&) {});
+    }
+    ~PlainSink() override {
+        watcher_.request_stop();
+        watcher_.join();
+    }
+    PlainSink(const PlainSink&) = delete;
+    PlainSink& operator=(const PlainSink&) = delete;
 
     void emit(const Event& event) override {
         const std::scoped_lock lock{mutex_};
-        for (const auto& line : lines_.of(event, Meter::Clock::now()))
+        put_all(lines_.of(event, Meter::Clock::now()));
+    }
+
+private:
+    void put_all(const std::vector<Line>& lines) const {
+        for (const auto& line : lines)
             put_composed(line.data ? To::out : To::err,
                          painted(line, line.data ? color_out_ : color_err_));
     }
 
-private:
     const bool color_out_, color_err_;
     std::mutex mutex_;
     PlainLines lines_;
+    std::jthread watcher_;
 };
 
 }  // namespace

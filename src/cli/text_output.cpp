@@ -73,17 +73,6 @@ Line failed_line(std::string_view step, const std::string& message, const std::s
             is_warning ? Line::Tone::warning : Line::Tone::bad};
 }
 
-Line finished_line(const event::RunFinished& it) {
-    const std::string took = format_duration(it.took);
-    const std::string bytes =
-        it.downloaded_bytes > 0
-            ? fmt::format(", {} downloaded", format_bytes({it.downloaded_bytes}))
-            : "";
-    if (it.ok) return {fmt::format("done in {}{}", took, bytes), Line::Tone::good};
-    return {fmt::format("ended with exit code {} after {}{}", it.exit_code, took, bytes),
-            Line::Tone::bad};
-}
-
 }  // namespace
 
 std::string format_eta(std::chrono::seconds eta) {
@@ -191,7 +180,8 @@ Line line_of(const Event& event, Verbosity verbosity) {
                         Tone::bad};
             },
             [&](const event::WorkflowFinished& it) -> Line { return workflow_line(it, verbosity); },
-            [](const event::RunFinished& it) -> Line { return finished_line(it); }},
+            // RunLedger sums the run up.
+            [](const event::RunFinished&) -> Line { return {}; }},
         event);
 }
 

@@ -38,6 +38,8 @@ public:
     // StepStarted, what comes of it, and StepFinished or StepFailed. Throws what keeps every other
     // workflow from running too: Error{interrupted | io}.
     event::WorkflowFinished run(const WorkflowStep& step, const comfy::RunRequest& request);
+    // The id of the one that runs, or ran last.
+    const std::string& step() const { return step_; }
     // Bytes of files that were saved.
     std::uint64_t saved_bytes() const { return saved_bytes_; }
 

@@ -173,9 +173,10 @@ public:
                         code = exit_code(ErrorKind::smoke);
         } catch (const Error& error) {
             const bool is_stopped = error.kind() == ErrorKind::interrupted;
-            if (is_stopped) events_.emit(event::Notice{"run", error.message()});
+            if (is_stopped) events_.emit(event::Notice{steps.step(), error.message()});
             code = is_stopped ? 128 + signals_.signal() : exit_code(error.kind());
-            events_.emit(event::StepFailed{"run", error.kind(), error.message(), error.hint()});
+            events_.emit(
+                event::StepFailed{steps.step(), error.kind(), error.message(), error.hint()});
         }
         const auto took =
             std::chrono::duration_cast<std::chrono::milliseconds>(RunClock::now() - started_);
