@@ -78,8 +78,12 @@ int wait_for_child(pid_t child, const Fd& report, const Fd& signals) {
 
 class DetachedSink : public EventSink {
 public:
-    DetachedSink(const OutputOptions& options, std::filesystem::path log, Fd report)
-        : terminal_{make_sink(options)}, report_{std::move(report)}, log_{std::move(log)} {}
+    DetachedSink(const OutputOptions& options, std::filesystem::path log, std::string pod,
+                 Fd report)
+        : terminal_{make_sink(options)},
+          report_{std::move(report)},
+          log_{std::move(log)},
+          pod_{std::move(pod)} {}
 
     void emit(const Event& event) override {
         const std::scoped_lock lock{mutex_};
@@ -90,9 +94,9 @@ public:
 private:
     void go_on_in_background() {
         terminal_->emit(event::Notice{
-            "", fmt::format("the pod goes on in the background, pid {}: see `podctl status`, "
-                            "`podctl logs -f`; `podctl down` ends it",
-                            ::getpid())});
+            "", fmt::format("the pod goes on in the background, pid {0}: see `podctl status{1}`, "
+                            "`podctl logs -f{1}`; `podctl down{1}` ends it",
+                            ::getpid(), pod_)});
         terminal_.reset();
         hide_debug_lines();
         // Errors, and what a fault of podctl itself would print.
@@ -109,6 +113,7 @@ private:
     std::unique_ptr<EventSink> terminal_;
     Fd report_;  // to its end, which tells the one that waits of this process's
     const std::filesystem::path log_;
+    const std::string pod_;
 };
 
 }  // namespace
@@ -133,8 +138,9 @@ std::variant<Fd, int> detach() {
 }
 
 std::unique_ptr<EventSink> make_detached_sink(const OutputOptions& options,
-                                              const std::filesystem::path& log, Fd report) {
-    return std::make_unique<DetachedSink>(options, log, std::move(report));
+                                              const std::filesystem::path& log,
+                                              const std::string& pod, Fd report) {
+    return std::make_unique<DetachedSink>(options, log, pod, std::move(report));
 }
 
 }  // namespace podctl::cli

@@ -7,6 +7,7 @@
 
 #include <filesystem>
 #include <memory>
+#include <string>
 #include <variant>
 
 // `up --detach`: the pod runs in a process of a session of its own, which shows its events on the
@@ -19,8 +20,10 @@ namespace podctl::cli {
 std::variant<Fd, int> detach();
 
 // The events of the new process, as make_sink() shows them. Once the launch is done it lets go of
-// the terminal, for the file `log`, and reports.
+// the terminal, for the file `log`, and reports. `pod` are the arguments by which `status`, `logs`
+// and `down` find this pod, " pod.yaml --root /x".
 std::unique_ptr<EventSink> make_detached_sink(const OutputOptions& options,
-                                              const std::filesystem::path& log, Fd report);
+                                              const std::filesystem::path& log,
+                                              const std::string& pod, Fd report);
 
 }  // namespace podctl::cli

@@ -4,6 +4,7 @@
 #include "podctl/serve/log.hpp"
 
 #include "output.hpp"
+#include "paced_output.hpp"
 
 #include <fmt/format.h>
 
@@ -34,10 +35,13 @@ PodctlLog::PodctlLog(EventSink& next, const std::filesystem::path& logs, Redacto
 
 void PodctlLog::emit(const Event& event) {
     // Services have logs of their own.
-    if (!std::holds_alternative<event::ServiceOutput>(event) &&
-        !std::holds_alternative<event::StepProgress>(event)) {
-        const auto text = line_of(event, Verbosity::verbose).text;
-        if (!text.empty()) add(text);
+    if (!std::holds_alternative<event::ServiceOutput>(event)) {
+        const std::scoped_lock lock{ledger_mutex_};
+        const auto now = Meter::Clock::now();
+        ledger_.observe(event, now);
+        if (!std::holds_alternative<event::StepProgress>(event))
+            for (const auto& line : lines_of(event, Verbosity::verbose, ledger_, now))
+                add(line.text);
     }
     // Whoever waits for an event finds it in the log.
     next_.emit(event);

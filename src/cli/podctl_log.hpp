@@ -5,6 +5,8 @@
 #include "podctl/event/log_file.hpp"
 #include "podctl/event/redact.hpp"
 
+#include "run_ledger.hpp"
+
 #include <filesystem>
 #include <mutex>
 #include <string>
@@ -34,6 +36,8 @@ private:
 
     EventSink& next_;
     const Redactor redact_;
+    std::mutex ledger_mutex_;
+    RunLedger ledger_;  // under ledger_mutex_
     std::mutex mutex_;
     // Under mutex_:
     LogFile file_;

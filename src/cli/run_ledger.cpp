@@ -1,6 +1,7 @@
 #include "run_ledger.hpp"
 
 #include "podctl/base/overloaded.hpp"
+#include "podctl/base/process.hpp"
 #include "podctl/base/units.hpp"
 
 #include <fmt/format.h>
@@ -78,11 +79,13 @@ Line RunLedger::ended(const event::RunFinished& run) const {
     auto under_way = interrupted_;
     for (const auto& [step, since] : running_)
         under_way.push_back(step);
-    const auto what = under_way.empty() ? ""
-                                        : fmt::format(": {} {} under way; run it again to go on",
-                                                      listed_steps(under_way),
-                                                      under_way.size() == 1 ? "was" : "were");
-    return {fmt::format("interrupted after {}{}{}", took, bytes, what), Line::Tone::bad};
+    const auto signal = signal_name(run.exit_code - by_signal);
+    if (under_way.empty())
+        return {fmt::format("ended by {} after {}{}", signal, took, bytes), Line::Tone::bad};
+    return {
+        fmt::format("interrupted by {} after {}{}: {} {} under way; run it again to go on", signal,
+                    took, bytes, listed_steps(under_way), under_way.size() == 1 ? "was" : "were"),
+        Line::Tone::bad};
 }
 
 Line RunLedger::launched(Clock::time_point now) const {

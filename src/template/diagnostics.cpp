@@ -71,18 +71,21 @@ std::string Diagnostic::to_string() const {
     if (line > 0) text += fmt::format(":{}:{}", line, column);
     text += ": ";
     if (!key.empty()) text += key + ": ";
-    return text + message;
+    text += message;
+    return excerpt.empty() ? text : text + "\n" + excerpt;
 }
 
 TemplateError::TemplateError(std::vector<Diagnostic> diagnostics)
     : Error(ErrorKind::template_, joined(diagnostics)), diagnostics_(std::move(diagnostics)) {}
 
-void Diagnostics::add(const Place& place, std::string key, std::string message) {
+void Diagnostics::add(const Place& place, std::string key, std::string message,
+                      std::string excerpt) {
     found_.push_back({.file = place.file ? *place.file : std::string{},
                       .line = place.line,
                       .column = place.column,
                       .key = std::move(key),
-                      .message = conceal(message)});
+                      .message = conceal(message),
+                      .excerpt = std::move(excerpt)});
 }
 
 void Diagnostics::fault(Value& value, std::string key, std::string message) {

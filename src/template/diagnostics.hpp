@@ -13,7 +13,8 @@ namespace podctl::tmpl {
 // Gathers what is wrong, so that all of it is reported at once.
 class Diagnostics {
 public:
-    void add(const Place& place, std::string key, std::string message);
+    // `excerpt`: Diagnostic::excerpt.
+    void add(const Place& place, std::string key, std::string message, std::string excerpt = {});
     // As add, and marks the value so that later checks leave it alone.
     void fault(Value& value, std::string key, std::string message);
 

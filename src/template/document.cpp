@@ -1,6 +1,7 @@
 #include "document.hpp"
 
 #include "text_fault.hpp"
+#include "yaml_fault.hpp"
 
 #include <fmt/format.h>
 #include <yaml-cpp/eventhandler.h>
@@ -265,32 +266,6 @@ public:
     }
 };
 
-std::string_view line_of(std::string_view text, int line) {
-    for (; line > 1 && !text.empty(); --line) {
-        text.remove_prefix(std::min(text.find('\n'), text.size() - 1) + 1);
-    }
-    return text.substr(0, text.find('\n'));
-}
-
-std::string explain(const YAML::Exception& error, std::string_view text) {
-    std::string message = "not valid YAML: " + error.msg;
-    if (error.mark.is_null()) return message;
-    // `cors: *` is the everyday way to get here.
-    if (error.msg.find("alias") != std::string::npos ||
-        error.msg.find("anchor") != std::string::npos) {
-        message += " (text that begins with * or & needs quotes)";
-    }
-    const std::string_view line = line_of(text, error.mark.line + 1);
-    const auto rest = line.substr(std::min<std::size_t>(error.mark.column, line.size()));
-    if (!rest.empty() && std::string_view{"@`%"}.find(rest.front()) != std::string_view::npos)
-        message += fmt::format(" (text that begins with {} needs quotes)", rest.front());
-    const auto indentation = line.substr(0, std::min(line.find_first_not_of(" \t"), line.size()));
-    if (indentation.find('\t') != std::string_view::npos) {
-        message += " (this line is indented with a tab; YAML takes spaces)";
-    }
-    return message;
-}
-
 std::string_view without_bom(std::string_view text) {
     constexpr std::string_view bom = "\xEF\xBB\xBF";
     return text.starts_with(bom) ? text.substr(bom.size()) : text;
@@ -323,7 +298,12 @@ std::optional<Value> parse_document(std::string_view text,
         diagnostics.add(fault.place, {}, fault.message);
         return std::nullopt;
     } catch (const YAML::Exception& error) {
-        diagnostics.add(builder.place(error.mark), {}, explain(error, text));
+        const auto at = error.mark.is_null()
+                            ? TextPlace{}
+                            : TextPlace{error.mark.line + 1, error.mark.column + 1};
+        diagnostics.add(builder.place(error.mark), {},
+                        "not valid YAML: " + error.msg + likely_cause(error.msg, text, at),
+                        lines == Lines::keep ? excerpt(text, at) : "");
         return std::nullopt;
     }
     return builder.take();

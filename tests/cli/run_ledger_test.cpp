@@ -36,12 +36,13 @@ TEST_F(Ledger, SaysThatThereWasNothingToDo) {
 }
 
 TEST_F(Ledger, SaysWhatWasInterruptedAndThatItGoesOn) {
-    EXPECT_EQ(ended(130), "interrupted after 1m30s");
+    EXPECT_EQ(ended(130), "ended by SIGINT after 1m30s");
     tell(event::StepStarted{"model:x"});
     tell(event::StepStarted{"python.install"});
     tell(event::StepFailed{"model:x", ErrorKind::interrupted, "stopped", ""});
     EXPECT_EQ(ended(130),
-              "interrupted after 1m30s: model:x, python.install were under way; run it again to "
+              "interrupted by SIGINT after 1m30s: model:x, python.install were under way; run it "
+              "again to "
               "go on");
     EXPECT_EQ(ended(4), "ended with exit code 4 after 1m30s");
 }

@@ -33,7 +33,7 @@ TEST_F(Detached, ReturnsWhenReadyAndThePodGoesOn) {
     EXPECT_EQ(second.status.code, 7) << second.output;
     EXPECT_EQ(on_pod({"logs", "podctl"}).output, log);
     EXPECT_EQ(on_pod({"down"}).status.code, 0);
-    EXPECT_THAT(on_pod({"logs", "podctl"}).output, HasSubstr("ended with exit code 143"));
+    EXPECT_THAT(on_pod({"logs", "podctl"}).output, HasSubstr("ended by SIGTERM"));
 }
 
 TEST_F(Detached, FailsAsUpDoes) {
@@ -82,6 +82,7 @@ TEST_F(Detached, SurvivesTheEndOfItsSession) {
     EXPECT_EQ(shown.status.code, 0) << shown.output;
     EXPECT_THAT(shown.output, HasSubstr("web is ready at"));
     EXPECT_THAT(shown.output, HasSubstr("goes on in the background"));
+    EXPECT_THAT(shown.output, HasSubstr("`podctl status --root " + root() + "`"));
     EXPECT_EQ(status()["phase"], "ready");
 }
 

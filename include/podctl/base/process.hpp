@@ -38,6 +38,9 @@ struct Command {
     std::string describe() const;
 };
 
+// "SIGTERM"; "signal 40" for one that has no name of its own.
+std::string signal_name(int signal);
+
 // A running child in a process group of its own, with a clean signal mask, nothing on its standard
 // input and stdout and stderr joined in one pipe. The destructor kills the group and reaps the
 // child.

@@ -19,8 +19,10 @@ struct Diagnostic {
     int column = 0;       // from 1
     std::string key;      // dotted path: models[2].sha256
     std::string message;  // what was found, and what is allowed or meant
+    // The lines around it with a caret below the place, where that helps; else empty.
+    std::string excerpt = {};
 
-    // "pod.yaml:12:5: models[2].sha256: …"
+    // "pod.yaml:12:5: models[2].sha256: …", and the excerpt below it.
     std::string to_string() const;
 };
 
@@ -44,8 +46,9 @@ struct LoadOptions {
     Environment environment = process_environment();
 };
 
-// Reads, merges, interpolates and checks. "-" is stdin. Throws TemplateError with everything that is wrong,
-// Error{not_found} when a file does not exist, Error{usage} for a --set that is no KEY=VALUE.
+// Reads, merges, interpolates and checks. "-" is stdin. Throws TemplateError with everything that
+// is wrong, Error{not_found} when a file does not exist, Error{usage} for a --set that is no
+// KEY=VALUE.
 Template load_template(const std::filesystem::path& path, const LoadOptions& options = {});
 // The same from memory; `file` is what diagnostics call it.
 Template parse_template(std::string_view text, const std::string& file,

@@ -24,11 +24,26 @@ struct UpArguments {
     std::string image_start;  // a path; empty: none
 };
 
+// What names this pod to `status` and `down`, in whatever folder they are called.
+std::string words_for(const UpArguments& arguments, const Common& common) {
+    const auto absolute = [](const std::string& path) {
+        return std::filesystem::absolute(path).lexically_normal().string();
+    };
+    std::string words;
+    if (common.root.empty())
+        words = " " + absolute(arguments.template_.path);
+    else
+        words = " --root " + absolute(common.root);
+    if (!common.local.empty()) words += " --local " + absolute(common.local);
+    return words;
+}
+
 // `report`: of a detached process.
-std::unique_ptr<EventSink> sink_for(const Common& common, const plan::Places& places, Fd report) {
-    return report ? make_detached_sink(common.output, PodctlLog::file_in(places.logs),
-                                       std::move(report))
-                  : make_sink(common.output);
+std::unique_ptr<EventSink> sink_for(const UpArguments& arguments, const Common& common,
+                                    const plan::Places& places, Fd report) {
+    if (!report) return make_sink(common.output);
+    return make_detached_sink(common.output, PodctlLog::file_in(places.logs),
+                              words_for(arguments, common), std::move(report));
 }
 
 // What is wrong with a template must not keep people from reaching it.
@@ -67,7 +82,7 @@ int run_up(const UpArguments& arguments, const Common& common, Fd report) {
     request->stop_signal = [&] { return signals.signal(); };
     request->on_error = [&](const Error& error) { print_error(error, common.output, redact); };
     const auto& places = request->places;
-    const auto terminal = sink_for(common, places, std::move(report));
+    const auto terminal = sink_for(arguments, common, places, std::move(report));
     PodctlLog log{*terminal, places.logs, redact};
     request->on_locked = [&] { log.begin(); };
     request->on_unlocking = [&] { log.end(); };
