@@ -1,6 +1,7 @@
 #include "comfyui_place.hpp"
 
 #include "podctl/base/error.hpp"
+#include "podctl/base/names.hpp"
 #include "podctl/base/url.hpp"
 #include "podctl/serve/control.hpp"
 
@@ -24,10 +25,14 @@ bool is_variable_character(char c) {
     return std::isalnum(static_cast<unsigned char>(c)) || c == '_';
 }
 
-// $NAME and ${NAME}; any other $ is itself.
+// $NAME and ${NAME}; $$ is a dollar sign, and so is any other $.
 std::string with_variables(const std::string& text) {
     std::string out;
     for (std::size_t i = 0; i < text.size(); ++i) {
+        if (text.compare(i, 2, "$$") == 0) {
+            out += text[i++];
+            continue;
+        }
         const bool is_braced = text.compare(i, 2, "${") == 0;
         const auto begin = i + (is_braced ? 2 : 1);
         auto end = begin;
@@ -69,6 +74,14 @@ std::string checked_comfyui_url(const std::string& given) {
     if (!parsed || (parsed->scheme != "http" && parsed->scheme != "https"))
         throw Error{ErrorKind::usage, "--url: not an http or https URL",
                     "for instance --url http://127.0.0.1:9000"};
+    const auto parts = split(parsed->path, '/');
+    const bool is_plain = std::ranges::none_of(parts, [](const std::string& part) {
+        const auto name = percent_decode(part);
+        return name == "." || name == "..";
+    });
+    if (!is_plain || parsed->path.find("//") != std::string::npos)
+        throw Error{ErrorKind::usage, "--url: its path has . or .. or // in it",
+                    "the plain one of the same place"};
     if (!parsed->query.empty() || !parsed->fragment.empty())
         throw Error{ErrorKind::usage, "--url: it has a query",
                     "only the place at which ComfyUI's pages begin"};
@@ -92,6 +105,8 @@ http::Options options_for(const std::string& url, const ComfyUiArguments& argume
     http::Options options{.insecure_http = arguments.insecure_http};
     if (arguments.headers.empty()) return options;
     auto place = parse_url(url).value_or(Url{});
+    while (place.path.ends_with('/'))
+        place.path.pop_back();
     if (!http::may_carry_token(place, options))
         throw Error{ErrorKind::usage, "--header: it would go over plain http, where others read it",
                     "an https --url, or --insecure-http"};

@@ -70,8 +70,10 @@ void add_duration_flag(CLI::App& command, const std::string& name,
         .add_option_function<std::string>(
             name,
             [&duration, name](const std::string& given) {
+                // Longer ones leave what a clock can count.
+                constexpr std::chrono::hours longest{24 * 3650};
                 duration = parse_duration(given);
-                if (!duration)
+                if (!duration || *duration > longest)
                     throw Error{ErrorKind::usage, fmt::format("{} {}: not a duration", name, given),
                                 "for instance 90s or 2m"};
             },

@@ -31,8 +31,16 @@ std::string progress_text(const std::string& what, const Reading& it) {
     return text;
 }
 
+// Only podctl's own lines begin at the left.
+std::string indented(std::string text) {
+    for (auto at = text.find('\n'); at != text.npos; at = text.find('\n', at + 5))
+        text.replace(at, 1, "\n    ");
+    return text;
+}
+
 std::string output_text(const event::WorkflowOutput& it) {
-    if (it.url.empty()) return fmt::format("node {} ({}): {}", it.node, it.class_type, it.text);
+    if (it.url.empty())
+        return fmt::format("node {} ({}): {}", it.node, it.class_type, indented(it.text));
     std::string text = (it.path.empty() ? it.url : it.path) + ":";
     if (!it.format.empty()) text += " " + it.format;
     if (it.width > 0) text += fmt::format(" {}x{}", it.width, it.height);
@@ -98,7 +106,7 @@ std::string text_of(const event::WorkflowFault& it) {
     if (!it.class_type.empty()) where += fmt::format(" ({})", it.class_type);
     if (!it.input.empty()) where += ", " + it.input;
     if (!it.also.empty()) where += and_others(it.also);
-    return where + ": " + it.message;
+    return where + ": " + indented(it.message);
 }
 
 Line line_of(const Event& event, Verbosity verbosity) {

@@ -1,6 +1,7 @@
 #include "workflow_runs.hpp"
 
 #include "podctl/base/error.hpp"
+#include "podctl/base/url.hpp"
 #include "podctl/workflow/workflow_file.hpp"
 
 #include "output.hpp"
@@ -26,10 +27,22 @@ workflow::Workflow read_workflow(const std::filesystem::path& path) {
     }
 }
 
-run::Secrets secrets_with(run::Secrets secrets, const http::Options& options, const Secret& key) {
-    for (const auto& header : options.headers)
-        secrets.hidden.push_back(header.value);
-    if (!key.empty()) secrets.hidden.push_back(key);
+run::Secrets secrets_with(run::Secrets secrets, const std::string& url,
+                          const http::Options& options, const Secret& key) {
+    const auto hide = [&](const std::string& text) {
+        if (!text.empty()) secrets.hidden.emplace_back(text);
+    };
+    for (const auto& header : options.headers) {
+        const auto& value = header.value.reveal();
+        hide(value);
+        // "Bearer …": who tells of it leaves the scheme out.
+        if (const auto blank = value.rfind(' '); blank != value.npos) hide(value.substr(blank + 1));
+    }
+    hide(key.reveal());
+    const auto login = parse_url(url).value_or(Url{}).userinfo;
+    hide(percent_decode(login));
+    if (const auto colon = login.find(':'); colon != login.npos)
+        hide(percent_decode(login.substr(colon + 1)));
     return secrets;
 }
 

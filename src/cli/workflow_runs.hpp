@@ -21,7 +21,8 @@ workflow::Workflow read_workflow(const std::filesystem::path& path);
 
 // The secrets of the hubs and of the environment, and those that open a ComfyUI: what no output may
 // show.
-run::Secrets secrets_with(run::Secrets secrets, const http::Options& options, const Secret& key);
+run::Secrets secrets_with(run::Secrets secrets, const std::string& url,
+                          const http::Options& options, const Secret& key);
 
 struct WorkflowStep {
     std::string step;      // its id
@@ -35,6 +36,8 @@ public:
     WorkflowSteps(const comfy::RunTarget& target, http::Client& http, EventSink& events,
                   const std::stop_token& stop);
 
+    // comfy::WorkflowRunner::check().
+    void check(const comfy::RunRequest& request) { runner_.check(request); }
     // StepStarted, what comes of it, and StepFinished or StepFailed. Throws what keeps every other
     // workflow from running too: Error{interrupted | io}.
     event::WorkflowFinished run(const WorkflowStep& step, const comfy::RunRequest& request);

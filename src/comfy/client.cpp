@@ -1,7 +1,6 @@
 #include "client.hpp"
 
 #include "podctl/base/error.hpp"
-#include "podctl/base/file.hpp"
 #include "podctl/base/json.hpp"
 #include "podctl/base/names.hpp"
 #include "podctl/base/stop.hpp"
@@ -11,7 +10,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <random>
 #include <utility>
 
 namespace podctl::comfy {
@@ -24,8 +22,11 @@ constexpr JsonLimits answer_limits{.bytes = 64u << 20, .members = 100'000};
 constexpr milliseconds cancel_timeout{3'000};
 // Between two looks whether it has started.
 constexpr milliseconds start_pause{500};
-// A file goes through memory; ComfyUI itself takes 100 MB unless told otherwise.
-constexpr std::uint64_t most_to_upload = 1u << 30;
+// Of what ComfyUI has at hand; a proxy in front of it may need a while.
+constexpr milliseconds answer_timeout{15'000};
+// All classes of a ComfyUI with many packs are made anew for each answer.
+constexpr milliseconds classes_timeout{60'000};
+constexpr milliseconds cancel_pause{200};
 // Answers that a proxy gives in the place of ComfyUI may be pages.
 constexpr std::size_t excerpt_size = 160;
 
@@ -41,25 +42,15 @@ std::string excerpt(const std::string& body) {
     return std::string(line.substr(0, excerpt_size));
 }
 
-// RFC 2046 §5.1.1: what stands nowhere in the parts.
-std::string random_boundary() {
-    std::random_device random;
-    return fmt::format("podctl-{:08x}{:08x}{:08x}{:08x}", random(), random(), random(), random());
-}
-
-// As the forms of browsers have it (WHATWG HTML, multipart/form-data).
-std::string quoted(const std::string& name) {
-    std::string text;
-    for (const char c : name)
-        text += c == '"' ? "%22" : std::string(1, c);
-    return text;
-}
-
 }  // namespace
 
 Client::Client(http::Client& http, std::string url, Clock::time_point deadline,
                std::stop_token stop)
-    : http_(http), url_(std::move(url)), deadline_(deadline), stop_(std::move(stop)) {
+    : http_(http),
+      url_(url),
+      named_url_(std::move(url)),
+      deadline_(deadline),
+      stop_(std::move(stop)) {
     while (url_.ends_with('/'))
         url_.pop_back();
     shown_url_ = without_userinfo(url_);
@@ -69,9 +60,24 @@ milliseconds Client::left() const {
     return std::max(std::chrono::ceil<milliseconds>(deadline_ - Clock::now()), milliseconds{0});
 }
 
-http::Response Client::get(const std::string& path) const {
-    return http_.send({.url = url(path), .timeout = left(), .max_body = answer_limits.bytes},
-                      stop_);
+http::Response Client::get(const std::string& path, milliseconds most) const {
+    return http_.send(
+        {.url = url(path), .timeout = std::min(left(), most), .max_body = answer_limits.bytes},
+        stop_);
+}
+
+// A redirect would make a GET of it, or take what it brings to another place.
+http::Response Client::post(const std::string& path, http::Request request) const {
+    request.url = url(path);
+    request.method = "POST";
+    request.redirects = http::Request::Redirects::report;
+    auto response = http_.send(request, stop_);
+    if (response.status < 300 || response.status > 399) return response;
+    throw Error{
+        ErrorKind::smoke,
+        fmt::format("POST {}{} answered {}, a redirect to {}", shown_url_, path, response.status,
+                    without_userinfo(response.header("location").value_or("nowhere"))),
+        "if that is ComfyUI, name it with --url"};
 }
 
 Error Client::refused(const std::string& path, const http::Response& answer) const {
@@ -85,9 +91,9 @@ Error Client::refused(const std::string& path, const http::Response& answer) con
 }
 
 json Client::get_json(const std::string& path) const {
-    const auto response = get(path);
+    const auto response = get(path, answer_timeout);
     if (response.status != 200) throw refused(path, response);
-    auto body = parse_json(response.body, answer_limits);
+    auto body = parse_python_json(response.body, answer_limits);
     if (!body)
         throw Error{ErrorKind::smoke,
                     fmt::format("the answer of {}{} is {}: {}", shown_url_, path,
@@ -96,20 +102,22 @@ json Client::get_json(const std::string& path) const {
     return *std::move(body);
 }
 
-void Client::expect_comfyui(milliseconds wait, const OnNotice& on_notice) {
-    const auto until = std::min(Clock::now() + wait, deadline_);
+void Client::expect_comfyui(Clock::time_point until, const OnNotice& on_notice) {
+    until = std::min(until, deadline_);
     bool is_told = false;
     while (true) {
         const auto before = shown_url_;
+        const auto left_to_wait = std::chrono::ceil<milliseconds>(until - Clock::now());
         try {
-            ask_for_comfyui();
+            ask_for_comfyui(std::clamp(left_to_wait, answer_timeout / 3, answer_timeout));
             if (before != shown_url_ && on_notice)
                 on_notice(
                     fmt::format("{} leads to {}, which is asked from now on", before, shown_url_));
             return;
         } catch (const Error& error) {
-            if (error.kind() == ErrorKind::interrupted || Clock::now() + start_pause >= until)
-                throw;
+            // No waiting mends a login that is not there.
+            const bool may_pass = error.kind() == ErrorKind::smoke;
+            if (!may_pass || Clock::now() + start_pause >= until) throw;
             if (!std::exchange(is_told, true) && on_notice)
                 on_notice(fmt::format("waiting for ComfyUI: {}", error.message()));
         }
@@ -118,25 +126,24 @@ void Client::expect_comfyui(milliseconds wait, const OnNotice& on_notice) {
     }
 }
 
-void Client::ask_for_comfyui() {
+void Client::ask_for_comfyui(milliseconds timeout) {
     const std::string hint =
         "`podctl up` starts ComfyUI; --url names another place, and --wait 2m "
         "waits for one that starts";
     http::Response response;
     try {
-        response = get("/system_stats");
+        response = get("/system_stats", timeout);
     } catch (const Error& error) {
         if (error.kind() != ErrorKind::network) throw;
         throw Error{ErrorKind::smoke, fmt::format("ComfyUI cannot be reached: {}", error.message()),
                     error.hint().empty() ? hint : hint + "; " + error.hint()};
     }
-    const bool wants_login = response.status == 401 || response.status == 403;
     if (response.status != 200) {
         const auto error = refused("/system_stats", response);
-        throw Error{ErrorKind::smoke, fmt::format("ComfyUI is not ready: {}", error.message()),
-                    wants_login ? error.hint() : hint};
+        throw Error{error.kind(), fmt::format("ComfyUI is not ready: {}", error.message()),
+                    error.kind() == ErrorKind::unauthorized ? error.hint() : hint};
     }
-    const auto stats = parse_json(response.body, answer_limits);
+    const auto stats = parse_python_json(response.body, answer_limits);
     if (!stats)
         throw Error{
             ErrorKind::smoke,
@@ -165,13 +172,25 @@ void Client::go_where_it_leads(const http::Response& answer) {
     shown_url_ = without_userinfo(url_);
 }
 
-bool Client::may_send_api_key() const {
-    const auto place = parse_url(url_);
-    return place && http::may_carry_token(*place, http_.options());
+std::string Client::reason_to_keep_api_key() const {
+    const auto named = parse_url(named_url_), place = parse_url(url_);
+    if (!named || !place || !http::may_carry_token(*place, http_.options()))
+        return fmt::format(
+            "it is not sent to {}, which is plain http: --insecure-http sends it all "
+            "the same",
+            shown_url_);
+    const bool is_the_named =
+        place->origin() == named->origin() ||
+        (place->host == named->host && place->scheme == "https" && named->scheme == "http");
+    return is_the_named ? ""
+                        : fmt::format(
+                              "it is not sent to {}, to which --url only leads: name that "
+                              "place with --url",
+                              shown_url_);
 }
 
 std::string Client::object_info(const std::string& path) const {
-    auto response = get(path);
+    auto response = get(path, classes_timeout);
     if (response.status != 200) throw refused(path, response);
     return std::move(response.body);
 }
@@ -205,64 +224,21 @@ http::Response Client::queue(const QueuedWork& work) const {
     if (work.api_key)
         extra += fmt::format(R"({}"api_key_comfy_org":{})", extra.empty() ? "" : ",",
                              json(work.api_key->reveal()).dump());
-    return http_.send(
-        {.url = url("/prompt"),
-         .method = "POST",
-         .headers = {{"Content-Type", "application/json"}},
-         .body = fmt::format(R"({{"prompt":{},"prompt_id":{},"client_id":{},"extra_data":{{{}}}}})",
-                             work.prompt, json(work.prompt_id).dump(), json(work.client_id).dump(),
-                             extra),
-         .timeout = left()},
-        stop_);
+    return post("/prompt",
+                {.headers = {{"Content-Type", "application/json"}},
+                 .body = fmt::format(
+                     R"({{"prompt":{},"prompt_id":{},"client_id":{},"extra_data":{{{}}}}})",
+                     work.prompt, json(work.prompt_id).dump(), json(work.client_id).dump(), extra),
+                 .timeout = left()});
 }
 
 bool Client::forget_results() const {
-    const auto response = http_.send({.url = url("/free"),
-                                      .method = "POST",
-                                      .headers = {{"Content-Type", "application/json"}},
-                                      .body = R"({"unload_models":false,"free_memory":true})",
-                                      .timeout = left()},
-                                     stop_);
+    const auto response = post("/free", {.headers = {{"Content-Type", "application/json"}},
+                                         .body = R"({"unload_models":false,"free_memory":true})",
+                                         .timeout = std::min(left(), answer_timeout)});
     if (response.status == 404 || response.status == 405) return false;
     if (response.status != 200) throw refused("/free", response);
     return true;
-}
-
-std::string Client::upload(const std::filesystem::path& file) const {
-    const auto stamp = file_stamp(file);
-    if (stamp && stamp->size > most_to_upload)
-        throw Error{ErrorKind::usage, fmt::format("{}: too large to be sent", file.string()),
-                    "copy it into ComfyUI's folder input/"};
-    const auto name = file.filename().string();
-    if (name != safe_file_name(name))
-        throw Error{ErrorKind::usage, fmt::format("{}: no name for a file of ComfyUI's", name),
-                    "give it a name of letters, digits, dots and dashes"};
-    const auto bytes = read_file(file);
-    const auto boundary = random_boundary();
-    const auto part = [&](const std::string& head, std::string_view body) {
-        return fmt::format("--{}\r\nContent-Disposition: form-data; {}\r\n\r\n{}\r\n", boundary,
-                           head, body);
-    };
-    const auto response = http_.send(
-        {.url = url("/upload/image"),
-         .method = "POST",
-         .headers = {{"Content-Type", "multipart/form-data; boundary=" + boundary}},
-         .body = part("name=\"type\"", "input") +
-                 part(fmt::format("name=\"image\"; filename=\"{}\"", quoted(name)), bytes) + "--" +
-                 boundary + "--\r\n",
-         .timeout = left()},
-        stop_);
-    if (response.status == 413)
-        throw Error{ErrorKind::smoke,
-                    fmt::format("{} takes no file as large as {}", shown_url_, name),
-                    "ComfyUI's --max-upload-size says how large (in MB), or copy it into input/"};
-    if (response.status != 200) throw refused("/upload/image", response);
-    const auto answer = parse_json(response.body).value_or(json());
-    const auto called = text_at(answer, "name"), subfolder = text_at(answer, "subfolder");
-    if (called.empty())
-        throw Error{ErrorKind::smoke,
-                    fmt::format("{}/upload/image did not say what it calls {}", shown_url_, name)};
-    return subfolder.empty() ? called : subfolder + "/" + called;
 }
 
 std::optional<json> Client::history(const std::string& prompt_id) const {
@@ -292,24 +268,34 @@ std::vector<std::string> Client::queued() const {
 
 // An older ComfyUI does not read the id of an interrupt, and would end whatever runs: so it is sent
 // only while ours does.
-void Client::cancel(const std::string& prompt_id) const noexcept {
-    const auto post = [&](const std::string& path, const json& body) {
+bool Client::cancel(const std::string& prompt_id, Clock::time_point look_until) const noexcept {
+    const auto send = [&](const std::string& path, const json& body) {
         http_.send({.url = url(path),
                     .method = "POST",
                     .headers = {{"Content-Type", "application/json"}},
                     .body = body.dump(),
-                    .timeout = cancel_timeout});
+                    .timeout = cancel_timeout,
+                    .redirects = http::Request::Redirects::report});
     };
     try {
-        post("/queue", {{"delete", json::array({prompt_id})}});
-        const auto queue =
-            parse_json(http_.send({.url = url("/queue"), .timeout = cancel_timeout}).body);
-        if (!queue) return;
-        for (const auto& entry : list_at(*queue, "queue_running"))
-            if (entry.is_array() && entry.size() > 1 && id_text(entry[1]) == prompt_id)
-                post("/interrupt", {{"prompt_id", prompt_id}});
+        while (true) {
+            const auto queue = parse_python_json(
+                http_.send({.url = url("/queue"), .timeout = cancel_timeout}).body);
+            if (!queue) return false;
+            const auto is_in = [&](const char* part) {
+                return std::ranges::any_of(list_at(*queue, part), [&](const json& entry) {
+                    return entry.is_array() && entry.size() > 1 && id_text(entry[1]) == prompt_id;
+                });
+            };
+            const bool runs = is_in("queue_running");
+            if (runs) send("/interrupt", {{"prompt_id", prompt_id}});
+            send("/queue", {{"delete", json::array({prompt_id})}});
+            if (runs || is_in("queue_pending") || Clock::now() >= look_until) return true;
+            wait_for(cancel_pause, {});
+        }
     } catch (const std::exception&) {
         // Who cannot be asked cannot be told.
+        return false;
     }
 }
 

@@ -28,11 +28,11 @@ public:
 
     Client(http::Client& http, std::string url, Clock::time_point deadline, std::stop_token stop);
 
-    // GET /system_stats answers only once ComfyUI is ready, for which it has `wait`. Where that
+    // GET /system_stats answers only once ComfyUI is ready, for which it has until then. Where that
     // leads to another place, as from http to https, everything else is asked there: a redirect
     // makes a GET of a POST, and a WebSocket follows none. `on_notice` is told of both.
     using OnNotice = std::function<void(const std::string&)>;
-    void expect_comfyui(std::chrono::milliseconds wait = {}, const OnNotice& on_notice = {});
+    void expect_comfyui(Clock::time_point until = {}, const OnNotice& on_notice = {});
     // nullopt: it does not have the class. Adds it to `classes`, too.
     std::optional<NodeClass> node_class(const std::string& name, workflow::Classes& classes) const;
     // All that it has, as GET /object_info tells it.
@@ -55,11 +55,13 @@ public:
     std::optional<json> history(const std::string& prompt_id) const;
     // Prompts that run or wait, in the order in which they come.
     std::vector<std::string> queued() const;
-    // Takes a prompt back, wherever it is. Never throws: it is for the way out.
-    void cancel(const std::string& prompt_id) const noexcept;
+    // Takes a prompt back, wherever it is; one whose request may still be on its way is looked for
+    // until then. False: nobody can be asked. Never throws: it is for the way out.
+    bool cancel(const std::string& prompt_id, Clock::time_point look_until = {}) const noexcept;
     FileSample view(const std::string& url) const;
-    // Whether the API key may go there.
-    bool may_send_api_key() const;
+    // Why the API key does not go there; empty: it does. It is for the place that was named, and
+    // for the same host over https.
+    std::string reason_to_keep_api_key() const;
     std::string view_url(const std::string& filename, const std::string& subfolder,
                          const std::string& type) const;
     // Files of each folder under models/, asked for once.
@@ -77,15 +79,17 @@ public:
     void set_deadline(Clock::time_point deadline) { deadline_ = deadline; }
 
 private:
-    void ask_for_comfyui();
+    void ask_for_comfyui(std::chrono::milliseconds timeout);
+    http::Response post(const std::string& path, http::Request request) const;
     void go_where_it_leads(const http::Response& answer);
     Error refused(const std::string& path, const http::Response& answer) const;
     std::string object_info(const std::string& path) const;
-    http::Response get(const std::string& path) const;
+    http::Response get(const std::string& path, std::chrono::milliseconds most) const;
     json get_json(const std::string& path) const;
 
     http::Client& http_;
     std::string url_, shown_url_;
+    const std::string named_url_;  // before a redirect
     Clock::time_point deadline_;
     std::stop_token stop_;
     mutable std::optional<std::map<std::string, std::vector<std::string>>> models_;

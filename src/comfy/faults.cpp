@@ -318,10 +318,10 @@ Faults untested_nodes(const std::vector<event::WorkflowNode>& nodes) {
     WorkflowFault fault{
         .node = cached.front()->id,
         .class_type = cached.front()->class_type,
-        .message = "ComfyUI had its result of an earlier prompt, so that it was not tested",
+        .message = "ComfyUI had its result of an earlier prompt, and did not run it",
         .hint =
             "somebody else ran the same meanwhile, or this ComfyUI cannot forget (POST /free): "
-            "run it again, or take such results with --cached"};
+            "run it again; `podctl smoke --cached` takes such results for tested"};
     for (std::size_t i = 1; i < cached.size(); ++i)
         fault.also.push_back(cached[i]->id);
     return {fault};

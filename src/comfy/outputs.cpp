@@ -4,6 +4,8 @@
 #include "podctl/base/error.hpp"
 #include "podctl/base/file.hpp"
 #include "podctl/base/names.hpp"
+#include "podctl/base/stop.hpp"
+#include "podctl/base/thread.hpp"
 #include "podctl/base/units.hpp"
 #include "podctl/download/download.hpp"
 #include "podctl/download/place.hpp"
@@ -11,9 +13,14 @@
 #include <fmt/format.h>
 
 #include <cerrno>
+#include <chrono>
+#include <exception>
 #include <fstream>
+#include <functional>
 #include <set>
+#include <stop_token>
 #include <string>
+#include <thread>
 #include <vector>
 
 namespace podctl::comfy {
@@ -64,19 +71,44 @@ std::filesystem::path numbered(const std::filesystem::path& path, int number) {
     return path.parent_path() / name;
 }
 
+// A token that stops with another one, and after a time.
+class StopAt {
+public:
+    StopAt(std::chrono::milliseconds time, const std::stop_token& other)
+        : timer_(start_thread(
+              [this, time](const std::stop_token& end) {
+                  if (wait_for(time, end)) source_.request_stop();
+              },
+              [](const std::exception_ptr&) {})),
+          on_other_(other, [this] { source_.request_stop(); }) {}
+    std::stop_token token() const { return source_.get_token(); }
+
+private:
+    std::stop_source source_;
+    std::jthread timer_;
+    std::stop_callback<std::function<void()>> on_other_;
+};
+
 class Fetcher {
 public:
     Fetcher(const Client& client, const SaveTo& save_to)
         : client_(client), save_to_(save_to), downloader_(client.http()) {}
 
     void fetch(event::WorkflowOutput& output) {
-        const auto sample =
-            save_to_.folder.empty() ? client_.view(output.url) : sample_of(saved(output));
-        output.size = sample.size();
-        const auto media = inspect_media(output.file, sample);
-        output.format = media.format;
-        output.width = media.width;
-        output.height = media.height;
+        if (save_to_.folder.empty()) return look_at(output, client_.view(output.url));
+        const auto place = place_of(output);
+        const auto partial = place.parent_path() /
+                             fmt::format(".{}.podctl-part", sha256_hex(output.url).substr(0, 16));
+        create_folders(place.parent_path());
+        const auto sha256 = bring(output, partial);
+        try {
+            look_at(output, sample_of(partial));
+        } catch (const Error&) {
+            // What is broken gets no good name.
+            download::discard(partial);
+            throw;
+        }
+        output.path = placed(partial, place, sha256).string();
     }
 
 private:
@@ -93,34 +125,46 @@ private:
         return place;
     }
 
-    std::filesystem::path saved(event::WorkflowOutput& output) {
-        auto place = place_of(output);
-        const auto partial = place.parent_path() /
-                             fmt::format(".{}.podctl-part", sha256_hex(output.url).substr(0, 16));
-        create_folders(place.parent_path());
-        const download::DownloadRequest request{.url = output.url,
-                                                .partial = partial,
-                                                .check_format = false,
-                                                .name = place.filename().string()};
+    static void look_at(event::WorkflowOutput& output, const FileSample& sample) {
+        output.size = sample.size();
+        const auto media = inspect_media(output.file, sample);
+        output.format = media.format;
+        output.width = media.width;
+        output.height = media.height;
+    }
+
+    // In the time that is left. Returns its digest.
+    std::string bring(const event::WorkflowOutput& output, const std::filesystem::path& partial) {
+        const StopAt stop{client_.left(), client_.stop()};
+        const download::DownloadRequest request{
+            .url = output.url, .partial = partial, .check_format = false, .name = output.file};
         const download::DownloadMonitor monitor{.on_progress = [&](const auto& progress) {
             if (save_to_.on_progress)
                 save_to_.on_progress(
                     fmt::format("fetching {}, {}", output.file, format_bytes({progress.done})));
         }};
-        const auto done = downloader_.download(request, monitor, client_.stop());
-        const auto original = place;
+        try {
+            return downloader_.download(request, monitor, stop.token()).sha256;
+        } catch (const Error& error) {
+            if (error.kind() != ErrorKind::interrupted || client_.stop().stop_requested()) throw;
+            throw Error{ErrorKind::smoke, "the time was over before it had come"};
+        }
+    }
+
+    // What lies there stays; the same is there already.
+    std::filesystem::path placed(const std::filesystem::path& partial,
+                                 const std::filesystem::path& wanted, const std::string& sha256) {
+        auto place = wanted;
         for (int number = 2; std::filesystem::exists(std::filesystem::symlink_status(place));
-             place = numbered(original, number++)) {
+             place = numbered(wanted, number++)) {
             const auto standing = download::look_at_place(
-                place, {.sha256 = done.sha256, .git_blob = {}, .size = done.size}, client_.stop());
+                place, {.sha256 = sha256, .git_blob = {}, .size = {}}, client_.stop());
             if (standing.kind != download::Standing::Kind::same) continue;
             download::discard(partial);
-            output.path = place.string();
             return place;
         }
         download::move_into_place(partial, place);
         download::forget(partial);
-        output.path = place.string();
         return place;
     }
 
@@ -128,20 +172,6 @@ private:
     const SaveTo& save_to_;
     download::Downloader downloader_;
 };
-
-// What keeps one file from coming keeps no other one; a disk that is full does.
-bool is_of_one_file(const Error& error) {
-    switch (error.kind()) {
-        case ErrorKind::smoke:
-        case ErrorKind::network:
-        case ErrorKind::not_found:
-        case ErrorKind::unauthorized:
-        case ErrorKind::integrity:
-            return true;
-        default:
-            return false;
-    }
-}
 
 }  // namespace
 
@@ -158,7 +188,9 @@ void fetch_outputs(const json& history_entry, const json& prompt, const Client& 
             if (!output.url.empty()) fetcher.fetch(output);
             report.outputs.push_back(output);
         } catch (const Error& error) {
-            if (!is_of_one_file(error)) throw;
+            // What keeps one file from coming keeps no other one away, and no word of it.
+            if (error.kind() == ErrorKind::interrupted || error.kind() == ErrorKind::internal)
+                throw;
             report.faults.push_back({.node = output.node,
                                      .class_type = output.class_type,
                                      .message = fmt::format("its output {} cannot be had: {}",

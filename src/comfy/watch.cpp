@@ -24,6 +24,10 @@ constexpr milliseconds first_pause{100}, longest_pause{1'000};
 constexpr milliseconds pause_at_end{50};
 constexpr milliseconds queue_pause{2'000};
 
+Error stopped() {
+    return Error{ErrorKind::interrupted, "stopped while the workflow ran"};
+}
+
 std::uint64_t count_at(const json& object, const char* key) {
     const auto* value = member(object, key);
     const double number = value && value->is_number() ? value->get<double>() : 0;
@@ -53,7 +57,7 @@ json Watch::wait(const std::string& prompt_id, const json& prompt) {
     while (true) {
         if (client_.left() == milliseconds{0})
             throw Error{ErrorKind::smoke, "the time is over: " + state(),
-                        "give it more: smoke.timeout, or --timeout"};
+                        "give it more with --timeout, or smoke.timeout of the template"};
         wait_for_news();
         if (auto entry = look()) return *entry;
     }
@@ -68,8 +72,7 @@ void Watch::wait_for_news() {
         pause_ = std::clamp(pause_ * 3 / 2, first_pause, longest_pause);
     const auto time = std::min(pause_, client_.left());
     if (socket_ && !has_ended_) return listen(Clock::now() + time);
-    if (!wait_for(time, client_.stop()))
-        throw Error{ErrorKind::interrupted, "stopped while the workflow ran: its prompt is taken back"};
+    if (!wait_for(time, client_.stop())) throw stopped();
 }
 
 void Watch::listen(Clock::time_point until) {
@@ -79,6 +82,7 @@ void Watch::listen(Clock::time_point until) {
             if (const auto message = socket_->receive(left, client_.stop())) read(*message);
         }
     } catch (const Error& error) {
+        if (error.kind() == ErrorKind::interrupted) throw stopped();
         if (error.kind() != ErrorKind::network) throw;
         notice("the WebSocket was lost, so ComfyUI is asked again and again: " + error.message());
         socket_.reset();
@@ -88,7 +92,7 @@ void Watch::listen(Clock::time_point until) {
 
 // What ComfyUI sends: comfy_execution/progress.py and execution.py (add_message).
 void Watch::read(const std::string& message) {
-    const auto parsed = parse_json(message);
+    const auto parsed = parse_python_json(message);
     if (!parsed) return;
     const auto type = text_at(*parsed, "type");
     const auto& data = object_at(*parsed, "data");
@@ -138,26 +142,29 @@ void Watch::now_runs(const std::string& node) {
 std::optional<json> Watch::look() {
     try {
         auto entry = client_.history(prompt_id_);
-        answered_ = Clock::now();
         if (entry) return entry;
+        look_for_it_in_the_queue();
+        answered_ = Clock::now();
     } catch (const Error& error) {
-        if (error.kind() == ErrorKind::interrupted) throw;
+        if (error.kind() == ErrorKind::interrupted) throw stopped();
+        if (is_forgotten_) throw;
         if (Clock::now() - answered_ < patience_) return std::nullopt;
         throw Error{ErrorKind::smoke,
                     fmt::format("ComfyUI no longer answers ({}): {}", state(), error.message()),
                     "its log says why: `podctl logs comfyui`"};
     }
-    look_for_it_in_the_queue();
     return std::nullopt;
 }
 
-// A ComfyUI that was started again has forgotten what it ran.
+// A ComfyUI that was started again has forgotten what it ran. It is asked twice, since the prompt
+// may end between the two questions, and a proxy may have its moments.
 void Watch::look_for_it_in_the_queue() {
     if (Clock::now() - asked_queue_ < queue_pause) return;
     asked_queue_ = Clock::now();
     const auto queued = client_.queued();
     const auto found = std::ranges::find(queued, prompt_id_);
     if (found != queued.end()) {
+        absent_ = 0;
         const auto before = static_cast<std::size_t>(found - queued.begin());
         if (std::exchange(before_it_, before) == before) return;
         if (before > 0)
@@ -165,8 +172,9 @@ void Watch::look_for_it_in_the_queue() {
         report();
         return;
     }
-    // It may have ended between the two questions.
     if (client_.history(prompt_id_)) return;
+    if (++absent_ < 2) return;
+    is_forgotten_ = true;
     throw Error{ErrorKind::smoke, "ComfyUI no longer knows the workflow that it was to run",
                 "it was started again, or somebody cleared its queue"};
 }

@@ -60,6 +60,8 @@ private:
     std::chrono::milliseconds pause_{0};
     Clock::time_point answered_ = Clock::now(), asked_queue_ = Clock::now();
     std::optional<std::size_t> before_it_;  // prompts in the queue
+    int absent_ = 0;                        // how often in a row the queue did not have it
+    bool is_forgotten_ = false;
 };
 
 }  // namespace podctl::comfy

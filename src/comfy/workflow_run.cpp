@@ -13,6 +13,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cctype>
+#include <map>
 #include <random>
 #include <utility>
 
@@ -30,18 +32,29 @@ std::string random_uuid() {
 // Takes the prompt back, unless it has ended.
 class QueuedPrompt {
 public:
-    QueuedPrompt(const Client& client, std::string& id) : client_(client), id_(id) {}
+    QueuedPrompt(const Client& client, const std::string& id, const RunMonitor& monitor)
+        : client_(client), id_(id), monitor_(monitor) {}
     ~QueuedPrompt() {
-        if (!has_ended_) client_.cancel(id_);
+        if (has_ended_) return;
+        // A request that was given up may reach ComfyUI afterwards.
+        const auto look_until =
+            Client::Clock::now() + (is_queued_ ? std::chrono::seconds{0} : std::chrono::seconds{3});
+        const bool is_gone = client_.cancel(id_, look_until);
+        if (monitor_.on_notice)
+            monitor_.on_notice(is_gone ? "its prompt was taken back"
+                                       : "its prompt could not be taken back: ComfyUI does not "
+                                         "answer, and may go on with it");
     }
     QueuedPrompt(const QueuedPrompt&) = delete;
     QueuedPrompt& operator=(const QueuedPrompt&) = delete;
+    void is_queued() { is_queued_ = true; }
     void has_ended() { has_ended_ = true; }
 
 private:
     const Client& client_;
     const std::string& id_;
-    bool has_ended_ = false;
+    const RunMonitor& monitor_;
+    bool is_queued_ = false, has_ended_ = false;
 };
 
 // A prompt is no larger than the workflow that it was made of, but for its subgraphs.
@@ -50,10 +63,20 @@ constexpr JsonLimits prompt_limits{
 
 // What is known of the ComfyUI, for all runs.
 struct Asked {
-    NodeClasses classes;             // to explain faults with
-    workflow::Classes page_classes;  // to convert with
+    Client::Clock::time_point wait_until;  // for its first answer
     bool is_there = false;
+    NodeClasses classes = {};                                    // to explain faults with
+    workflow::Classes page_classes = {};                         // to convert with
+    std::map<std::filesystem::path, std::string> uploaded = {};  // and what ComfyUI calls it
 };
+
+// ComfyUI may choose an id of its own; it goes into URLs and orders.
+bool is_plain_id(const std::string& id) {
+    constexpr std::size_t longest = 100;
+    return !id.empty() && id.size() <= longest && std::ranges::all_of(id, [](char c) {
+        return std::isalnum(static_cast<unsigned char>(c)) || c == '-' || c == '_';
+    });
+}
 
 class WorkflowRun {
 public:
@@ -66,17 +89,25 @@ public:
           asked_(asked),
           report_(report) {}
 
+    // What can be said of the request before anything is sent that changes anything.
+    void check() {
+        ask();
+        options_.values = request_.values;
+        for (const auto& file : request_.files)
+            if (!file.target.empty())
+                options_.values.push_back({file.target, file.path.filename().string()});
+        convert();
+    }
+
     void run() {
-        if (!asked_.is_there)
-            client_.expect_comfyui(target_.wait, [&](const std::string& it) { notice(it); });
-        asked_.is_there = true;
-        needs_ = workflow::needs_of(request_.workflow);
+        ask();
         for (const auto& node : needs_.nodes)
             report_.nodes.push_back(
                 {.id = node.id, .class_type = node.class_type, .title = node.title});
         upload_files();
         ask_for_classes();
         const auto prompt = converted();
+        require_use_of_files(prompt);
         if (prompt.empty())
             throw Error{ErrorKind::smoke,
                         "no node of the workflow runs: all are muted or bypassed"};
@@ -95,10 +126,24 @@ private:
         if (monitor_.on_notice) monitor_.on_notice(text);
     }
 
+    void ask() {
+        if (!asked_.is_there)
+            client_.expect_comfyui(asked_.wait_until, [&](const std::string& it) { notice(it); });
+        asked_.is_there = true;
+        needs_ = workflow::needs_of(request_.workflow);
+        ask_for_classes();
+    }
+
     void upload_files() {
         options_ = {.seed = request_.seed, .repeat = request_.repeat, .files = {}, .values = {}};
         for (const auto& file : request_.files) {
-            const auto name = client_.upload(file.path);
+            auto& name = asked_.uploaded[file.path];
+            if (name.empty()) {
+                name = client_.upload(file.path);
+                // A choice among the files of input/ has one more now.
+                asked_.classes.clear();
+                asked_.page_classes = {};
+            }
             if (file.target.empty())
                 options_.files[file.path.filename().string()] = name;
             else
@@ -106,8 +151,22 @@ private:
         }
         options_.values.insert(options_.values.end(), request_.values.begin(),
                                request_.values.end());
-        // A choice among the files of input/ has more of them now.
-        if (!request_.files.empty()) asked_ = {.classes = {}, .page_classes = {}, .is_there = true};
+    }
+
+    // Whoever brings a file means it to be used.
+    void require_use_of_files(const json& prompt) {
+        for (const auto& file : request_.files) {
+            const auto& name = asked_.uploaded[file.path];
+            const bool is_used = std::ranges::any_of(prompt, [&](const json& node) {
+                const auto& inputs = object_at(node, "inputs");
+                return std::ranges::find(inputs, json(name)) != inputs.end();
+            });
+            if (!is_used)
+                throw Error{ErrorKind::smoke,
+                            fmt::format("{} was brought, and no input of the workflow names it",
+                                        file.path.filename().string()),
+                            "say where it goes: --upload FILE=NODE.INPUT"};
+        }
     }
 
     void ask_for_classes() {
@@ -118,8 +177,12 @@ private:
         }
     }
 
+    workflow::Prompt convert() const {
+        return workflow::to_prompt(request_.workflow, asked_.page_classes, options_);
+    }
+
     json converted() {
-        auto made = workflow::to_prompt(request_.workflow, asked_.page_classes, options_);
+        auto made = convert();
         for (const auto& value : made.page_values)
             notice(fmt::format("node {} ({}): {} is left empty: {}", value.node, value.class_type,
                                value.input, value.reason));
@@ -172,8 +235,9 @@ private:
         const auto client_id = random_uuid();
         Watch watch{client_, monitor_, target_.patience, client_id};
         report_.prompt_id = random_uuid();
-        QueuedPrompt queued{client_, report_.prompt_id};
+        QueuedPrompt queued{client_, report_.prompt_id, monitor_};
         if (!queue(prompt, client_id)) return std::nullopt;
+        queued.is_queued();
         auto entry = watch.wait(report_.prompt_id, prompt);
         queued.has_ended();
         tell_nodes(entry, watch);
@@ -190,7 +254,7 @@ private:
                                              .api_key = api_key()});
         const auto answer = parse_json(response.body).value_or(json());
         // An older one chooses the id by itself.
-        if (const auto id = id_at(answer, "prompt_id"); !id.empty()) report_.prompt_id = id;
+        if (const auto id = id_at(answer, "prompt_id"); is_plain_id(id)) report_.prompt_id = id;
         add(refused_nodes(known(), prompt, answer));
         if (report_.faults.empty() && (response.status != 200 || !member(answer, "prompt_id")))
             throw Error{ErrorKind::smoke,
@@ -202,11 +266,9 @@ private:
 
     const Secret* api_key() const {
         if (target_.api_key.empty()) return nullptr;
-        if (client_.may_send_api_key()) return &target_.api_key;
-        notice(
-            fmt::format("$COMFY_API_KEY is not sent to {}, which is plain http: --insecure-http "
-                        "sends it all the same",
-                        client_.shown_url()));
+        const auto reason = client_.reason_to_keep_api_key();
+        if (reason.empty()) return &target_.api_key;
+        notice("$COMFY_API_KEY: " + reason);
         return nullptr;
     }
 
@@ -250,7 +312,19 @@ public:
     State(RunTarget target, http::Client& http, RunMonitor monitor, std::stop_token stop)
         : target_(std::move(target)),
           monitor_(std::move(monitor)),
-          client_(http, target_.url, Client::Clock::now(), std::move(stop)) {}
+          client_(http, target_.url, Client::Clock::now(), std::move(stop)),
+          asked_{.wait_until = Client::Clock::now() + target_.wait} {}
+
+    void check(const RunRequest& request) {
+        client_.set_deadline(Client::Clock::now() + request.timeout);
+        RunReport ignored;
+        try {
+            WorkflowRun{request, target_, client_, monitor_, asked_, ignored}.check();
+        } catch (const Error& error) {
+            // The run will come to that, too, and tell of it.
+            if (!is_of_the_run(error)) throw;
+        }
+    }
 
     RunReport run(const RunRequest& request) {
         client_.set_deadline(Client::Clock::now() + request.timeout);
@@ -258,13 +332,18 @@ public:
         try {
             WorkflowRun{request, target_, client_, monitor_, asked_, report}.run();
         } catch (const Error& error) {
-            if (error.kind() != ErrorKind::smoke && error.kind() != ErrorKind::network) throw;
+            if (!is_of_the_run(error)) throw;
             report.faults.push_back({.message = error.message(), .hint = error.hint()});
         }
         return report;
     }
 
 private:
+    static bool is_of_the_run(const Error& error) {
+        return error.kind() == ErrorKind::smoke || error.kind() == ErrorKind::network ||
+               error.kind() == ErrorKind::unauthorized;
+    }
+
     const RunTarget target_;
     const RunMonitor monitor_;
     Client client_;
@@ -276,6 +355,10 @@ WorkflowRunner::WorkflowRunner(RunTarget target, http::Client& http, RunMonitor 
     : state_(
           std::make_unique<State>(std::move(target), http, std::move(monitor), std::move(stop))) {}
 WorkflowRunner::~WorkflowRunner() = default;
+
+void WorkflowRunner::check(const RunRequest& request) {
+    state_->check(request);
+}
 
 RunReport WorkflowRunner::run(const RunRequest& request) {
     return state_->run(request);

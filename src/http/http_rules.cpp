@@ -7,6 +7,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <array>
 #include <cctype>
 #include <string_view>
 
@@ -35,6 +36,15 @@ bool is_field_value(const std::string& value) {
     return !value.empty() && std::ranges::none_of(value, [](char c) {
         return (static_cast<unsigned char>(c) < 0x20 && c != '\t') || c == 0x7F;
     });
+}
+
+// What podctl says of each request by itself, and what would break it.
+bool is_of_the_connection(const std::string& header) {
+    constexpr std::array<std::string_view, 10> names{
+        "host",       "content-length", "content-type",    "transfer-encoding",
+        "connection", "upgrade",        "accept-encoding", "expect",
+        "te",         "range"};
+    return std::ranges::find(names, to_lower(header)) != names.end();
 }
 
 bool is_secret(const std::string& header) {
@@ -75,9 +85,20 @@ std::vector<std::string> placed_header_lines(const Url& url, const Options& opti
     if (!may_carry_token(url, options)) return lines;
     for (const auto& [prefix, name, value] : options.headers) {
         if (!covers(prefix, url)) continue;
-        if (!is_field_name(name) || !is_field_value(value.reveal()))
-            throw Error{ErrorKind::usage, fmt::format("{} is no header of HTTP", name),
-                        "a name of letters, digits and dashes, and a value on one line"};
+        // The name is not quoted: who has mixed the two up has written the value there.
+        if (!is_field_name(name))
+            throw Error{
+                ErrorKind::usage, "the name of a header is none",
+                "letters, digits and dashes, NAME=VALUE: what curl takes as \"Name: value\" "
+                "is Name=value here"};
+        if (!is_field_value(value.reveal()))
+            throw Error{ErrorKind::usage,
+                        fmt::format("the value of the header {} is empty, or has a line break or "
+                                    "another control character",
+                                    name)};
+        if (is_of_the_connection(name))
+            throw Error{ErrorKind::usage,
+                        fmt::format("the header {} belongs to the connection itself", name)};
         lines.push_back(name + ": " + value.reveal());
     }
     return lines;

@@ -176,8 +176,13 @@ std::optional<std::string> WebSocket::receive(milliseconds wait, std::stop_token
     const auto end = Clock::now() + wait;
     std::array<char, block_size> block;
     while (true) {
-        while (auto frame = state_->frames.next())
+        // Frames may come without a pause, and hold nothing that is asked for.
+        while (auto frame = state_->frames.next()) {
             if (auto text = state_->take(std::move(*frame))) return text;
+            if (stop.stop_requested())
+                throw Error{ErrorKind::interrupted, state_->place + ": stopped"};
+            if (Clock::now() >= end) return std::nullopt;
+        }
         const auto got = state_->connection->receive(block, until(end), stop);
         if (got == 0) return std::nullopt;
         state_->frames.feed({block.data(), got});

@@ -85,7 +85,7 @@ TEST_F(RunOptions, WhatComfyUiCannotForgetIsNoTest) {
     comfyui_.forgets = ComfyUi::Forgets::never;
     request_.cache = RunRequest::Cache::must_not_answer;
     const auto found = fault();
-    EXPECT_THAT(found.message, HasSubstr("was not tested"));
+    EXPECT_THAT(found.message, HasSubstr("did not run it"));
     EXPECT_EQ(found.node, "1");
     EXPECT_THAT(found.also, ElementsAre("2", "3"));
     EXPECT_THAT(found.hint, HasSubstr("--cached"));
@@ -134,6 +134,23 @@ TEST_F(Uploads, AFileGoesIntoTheInputThatIsNamed) {
     request_.files = {{dir_ / "me.png", "LoadImage.image"}};
     EXPECT_THAT(run(workflow("old.png")).faults, IsEmpty());
     EXPECT_EQ(prompt()["1"]["inputs"]["image"], "me.png");
+}
+
+TEST_F(Uploads, AFileIsBroughtOnceForAllRuns) {
+    request_.files = {{dir_ / "me.png"}};
+    target_.url = comfyui_.url();
+    request_.workflow = read(workflow("me.png"));
+    WorkflowRunner runner{target_, http_, monitor_, {}};
+    EXPECT_THAT(runner.run(request_).faults, IsEmpty());
+    EXPECT_THAT(runner.run(request_).faults, IsEmpty());
+    EXPECT_THAT(comfyui_.requests("/upload/image"), SizeIs(1));
+}
+
+TEST_F(Uploads, AFileThatNoInputNamesIsAFault) {
+    request_.files = {{dir_ / "me.png"}};
+    const auto found = fault(workflow("old.png"));
+    EXPECT_THAT(found.message, HasSubstr("me.png was brought, and no input"));
+    EXPECT_THAT(comfyui_.prompts(), IsEmpty());
 }
 
 TEST_F(Uploads, AFileThatIsNotThereIsAnError) {
@@ -214,6 +231,28 @@ TEST_F(RunOptions, AFileThatIsCutOffGoesOnWhereItWas) {
     EXPECT_LT(proxy.body_bytes_sent(), whole.size() + (1 << 20));
 }
 
+TEST_F(RunOptions, WhatKeepsOneFileFromComingKeepsNoOtherOneAway) {
+    request_.save_to = dir_ / "out";
+    write_file_atomically(dir_ / "out/sub", "a file where a folder ought to be");
+    comfyui_.made["SaveImage"] = {
+        {"images",
+         {{{"filename", "b 1.png"}, {"subfolder", "sub"}, {"type", "output"}},
+          {{"filename", "c.png"}, {"subfolder", ""}, {"type", "output"}}}}};
+    comfyui_.files["output//c.png"] = podctl::test::png_bytes(8, 8);
+    const auto report = run(saved_by_page());
+    ASSERT_THAT(report.faults, SizeIs(1));
+    EXPECT_THAT(report.faults[0].message, HasSubstr("b 1.png cannot be had"));
+    ASSERT_THAT(report.outputs, SizeIs(1));
+    EXPECT_EQ(report.outputs[0].path, dir_ / "out/c.png");
+}
+
+TEST_F(RunOptions, WhatIsBrokenGetsNoGoodName) {
+    request_.save_to = dir_ / "out";
+    comfyui_.files["output/sub/b 1.png"].resize(30);
+    EXPECT_THAT(fault(saved_by_page()).message, HasSubstr("cut off"));
+    EXPECT_TRUE(std::filesystem::is_empty(dir_ / "out/sub"));
+}
+
 // A redirect would make a GET of POST /prompt, and a WebSocket follows none.
 TEST_F(RunOptions, GoesWhereTheUrlLeads) {
     const podctl::test::HttpServer door{[&](const podctl::test::Request& request) {
@@ -228,6 +267,36 @@ TEST_F(RunOptions, GoesWhereTheUrlLeads) {
     EXPECT_THAT(comfyui_.requests("/ws"), SizeIs(1));
 }
 
+// Every POST holds something that is for the place that was named alone.
+TEST_F(RunOptions, APostIsTakenNowhereElse) {
+    const podctl::test::HttpServer thief{
+        [](const podctl::test::Request&) { return podctl::test::Response{}; }};
+    const podctl::test::HttpServer door{[&](const podctl::test::Request& request) {
+        if (request.method == "POST")
+            return podctl::test::Response{.status = 307,
+                                          .headers = {{"Location", thief.url(request.path)}}};
+        http::Client http;
+        const auto answer = http.send({.url = comfyui_.url() + request.target});
+        return podctl::test::Response{.status = answer.status, .body = answer.body};
+    }};
+    target_.url = door.url();
+    target_.api_key = Secret{"key-123"};
+    EXPECT_THAT(fault().message, HasSubstr("a redirect to " + thief.url("/prompt")));
+    EXPECT_THAT(thief.requests(), IsEmpty());
+}
+
+TEST_F(RunOptions, TheKeyDoesNotGoWhereTheUrlOnlyLeads) {
+    const podctl::test::HttpServer door{[&](const podctl::test::Request& request) {
+        return podctl::test::Response{.status = 302,
+                                      .headers = {{"Location", comfyui_.url() + request.target}}};
+    }};
+    target_.url = door.url();
+    target_.api_key = Secret{"key-123"};
+    EXPECT_THAT(run().faults, IsEmpty());
+    EXPECT_FALSE(comfyui_.prompts().at(0)["extra_data"].contains("api_key_comfy_org"));
+    EXPECT_THAT(notices_, Contains(HasSubstr("$COMFY_API_KEY: it is not sent")));
+}
+
 TEST_F(RunOptions, SaysHowToGetThroughADoor) {
     const podctl::test::HttpServer door{[](const podctl::test::Request&) {
         return podctl::test::Response{.status = 401, .body = "who are you?"};
@@ -235,7 +304,7 @@ TEST_F(RunOptions, SaysHowToGetThroughADoor) {
     target_.url = door.url();
     const auto found = fault();
     EXPECT_THAT(found.message, HasSubstr("answered 401"));
-    EXPECT_THAT(found.hint, HasSubstr("USER:PASSWORD@HOST"));
+    EXPECT_THAT(found.hint, HasSubstr("a user and a password in --url"));
     EXPECT_THAT(found.hint, HasSubstr("--header"));
 }
 

@@ -82,7 +82,7 @@ TEST_F(Detached, SurvivesTheEndOfItsSession) {
     EXPECT_EQ(shown.status.code, 0) << shown.output;
     EXPECT_THAT(shown.output, HasSubstr("web is ready at"));
     EXPECT_THAT(shown.output, HasSubstr("goes on in the background"));
-    EXPECT_THAT(shown.output, HasSubstr("`podctl status --root " + root() + "`"));
+    EXPECT_THAT(shown.output, HasSubstr("`podctl status --root " + root()));
     EXPECT_EQ(status()["phase"], "ready");
 }
 

@@ -118,7 +118,7 @@ TEST_F(SmokeCommand, ResultsOfAnEarlierPromptAreNoTestUnlessTold) {
     comfyui_.forgets = test::ComfyUi::Forgets::never;
     const auto end = smoke({"--url", comfyui_.url()});
     EXPECT_EQ(end.status.code, 6) << end.output;
-    EXPECT_THAT(end.output, HasSubstr("was not tested"));
+    EXPECT_THAT(end.output, HasSubstr("did not run it"));
     EXPECT_EQ(smoke({"--url", comfyui_.url(), "--cached"}).status.code, 0);
     comfyui_.forgets = test::ComfyUi::Forgets::at_once;
     EXPECT_EQ(smoke({"--url", comfyui_.url()}).status.code, 0);

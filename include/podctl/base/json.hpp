@@ -28,6 +28,9 @@ std::optional<nlohmann::json> parse_json(std::string_view text, const JsonLimits
 std::optional<nlohmann::ordered_json> parse_ordered_json(std::string_view text,
                                                          const JsonLimits& limits = {});
 
+// The same of what Python has written, whose NaN and Infinity are null here.
+std::optional<nlohmann::json> parse_python_json(std::string_view text,
+                                                const JsonLimits& limits = {});
 // Why parse_json() does not take it, in words that follow "the answer is …": "not JSON: …", "nested
 // too deeply: …", "too large: …", with nothing of the text in them. Empty: it does.
 std::string json_fault(std::string_view text, const JsonLimits& limits = {});

@@ -27,7 +27,7 @@ std::string built_in_workflow();
 // A running ComfyUI, and what is known of it.
 struct RunTarget {
     std::string url;  // "http://127.0.0.1:9000"; options of the http client say what opens it
-    // So long it may take until it answers at first.
+    // So long it may take until it answers at first, for all runs together.
     std::chrono::milliseconds wait{0};
     // So long it may fail to answer while a workflow runs.
     std::chrono::milliseconds patience{10'000};
@@ -86,9 +86,13 @@ public:
     WorkflowRunner(const WorkflowRunner&) = delete;
     WorkflowRunner& operator=(const WorkflowRunner&) = delete;
 
+    // Looks whether what the request sets can be set, and queues and sends nothing. What will go
+    // wrong with ComfyUI or the workflow is left to run(). Throws Error{usage}, Error{interrupted}.
+    void check(const RunRequest& request);
+
     // What goes wrong with ComfyUI, the workflow or its run is in the report. The prompt is taken
-    // back when its result is not waited for. Throws Error{usage} for a value or a file that cannot
-    // be set, Error{io} for a folder that cannot be written, Error{interrupted}.
+    // back when its result is not waited for. Throws Error{usage} for a value that cannot be set,
+    // Error{io} for a file that cannot be read, Error{interrupted}.
     RunReport run(const RunRequest& request);
 
 private:

@@ -15,7 +15,9 @@
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
+#include <unistd.h>
 
+#include <cerrno>
 #include <chrono>
 #include <filesystem>
 #include <map>
@@ -38,7 +40,8 @@ constexpr std::chrono::hours no_timeout{24 * 365};
 struct RunArguments {
     std::vector<std::string> workflows, values, files;
     ComfyUiArguments comfyui;
-    std::string folder, object_info;
+    std::string object_info;
+    std::optional<std::string> folder;
     std::optional<std::chrono::milliseconds> timeout;
     std::optional<std::uint64_t> seed;
     unsigned count = 1;
@@ -142,7 +145,7 @@ public:
           url_(url_of(arguments, common, signals_)),
           options_(options_for(url_, arguments.comfyui)),
           key_(comfy_api_key()),
-          redact_(run::redactor_of(secrets_with(run::read_hub_secrets(), options_, key_))),
+          redact_(run::redactor_of(secrets_with(run::read_hub_secrets(), url_, options_, key_))),
           terminal_(make_sink(common.output)),
           events_(*terminal_, redact_) {
         if (common.output.shows_debug_lines) show_debug_lines(redact_);
@@ -150,7 +153,9 @@ public:
             workflows_.push_back(read_workflow(file));
         for (const auto& file : arguments.files)
             files_.push_back(input_file(file));
+        require_files();
         values_ = values_of(arguments);
+        make_folder();
     }
 
     int run() {
@@ -166,6 +171,9 @@ public:
                             signals_.token()};
         int code = 0;
         try {
+            // What is wrong with the command line is told before anything is queued.
+            for (std::size_t i = 0; i < workflows_.size(); ++i)
+                if (!values_.empty() || !files_.empty()) steps.check(request(i, 0));
             // One that fails keeps no other one away.
             for (std::size_t i = 0; i < workflows_.size(); ++i)
                 for (unsigned turn = 0; turn < arguments_.count; ++turn)
@@ -173,10 +181,11 @@ public:
                         code = exit_code(ErrorKind::smoke);
         } catch (const Error& error) {
             const bool is_stopped = error.kind() == ErrorKind::interrupted;
-            if (is_stopped) events_.emit(event::Notice{steps.step(), error.message()});
+            if (is_stopped && !steps.step().empty())
+                events_.emit(event::Notice{steps.step(), error.message()});
             code = is_stopped ? 128 + signals_.signal() : exit_code(error.kind());
-            events_.emit(
-                event::StepFailed{steps.step(), error.kind(), error.message(), error.hint()});
+            const auto step = steps.step().empty() ? "run" : steps.step();
+            events_.emit(event::StepFailed{step, error.kind(), error.message(), error.hint()});
         }
         const auto took =
             std::chrono::duration_cast<std::chrono::milliseconds>(RunClock::now() - started_);
@@ -185,6 +194,35 @@ public:
     }
 
 private:
+    // Before anything is asked or run: each is there, and none takes the name of another one.
+    void require_files() const {
+        std::map<std::string, std::filesystem::path> names;
+        for (const auto& file : files_) {
+            std::error_code none;
+            if (!std::filesystem::is_regular_file(file.path, none))
+                throw Error{ErrorKind::usage,
+                            fmt::format("--upload: there is no file {}", file.path.string())};
+            const auto [other, is_new] =
+                names.try_emplace(file.path.filename().string(), file.path);
+            if (!is_new && other->second != file.path)
+                throw Error{ErrorKind::usage,
+                            fmt::format("--upload: {} and {} would have one name in input/",
+                                        other->second.string(), file.path.string()),
+                            "rename one of them"};
+        }
+    }
+
+    // A folder that cannot be written is told of before hours of work, not after them.
+    void make_folder() const {
+        if (!arguments_.folder) return;
+        if (arguments_.folder->empty())
+            throw Error{ErrorKind::usage, "-o: the folder's name is empty",
+                        "-o . is the current one"};
+        create_folders(*arguments_.folder);
+        if (::access(arguments_.folder->c_str(), W_OK | X_OK) != 0)
+            throw system_error("cannot write to " + *arguments_.folder, errno);
+    }
+
     WorkflowStep step_of(std::size_t index, unsigned turn) const {
         const auto& file = arguments_.workflows[index];
         return {.step = arguments_.count == 1 ? "run:" + file
@@ -204,7 +242,7 @@ private:
                     arguments_.fresh ? Request::Cache::must_not_answer : Request::Cache::may_answer,
                 .api_nodes =
                     arguments_.api_nodes ? Request::ApiNodes::allowed : Request::ApiNodes::refused,
-                .save_to = arguments_.folder};
+                .save_to = arguments_.folder.value_or("")};
     }
 
     const RunArguments& arguments_;
@@ -235,20 +273,25 @@ void add_run_options(CLI::App& command, RunArguments& arguments) {
                     "files that ComfyUI saved, or pictures, films and sounds that carry one")
         ->type_name("")
         ->required();
-    command.add_option("-o,--output-dir", arguments.folder, "fetch what was made into this folder")
-        ->type_name("DIR");
+    auto* folder =
+        command
+            .add_option("-o,--output-dir", arguments.folder, "fetch what was made into this folder")
+            ->type_name("DIR");
     add_repeatable(command, "--set", arguments.values,
                    "give an input of a node (its id, title or class) a value; may be repeated")
         ->type_name("NODE.INPUT=VALUE");
-    add_repeatable(command, "--upload", arguments.files,
-                   "bring a file into ComfyUI's folder input/, and name it in an input, or where "
-                   "the workflow names it; may be repeated")
-        ->type_name("FILE[=NODE.INPUT]");
-    command
-        .add_option("--count", arguments.count,
-                    "run it so often, seeds changed in between as ComfyUI's page does")
-        ->check(CLI::Range(1u, 10000u).description("1-10000"))
-        ->type_name("N");
+    auto* files =
+        add_repeatable(
+            command, "--upload", arguments.files,
+            "bring a file into ComfyUI's folder input/, and name it in an input, or where "
+            "the workflow names it; may be repeated")
+            ->type_name("FILE[=NODE.INPUT]");
+    auto* count =
+        command
+            .add_option("--count", arguments.count,
+                        "run it so often, seeds changed in between as ComfyUI's page does")
+            ->check(CLI::Range(1u, 10000u).description("1-10000"))
+            ->type_name("N");
     command
         .add_option("--seed", arguments.seed,
                     "chooses among {a|b} and random seeds: the same number, the same choices")
@@ -259,8 +302,12 @@ void add_run_options(CLI::App& command, RunArguments& arguments) {
                      "run nodes that call services which cost money, with $COMFY_API_KEY");
     add_duration_flag(command, "--timeout", arguments.timeout,
                       "for each workflow: 30m; without it as long as it takes");
-    command.add_flag("--print-prompt", arguments.print_prompt,
-                     "print what would be queued as JSON, and run nothing");
+    command
+        .add_flag("--print-prompt", arguments.print_prompt,
+                  "print what would be queued as JSON, and run nothing")
+        ->excludes(folder)
+        ->excludes(files)
+        ->excludes(count);
     command
         .add_option("--object-info", arguments.object_info,
                     "for --print-prompt: what GET /object_info answered, in the place of a server")

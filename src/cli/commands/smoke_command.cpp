@@ -33,6 +33,15 @@ struct SmokeArguments {
     bool cached = false, api_nodes = false;
 };
 
+// Of a test that has not come to its end nobody must find the result of the one before.
+void forget_earlier(const std::filesystem::path& junit) {
+    if (junit.empty()) return;
+    std::error_code failed;
+    if (std::filesystem::is_directory(junit, failed))
+        throw Error{ErrorKind::usage, fmt::format("--junit {}: that is a folder", junit.string())};
+    std::filesystem::remove(junit, failed);
+}
+
 class Smoke {
 public:
     Smoke(const SmokeArguments& arguments, const Common& common)
@@ -42,8 +51,8 @@ public:
           url_(url()),
           options_(options_for(url_, arguments.comfyui)),
           key_(comfy_api_key()),
-          secrets_(secrets_with(pod_ ? run::read_secrets(*pod_) : run::read_hub_secrets(), options_,
-                                key_)),
+          secrets_(secrets_with(pod_ ? run::read_secrets(*pod_) : run::read_hub_secrets(), url_,
+                                options_, key_)),
           redact_(run::redactor_of(secrets_)),
           terminal_(make_sink(common.output)),
           events_(*terminal_, redact_),
@@ -193,7 +202,10 @@ void add_smoke(CLI::App& app, Common& common, Chosen& chosen) {
                       "for all of it: 10m; 120s, or the template's smoke.timeout, unless told");
     command->add_option("--junit", arguments->junit, "write the result as JUnit's XML, too")
         ->type_name("FILE");
-    when_chosen(*command, chosen, [&common, arguments] { return Smoke{*arguments, common}.run(); });
+    when_chosen(*command, chosen, [&common, arguments] {
+        forget_earlier(arguments->junit);
+        return Smoke{*arguments, common}.run();
+    });
 }
 
 }  // namespace podctl::cli
