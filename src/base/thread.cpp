@@ -4,7 +4,30 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <mutex>
+#include <vector>
+
 namespace podctl {
+
+void on_threads(std::size_t count, const std::function<void(std::size_t)>& work) {
+    std::mutex mutex;
+    std::exception_ptr failure;
+    const auto keep = [&](std::exception_ptr caught) {
+        const std::scoped_lock lock{mutex};
+        if (!failure) failure = std::move(caught);
+    };
+    {
+        std::vector<std::jthread> threads;
+        for (std::size_t i = 1; i < count; ++i)
+            threads.push_back(start_thread([&work, i](const std::stop_token&) { work(i); }, keep));
+        try {
+            work(0);
+        } catch (...) {
+            keep(std::current_exception());
+        }
+    }
+    if (failure) std::rethrow_exception(failure);
+}
 
 void give_way_to_others() {
     // Linux has priorities for each thread, whatever POSIX says: nice(7), ioprio_set(2). glibc has

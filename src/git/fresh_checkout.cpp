@@ -12,12 +12,9 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <exception>
 #include <filesystem>
 #include <functional>
-#include <mutex>
 #include <set>
-#include <thread>
 #include <vector>
 
 namespace podctl::git {
@@ -28,28 +25,6 @@ namespace fs = std::filesystem;
 // What waits is a server, not a processor; for fewer files a thread's own look at the repository
 // costs more than it brings.
 constexpr std::size_t most_writers = 16, files_of_writer = 32;
-
-// Calls work(0) to work(count - 1) on that many threads, and throws what the first that failed has
-// thrown.
-void on_threads(std::size_t count, const std::function<void(std::size_t)>& work) {
-    std::mutex mutex;
-    std::exception_ptr failure;
-    const auto keep = [&](std::exception_ptr caught) {
-        const std::scoped_lock lock{mutex};
-        if (!failure) failure = std::move(caught);
-    };
-    {
-        std::vector<std::jthread> threads;
-        for (std::size_t i = 1; i < count; ++i)
-            threads.push_back(start_thread([&work, i](const std::stop_token&) { work(i); }, keep));
-        try {
-            work(0);
-        } catch (...) {
-            keep(std::current_exception());
-        }
-    }
-    if (failure) std::rethrow_exception(failure);
-}
 
 class FreshCheckout {
 public:

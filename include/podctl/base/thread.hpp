@@ -2,7 +2,9 @@
 
 #include "podctl/base/error.hpp"
 
+#include <cstddef>
 #include <exception>
+#include <functional>
 #include <stop_token>
 #include <thread>
 #include <utility>
@@ -28,6 +30,10 @@ std::jthread start_thread(Work work, OnFailure on_failure) {
         }
     }};
 }
+
+// Calls work(0) to work(count - 1), each on a thread of its own (the first on the caller's), and
+// returns when all have ended. Throws what the first that failed has thrown.
+void on_threads(std::size_t count, const std::function<void(std::size_t)>& work);
 
 // From now on the calling thread, and those that it starts, have the processor and the disks only
 // when nobody else wants them (nice 19, ioprio_set(2) idle). Where that is refused nothing changes.

@@ -8,6 +8,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <stop_token>
 #include <string>
 #include <string_view>
@@ -119,6 +120,17 @@ std::vector<FileVersion> history_of(const HistoryRequest& request, const Network
 // they are not podctl's. Throws Error{git} where a repository there cannot be read.
 std::string reason_against_link(const std::filesystem::path& link,
                                 const std::filesystem::path& top);
+
+// The first parts of the paths that a checkout's index has: its files and folders at the top that
+// are git's, as against what somebody has put beside them. Throws Error{git}, also where there is
+// no repository.
+std::set<std::string> tracked_at_top(const std::filesystem::path& checkout);
+
+// Has the checkout's repository say what git takes for granted, that its work tree is the folder
+// around it (core.worktree = .., git-config(1)). Then a git that is started in another folder whose
+// .git is a link to the repository works on the checkout, and not on that folder. False: .git is no
+// folder, or names another work tree. Throws Error{git} where that cannot be written.
+bool name_work_tree(const std::filesystem::path& checkout);
 
 // The same repository: scheme, user, a trailing / or .git and letter case of the host do not count.
 bool same_repository(std::string_view a, std::string_view b);
