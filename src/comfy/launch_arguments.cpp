@@ -47,6 +47,8 @@ void collect_flags(std::string_view arguments, std::set<std::string>& flags) {
 constexpr std::array<std::string_view, 6> memory_flags = {
     "--gpu-only", "--highvram", "--normalvram", "--lowvram", "--novram", "--cpu"};
 
+constexpr const char* base_flag = "--base-directory";
+
 std::string_view memory_flag(tmpl::Vram vram, Accelerator accelerator) {
     switch (vram) {
         case tmpl::Vram::automatic:
@@ -102,6 +104,10 @@ std::vector<std::string> launch_arguments(const tmpl::ComfyUi& settings,
     return arguments;
 }
 
+bool can_run_from_copy(const std::set<std::string>& flags) {
+    return flags.contains(base_flag);
+}
+
 std::vector<std::string> arguments_of_its_own(const tmpl::ComfyUi& settings,
                                               const std::set<std::string>& flags,
                                               const OwnFolders& own) {
@@ -122,15 +128,18 @@ std::vector<std::string> arguments_of_its_own(const tmpl::ComfyUi& settings,
         add_if_known("--database-url", "sqlite:///" + (own.scratch / "comfyui.db").string());
     }
     if (!own.base.empty()) {
-        constexpr const char* flag = "--base-directory";
-        if (!flags.contains(flag) && !is_given(flag))
+        if (!flags.contains(base_flag) && !is_given(base_flag))
             throw Error{ErrorKind::launch,
                         "this ComfyUI has no --base-directory, without which its packs are those "
                         "of its checkout",
                         "take a newer one (comfyui.ref), or share the packs "
                         "(pod.shared.custom_nodes: true)"};
-        add(flag, own.base.string());
+        add(base_flag, own.base.string());
     }
+    // That may be given more than once (action="append").
+    if (!own.extra_model_paths.empty())
+        arguments.insert(arguments.end(),
+                         {"--extra-model-paths-config", own.extra_model_paths.string()});
     if (!own.output.empty()) add("--output-directory", own.output.string());
     return arguments;
 }

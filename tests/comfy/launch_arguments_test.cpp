@@ -120,6 +120,16 @@ TEST(LaunchArguments, OfOneThatSharesItsCheckoutKeepWhatIsItsOwnApart) {
     EXPECT_TRUE(arguments_of_its_own({}, {"--listen"}, {.scratch = "/pod"}).empty());
 }
 
+TEST(LaunchArguments, OfACopyNameWhereItsDataIs) {
+    EXPECT_TRUE(can_run_from_copy({"--base-directory"}));
+    EXPECT_FALSE(can_run_from_copy({"--listen"}));
+    EXPECT_THAT(arguments_of_its_own(
+                    with_args({"--extra-model-paths-config", "/t.yaml"}), {"--base-directory"},
+                    {.base = "/w/ComfyUI", .extra_model_paths = "/w/ComfyUI/e.yaml"}),
+                ElementsAre("--base-directory", "/w/ComfyUI", "--extra-model-paths-config",
+                            "/w/ComfyUI/e.yaml"));
+}
+
 TEST(LaunchArguments, OfOneWithPacksOfItsOwnNameTheirBaseOrItIsAnError) {
     const OwnFolders own{.base = "/pod/comfyui", .output = "/w/output/host"};
     const std::vector<std::string> both{"--base-directory", "/pod/comfyui", "--output-directory",

@@ -31,15 +31,22 @@ std::vector<std::string> launch_arguments(const tmpl::ComfyUi& settings,
                                           const std::set<std::string>& flags,
                                           Accelerator accelerator);
 
-// What a ComfyUI has for itself where others run from the same checkout. Empty: nothing.
+// What a ComfyUI has for itself where others run from the same checkout, or what it runs from
+// itself is a copy. Empty: nothing.
 struct OwnFolders {
     // Of its temporary files, which each empties at its start and its end (main.py, cleanup_temp),
     // and of its database, which SQLite does not share over a network (comfy/cli_args.py).
     std::filesystem::path scratch = {};
-    // With custom_nodes/ and links to the checkout's other folders (folder_paths.py, base_path).
+    // Where its folders of data are (folder_paths.py, base_path): the checkout of a copy, or a
+    // folder with custom_nodes/ and links to the checkout's others.
     std::filesystem::path base = {};
     std::filesystem::path output = {};
+    // main.py looks for it beside itself, which is not where the copy has it.
+    std::filesystem::path extra_model_paths = {};
 };
+
+// Whether a ComfyUI with these flags can have its data elsewhere than beside its code.
+bool can_run_from_copy(const std::set<std::string>& flags);
 
 // The arguments for that, as far as the template does not give them itself. What the checkout does
 // not know is left out, but the base: throws Error{launch} then, since other packs would be loaded.
