@@ -89,13 +89,29 @@ std::optional<Clock::time_point> Service::next_deadline() const {
 }
 
 void Service::start() {
+    if (!spec_.prepare) return spawn_with(spec_.command);
+    machine_.preparing();
+    preparation_.emplace(spec_.prepare, surroundings_.wake);
+}
+
+// What cannot be prepared must not keep the service from its start.
+Command Service::prepared_command() {
+    try {
+        return preparation_->take();
+    } catch (const Error& error) {
+        surroundings_.events.emit(event::Notice{"service:" + spec_.name, error.message()});
+        return spec_.command;
+    }
+}
+
+void Service::spawn_with(const Command& command) {
     log_.open();
     last_lines_.clear();
     std::error_code ignored;
     // One that an earlier podctl left would make a crash look like a restart that was asked for.
     if (!spec_.reboot_marker.empty()) std::filesystem::remove(spec_.reboot_marker, ignored);
     try {
-        child_.emplace(spawn(spec_.command));
+        child_.emplace(spawn(command));
     } catch (const Error& error) {
         machine_.not_started();
         failure_ = PodEnd{.cause = PodEnd::Cause::failed,
@@ -121,13 +137,21 @@ void Service::tell_ready() {
 
 void Service::stop(milliseconds grace) {
     apply(machine_.stop(Clock::now(), grace));
+    if (state() != State::preparing) preparation_.reset();
 }
 
 void Service::restart() {
     apply(machine_.restart(Clock::now()));
+    if (state() != State::preparing) preparation_.reset();
 }
 
 void Service::tick() {
+    if (state() == State::preparing) {
+        if (!preparation_->is_done()) return;
+        const auto command = prepared_command();
+        preparation_.reset();
+        spawn_with(command);
+    }
     read_output();
     // First: one that answered and then ended was ready.
     if (state() == State::starting && probe_->ready()) {

@@ -7,6 +7,7 @@
 #include "podctl/serve/log.hpp"
 #include "podctl/serve/serve.hpp"
 
+#include "preparation.hpp"
 #include "probe.hpp"
 #include "service_machine.hpp"
 #include "service_output.hpp"
@@ -51,6 +52,7 @@ public:
     pid_t child_pid() const;
     std::optional<Clock::time_point> next_deadline() const;
 
+    // Its process, or what has to be done before it.
     void start();
     // TERM, and KILL after `grace`. A service that does not run is stopped at once.
     void stop(std::chrono::milliseconds grace);
@@ -64,6 +66,8 @@ private:
     void report(std::string_view line);  // podctl's own words, to the log alone
     void read_output();
     void apply(ServiceMachine::Effect effect);
+    Command prepared_command();
+    void spawn_with(const Command& command);
     void tell_ready();
     void check_exit();
     bool is_group_gone() const;
@@ -79,6 +83,7 @@ private:
     LogFile log_;
     ServiceMachine machine_;
     std::optional<PodEnd> failure_;
+    std::optional<Preparation> preparation_;  // of the start that comes
 
     // Of the run that is on, or was last.
     std::optional<Child> child_;

@@ -13,9 +13,9 @@ using std::chrono::system_clock;
 
 namespace {
 
-constexpr std::array all_states{ServiceState::waiting,     ServiceState::starting,
-                                ServiceState::ready,       ServiceState::ending,
-                                ServiceState::backing_off, ServiceState::stopped};
+constexpr std::array all_states{
+    ServiceState::waiting, ServiceState::preparing,   ServiceState::starting, ServiceState::ready,
+    ServiceState::ending,  ServiceState::backing_off, ServiceState::stopped};
 
 // A word of another version's is none that is known to be ready.
 ServiceState state_of(std::string_view word) {
@@ -30,6 +30,8 @@ std::string_view to_string(ServiceState state) {
     switch (state) {
         case ServiceState::waiting:
             return "waiting";
+        case ServiceState::preparing:
+            return "preparing";
         case ServiceState::starting:
             return "starting";
         case ServiceState::ready:

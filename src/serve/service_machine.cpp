@@ -35,6 +35,7 @@ std::optional<ServiceMachine::Time> ServiceMachine::next_deadline() const {
         case State::backing_off:
             return restart_at_;
         case State::waiting:
+        case State::preparing:
         case State::ready:
         case State::stopped:
             return std::nullopt;
@@ -51,6 +52,7 @@ ServiceMachine::Effect ServiceMachine::stop(Time now, milliseconds grace) {
             ending_ = Ending::stop_requested;
             return Effect::none;
         case State::waiting:
+        case State::preparing:
         case State::backing_off:
             state_ = State::stopped;
             return Effect::none;
@@ -70,6 +72,7 @@ ServiceMachine::Effect ServiceMachine::restart(Time now) {
         case State::ending:
             if (ending_ != Ending::stop_requested) ending_ = Ending::restart_requested;
             return Effect::none;
+        case State::preparing:
         case State::backing_off:
         case State::stopped:
             state_ = State::waiting;
@@ -91,11 +94,16 @@ ServiceMachine::Effect ServiceMachine::tick(Time now) {
         case State::backing_off:
             return Effect::spawn;
         case State::waiting:
+        case State::preparing:
         case State::ready:
         case State::stopped:
             return Effect::none;
     }
     return Effect::none;
+}
+
+void ServiceMachine::preparing() {
+    state_ = State::preparing;
 }
 
 void ServiceMachine::started(Time now) {

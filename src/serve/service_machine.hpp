@@ -25,11 +25,15 @@ struct ServicePolicy {
 // Where one service stands, and what is to be done about it. Pure: it is told what has happened and
 // what time it is, and says what to do; Service does it.
 //
-//   waiting → starting → ready → ending → backing off → starting …
-//                    ↘         ↗      ↘ stopped, or waiting
+//   waiting → preparing → starting → ready → ending → backing off → preparing …
+//                                 ↘         ↗      ↘ stopped, or waiting
 //
 // waiting      No process. It starts as soon as the pod lets it: at first, and after a restart that
 //              somebody asked for.
+// preparing    What its start needs done before it is done (ServiceSpec::prepare). There is no
+// process
+//              yet, so a stop ends it at once, and a restart begins it anew. Only where there is
+//              something to do.
 // starting     Its process runs and has not answered yet. The time for that goes on over a reboot
 //              that the service asks for before it was ready. What needs no answer is ready with
 //              its start.
@@ -69,7 +73,8 @@ public:
     Effect restart(Time now);
     Effect tick(Time now);
 
-    // What happened to the process.
+    // What happened to the process, and before it is there.
+    void preparing();
     void started(Time now);
     void not_started();
     void answered(Time now);

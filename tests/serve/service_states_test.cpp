@@ -191,6 +191,20 @@ TEST_F(ServiceStates, TellAKillFromElsewhere) {
     EXPECT_EQ(end(killed).cause, Cause::killed_from_elsewhere);
 }
 
+TEST_F(ServiceStates, HaveNoProcessWhileTheirStartIsPrepared) {
+    machine_with(policy_with(tmpl::Restart::on_failure));
+    machine().preparing();
+    EXPECT_EQ(machine().state(), State::preparing);
+    EXPECT_EQ(machine().next_deadline(), std::nullopt);
+    EXPECT_EQ(machine().tick(now), Effect::none);
+    // What was prepared before a restart was asked for may be old.
+    EXPECT_EQ(machine().restart(now), Effect::none);
+    EXPECT_EQ(machine().state(), State::waiting);
+    machine().preparing();
+    EXPECT_EQ(machine().stop(now, 8s), Effect::none);
+    EXPECT_EQ(machine().state(), State::stopped);
+}
+
 TEST_F(ServiceStates, StopAtOnceWhatDoesNotRun) {
     EXPECT_EQ(machine().stop(now, 8s), Effect::none);
     EXPECT_EQ(machine().state(), State::stopped);

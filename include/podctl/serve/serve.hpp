@@ -40,6 +40,11 @@ struct ServiceSpec {
     // ComfyUI-Manager's restart button touches this file and exits 0: then it is started again
     // (comfy-cli's protocol). Empty: none.
     std::filesystem::path reboot_marker = {};
+    // What has to be done before each start, restarts included: it returns the command of that
+    // start. Called on a thread of its own, never twice at once, so it may take its time; it has to
+    // end soon once a stop is requested. What it throws is told, and `command` is started. Empty:
+    // nothing, and `command` it is.
+    std::function<Command(const std::stop_token& stop)> prepare = {};
 };
 
 struct BackOff {
@@ -77,7 +82,7 @@ PodEnd run_pod(std::vector<ServiceSpec> services, const PodOptions& options, htt
                EventSink& events, const std::function<void()>& on_ready, std::stop_token stop);
 
 // Where a service stands (src/serve/service_machine.hpp tells what each state means).
-enum class ServiceState { waiting, starting, ready, ending, backing_off, stopped };
+enum class ServiceState { waiting, preparing, starting, ready, ending, backing_off, stopped };
 // "waiting", …, "backing off": for people, pod.json and the control socket.
 std::string_view to_string(ServiceState state);
 
