@@ -37,19 +37,24 @@ bool brings_pack(const Step& step) {
            std::holds_alternative<CopyNode>(step.action);
 }
 
+// Whatever the template says of disks.
+bool is_of_own_folder(const Step& step) {
+    return std::holds_alternative<LinkBase>(step.action) ||
+           std::holds_alternative<CopyCode>(step.action);
+}
+
 }  // namespace
 
 bool is_recorded_on_own_disk(const Step& step, const Places& places) {
     if (environment_changed_by(step)) return !places.keeps_environments_on_volume();
-    return std::holds_alternative<LinkBase>(step.action) ||
-           (brings_pack(step) && !places.keeps_custom_nodes_on_volume());
+    return is_of_own_folder(step) || (brings_pack(step) && !places.keeps_custom_nodes_on_volume());
 }
 
 bool changes_volume(const Step& step, const Places& places) {
     if (environment_of(step)) return places.keeps_environments_on_volume();
     if (brings_pack(step) || std::holds_alternative<InstallScript>(step.action))
         return places.keeps_custom_nodes_on_volume();
-    return !std::holds_alternative<LinkBase>(step.action);
+    return !is_of_own_folder(step);
 }
 
 const EnvironmentSpec* environment_changed_by(const Step& step) {

@@ -112,6 +112,11 @@ Description description_of(const LinkBase& action) {
     return Description{}.add(checkout).add(base);
 }
 
+Description description_of(const CopyCode& action) {
+    const auto& [checkout, base, copy] = action.code;
+    return Description{}.add(checkout).add(base).add(copy);
+}
+
 Description description_of(const FetchModel& action) {
     // Folder, name and layout make the target. Trust decides whether it may be brought; whether it
     // may be a pickle, the step compares with its record.

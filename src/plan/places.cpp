@@ -44,6 +44,7 @@ Places places_of(const tmpl::Template& pod, const fs::path& root, const OwnDisk&
         places.base =
             here && !pod.pod.shared.custom_nodes ? places.own / "comfyui" : places.comfyui;
         places.custom_nodes = places.base / "custom_nodes";
+        if (here) places.code = places.own / "code";
     }
     const fs::path& disk = here ? places.own : places.state;
     places.environments_journal = disk / "journal.jsonl";

@@ -95,11 +95,19 @@ private:
             add(it.id, it.clone, needs_of(it.clone.path));
     }
 
+    void add_code() {
+        const auto& places = plan_.places;
+        Step& step = add("comfyui.code", CopyCode{{places.comfyui, places.base, places.code}},
+                         {"comfyui.clone"});
+        if (!places.keeps_custom_nodes_on_volume()) step.needs.emplace_back("comfyui.base");
+    }
+
     void add_nodes() {
         if (!pod_.comfyui) return;
         if (!plan_.places.keeps_custom_nodes_on_volume())
             add("comfyui.base", LinkBase{plan_.places.comfyui, plan_.places.base},
                 {"comfyui.clone"});
+        if (!plan_.places.code.empty()) add_code();
         for (const auto& node : pod_.custom_nodes) {
             const fs::path path = plan_.places.custom_nodes / node.name;
             auto needs = needs_of(path);

@@ -19,6 +19,7 @@ std::jthread report_in_background(const Launch& what) {
             what.provisioner.report_changes(what.plan, stop);
             what.provisioner.accept_environments(what.plan, stop);
             give_way_to_others();
+            what.provisioner.keep_bytecode(what.plan, stop);
             what.provisioner.keep_environments(what.plan, stop);
         },
         // The pod runs, whatever cannot be told of it.

@@ -1,6 +1,7 @@
 #include "environments.hpp"
 
 #include "podctl/base/file.hpp"
+#include "podctl/comfy/code_copy.hpp"
 #include "podctl/python/generations.hpp"
 #include "podctl/run/provision.hpp"
 
@@ -13,7 +14,8 @@
 
 #include <algorithm>
 
-// What Provisioner does with the environments of a plan after its steps.
+// What Provisioner does with the environments of a plan, and with what else is on the container's
+// disk, after its steps.
 namespace podctl::run {
 namespace {
 
@@ -81,6 +83,20 @@ void Provisioner::keep_environments(const plan::Plan& plan, const std::stop_toke
                                                 "next pod makes it anew: {}",
                                                 error.message()));
         }
+    }
+}
+
+void Provisioner::keep_bytecode(const plan::Plan& plan, const std::stop_token& stop) {
+    const auto& places = plan.places;
+    if (places.code.empty()) return;
+    try {
+        comfy::keep_bytecode({places.comfyui, places.base, places.code}, stop);
+    } catch (const Error& error) {
+        if (error.kind() == ErrorKind::interrupted) return;
+        state_->context.notice("comfyui.code",
+                               fmt::format("the next pod compiles ComfyUI anew, since what was "
+                                           "compiled could not be kept: {}",
+                                           error.message()));
     }
 }
 

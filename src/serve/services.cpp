@@ -1,7 +1,10 @@
 #include "podctl/serve/services.hpp"
 
+#include "podctl/base/error.hpp"
+#include "podctl/base/file.hpp"
 #include "podctl/base/names.hpp"
 #include "podctl/base/process_stat.hpp"
+#include "podctl/comfy/code_copy.hpp"
 #include "podctl/comfy/comfy.hpp"
 #include "podctl/machine/machine.hpp"
 #include "podctl/python/python.hpp"
@@ -9,8 +12,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 #include <memory>
 #include <optional>
+#include <set>
+#include <stop_token>
+#include <utility>
 
 namespace podctl::serve {
 namespace {
@@ -41,35 +48,90 @@ std::string folder_of_host() {
     return name.empty() ? "unnamed-host" : name;
 }
 
-// Where its environment is the pod's own, other pods may run from the same checkout.
-comfy::OwnFolders own_folders(const tmpl::Template& pod, const plan::Places& places) {
-    comfy::OwnFolders own;
-    if (!places.keeps_environments_on_volume()) own.scratch = places.own;
-    if (!places.keeps_custom_nodes_on_volume()) own.base = places.base;
-    // Outputs outlive the pod, so they stay on the volume.
-    if (!pod.pod.shared.output) own.output = places.comfyui / "output" / folder_of_host();
-    return own;
-}
+// What a start of ComfyUI is made of. Each start reads the checkout's flags anew, since an update
+// may have changed them.
+struct ComfyUiStart {
+    tmpl::ComfyUi settings;
+    tmpl::Shared shared;
+    plan::Places places;
+    comfy::Accelerator accelerator;
+    Command command;  // without its arguments
+
+    Command from_checkout() const {
+        auto own = own_folders();
+        if (!places.keeps_custom_nodes_on_volume()) own.base = places.base;
+        return with_arguments("main.py", comfy::read_flags(places.comfyui), own);
+    }
+
+    // Throws where the copy cannot be made equal to the checkout.
+    Command from_copy(const std::stop_token& stop) const {
+        try {
+            comfy::sync_code({places.comfyui, places.base, places.code}, stop);
+        } catch (const Error& error) {
+            throw Error{error.kind(), fmt::format("ComfyUI runs from {}, and not from {}: {}",
+                                                  places.comfyui.string(), places.code.string(),
+                                                  error.message())};
+        }
+        const auto flags = comfy::read_flags(places.code);
+        if (!comfy::can_run_from_copy(flags)) return from_checkout();
+        auto own = own_folders();
+        own.base = places.base;
+        if (const auto paths = places.comfyui / "extra_model_paths.yaml"; file_stamp(paths))
+            own.extra_model_paths = paths;
+        auto made = with_arguments(places.code / "main.py", flags, own);
+        // Where ComfyUI-Manager finds the checkout (glob/manager_core.py).
+        made.environment.emplace("COMFYUI_PATH", places.comfyui.string());
+        return made;
+    }
+
+private:
+    // Where its environment is the pod's own, other pods may run from the same checkout.
+    comfy::OwnFolders own_folders() const {
+        comfy::OwnFolders own;
+        if (!places.keeps_environments_on_volume()) own.scratch = places.own;
+        // Outputs outlive the pod, so they stay on the volume.
+        if (!shared.output) own.output = places.comfyui / "output" / folder_of_host();
+        return own;
+    }
+
+    // In the checkout, whatever is run: relative paths of the template's `args` are from there.
+    Command with_arguments(const fs::path& main, const std::set<std::string>& flags,
+                           const comfy::OwnFolders& own) const {
+        auto made = command;
+        auto arguments = comfy::launch_arguments(settings, flags, accelerator);
+        arguments.front() = main.string();
+        // Before the template's, as ComfyUI reads its own extra_model_paths.yaml first.
+        std::ranges::copy(comfy::arguments_of_its_own(settings, flags, own),
+                          std::inserter(arguments, arguments.begin() + 1));
+        std::ranges::move(arguments, std::back_inserter(made.argv));
+        return made;
+    }
+};
 
 ServiceSpec comfyui(const tmpl::Template& pod, const plan::Places& places, const fs::path& python,
-                    const std::map<std::string, std::string>& environment, EventSink& events) {
+                    const std::map<std::string, std::string>& environment,
+                    const std::map<std::string, Secret>& secrets, EventSink& events) {
     const auto& settings = *pod.comfyui;
     ServiceSpec spec;
     spec.name = "comfyui";
-    spec.command.argv = {python.string()};
     const auto accelerator =
         machine::has_accelerator() ? comfy::Accelerator::present : comfy::Accelerator::none;
-    const auto flags = comfy::read_flags(places.comfyui);
-    auto& argv = spec.command.argv;
-    std::ranges::move(comfy::launch_arguments(settings, flags, accelerator),
-                      std::back_inserter(argv));
-    std::ranges::move(comfy::arguments_of_its_own(settings, flags, own_folders(pod, places)),
-                      std::back_inserter(argv));
-    spec.command.working_directory = places.comfyui;
-    spec.command.environment = environment;
-    activate(spec.command, python);
+    ComfyUiStart start{.settings = settings,
+                       .shared = pod.pod.shared,
+                       .places = places,
+                       .accelerator = accelerator,
+                       .command = {.argv = {python.string()}}};
+    start.command.working_directory = places.comfyui;
+    start.command.environment = environment;
+    activate(start.command, python);
     const fs::path session = places.own / "comfyui-session";
-    spec.command.environment["__COMFY_CLI_SESSION__"] = session.string();
+    start.command.environment["__COMFY_CLI_SESSION__"] = session.string();
+    give_secrets(start.command, secrets, settings.secrets);
+    spec.command = start.from_checkout();
+    if (!places.code.empty())
+        spec.prepare = [start = std::move(start)](const std::stop_token& stop) {
+            return start.from_copy(stop);
+        };
     spec.reboot_marker = session.string() + ".reboot";
     const std::string address = comfy::local_address(settings.listen);
     spec.ready = {.address = address,
@@ -129,8 +191,7 @@ std::vector<ServiceSpec> services_of(const tmpl::Template& pod, const plan::Plac
     base.emplace("PYTHONDONTWRITEBYTECODE", "");
     std::vector<ServiceSpec> specs;
     if (pod.comfyui) {
-        specs.push_back(comfyui(pod, places, python, base, events));
-        give_secrets(specs.back().command, secrets, pod.comfyui->secrets);
+        specs.push_back(comfyui(pod, places, python, base, secrets, events));
     }
     for (const auto& it : pod.services) {
         specs.push_back(service(it, pod, places, python, base));

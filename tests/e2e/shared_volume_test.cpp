@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <future>
+#include <set>
 
 // A volume that several pods use, each with a disk of its own.
 namespace podctl::e2e {
@@ -63,7 +64,8 @@ TEST_F(SharedVolume, ANewPodUnpacksTheSnapshotAndAsksNobody) {
     const auto second = provision({"--offline"});
     ASSERT_TRUE(second.status.ok()) << second.output;
     EXPECT_EQ(requests() + index.requests().size(), asked);
-    EXPECT_THAT(second.steps("step.finished"), ElementsAre("preflight", "python.venv"));
+    EXPECT_THAT(second.steps("step.finished"),
+                UnorderedElementsAre("preflight", "python.venv", "comfyui.code"));
     EXPECT_TRUE(run_command({.argv = {python().string(), "-c", "import png, humanize"}}, {}).ok());
     EXPECT_THAT(archives(), SizeIs(1));
     EXPECT_EQ(run("plan").status.code, 0);
@@ -82,7 +84,8 @@ TEST_F(SharedVolume, ASnapshotThatIsNotWholeIsNotTakenAndSaidSo) {
     // A whole one has taken its place.
     fs::remove_all(own());
     const auto next = provision({"--offline"});
-    EXPECT_THAT(next.steps("step.finished"), ElementsAre("preflight", "python.venv"));
+    EXPECT_THAT(next.steps("step.finished"),
+                UnorderedElementsAre("preflight", "python.venv", "comfyui.code"));
 }
 
 TEST_F(SharedVolume, AnEnvironmentThatOthersHaveChangedIsNoSnapshot) {
@@ -133,7 +136,8 @@ TEST_F(SharedVolume, PacksAndOutputsMayBeEachPodsOwn) {
     const auto second = provision();
     ASSERT_TRUE(second.status.ok()) << second.output;
     EXPECT_THAT(second.steps("step.finished"),
-                UnorderedElementsAre("preflight", "python.venv", "comfyui.base", "node:pack"));
+                UnorderedElementsAre("preflight", "python.venv", "comfyui.base", "comfyui.code",
+                                     "node:pack"));
     // One that is named no more is moved away within the pod's own disk.
     text.replace(text.find("custom_nodes: ["),
                  std::string{"custom_nodes: [https://github.com/comfyanonymous/pack.git]"}.size(),
@@ -143,6 +147,50 @@ TEST_F(SharedVolume, PacksAndOutputsMayBeEachPodsOwn) {
     EXPECT_FALSE(fs::exists(base / "custom_nodes/pack"));
     const auto replaced = *fs::directory_iterator{own() / "replaced"};
     EXPECT_TRUE(fs::exists(replaced.path() / "comfyui/custom_nodes/pack/__init__.py"));
+}
+
+// ComfyUI runs from a copy on the container's disk, which follows the checkout at each start.
+TEST_F(SharedVolume, AnEditOfComfyUisCodeCountsAfterARestart) {
+    auto pod = start("up");
+    ASSERT_TRUE(pod.wait_for("service.ready"));
+    EXPECT_TRUE(fs::is_regular_file(own() / "code/main.py"));
+    EXPECT_TRUE(fs::is_directory(own() / "code/__pycache__"));
+    auto nodes = read_file(root() / "ComfyUI/nodes.py");
+    write_file_atomically(root() / "ComfyUI/nodes.py", nodes + "\nprint('edited by hand')\n");
+    fs::remove(root() / "ComfyUI/README.md");
+    ASSERT_TRUE(run("restart").status.ok());
+    EXPECT_THAT(read_file(own() / "logs/comfyui.log"), HasSubstr("edited by hand"));
+    EXPECT_FALSE(fs::exists(own() / "code/README.md"));
+    // Its packs are the volume's.
+    EXPECT_EQ(fs::read_symlink(own() / "code/custom_nodes"), root() / "ComfyUI/custom_nodes");
+    pod.signal(SIGTERM);
+    const auto end = pod.finish();
+    EXPECT_EQ(end.status.code, 128 + SIGTERM);
+    EXPECT_THAT(end.of("node.failed"), SizeIs(0));
+    EXPECT_THAT(notices(end), Not(Contains(HasSubstr("ComfyUI runs from"))));
+}
+
+TEST_F(SharedVolume, WhatPythonHasCompiledOfComfyUiIsKeptForTheNextPod) {
+    auto pod = start("up");
+    ASSERT_TRUE(pod.wait_for("service.ready"));
+    const auto bytecode = [](const fs::path& code) {
+        std::set<fs::path> names;
+        std::error_code ignored;
+        for (const auto& entry : fs::directory_iterator{code / "__pycache__", ignored})
+            if (entry.path().extension() == ".pyc") names.insert(entry.path().filename());
+        return names;
+    };
+    const auto made = bytecode(own() / "code");
+    EXPECT_FALSE(made.empty());
+    const auto until = std::chrono::steady_clock::now() + std::chrono::seconds{60};
+    while (bytecode(root() / "ComfyUI") != made && std::chrono::steady_clock::now() < until)
+        std::this_thread::yield();
+    EXPECT_EQ(bytecode(root() / "ComfyUI"), made);
+    pod.signal(SIGTERM);
+    EXPECT_EQ(pod.finish().status.code, 128 + SIGTERM);
+    fs::remove_all(own());  // another container
+    ASSERT_TRUE(provision().status.ok());
+    EXPECT_EQ(bytecode(own() / "code"), made);
 }
 
 TEST_F(SharedVolume, ASnapshotIsTakenBehindAPodThatHasAnswered) {

@@ -311,6 +311,10 @@ TEST(Places, OfEnvironmentsAreTogetherOnOneDiskAndThePodsOwnAreNeverOnTheVolume)
     EXPECT_EQ(there.environment, "/root/venv");
     const auto here = places_of(pod, "/root", {.folder = "/own", .environments = in_own_folder});
     EXPECT_FALSE(here.keeps_environments_on_volume());
+    EXPECT_EQ(there.code, "");
+    EXPECT_EQ(build_plan(pod, there, {}).find("comfyui.code"), nullptr);
+    EXPECT_EQ(here.code, "/own/code");
+    EXPECT_THAT(build_plan(pod, here, {}).find("comfyui.code")->needs, Contains("comfyui.clone"));
     for (const auto& path : {here.environment, here.service_environments, here.cache, here.tools,
                              here.locks, here.scratch, here.environments_journal})
         EXPECT_TRUE(path.string().starts_with("/own/")) << path;
@@ -355,11 +359,12 @@ TEST(Places, OfPacksAreThePodsOwnWhereTheTemplateSaysSoAndSoIsWhatIsKnownOfThem)
     EXPECT_THAT(own(shared), IsEmpty());
     EXPECT_EQ(shared.find("comfyui.base"), nullptr);
     const auto apart = build_plan(pod, here, {});
-    EXPECT_THAT(own(apart), UnorderedElementsAre("comfyui.base", "node:a", "node:b",
+    EXPECT_THAT(own(apart), UnorderedElementsAre("comfyui.base", "comfyui.code", "node:a", "node:b",
                                                  "node:a.install", "node:b.install", "python.venv",
                                                  "python.resolve", "python.install"));
     EXPECT_THAT(on_volume_by(apart), UnorderedElementsAre("preflight", "comfyui.clone"));
     EXPECT_THAT(apart.find("node:a.install")->needs, Contains("comfyui.base"));
+    EXPECT_THAT(apart.find("comfyui.code")->needs, Contains("comfyui.base"));
 }
 
 // Which pods of a fleet have the environment where is nothing of what is in it.
@@ -368,7 +373,7 @@ TEST(Places, AreNoPartOfAnEnvironmentsFingerprint) {
     const auto fingerprints = [&](const OwnDisk& own) {
         std::vector<std::string> all;
         for (const auto& step : build_plan(pod, places_of(pod, "/root", own), {}).steps)
-            all.push_back(step.fingerprint);
+            if (environment_changed_by(step)) all.push_back(step.fingerprint);
         return all;
     };
     EXPECT_EQ(

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "podctl/base/units.hpp"
+#include "podctl/comfy/code_copy.hpp"
 #include "podctl/git/git.hpp"
 #include "podctl/hub/folder.hpp"
 #include "podctl/hub/resolve.hpp"
@@ -59,6 +60,10 @@ struct Places {
     std::filesystem::path cache, tools;          // the installer's cache; uv
     std::filesystem::path locks;                 // what each environment was resolved to
     std::filesystem::path scratch;               // of resolvers and builds; may be `staging`
+
+    // Where a copy of ComfyUI's code is that it runs from; empty: it runs from its checkout. With
+    // the environments, since a disk that is slow for them is slow for it.
+    std::filesystem::path code;
 
     bool keeps_environments_on_volume() const { return environments_journal == journal; }
     // False: packs are this pod's alone, and what is known of them is in environments_journal.
@@ -135,6 +140,11 @@ struct CopyNode {
 struct LinkBase {
     std::filesystem::path checkout, base;
 };
+// ComfyUI's code on the container's disk (comfy::sync_code), brought while other steps run. It is
+// made equal to the checkout again before each start.
+struct CopyCode {
+    comfy::CodeCopy code;
+};
 struct FetchModel {
     hub::Source source;
     std::optional<hub::ResolvedFile> resolved;  // absent: the hub could not be asked beforehand
@@ -176,9 +186,10 @@ struct InstallScript {
     EnvironmentSpec spec;
 };
 
-using Action = std::variant<Preflight, SystemPackages, Clone, RegistryNode, CopyNode, LinkBase,
-                            FetchModel, FetchFolder, CreateEnvironment, ResolveEnvironment,
-                            InstallEnvironment, BuildEnvironment, InstallScript>;
+using Action =
+    std::variant<Preflight, SystemPackages, Clone, RegistryNode, CopyNode, LinkBase, CopyCode,
+                 FetchModel, FetchFolder, CreateEnvironment, ResolveEnvironment, InstallEnvironment,
+                 BuildEnvironment, InstallScript>;
 
 // Steps of one lane share its limit. Downloads have one of their own: what they share is the
 // network, and nothing that they wait for can be queued behind them.

@@ -92,6 +92,9 @@ public:
     // The pod has answered: environments that were swapped in are kept, and what they replaced is
     // removed, until a stop is requested.
     void accept_environments(const plan::Plan& plan, std::stop_token stop);
+    // ComfyUI has been started: what Python has compiled of its code on the container's disk is
+    // kept on the volume, for the next pod. What cannot be kept is told.
+    void keep_bytecode(const plan::Plan& plan, const std::stop_token& stop);
     // Takes a snapshot on the volume of each environment that is on the container's disk, for the
     // next pod. What cannot be kept is told.
     void keep_environments(const plan::Plan& plan, const std::stop_token& stop);

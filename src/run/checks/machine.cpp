@@ -141,6 +141,9 @@ void check_disks(Examination& found) {
     found.ok("environments",
              fmt::format("in {}, since {}", places.environment.parent_path().string(),
                          why_disk_of_environments(found.context().pod, places)));
+    if (!places.code.empty())
+        found.ok("comfyui code", fmt::format("runs from {}, made equal to {} before each start",
+                                             places.code.string(), places.comfyui.string()));
     // This pod's own podctl is told of by its port.
     const auto holder = holder_of_volume(places);
     if (holder) found.ok("volume lock", fmt::format("held by {}", to_string(*holder)));

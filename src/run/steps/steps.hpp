@@ -25,6 +25,9 @@ Outcome perform(const plan::CopyNode& action, const Task& task);
 Look look(const plan::LinkBase& action, const Task& task);
 Outcome perform(const plan::LinkBase& action, const Task& task);
 
+Look look(const plan::CopyCode& action, const Task& task);
+Outcome perform(const plan::CopyCode& action, const Task& task);
+
 Look look(const plan::FetchModel& action, const Task& task);
 Outcome perform(const plan::FetchModel& action, const Task& task);
 
