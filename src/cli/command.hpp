@@ -89,7 +89,7 @@ void add_validate(CLI::App& app, Common& common, Chosen& chosen);
 void add_config(CLI::App& app, Common& common, Chosen& chosen);
 void add_schema(CLI::App& app, Chosen& chosen);
 void add_templates(CLI::App& app, Common& common, Chosen& chosen);
-void add_init(CLI::App& app, Chosen& chosen);
+void add_init(CLI::App& app, Common& common, Chosen& chosen);
 void add_get(CLI::App& app, Common& common, Chosen& chosen);
 void add_doctor(CLI::App& app, Common& common, Chosen& chosen);
 void add_status(CLI::App& app, Common& common, Chosen& chosen);

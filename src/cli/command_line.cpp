@@ -3,8 +3,10 @@
 #include "podctl/cli/cli.hpp"
 #include "podctl/git/git.hpp"
 #include "podctl/run/secrets.hpp"
+#include "podctl/template/load.hpp"
 
 #include "command.hpp"
+#include "events/events.hpp"
 #include "grammar.hpp"
 #include "put.hpp"
 
@@ -69,6 +71,16 @@ void leave_no_core(int argc, char** argv) {
     if (filter) std::ignore = ::write(filter.get(), "0", 1);
 }
 
+// What is wrong with a template, one by one; print_error() tells it as one text.
+void put_diagnostics(const std::exception& caught, const Redactor& redact) {
+    const auto* wrong = dynamic_cast<const tmpl::TemplateError*>(&caught);
+    if (!wrong) return;
+    for (auto it : wrong->diagnostics()) {
+        it.message = redact(it.message);
+        put_event(TemplateRemark{TemplateRemark::Grade::error, it});
+    }
+}
+
 int parse_and_run(CLI::App& app, Chosen& chosen, std::vector<std::string> words) {
     // CLI11 takes the last one first.
     std::ranges::reverse(words);
@@ -123,7 +135,7 @@ int main(int argc, char** argv) {
     add_run(app, common, chosen);
     add_models(app, common, chosen);
     add_store(app, common, chosen);
-    add_init(app, chosen);
+    add_init(app, common, chosen);
     add_templates(app, common, chosen);
     add_completion(app, chosen);
     add_man(app, chosen);
@@ -134,7 +146,9 @@ int main(int argc, char** argv) {
         return parse_and_run(app, chosen, std::move(words));
     } catch (const std::exception& caught) {
         const Error error = as_error(caught);
-        print_error(error, common.output, run::environment_redactor());
+        const auto redact = run::environment_redactor();
+        if (common.output.format == Format::json) put_diagnostics(caught, redact);
+        print_error(error, common.output, redact);
         return exit_code(error.kind());
     }
 }

@@ -40,9 +40,8 @@ std::unique_ptr<EventSink> make_sink(const OutputOptions& options);
 std::string utc_now();
 std::string utc_time(std::chrono::system_clock::time_point when);
 
-// The event as one JSON object without its end of line; nullopt for what services print, which
-// belongs to their logs.
-std::optional<std::string> json_of(const Event& event);
+// The event as one JSON object (events/events.hpp) without its end of line.
+std::string json_of(const Event& event);
 // step.progress with what was measured; run.progress, of all files together.
 std::string json_of(const event::StepProgress& progress, const Reading& measured);
 std::string json_of(const Overall& all);

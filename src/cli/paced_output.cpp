@@ -35,8 +35,8 @@ std::vector<std::string> JsonLines::of(const Event& event, Meter::Clock::time_po
     meter_.observe(event, now);
     if (const auto* progress = std::get_if<event::StepProgress>(&event)) {
         add_progress(*progress, now, lines);
-    } else if (auto line = json_of(event)) {
-        lines.push_back(std::move(*line));
+    } else {
+        lines.push_back(json_of(event));
     }
     return lines;
 }

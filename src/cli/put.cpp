@@ -33,6 +33,10 @@ std::string json_line(const nlohmann::ordered_json& line) {
     return printable_json(line.dump(-1, ' ', false, ordered_json::error_handler_t::replace));
 }
 
+std::string json_document(const nlohmann::ordered_json& document) {
+    return document.dump(2) + "\n";
+}
+
 void put_json(const nlohmann::ordered_json& line) {
     put(To::out, json_line(line) + "\n");
 }

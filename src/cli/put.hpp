@@ -14,10 +14,13 @@ enum class To { out, err };
 // cannot be written is told by flush_out().
 void put(To to, std::string_view text);
 
-// A line of JSON on stdout. Its values stay what they are, invalid UTF-8 aside.
+// A line of JSON on stdout. Its values stay what they are, invalid UTF-8 aside. Events go through
+// put_event() (events/events.hpp), so that none is printed that is not described.
 void put_json(const nlohmann::ordered_json& line);
 // The same as text, without an end of line.
 std::string json_line(const nlohmann::ordered_json& line);
+// A document for people and tools, indented, with an end of line.
+std::string json_document(const nlohmann::ordered_json& document);
 
 // Text that podctl has put together with its own colours and cursor movements, and whose other
 // parts have been made printable. Written at once. A pod that runs is not ended when that fails: of

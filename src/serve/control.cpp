@@ -65,36 +65,21 @@ void PodControl::emit(const Event& event) {
 
 void PodControl::observe(const Event& event) {
     const std::scoped_lock lock{mutex_};
-    auto& steps = status_.steps;
-    const auto step_named = [&](const std::string& name) {
-        return std::ranges::find(steps, name, &RunningStep::step);
-    };
-    const auto ended = [&](const std::string& name) {
-        if (const auto found = step_named(name); found != steps.end()) steps.erase(found);
-    };
+    steps_.observe(event, PodSteps::Clock::now());
     std::visit(
         overloaded{[&](const event::RunStarted& it) { status_.template_path = it.template_path; },
                    [&](const event::Launching&) { launching_ = true; },
                    [&](const event::LaunchFailed& it) {
                        failure_ = Error{ErrorKind::launch, it.message, it.hint};
                    },
-                   [&](const event::StepStarted& it) {
-                       if (step_named(it.step) == steps.end()) steps.push_back({.step = it.step});
-                   },
-                   [&](const event::StepProgress& it) {
-                       const auto running = step_named(it.step);
-                       auto& step = running == steps.end() ? steps.emplace_back() : *running;
-                       step = {it.step, it.done, it.total, it.unit};
-                   },
-                   [&](const event::StepSkipped& it) { ended(it.step); },
-                   [&](const event::StepFinished& it) { ended(it.step); },
-                   [&](const event::StepFailed& it) { ended(it.step); }, [](const auto&) {}},
+                   [](const auto&) {}},
         event);
 }
 
 PodStatus PodControl::status() const {
     const std::scoped_lock lock{mutex_};
     PodStatus status = status_;
+    status.steps = steps_.at(PodSteps::Clock::now());
     using enum PodStatus::Phase;
     if (ending_ || stop_.stop_requested())
         status.phase = ending;

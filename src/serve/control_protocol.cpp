@@ -25,20 +25,56 @@ constexpr std::array<std::pair<std::string_view, Command>, 5> commands{
 constexpr std::array phases{PodStatus::Phase::provisioning, PodStatus::Phase::starting,
                             PodStatus::Phase::ready, PodStatus::Phase::ending};
 
+constexpr std::array step_states{PodStep::State::running, PodStep::State::done,
+                                 PodStep::State::skipped, PodStep::State::not_run,
+                                 PodStep::State::failed};
+
 // What is no UTF-8, in a path say, must not make an answer fail.
 std::string text_of(const json& object) {
     return object.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
-json json_of(const RunningStep& step) {
-    json described{{"step", step.step}, {"done", step.done}, {"unit", step.unit}};
-    if (step.total) described["total"] = *step.total;
+Error no_answer() {
+    return {ErrorKind::launch, "the running podctl gave an answer that is none",
+            "is it of another version? `podctl --version` tells this one's"};
+}
+
+json json_of(const Reading& reading) {
+    json described{{"done", reading.done},
+                   {"unit", reading.unit},
+                   {"rate", reading.rate},
+                   {"detail", reading.detail}};
+    if (reading.total) described["total"] = *reading.total;
+    if (reading.eta) described["eta"] = reading.eta->count();
     return described;
 }
 
-RunningStep step_of(const json& entry) {
-    RunningStep step{.step = entry.at("step"), .done = entry.at("done"), .unit = entry.at("unit")};
-    if (entry.contains("total")) step.total = entry.at("total").get<std::uint64_t>();
+Reading reading_of(const json& entry) {
+    Reading reading{.done = entry.at("done"),
+                    .unit = entry.at("unit"),
+                    .rate = entry.at("rate"),
+                    .detail = entry.at("detail")};
+    if (entry.contains("total")) reading.total = entry.at("total").get<std::uint64_t>();
+    if (entry.contains("eta"))
+        reading.eta = std::chrono::seconds{entry.at("eta").get<std::int64_t>()};
+    return reading;
+}
+
+json json_of(const PodStep& step) {
+    json described{
+        {"step", step.step}, {"state", to_string(step.state)}, {"took_ms", step.took.count()}};
+    if (step.progress) described["progress"] = json_of(*step.progress);
+    return described;
+}
+
+PodStep step_of(const json& entry) {
+    const auto state = std::ranges::find(step_states, entry.at("state").get<std::string>(),
+                                         [](auto it) { return std::string{to_string(it)}; });
+    if (state == step_states.end()) throw no_answer();
+    PodStep step{.step = entry.at("step"),
+                 .state = *state,
+                 .took = std::chrono::milliseconds{entry.at("took_ms").get<std::int64_t>()}};
+    if (entry.contains("progress")) step.progress = reading_of(entry.at("progress"));
     return step;
 }
 
@@ -54,11 +90,6 @@ std::vector<RunningService> services_of(const json& list) {
     for (const auto& entry : list)
         services.push_back(service_of(entry));
     return services;
-}
-
-Error no_answer() {
-    return {ErrorKind::launch, "the running podctl gave an answer that is none",
-            "is it of another version? `podctl --version` tells this one's"};
 }
 
 json good_answer(std::string_view line) {

@@ -108,14 +108,12 @@ TEST(HostileText, KeepsItsValueInJsonAndIsNoCommandThere) {
         "31m \xE2\x80\xAE \x7F \xF3\xA0\x81\x81";
     for (const auto& event : events_with(text)) {
         const auto line = json_of(event);
-        if (!line) continue;
-        EXPECT_TRUE(is_safe(*line)) << *line;
-        EXPECT_NE(json::parse(*line).dump().find(json(text).dump().substr(1, 10)),
+        EXPECT_TRUE(is_safe(line)) << line;
+        EXPECT_NE(json::parse(line).dump().find(json(text).dump().substr(1, 10)),
                   std::string::npos);
     }
     for (const auto& event : events_with(hostile)) {
-        const auto line = json_of(event);
-        EXPECT_TRUE(is_safe(line.value_or(""))) << event.index();
+        EXPECT_TRUE(is_safe(json_of(event))) << event.index();
     }
     EXPECT_TRUE(is_safe(json_of(Error{ErrorKind::git, hostile, hostile})));
 }

@@ -15,7 +15,7 @@ using ::testing::MatchesRegex;
 using ::testing::Not;
 
 json parsed(const Event& event) {
-    return json::parse(*json_of(event));
+    return json::parse(json_of(event));
 }
 
 TEST(JsonOutput, EveryLineHasATimeAndAnEvent) {
@@ -45,12 +45,23 @@ TEST(JsonOutput, AnExitIsACodeOrASignal) {
     EXPECT_FALSE(killed.contains("code"));
 }
 
-TEST(JsonOutput, WhatServicesPrintStaysInTheirLogs) {
-    EXPECT_EQ(json_of(event::ServiceOutput{"comfyui", "line"}), std::nullopt);
+TEST(JsonOutput, WhatServicesPrintIsAnEventAsOfLogs) {
+    const json line = parsed(event::ServiceOutput{"comfyui", "a line"});
+    EXPECT_EQ(line["event"], "log");
+    EXPECT_EQ(line["step"], "service:comfyui");
+    EXPECT_EQ(line["line"], "a line");
+}
+
+TEST(JsonOutput, WhatIsKeptAndWhatDidNotRunAreTwoThings) {
+    using Why = event::StepSkipped::Why;
+    EXPECT_EQ(parsed(event::StepSkipped{"a", "at 123"})["event"], "step.skipped");
+    const json line = parsed(event::StepSkipped{"a", "comfyui.clone failed", Why::not_run});
+    EXPECT_EQ(line["event"], "step.not_run");
+    EXPECT_EQ(line["reason"], "comfyui.clone failed");
 }
 
 TEST(JsonOutput, BytesThatAreNoUtf8AreReplaced) {
-    EXPECT_THAT(*json_of(event::Notice{"", "a\xff"}), HasSubstr("a\xEF\xBF\xBD"));
+    EXPECT_THAT(json_of(event::Notice{"", "a\xff"}), HasSubstr("a\xEF\xBF\xBD"));
 }
 
 TEST(Redacted, HidesAPasswordInTheNameOfAStepToo) {
@@ -61,8 +72,8 @@ TEST(Redacted, HidesAPasswordInTheNameOfAStepToo) {
           Event{event::StepFailed{step, ErrorKind::io, step, step}},
           Event{event::Notice{step, step}}, Event{event::FileReady{step, step, "", 1}}}) {
         const auto line = json_of(redacted(event, Redactor{}));
-        EXPECT_THAT(*line, Not(HasSubstr("pass@"))) << *line;
-        EXPECT_THAT(*line, HasSubstr("http://user:***@host/x"));
+        EXPECT_THAT(line, Not(HasSubstr("pass@")));
+        EXPECT_THAT(line, HasSubstr("http://user:***@host/x"));
     }
 }
 
@@ -199,8 +210,8 @@ TEST(SmokeOutput, QuotesOthersWithinBounds) {
     auto told = fault(endless);
     told.details = told.hint = told.node = endless;
     failed.faults = {told};
-    EXPECT_LT(json_of(redacted(failed, Redactor{}))->size(), 50'000u);
-    EXPECT_LT(json_of(redacted(event::Notice{"a", endless}, Redactor{}))->size(), 5'000u);
+    EXPECT_LT(json_of(redacted(failed, Redactor{})).size(), 50'000u);
+    EXPECT_LT(json_of(redacted(event::Notice{"a", endless}, Redactor{})).size(), 5'000u);
 }
 
 // Where an error cuts what it quotes there may be half of a secret, which no redactor knows.
@@ -212,7 +223,7 @@ TEST(Redaction, LeavesNoHalfOfASecretThatAnErrorHasCut) {
                           std::string(before, 'x') + secret + std::string(20'000, 'y')};
         const auto failed = redacted(
             event::StepFailed{"a", error.kind(), error.message(), error.hint(), false}, redact);
-        EXPECT_EQ(json_of(failed)->find("sss"), std::string::npos) << before;
+        EXPECT_EQ(json_of(failed).find("sss"), std::string::npos) << before;
     }
 }
 
@@ -221,7 +232,7 @@ TEST(SmokeOutput, HasNoSecret) {
     failed.outputs[0].url = "http://user:hunter22@x/a";
     failed.faults = {fault("the key is hunter22")};
     const auto clean = redacted(failed, Redactor{{Secret{"hunter22"}}});
-    EXPECT_THAT(*json_of(clean), ::testing::Not(HasSubstr("hunter22")));
+    EXPECT_THAT(json_of(clean), ::testing::Not(HasSubstr("hunter22")));
 }
 
 }  // namespace

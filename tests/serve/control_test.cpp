@@ -25,7 +25,7 @@ TEST_F(Control, WithoutAPodThereIsNoStatusAndNothingToRestartOrEnd) {
     EXPECT_FALSE(watch_pod(dir_ / "no-such-folder", {}));
 }
 
-TEST_F(Control, TellsTheStepsOfAProvisioningThatRun) {
+TEST_F(Control, TellsTheStepsOfAProvisioning) {
     serve();
     control_.emit(event::RunStarted{"pod.yaml", "/root", "1"});
     control_.emit(event::StepStarted{"python.install"});
@@ -38,11 +38,14 @@ TEST_F(Control, TellsTheStepsOfAProvisioningThatRun) {
     EXPECT_EQ(pod->phase, Phase::provisioning);
     EXPECT_EQ(pod->pid, ::getpid());
     EXPECT_EQ(pod->template_path, "pod.yaml");
-    ASSERT_THAT(pod->steps, SizeIs(2));
+    ASSERT_THAT(pod->steps, SizeIs(3));
     EXPECT_EQ(pod->steps[0].step, "python.install");
-    EXPECT_EQ(pod->steps[1].done, 10u);
-    EXPECT_EQ(pod->steps[1].total, 40u);
-    EXPECT_EQ(pod->steps[1].unit, "bytes");
+    EXPECT_FALSE(pod->steps[0].progress);
+    EXPECT_EQ(pod->steps[1].progress.value().done, 10u);
+    EXPECT_EQ(pod->steps[1].progress.value().total, 40u);
+    EXPECT_EQ(pod->steps[1].progress.value().unit, "bytes");
+    EXPECT_EQ(pod->steps[2].step, "model:b");
+    EXPECT_EQ(pod->steps[2].state, PodStep::State::done);
     EXPECT_THAT(test::error_of([&] { restart("web"); }).message(), HasSubstr("provisioned"));
 }
 

@@ -4,12 +4,12 @@
 #include "podctl/base/fd.hpp"
 #include "podctl/base/wait.hpp"
 #include "podctl/event/event.hpp"
+#include "podctl/serve/pod_steps.hpp"
 #include "podctl/serve/serve.hpp"
 
 #include <sys/types.h>
 
 #include <chrono>
-#include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <map>
@@ -26,14 +26,6 @@
 // (plan::Places::own), which is called `state` here, and status, restart and down talk to it.
 namespace podctl::serve {
 
-// A step of the provisioning that is under way.
-struct RunningStep {
-    std::string step;
-    std::uint64_t done = 0;
-    std::optional<std::uint64_t> total = {};
-    std::string unit = {};  // empty: it tells no progress
-};
-
 struct PodStatus {
     enum class Phase {
         provisioning,
@@ -45,7 +37,7 @@ struct PodStatus {
     pid_t pid = 0;  // podctl's
     std::string version, template_path;
     std::chrono::system_clock::time_point started = {};
-    std::vector<RunningStep> steps;
+    std::vector<PodStep> steps;
     std::vector<RunningService> services;
 };
 // "provisioning", …, "left behind".
@@ -95,7 +87,8 @@ private:
     const std::stop_token stop_;
     WakeUp requests_, changes_;
     mutable std::mutex mutex_;
-    PodStatus status_;
+    PodStatus status_;  // but its steps
+    PodSteps steps_;
     bool launching_ = false, ending_ = false;
     std::optional<Error> failure_;
     std::map<int, Restart> restarts_;

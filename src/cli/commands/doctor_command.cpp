@@ -2,12 +2,12 @@
 #include "podctl/run/doctor.hpp"
 
 #include "../command.hpp"
+#include "../events/events.hpp"
 #include "../put.hpp"
 #include "../signals.hpp"
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <memory>
@@ -27,8 +27,8 @@ tmpl::Template usual_pod() {
     return pod;
 }
 
-long count(const Findings& findings, Finding::Grade grade) {
-    return std::ranges::count(findings, grade, &Finding::grade);
+std::size_t count(const Findings& findings, Finding::Grade grade) {
+    return static_cast<std::size_t>(std::ranges::count(findings, grade, &Finding::grade));
 }
 
 void print_text(const Findings& findings, bool all) {
@@ -48,21 +48,11 @@ void print_text(const Findings& findings, bool all) {
 }
 
 void print_json(const Findings& findings) {
-    using nlohmann::ordered_json;
-    for (const auto& it : findings) {
-        ordered_json line{{"time", utc_now()},
-                          {"event", "doctor.finding"},
-                          {"check", it.check},
-                          {"grade", word_of(it.grade)},
-                          {"message", it.message}};
-        if (!it.remedy.empty()) line["remedy"] = it.remedy;
-        put_json(line);
-    }
-    put_json({{"time", utc_now()},
-              {"event", "doctor.finished"},
-              {"ok", count(findings, Finding::Grade::ok)},
-              {"warn", count(findings, Finding::Grade::warn)},
-              {"fail", count(findings, Finding::Grade::fail)}});
+    for (const auto& it : findings)
+        put_event(it);
+    put_event(DoctorFinished{.ok = count(findings, Finding::Grade::ok),
+                             .warn = count(findings, Finding::Grade::warn),
+                             .fail = count(findings, Finding::Grade::fail)});
 }
 
 int examine(const TemplateArguments& arguments, const Common& common) {

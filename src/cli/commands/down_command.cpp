@@ -5,6 +5,7 @@
 #include "podctl/serve/control.hpp"
 
 #include "../command.hpp"
+#include "../events/events.hpp"
 #include "../pod_place.hpp"
 #include "../put.hpp"
 #include "../signals.hpp"
@@ -12,7 +13,6 @@
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <nlohmann/json.hpp>
 
 #include <csignal>
 #include <memory>
@@ -117,10 +117,7 @@ private:
     int tell(const std::string& ended, std::size_t count) {
         const bool nothing = count == 0;
         if (common_.output.format == Format::json) {
-            put_json({{"time", utc_now()},
-                      {"event", "down"},
-                      {"root", places_.root.string()},
-                      {"changed", !nothing}});
+            put_event(DownFinished{places_.root, !nothing});
         } else if (common_.output.verbosity != Verbosity::quiet) {
             put(To::out, (nothing ? "no pod runs in " + places_.root.string() : ended) + "\n");
         }

@@ -5,6 +5,7 @@
 #include "podctl/serve/log.hpp"
 
 #include "../command.hpp"
+#include "../events/events.hpp"
 #include "../pod_place.hpp"
 #include "../put.hpp"
 #include "../signals.hpp"
@@ -13,7 +14,6 @@
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <nlohmann/json.hpp>
 #include <unistd.h>
 
 #include <algorithm>
@@ -104,14 +104,8 @@ private:
     }
 
     std::string text_of(const serve::LogLine& line) {
-        if (common_.output.format == Format::json) {
-            return json_line({{"time", line.time},
-                              {"event", "log"},
-                              {"service", line.service},
-                              {"step", "service:" + line.service},
-                              {"line", line.text}}) +
-                   "\n";
-        }
+        if (common_.output.format == Format::json)
+            return event_line(event::ServiceOutput{line.service, line.text}, line.time) + "\n";
         std::string text = shown(line.text);
         if (arguments_.timestamps) text = printable(line.time, Lines::one) + " " + text;
         if (arguments_.pod.services.size() == 1) return text + "\n";

@@ -2,13 +2,13 @@
 #include "podctl/template/catalog.hpp"
 
 #include "../command.hpp"
+#include "../events/events.hpp"
 #include "../live_view.hpp"
 #include "../put.hpp"
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <array>
@@ -17,7 +17,6 @@
 namespace podctl::cli {
 namespace {
 
-using nlohmann::ordered_json;
 using tmpl::CatalogEntry;
 using tmpl::CatalogFile;
 
@@ -145,51 +144,20 @@ void print_text(const CatalogEntry& entry, const std::string& task) {
     }
 }
 
-ordered_json or_null(const std::optional<Bytes>& bytes) {
-    return bytes ? ordered_json(bytes->count) : ordered_json(nullptr);
-}
-
-ordered_json json_of(const CatalogFile& file) {
-    ordered_json line{{"source", file.source},       {"to", file.to},
-                      {"bytes", or_null(file.size)}, {"exact", file.size_is_exact},
-                      {"unpack", file.unpack},       {"pickle", file.allow_pickle}};
-    for (const auto& [key, text] :
-         {std::pair{"name", file.name}, {"sha256", file.sha256}, {"layout", file.layout}})
-        line[key] = text.empty() ? ordered_json(nullptr) : ordered_json(text);
-    return line;
-}
-
-ordered_json json_of(const CatalogEntry& entry) {
-    ordered_json line{{"time", utc_now()},
-                      {"event", "models.model"},
-                      {"name", entry.name},
-                      {"title", entry.title},
-                      {"tasks", ordered_json::object()},
-                      {"files", ordered_json::array()},
-                      {"bytes", or_null(entry.size())},
-                      {"vram",
-                       {{"min_bytes", or_null(entry.least_vram)},
-                        {"comfortable_bytes", or_null(entry.comfortable_vram)}}},
-                      {"licence", entry.licence},
-                      {"needs", entry.needs},
-                      {"custom_nodes", entry.custom_nodes},
-                      {"note", entry.note}};
-    for (const auto& use : entry.uses)
-        line["tasks"][use.task] = use.how;
-    for (const auto& file : entry.files)
-        line["files"].push_back(json_of(file));
-    return line;
-}
-
 int show_models(const ModelsArguments& arguments, const Common& common) {
     if (!arguments.yaml.empty()) {
-        put(To::out, tmpl::template_lines(find_model(arguments.yaml)));
+        const auto& model = find_model(arguments.yaml);
+        const auto lines = tmpl::template_lines(model);
+        if (common.output.format == Format::json)
+            put_event(ModelLines{model.name, lines});
+        else
+            put(To::out, lines);
         return 0;
     }
     const auto found = find_models(arguments.word);
     if (common.output.format == Format::json) {
         for (const auto* entry : found)
-            put_json(json_of(*entry));
+            put_event(*entry);
     } else if (arguments.word.empty()) {
         print_overview();
     } else {

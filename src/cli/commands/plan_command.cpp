@@ -2,13 +2,13 @@
 #include "podctl/event/redacting_sink.hpp"
 
 #include "../command.hpp"
+#include "../events/events.hpp"
 #include "../put.hpp"
 #include "../signals.hpp"
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <iterator>
@@ -99,62 +99,22 @@ void print_text(const Locks& locks, const std::filesystem::path& root) {
     }
 }
 
-// "sha256:…", as they stand behind --hash=.
-std::vector<std::string> digests_of(const python::Pin& pin) {
-    std::vector<std::string> digests;
-    for (const auto& hash : pin.hashes)
-        digests.push_back(hash.substr(hash.find('=') + 1));
-    return digests;
-}
-
 void print_json(const Locks& locks) {
-    for (const auto& [step, lock] : locks) {
-        for (const auto& pin : lock.pins) {
-            put_json({{"time", utc_now()},
-                      {"event", "plan.package"},
-                      {"step", step},
-                      {"requirement", pin.requirement},
-                      {"asked_by", pin.asked_by},
-                      {"hashes", digests_of(pin)}});
-        }
-    }
-}
-
-nlohmann::ordered_json json_of(const run::Recipient& it) {
-    const bool by_hub = it.by == run::Recipient::By::hub;
-    nlohmann::ordered_json line{
-        {"name", it.secret}, {"origin", it.origin}, {"by", by_hub ? "hub" : "mirror"}};
-    if (!by_hub)
-        line["mirror_of"] = it.by == run::Recipient::By::users_mirror ? "user" : "template";
-    return line;
+    for (const auto& [step, lock] : locks)
+        for (const auto& pin : lock.pins)
+            put_event(PlannedPackage{step, pin});
 }
 
 void print_json(const std::vector<plan::Assessment>& assessments, const plan::Bill& bill,
                 const std::vector<run::Recipient>& recipients) {
-    using nlohmann::ordered_json;
-    for (const auto& it : assessments) {
-        ordered_json line{{"time", utc_now()},
-                          {"event", "plan.step"},
-                          {"step", it.step},
-                          {"change", word_of(it.change)},
-                          {"reason", it.reason}};
-        if (it.download) line["download_bytes"] = it.download->count;
-        put_json(line);
-    }
-    nlohmann::ordered_json secrets = nlohmann::ordered_json::array();
-    for (const auto& it : recipients)
-        secrets.push_back(json_of(it));
-    put_json({{"time", utc_now()},
-              {"event", "plan.finished"},
-              {"create", count(assessments, Change::create)},
-              {"change", count(assessments, Change::change)},
-              {"keep", count(assessments, Change::keep)},
-              {"remove", count(assessments, Change::remove)},
-              {"download_bytes", bill.download.count},
-              {"disk_bytes", bill.disk.count},
-              {"store_bytes", bill.store.count},
-              {"unknown_sizes", bill.unknown},
-              {"secrets", secrets}});
+    for (const auto& it : assessments)
+        put_event(it);
+    put_event(PlanFinished{.create = count(assessments, Change::create),
+                           .change = count(assessments, Change::change),
+                           .keep = count(assessments, Change::keep),
+                           .remove = count(assessments, Change::remove),
+                           .bill = bill,
+                           .recipients = recipients});
 }
 
 }  // namespace

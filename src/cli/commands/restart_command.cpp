@@ -1,13 +1,13 @@
 #include "podctl/serve/control.hpp"
 
 #include "../command.hpp"
+#include "../events/events.hpp"
 #include "../pod_place.hpp"
 #include "../put.hpp"
 #include "../signals.hpp"
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include <memory>
 
@@ -21,12 +21,7 @@ struct RestartArguments {
 
 void print(const serve::RunningService& service, const Common& common) {
     if (common.output.format == Format::json) {
-        put_json({{"time", utc_now()},
-                  {"event", "service.restarted"},
-                  {"service", service.name},
-                  {"step", "service:" + service.name},
-                  {"pid", service.pid},
-                  {"url", service.url}});
+        put_event(ServiceRestarted{service});
     } else {
         put(To::out, fmt::format("{} was restarted{}{}\n", service.name,
                                  service.state == serve::ServiceState::ready ? " and is ready" : "",

@@ -4,13 +4,13 @@
 #include "podctl/serve/control.hpp"
 
 #include "../command.hpp"
+#include "../events/events.hpp"
 #include "../pod_place.hpp"
 #include "../put.hpp"
 #include "../signals.hpp"
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 #include <unistd.h>
 
 #include <algorithm>
@@ -20,7 +20,6 @@
 namespace podctl::cli {
 namespace {
 
-using nlohmann::ordered_json;
 using serve::PodStatus;
 using serve::RunningService;
 using WallClock = std::chrono::system_clock;
@@ -34,68 +33,12 @@ int restarts_of(const RunningService& service) {
     return std::max(0, service.starts - 1);
 }
 
-ordered_json json_of(const RunningService& service) {
-    const bool runs = service.pid != 0;
-    ordered_json line{{"name", service.name}, {"state", to_string(service.state)}};
-    line["pid"] = runs ? ordered_json(service.pid) : ordered_json(nullptr);
-    line["port"] = service.port != 0 ? ordered_json(service.port) : ordered_json(nullptr);
-    line["url"] = service.url;
-    line["restarts"] = restarts_of(service);
-    line["uptime"] = runs ? ordered_json(static_cast<double>(since(service.started).count()) / 1000)
-                          : ordered_json(nullptr);
-    line["last_exit"] = service.last_exit;
-    return line;
-}
-
-ordered_json json_of(const serve::RunningStep& step) {
-    ordered_json line{{"step", step.step}};
-    if (step.unit.empty()) return line;
-    line["done"] = step.done;
-    line["total"] = step.total ? ordered_json(*step.total) : ordered_json(nullptr);
-    line["unit"] = step.unit;
-    return line;
-}
-
 // Whoever works on the volume: this pod's podctl, or another pod's.
 using VolumeHolder = std::optional<run::LockHolder>;
 
-ordered_json json_of(const VolumeHolder& holder) {
-    if (!holder) return nullptr;
-    return {{"host", holder->host},
-            {"pid", holder->pid},
-            {"seconds", static_cast<double>(since(holder->since).count()) / 1000}};
-}
-
-void print_json(const plan::Places& places, const std::optional<PodStatus>& status,
-                const VolumeHolder& holder) {
-    ordered_json line{{"time", utc_now()},
-                      {"event", "status"},
-                      {"root", places.root.string()},
-                      {"local", places.own.string()}};
-    line["volume_holder"] = json_of(holder);
-    line["phase"] = status ? std::string{to_string(status->phase)} : "stopped";
-    line["pid"] = status && status->pid ? ordered_json(status->pid) : ordered_json(nullptr);
-    if (status && !status->version.empty()) {
-        line["version"] = status->version;
-        line["template"] = status->template_path;
-        line["uptime"] = static_cast<double>(since(status->started).count()) / 1000;
-    }
-    line["steps"] = ordered_json::array();
-    line["services"] = ordered_json::array();
-    if (status) {
-        for (const auto& step : status->steps)
-            line["steps"].push_back(json_of(step));
-        for (const auto& service : status->services)
-            line["services"].push_back(json_of(service));
-    }
-    put_json(line);
-}
-
-std::string step_line(const serve::RunningStep& step) {
-    if (step.unit.empty()) return step.step;
-    return line_of(event::StepProgress{step.step, step.done, step.total, step.unit},
-                   Verbosity::normal)
-        .text;
+std::string step_line(const serve::PodStep& step) {
+    if (!step.progress) return step.step;
+    return line_of(event::StepProgress{step.step}, *step.progress).text;
 }
 
 using StatusRow = std::array<std::string, 6>;
@@ -149,7 +92,8 @@ void print_text(const std::string& root, const std::optional<PodStatus>& status,
                                  to_string(status->phase), status->version, status->pid, uptime));
     }
     for (const auto& step : status->steps)
-        put(To::out, "  " + step_line(step) + "\n");
+        if (step.state == serve::PodStep::State::running)
+            put(To::out, "  " + step_line(step) + "\n");
     if (!status->services.empty()) print_services(status->services);
 }
 
@@ -164,7 +108,11 @@ int show_status(const PodArguments& arguments, const Common& common, const StopS
         serve::find_pod_status(places.own, places.pids, signals.token(), print_notice);
     const auto holder = run::holder_of_volume(places);
     if (common.output.format == Format::json)
-        print_json(places, status, holder);
+        put_event(StatusTold{.root = places.root,
+                             .local = places.own,
+                             .volume_holder = holder,
+                             .pod = status,
+                             .now = WallClock::now()});
     else if (common.output.verbosity != Verbosity::quiet)
         print_text(places.root.string(), status, holder);
     const bool is_ready = status && status->phase == PodStatus::Phase::ready;

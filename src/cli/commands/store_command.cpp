@@ -3,12 +3,12 @@
 #include "podctl/download/store_care.hpp"
 
 #include "../command.hpp"
+#include "../events/events.hpp"
 #include "../put.hpp"
 #include "../signals.hpp"
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <map>
@@ -20,7 +20,6 @@ namespace {
 using download::StoredPlace;
 using download::StoreEntry;
 using download::StorePruning;
-using nlohmann::ordered_json;
 
 enum class StoreAction { list, check, prune };
 
@@ -73,27 +72,6 @@ std::string text_of(const StoreEntry& entry) {
                        format_bytes({entry.file.size}), entry.name.empty() ? "-" : entry.name);
 }
 
-ordered_json json_of(const char* event, const StoreEntry& entry) {
-    ordered_json line{
-        {"time", utc_now()},
-        {"event", event},
-        {"sha256", entry.file.sha256},
-        {"bytes", entry.file.size},
-        {"name", entry.name.empty() ? ordered_json(nullptr) : ordered_json(entry.name)},
-        {"in_use", entry.is_in_use()},
-        {"hard_links", entry.names},
-        {"places", ordered_json::array()}};
-    for (const auto& place : entry.places)
-        line["places"].push_back({{"path", place.path.string()},
-                                  {"kind", download::to_string(place.kind)},
-                                  {"state", word_of(place.state)}});
-    return line;
-}
-
-ordered_json finished(const char* event, const download::Store& store) {
-    return {{"time", utc_now()}, {"event", event}, {"path", store.path().string()}};
-}
-
 int list(const download::Store& store, Format format) {
     const auto entries = download::list_store(store);
     std::vector<StoreEntry> unused;
@@ -101,13 +79,12 @@ int list(const download::Store& store, Format format) {
                          [](const StoreEntry& entry) { return !entry.is_in_use(); });
     if (format == Format::json) {
         for (const auto& entry : entries)
-            put_json(json_of("store.model", entry));
-        auto line = finished("store.finished", store);
-        line["models"] = entries.size();
-        line["bytes"] = size_of(entries).count;
-        line["unused_models"] = unused.size();
-        line["unused_bytes"] = size_of(unused).count;
-        put_json(line);
+            put_event(StoreModel{StoreModel::Is::there, entry});
+        put_event(StoreFinished{.path = store.path(),
+                                .models = entries.size(),
+                                .bytes = size_of(entries),
+                                .unused_models = unused.size(),
+                                .unused_bytes = size_of(unused)});
         return 0;
     }
     for (const auto& entry : entries) {
@@ -136,12 +113,7 @@ std::string consequence_of(const download::StoreDamage& damage) {
 
 void print(const StoreEntry& entry, const std::optional<download::StoreDamage>& damage,
            const OutputOptions& output) {
-    if (output.format == Format::json) {
-        auto line = json_of("store.checked", entry);
-        line["fault"] = damage ? ordered_json(damage->fault) : ordered_json(nullptr);
-        if (damage && damage->moved_to) line["moved_to"] = damage->moved_to->string();
-        return put_json(line);
-    }
+    if (output.format == Format::json) return put_event(StoreChecked{entry, damage});
     if (!damage) {
         if (output.verbosity != Verbosity::quiet) put(To::out, "ok    " + text_of(entry) + "\n");
         return;
@@ -165,10 +137,7 @@ int check(const download::Store& store, const StoreArguments& arguments, const C
          .repair = arguments.repair ? yes : no},
         stop);
     if (common.output.format == Format::json) {
-        auto line = finished("store.finished", store);
-        line["models"] = seen;
-        line["damaged"] = damaged.size();
-        put_json(line);
+        put_event(StoreFinished{.path = store.path(), .models = seen, .damaged = damaged.size()});
     } else {
         put(To::out, fmt::format("{}: {} checked, {} damaged{}\n", store.path().string(), seen,
                                  damaged.size(),
@@ -188,15 +157,14 @@ int prune(const download::Store& store, const StoreArguments& arguments, Format 
     const auto pruned = download::prune_store(store, pruning, stop);
     if (format == Format::json) {
         for (const auto& entry : pruned.files)
-            put_json(json_of("store.removed", entry));
-        auto line = finished("store.finished", store);
-        line["dry_run"] = arguments.dry_run;
-        line["removed"] = pruned.files.size();
-        line["leftovers"] = pruned.leftovers;
-        line["freed_bytes"] = pruned.bytes;
-        line["kept_as_new"] = pruned.too_new.size();
-        line["kept_as_unseen"] = pruned.unseen.size();
-        put_json(line);
+            put_event(StoreModel{StoreModel::Is::removed, entry});
+        put_event(StoreFinished{.path = store.path(),
+                                .dry_run = arguments.dry_run,
+                                .removed = pruned.files.size(),
+                                .leftovers = pruned.leftovers,
+                                .freed = Bytes{pruned.bytes},
+                                .kept_as_new = pruned.too_new.size(),
+                                .kept_as_unseen = pruned.unseen.size()});
         return 0;
     }
     for (const auto& entry : pruned.files)
