@@ -134,7 +134,11 @@ TEST_F(PodCommands, WorkWhileThePodIsProvisioned) {
     asked.get_future().wait();
     const auto now = status();
     EXPECT_EQ(now["phase"], "provisioning");
-    EXPECT_EQ(now["steps"][0]["step"], "repo:r");
+    std::map<std::string, json> states;
+    for (const auto& step : now["steps"])
+        states[step["step"]] = step["state"];
+    EXPECT_EQ(states["preflight"], "done");
+    EXPECT_EQ(states["repo:r"], "running");
     EXPECT_EQ(on_pod({"status"}).status.code, 5);
     const auto restart = on_pod({"restart"});
     EXPECT_EQ(restart.status.code, 5);

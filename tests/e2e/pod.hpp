@@ -6,6 +6,7 @@
 #include "podctl/http/http.hpp"
 
 #include "own_folder.hpp"
+#include "support/event_schema.hpp"
 #include "support/git_server.hpp"
 #include "support/hub.hpp"
 #include "support/temp_dir.hpp"
@@ -48,7 +49,7 @@ struct Finished {
     }
 };
 
-// A running podctl whose events are read as they come.
+// A running podctl whose events are read as they come, and compared with the schema.
 class Running {
 public:
     explicit Running(const Command& command) : child_(spawn(command)) {}
@@ -100,7 +101,10 @@ private:
     std::size_t read_events_ = 0;
     LineSplitter splitter_{[this](std::string_view line) {
         json event = json::parse(line, nullptr, false);
-        if (event.is_object()) events_.push_back(std::move(event));
+        if (!event.is_object()) return;
+        // Whatever a test runs, podctl prints nothing but what it says that it prints.
+        if (event.contains("event")) EXPECT_EQ(test::event_fault(event), "") << line;
+        events_.push_back(std::move(event));
     }};
 };
 

@@ -79,5 +79,13 @@ TEST(House, JsonLinesAreMadeInOnePlace) {
     EXPECT_THAT(lines_with({"dump"}, "src/cli", {"src/cli/put.cpp"}), IsEmpty());
 }
 
+// The prompt that `run` prints is ComfyUI's, and no event.
+TEST(House, OnlyDescribedEventsAreJsonLines) {
+    EXPECT_THAT(lines_with({"put_json", "json_line"}, "src",
+                           {"src/cli/put.cpp", "src/cli/put.hpp", "src/cli/events/events.hpp",
+                            "src/cli/commands/run_command.cpp"}),
+                IsEmpty());
+}
+
 }  // namespace
 }  // namespace podctl::house
