@@ -5,6 +5,7 @@
 #include "podctl/run/state.hpp"
 #include "podctl/serve/control.hpp"
 #include "podctl/serve/image_start.hpp"
+#include "podctl/serve/last_run.hpp"
 #include "podctl/serve/progress_page.hpp"
 #include "podctl/serve/serve.hpp"
 
@@ -25,12 +26,14 @@ namespace podctl::pod {
 namespace {
 
 // A container that ended here would be started again and again, and nobody could look into it.
-void stay_for(serve::ImageStart& image, EventSink& events, const std::stop_token& stop) {
-    if (!image.runs() || stop.stop_requested()) return;
+bool has_to_stay_for(const serve::ImageStart& image, const std::stop_token& stop) {
+    return image.runs() && !stop.stop_requested();
+}
+
+void tell_of_stay(EventSink& events) {
     events.emit(event::Notice{"",
                               "the pod has failed; the container stays, so that it can be looked "
                               "into: `podctl up` in it is another try"});
-    image.wait(stop);
 }
 
 // Failed steps end a run with 4, whatever was wrong with them, and a machine that does not fit with
@@ -50,7 +53,8 @@ public:
           places_(request.places),
           redact_(run::redactor_of(request.secrets)),
           page_(request.pod, shown),
-          control_(page_, stop),
+          record_(page_),
+          control_(record_, stop),
           events_(control_, redact_) {}
 
     int run() {
@@ -61,13 +65,36 @@ public:
         if (!request_.image_start.empty()) image.emplace(request_.image_start, events_);
         const int code = code_of(provision_and_launch_or_tell());
         events_.emit(event::RunFinished{code == 0, code, since(started), downloaded_bytes_});
-        if (lock_ && request_.on_unlocking) request_.on_unlocking();
-        lock_.reset();
-        if (code != 0 && image) stay_for(*image, events_, stop_);
+        if (code != 0 && image && has_to_stay_for(*image, stop_))
+            stay_for(*image);
+        else
+            unlock();
         return code;
     }
 
 private:
+    void unlock() {
+        if (lock_ && request_.on_unlocking) request_.on_unlocking();
+        lock_.reset();
+    }
+
+    // Others may have the root, and the next `up` gets the port as well, where the page says
+    // meanwhile that this one has failed.
+    void stay_for(serve::ImageStart& image) {
+        tell_of_stay(events_);
+        if (lock_) {
+            std::stop_source released;
+            const std::stop_callback on_stop{stop_, [&] { released.request_stop(); }};
+            const serve::ControlServer server{places_.own, control_,
+                                              [&] { released.request_stop(); }};
+            if (server.is_reachable()) page_.stay();
+            unlock();
+            if (server.is_reachable()) image.wait(released.get_token());
+            page_.close();
+        }
+        image.wait(stop_);
+    }
+
     int code_of(std::optional<ErrorKind> failure) const {
         if (!failure) return 0;
         if (*failure == ErrorKind::interrupted && request_.stop_signal)
@@ -84,8 +111,10 @@ private:
         try {
             return provision_and_launch();
         } catch (const Error& error) {
-            if (error.kind() != ErrorKind::interrupted && request_.on_error)
-                request_.on_error(error);
+            if (error.kind() != ErrorKind::interrupted) {
+                record_.fail({error.kind(), redact_(error.message()), redact_(error.hint())});
+                if (request_.on_error) request_.on_error(error);
+            }
             return error.kind();
         }
     }
@@ -94,10 +123,12 @@ private:
         auto notices = run::claim_own_folder(places_);
         lock_.emplace(places_.own_lock, places_.root);
         if (request_.on_locked) request_.on_locked();
+        record_.begin(places_.own);
         if (places_.own != places_.state)
             std::ranges::move(run::claim_state(places_.state), std::back_inserter(notices));
         for (const auto& notice : notices)
             events_.emit(event::Notice{"", notice});
+        serve::release_failed_pod(places_.own, stop_);
         const serve::ControlServer server{places_.own, control_,
                                           [] { ::kill(::getpid(), SIGTERM); }};
         end_left_behind(places_);
@@ -157,8 +188,10 @@ private:
     const std::stop_token stop_;
     const plan::Places& places_;
     const Redactor redact_;
-    // An event goes up this list: without its secrets to the pod's control, then to the page.
+    // An event goes up this list: without its secrets to the pod's control, then to the record of
+    // this run, then to the page.
     serve::ProgressPage page_;
+    serve::LastRunRecord record_;
     serve::PodControl control_;
     RedactingSink events_;
     std::uint64_t downloaded_bytes_ = 0;
@@ -174,7 +207,9 @@ int up(const UpRequest& request, EventSink& shown, const std::stop_token& stop) 
 void stay_with_image(const std::filesystem::path& image_start, EventSink& events,
                      const std::stop_token& stop) {
     serve::ImageStart image{image_start, events};
-    stay_for(image, events, stop);
+    if (!has_to_stay_for(image, stop)) return;
+    tell_of_stay(events);
+    image.wait(stop);
 }
 
 }  // namespace podctl::pod

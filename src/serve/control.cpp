@@ -39,6 +39,8 @@ std::string_view to_string(PodStatus::Phase phase) {
             return "ready";
         case PodStatus::Phase::ending:
             return "ending";
+        case PodStatus::Phase::failed:
+            return "failed";
         case PodStatus::Phase::left_behind:
             return "left behind";
     }
@@ -72,7 +74,7 @@ void PodControl::observe(const Event& event) {
                    [&](const event::LaunchFailed& it) {
                        failure_ = Error{ErrorKind::launch, it.message, it.hint};
                    },
-                   [](const auto&) {}},
+                   [&](const event::RunFinished& it) { failed_ = !it.ok; }, [](const auto&) {}},
         event);
 }
 
@@ -81,7 +83,9 @@ PodStatus PodControl::status() const {
     PodStatus status = status_;
     status.steps = steps_.at(PodSteps::Clock::now());
     using enum PodStatus::Phase;
-    if (ending_ || stop_.stop_requested())
+    if (failed_ && !stop_.stop_requested())
+        status.phase = failed;
+    else if (ending_ || stop_.stop_requested())
         status.phase = ending;
     else if (!launching_)
         status.phase = provisioning;
@@ -97,6 +101,9 @@ std::optional<Error> PodControl::failure() const {
 
 int PodControl::ask_restart(const std::string& service) {
     const std::scoped_lock lock{mutex_};
+    if (failed_)
+        throw Error{ErrorKind::launch, "the pod has failed: nothing of it runs",
+                    "`podctl up` is another try"};
     if (ending_ || stop_.stop_requested())
         throw Error{ErrorKind::launch, "the pod is ending: nothing is restarted"};
     if (status_.services.empty())

@@ -211,6 +211,12 @@ bool ask_to_end(const fs::path& state, Urgency urgency, const std::stop_token& s
         ask_and_stay(state, urgency == Urgency::at_once ? end_at_once : end, stop));
 }
 
+void release_failed_pod(const fs::path& state, const std::stop_token& stop) {
+    const Fd failed = ask_and_stay(state, protocol::Request::Command::end, stop);
+    if (failed && !wait_until_ready({.fd = failed.get()}, Clock::now() + patience, stop))
+        throw unreachable(state, "it has failed, and does not let go of its port");
+}
+
 Fd watch_pod(const fs::path& state, const std::stop_token& stop) {
     return ask_and_stay(state, protocol::Request::Command::watch, stop);
 }

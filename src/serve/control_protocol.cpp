@@ -23,7 +23,8 @@ constexpr std::array<std::pair<std::string_view, Command>, 5> commands{
      {"watch", Command::watch}}};
 
 constexpr std::array phases{PodStatus::Phase::provisioning, PodStatus::Phase::starting,
-                            PodStatus::Phase::ready, PodStatus::Phase::ending};
+                            PodStatus::Phase::ready, PodStatus::Phase::ending,
+                            PodStatus::Phase::failed};
 
 constexpr std::array step_states{PodStep::State::running, PodStep::State::done,
                                  PodStep::State::skipped, PodStep::State::not_run,

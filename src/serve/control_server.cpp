@@ -78,10 +78,10 @@ struct Client {
 class ControlServer::Server {
 public:
     Server(const std::filesystem::path& state, PodControl& control, std::function<void()> end_pod)
-        : listener_{state},
-          control_{control},
+        : control_{control},
           end_pod_{std::move(end_pod)},
-          wake_{"cannot serve the control socket"} {
+          wake_{"cannot serve the control socket"},
+          listener_{state} {
         thread_ = start_thread(
             [this](const std::stop_token& stop) {
                 while (!stop.stop_requested())
@@ -196,6 +196,11 @@ private:
                     end_pod_();
                     return client.answer(protocol::done(), stays);
                 case Command::watch:
+                    // Of one that has failed the end has come: its caller need not wait for it.
+                    if (control_.status().phase == PodStatus::Phase::failed) {
+                        client.state = is_answered;
+                        return;
+                    }
                     return client.answer(protocol::done(), stays);
             }
         } catch (const std::exception& caught) {
@@ -212,11 +217,12 @@ private:
             Client::State::is_answered);
     }
 
-    ControlListener listener_;
     PodControl& control_;
     std::function<void()> end_pod_;
     const WakeUp wake_;
     std::list<Client> clients_;
+    // Goes before the clients: one that waits for the end makes a socket of its own then.
+    ControlListener listener_;
     Clock::time_point accept_at_{};
     bool asked_to_end_ = false;
     std::jthread thread_;

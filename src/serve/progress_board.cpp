@@ -147,28 +147,38 @@ void ProgressBoard::observe(const Event& event, Clock::time_point now) {
     const std::scoped_lock lock{mutex_};
     if (!seen_.began) seen_.began = now;
     seen_.meter.observe(event, now);
-    std::visit(overloaded{[&](const event::StepStarted& it) { start(it.step, now); },
-                          // It is no longer what is being waited for.
-                          [&](const event::StepProgress& it) { step(it.step).message.clear(); },
-                          [&](const event::StepFinished& it) {
-                              Step& finished = step(it.step);
-                              finished.state = Step::State::done;
-                              finished.took = it.took;
-                              finished.message.clear();
-                          },
-                          [&](const event::StepSkipped& it) {
-                              Step& skipped = step(it.step);
-                              const bool is_kept = it.why == event::StepSkipped::Why::kept;
-                              skipped.state = is_kept ? Step::State::skipped : Step::State::not_run;
-                              if (!is_kept) skipped.message = "a step that it needs has failed";
-                          },
-                          [&](const event::StepFailed& it) { fail(it); },
-                          [&](const event::StepRetrying& it) {
-                              step(it.step).message =
-                                  fmt::format("trying again in {}", format_duration(it.wait));
-                          },
-                          [&](const event::Notice& it) { keep(it); }, [](const auto&) {}},
-               event);
+    std::visit(
+        overloaded{
+            [&](const event::StepStarted& it) { start(it.step, now); },
+            // It is no longer what is being waited for.
+            [&](const event::StepProgress& it) { step(it.step).message.clear(); },
+            [&](const event::StepFinished& it) {
+                Step& finished = step(it.step);
+                finished.state = Step::State::done;
+                finished.took = it.took;
+                finished.message.clear();
+            },
+            [&](const event::StepSkipped& it) {
+                Step& skipped = step(it.step);
+                const bool is_kept = it.why == event::StepSkipped::Why::kept;
+                skipped.state = is_kept ? Step::State::skipped : Step::State::not_run;
+                if (!is_kept) skipped.message = "a step that it needs has failed";
+            },
+            [&](const event::StepFailed& it) { fail(it); },
+            [&](const event::StepRetrying& it) {
+                step(it.step).message = fmt::format("trying again in {}", format_duration(it.wait));
+            },
+            // The launch is a step of it, to those who look on.
+            [&](const event::LaunchFailed& it) {
+                fail({std::string{event::launch_step}, ErrorKind::launch, it.message, it.hint});
+            },
+            [&](const event::RunFinished& it) {
+                if (it.ok) return;
+                seen_.failed_with = it.exit_code;
+                seen_.ended = now;
+            },
+            [&](const event::Notice& it) { keep(it); }, [](const auto&) {}},
+        event);
 }
 
 std::string ProgressBoard::json(Clock::time_point now) const {
@@ -193,12 +203,19 @@ std::string ProgressBoard::json(Clock::time_point now) const {
     auto notices = ordered_json::array();
     for (const auto& notice : seen.notices)
         notices.push_back({{"step", public_name(notice.step)}, {"message", notice.message}});
-    const ordered_json whole{{"podctl", PODCTL_VERSION},
-                             {"pod", public_name(pod_)},
-                             {"seconds", seconds(now - seen.began.value_or(now))},
-                             {"steps", std::move(steps)},
-                             {"downloads", json_of(seen.meter.all().bytes)},
-                             {"notices", std::move(notices)}};
+    const auto until = seen.ended.value_or(now);
+    ordered_json whole{{"podctl", PODCTL_VERSION},
+                       {"pod", public_name(pod_)},
+                       {"seconds", seconds(until - seen.began.value_or(until))},
+                       {"steps", std::move(steps)},
+                       {"downloads", json_of(seen.meter.all().bytes)},
+                       {"notices", std::move(notices)}};
+    if (seen.failed_with)
+        whole["failure"] = {{"exit_code", *seen.failed_with},
+                            {"message", "Preparing this pod has failed"},
+                            {"hint",
+                             "In the container `podctl status` says why, and `podctl up` "
+                             "is another try."}};
     return whole.dump();
 }
 

@@ -25,7 +25,8 @@ public:
 
     // {"podctl": version, "pod": …, "seconds": …,
     //  "steps": [{"id", "state", "seconds"?, "progress"?, "message"?, "hint"?, "optional"?}, …],
-    //  "downloads": {"done", "total", "unit", "rate", "eta"}, "notices": [{"step", "message"}, …]}
+    //  "downloads": {"done", "total", "unit", "rate", "eta"}, "notices": [{"step", "message"}, …],
+    //  "failure": {"exit_code", "message", "hint"}?}, the last once the whole run has failed.
     // `state` is waiting, running, done, skipped, not_run or failed; `message` is why, or what it
     // waits for. It is for strangers: names of steps and podctl's own words, and nothing that an
     // error, a notice or a reason says, which may quote any file, server or program.
@@ -54,6 +55,8 @@ private:
         std::deque<event::Notice> notices;
         Meter meter;
         std::optional<Clock::time_point> began = {};
+        std::optional<int> failed_with = {};          // the run's exit code
+        std::optional<Clock::time_point> ended = {};  // when it failed
     };
 
     // Those of the lock's holder.

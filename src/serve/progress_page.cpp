@@ -30,8 +30,7 @@ void ProgressPage::follow(const plan::Plan& plan) {
 void ProgressPage::emit(const Event& event) {
     {
         const std::scoped_lock lock{mutex_};
-        const bool follows = state_ == State::following || state_ == State::open;
-        if (follows) board_->observe(event, Meter::Clock::now());
+        if (state_ != State::idle) board_->observe(event, Meter::Clock::now());
         if (state_ == State::following && opens_with(event)) open();
     }
     next_.emit(event);
@@ -60,11 +59,17 @@ void ProgressPage::open() {
     state_ = State::closed;
 }
 
+void ProgressPage::stay() {
+    const std::scoped_lock lock{mutex_};
+    const bool may_open = state_ == State::following || state_ == State::closed;
+    if (may_open) open();
+}
+
 void ProgressPage::close() {
     std::unique_ptr<ProgressServer> server;
     {
         const std::scoped_lock lock{mutex_};
-        state_ = State::closed;
+        if (state_ != State::idle) state_ = State::closed;
         server = std::move(server_);
     }
 }

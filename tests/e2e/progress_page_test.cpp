@@ -24,6 +24,19 @@ protected:
         return {.url = "http://127.0.0.1:" + std::to_string(port()) + path,
                 .headers = {{"Accept", "application/json"}}};
     }
+    // It opens a moment after the last event.
+    json page_when_open() {
+        const auto until = std::chrono::steady_clock::now() + std::chrono::seconds{60};
+        while (true) {
+            const auto state = json::parse(http.send(request("/")).body);
+            if (state.contains("failure") || std::chrono::steady_clock::now() > until) return state;
+        }
+    }
+    json status() const {
+        const auto told =
+            run_captured(command({"status", "--root", root().string(), "--output", "json"}), {});
+        return json::parse(told.output, nullptr, false);
+    }
     http::Client http;
 };
 
@@ -73,6 +86,36 @@ TEST_F(ProgressPage, GoesWithTheRunThatFails) {
     go.set_value();
     EXPECT_EQ(pod.finish().status.code, 4);
     EXPECT_THROW(http.send(request("/")), Error);
+}
+
+// A container's entrypoint stays after a failure, and its page with it.
+TEST_F(ProgressPage, TellsOfTheFailureUntilTheNextUpTakesThePortOver) {
+    const auto script = dir / "start.sh";
+    write_file_atomically(script, "#!/bin/sh\nexec sleep infinity\n");
+    std::filesystem::permissions(script, std::filesystem::perms::owner_all);
+    go.set_value();
+    write_template("custom_nodes: [https://github.com/comfyanonymous/no-such-pack.git]\n");
+    auto failed = start("up", {"--image-start", script.string()});
+    ASSERT_TRUE(failed.wait_for([](const json& event) {
+        return event.value("message", "").find("the container stays") != std::string::npos;
+    }));
+    EXPECT_EQ(page_when_open()["failure"]["exit_code"], 4);
+    const auto now = status();
+    EXPECT_EQ(now["phase"], "failed");
+    EXPECT_EQ(now["last_run"]["exit_code"], 4);
+    EXPECT_EQ(now["last_run"]["failures"][0]["step"], "node:no-such-pack");
+    EXPECT_THAT(now["last_run"]["failures"][0].value("message", ""), HasSubstr("no-such-pack"));
+
+    write_template("");
+    auto second = start("up");
+    EXPECT_TRUE(second.wait_for("service.ready"));
+    EXPECT_EQ(status()["phase"], "ready");
+    failed.signal(SIGTERM);
+    EXPECT_EQ(failed.finish().status.code, 4);
+    EXPECT_EQ(status()["phase"], "ready");
+    second.signal(SIGTERM);
+    EXPECT_EQ(second.finish().status.code, 128 + SIGTERM);
+    EXPECT_EQ(status()["last_run"]["exit_code"], 128 + SIGTERM);
 }
 
 }  // namespace

@@ -8,7 +8,9 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <csignal>
+#include <thread>
 
 namespace podctl::serve {
 namespace {
@@ -129,6 +131,31 @@ TEST_F(Control, WhatAKilledPodctlLeftBehindIsTold) {
     EXPECT_EQ(pod->phase, Phase::left_behind);
     EXPECT_EQ(pod->pid, 0);
     EXPECT_EQ(pod->services[0].name, "web");
+}
+
+// As one that stays for its container does.
+TEST_F(Control, OfAFailedPodIsReleasedForTheNextUp) {
+    release_failed_pod(dir_.path(), {});  // nobody is there
+    serve();
+    control_.emit(event::RunFinished{.ok = false, .exit_code = 4});
+    EXPECT_EQ(status()->phase, PodStatus::Phase::failed);
+    EXPECT_FALSE(watch_pod(dir_.path(), {}));
+    EXPECT_EQ(test::error_of([&] { restart(""); }).message(),
+              "the pod has failed: nothing of it runs");
+    std::jthread staying{[&] {
+        const WakeUp woken{"test"};
+        const std::stop_callback on_stop{stop_.get_token(), [&] { woken.wake(); }};
+        std::array awaited{Awaited{.fd = woken.fd()}};
+        wait_for_any(awaited);
+        server_.reset();
+    }};
+    release_failed_pod(dir_.path(), {});
+    // The next one's socket is not taken away by the end of this one.
+    test::RecordingSink events;
+    PodControl next{events};
+    const ControlServer server{dir_.path(), next, [] {}};
+    staying.join();
+    EXPECT_EQ(status()->phase, PodStatus::Phase::provisioning);
 }
 
 }  // namespace

@@ -110,6 +110,30 @@ TEST_F(ProgressPageTest, OpensOnceAStepOtherThanPreflightHasSomethingToDo) {
     EXPECT_THAT(events.all<event::StepStarted>(), SizeIs(2));  // it passes them on
 }
 
+TEST_F(ProgressPageTest, StaysAfterAFailureAndTellsOfIt) {
+    open().emit(event::StepFailed{"python.venv", ErrorKind::python, "secret words", "more", false});
+    EXPECT_FALSE(state().contains("failure"));
+    page->close();  // as before a launch
+    page->emit(event::LaunchFailed{"comfyui: exit code 1", ""});
+    page->emit(event::RunFinished{.ok = false, .exit_code = 5});
+    EXPECT_TRUE(is_free());
+    page->stay();
+    const auto told = state();
+    EXPECT_EQ(told["failure"]["exit_code"], 5);
+    EXPECT_THAT(told["failure"].value("hint", ""), HasSubstr("podctl status"));
+    EXPECT_EQ(told["steps"].back()["id"], "launch");
+    EXPECT_EQ(told["steps"].back()["state"], "failed");
+    EXPECT_THAT(told.dump(), Not(HasSubstr("secret words")));
+    page->close();
+    EXPECT_TRUE(is_free());
+}
+
+TEST_F(ProgressPageTest, DoesNotStayWhereTheTemplateWantsNoPage) {
+    pod.comfyui->progress_page = false;
+    open().stay();
+    EXPECT_TRUE(is_free());
+}
+
 TEST_F(ProgressPageTest, StaysAwayWhereTheTemplateOrTheRunWantsNone) {
     page.emplace(pod, events);
     page->emit(event::StepStarted{"python.venv"});  // nobody launches after this

@@ -32,6 +32,7 @@ struct PodStatus {
         starting,  // services run, and not all of them are ready
         ready,
         ending,
+        failed,      // nothing of it runs; podctl stays, since its container would end with it
         left_behind  // podctl was killed, and services of it still run
     } phase = Phase::provisioning;
     pid_t pid = 0;  // podctl's
@@ -89,7 +90,7 @@ private:
     mutable std::mutex mutex_;
     PodStatus status_;  // but its steps
     PodSteps steps_;
-    bool launching_ = false, ending_ = false;
+    bool launching_ = false, ending_ = false, failed_ = false;
     std::optional<Error> failure_;
     std::map<int, Restart> restarts_;
     int next_restart_ = 0;
@@ -103,12 +104,17 @@ private:
 // so.
 class ControlServer {
 public:
-    // `end_pod` has to do what SIGTERM does; a second call what a second SIGTERM does.
+    // `end_pod` has to do what SIGTERM does; a second call what a second SIGTERM does. Of a pod
+    // that has failed nothing is left to end but this server, so it has to lead to its destructor,
+    // and to the end of the progress page before it (release_failed_pod).
     ControlServer(const std::filesystem::path& state, PodControl& control,
                   std::function<void()> end_pod);
     ~ControlServer();
     ControlServer(const ControlServer&) = delete;
     ControlServer& operator=(const ControlServer&) = delete;
+
+    // False: no socket could be made.
+    bool is_reachable() const { return server_ != nullptr; }
 
 private:
     class Server;
@@ -140,6 +146,11 @@ std::optional<std::vector<RunningService>> restart_services(
 // Asks podctl to end the pod, as SIGTERM would; at once, as a second SIGTERM would.
 enum class Urgency { graceful, at_once };
 bool ask_to_end(const std::filesystem::path& state, Urgency urgency, const std::stop_token& stop);
+
+// To be called by the holder of the root's lock, before it serves a socket of its own: a podctl
+// that stays after a failure (PodStatus::Phase::failed) lets go of ComfyUI's port, where its page
+// stands, and of its socket. Returns once it has; at once where none stays.
+void release_failed_pod(const std::filesystem::path& state, const std::stop_token& stop);
 
 // A descriptor that becomes readable when the pod ends; invalid: none runs.
 Fd watch_pod(const std::filesystem::path& state, const std::stop_token& stop);

@@ -28,6 +28,9 @@ public:
     // template has no ComfyUI or says `progress_page: false`.
     void follow(const plan::Plan& plan);
     void emit(const Event& event) override;
+    // For a run that has failed, and whose process stays: the page opens, once more where it was
+    // closed, and says so until it is closed. Nothing where the template wants no page.
+    void stay();
     // When it returns nobody listens at the port, and nobody will. Takes no longer than a request
     // that is being answered.
     void close();
@@ -39,6 +42,7 @@ private:
     const tmpl::Template& pod_;
     EventSink& next_;
     std::mutex mutex_;
+    // idle: nothing is launched after what comes.
     enum class State { idle, following, open, closed } state_ = State::idle;
     std::unique_ptr<ProgressBoard> board_;
     std::unique_ptr<ProgressServer> server_;

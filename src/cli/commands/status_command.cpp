@@ -2,6 +2,7 @@
 #include "podctl/base/units.hpp"
 #include "podctl/run/volume_lock.hpp"
 #include "podctl/serve/control.hpp"
+#include "podctl/serve/last_run.hpp"
 
 #include "../command.hpp"
 #include "../events/events.hpp"
@@ -35,6 +36,8 @@ int restarts_of(const RunningService& service) {
 
 // Whoever works on the volume: this pod's podctl, or another pod's.
 using VolumeHolder = std::optional<run::LockHolder>;
+// Of the run before, where none is on.
+using LastRun = std::optional<serve::LastRun>;
 
 std::string step_line(const serve::PodStep& step) {
     if (!step.progress) return step.step;
@@ -73,13 +76,42 @@ void print_services(const std::vector<RunningService>& services) {
     }
 }
 
+std::string end_of(const serve::LastRun& run) {
+    if (!run.end)
+        return fmt::format(
+            "began {} ago and has told of no end: it was killed, perhaps for want of memory, or "
+            "the "
+            "machine has stopped",
+            format_duration(since(run.started)));
+    const int code = run.end->exit_code;
+    std::string how = "ended well";
+    if (code > 128) how = fmt::format("was stopped (exit code {})", code);
+    if (code > 0 && code <= 128) how = fmt::format("failed with exit code {}", code);
+    const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(
+        std::max(run.end->at - run.started, WallClock::duration::zero()));
+    return fmt::format("{} {} ago, after {}", how, format_duration(since(run.end->at)),
+                       format_duration(took));
+}
+
+void print_last_run(const serve::LastRun& run) {
+    put(To::out, fmt::format("the last run ({}) {}\n", run.template_path, end_of(run)));
+    for (const auto& it : run.failures) {
+        put(To::out,
+            fmt::format("  failed  {}{}\n", it.step.empty() ? "" : it.step + ": ", it.message));
+        if (!it.hint.empty()) put(To::out, fmt::format("          -> {}\n", it.hint));
+    }
+    if (!run.end || run.end->exit_code != 0)
+        put(To::out, "`podctl logs podctl` has all that it told\n");
+}
+
 void print_text(const std::string& root, const std::optional<PodStatus>& status,
-                const VolumeHolder& holder) {
+                const VolumeHolder& holder, const LastRun& last) {
     // Its own podctl holds it while it is provisioned, which its steps tell.
     if (holder && !(status && status->pid == holder->pid && is_on_this_host(*holder)))
         put(To::out, fmt::format("{} holds {}\n", to_string(*holder), root));
     if (!status) {
         put(To::out, "no pod runs in " + root + "\n");
+        if (last) print_last_run(*last);
         return;
     }
     if (status->phase == PodStatus::Phase::left_behind) {
@@ -91,6 +123,7 @@ void print_text(const std::string& root, const std::optional<PodStatus>& status,
         put(To::out, fmt::format("pod in {}: {} (podctl {}, pid {}{})\n", root,
                                  to_string(status->phase), status->version, status->pid, uptime));
     }
+    if (last) print_last_run(*last);
     for (const auto& step : status->steps)
         if (step.state == serve::PodStep::State::running)
             put(To::out, "  " + step_line(step) + "\n");
@@ -107,14 +140,18 @@ int show_status(const PodArguments& arguments, const Common& common, const StopS
     const auto status =
         serve::find_pod_status(places.own, places.pids, signals.token(), print_notice);
     const auto holder = run::holder_of_volume(places);
+    using enum PodStatus::Phase;
+    const bool is_over = !status || status->phase == failed || status->phase == left_behind;
+    const auto last = is_over ? serve::find_last_run(places.own, print_notice) : std::nullopt;
     if (common.output.format == Format::json)
         put_event(StatusTold{.root = places.root,
                              .local = places.own,
                              .volume_holder = holder,
                              .pod = status,
+                             .last_run = last,
                              .now = WallClock::now()});
     else if (common.output.verbosity != Verbosity::quiet)
-        print_text(places.root.string(), status, holder);
+        print_text(places.root.string(), status, holder, last);
     const bool is_ready = status && status->phase == PodStatus::Phase::ready;
     return is_ready ? 0 : exit_code(ErrorKind::launch);
 }

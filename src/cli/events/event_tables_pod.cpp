@@ -205,6 +205,40 @@ const Fields<serve::PodStep>& fields_of() {
 }
 
 template <>
+const Fields<serve::LastRun::Failure>& fields_of() {
+    using It = serve::LastRun::Failure;
+    static const Fields<It> fields{
+        {{"step", &It::step, "The step; launch for the services; empty: it belongs to none."},
+         {"message", &It::message, "What happened, and where."},
+         {"hint", &It::hint, "What to do about it; may be empty."}}};
+    return fields;
+}
+
+template <>
+const Fields<StatusLastRun>& fields_of() {
+    using It = StatusLastRun;
+    static const Fields<It> fields{
+        {{"template", [](const It& it) { return it.run.template_path; }, "Its template."},
+         {"version", [](const It& it) { return it.run.version; }, "The podctl that ran."},
+         {"ago",
+          [](const It& it) { return age_of(it.run.end ? it.run.end->at : it.run.started, it.now); },
+          "How long ago it ended, or began where its end is not known."},
+         {"took",
+          [](const It& it) {
+              return it.run.end ? std::optional{age_of(it.run.started, it.run.end->at)}
+                                : std::nullopt;
+          },
+          "How long it took; null: it was killed, or its machine has stopped."},
+         {"exit_code",
+          [](const It& it) {
+              return it.run.end ? std::optional{it.run.end->exit_code} : std::nullopt;
+          },
+          "How it ended; null: that is not known."},
+         {"failures", [](const It& it) { return it.run.failures; }, "What it failed by."}}};
+    return fields;
+}
+
+template <>
 const Fields<StatusService>& fields_of() {
     using It = StatusService;
     static const Fields<It> fields{
@@ -269,6 +303,12 @@ const EventTable<StatusTold>& event_table() {
               return pod ? std::optional{age_of(pod->started, it.now)} : std::nullopt;
           },
           "For how long it has run.", Unknown::left_out},
+         {"last_run",
+          [](const It& it) {
+              return it.last_run ? std::optional{StatusLastRun{*it.last_run, it.now}}
+                                 : std::nullopt;
+          },
+          "The run before, where none is on; null: one is on, or there was none."},
          {"steps",
           [](const It& it) { return it.pod ? it.pod->steps : std::vector<serve::PodStep>{}; },
           "The steps of its provisioning that have begun, in that order."},

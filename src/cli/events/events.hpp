@@ -9,6 +9,7 @@
 #include "podctl/run/lock.hpp"
 #include "podctl/run/secrets.hpp"
 #include "podctl/serve/control.hpp"
+#include "podctl/serve/last_run.hpp"
 #include "podctl/template/catalog.hpp"
 #include "podctl/template/load.hpp"
 
@@ -50,11 +51,16 @@ struct StatusTold {
     std::filesystem::path root, local;
     std::optional<run::LockHolder> volume_holder;
     std::optional<serve::PodStatus> pod;
+    std::optional<serve::LastRun> last_run;  // the one before, where none is on
     TimePoint now;
 };
 // Parts of it: an age is told, not a time.
 struct StatusService {
     const serve::RunningService& service;
+    TimePoint now;
+};
+struct StatusLastRun {
+    serve::LastRun run;
     TimePoint now;
 };
 struct StatusHolder {
