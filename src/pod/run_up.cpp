@@ -54,7 +54,7 @@ public:
           redact_(run::redactor_of(request.secrets)),
           page_(request.pod, shown),
           record_(page_),
-          control_(record_, stop),
+          control_(record_, stop, [this] { return page_.port(); }),
           events_(control_, redact_) {}
 
     int run() {

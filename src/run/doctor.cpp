@@ -9,7 +9,7 @@ namespace podctl::run {
 
 Findings Provisioner::examine(const plan::Plan& plan,
                               const std::vector<plan::Assessment>& assessments,
-                              std::stop_token stop) {
+                              const std::set<std::uint16_t>& own_ports, std::stop_token stop) {
     auto& context = state_->context;
     Examination found{context, stop};
     check_gpu(found, context.pod.pod.gpu);
@@ -19,7 +19,7 @@ Findings Provisioner::examine(const plan::Plan& plan,
     const auto bill = plan::bill_of(plan, assessments);
     check_space(found, bill.disk);
     check_space_of_store(found, bill.store);
-    check_ports(found);
+    check_ports(found, own_ports);
     check_packages(found, context.pod.system_packages);
     for (const auto& step : plan.steps) {
         if (const auto* spec = plan::resolved_by(step)) check_python(found, *spec);

@@ -53,8 +53,13 @@ bool all_ready(const std::vector<RunningService>& services) {
     });
 }
 
-PodControl::PodControl(EventSink& next, std::stop_token stop)
-    : next_{next}, stop_{std::move(stop)}, requests_{control_task}, changes_{control_task} {
+PodControl::PodControl(EventSink& next, std::stop_token stop,
+                       std::function<std::uint16_t()> page_port)
+    : next_{next},
+      stop_{std::move(stop)},
+      page_port_{std::move(page_port)},
+      requests_{control_task},
+      changes_{control_task} {
     status_.pid = ::getpid();
     status_.version = PODCTL_VERSION;
     status_.started = std::chrono::system_clock::now();
@@ -79,9 +84,12 @@ void PodControl::observe(const Event& event) {
 }
 
 PodStatus PodControl::status() const {
+    // The page has a lock of its own, and waits for nobody who has this one.
+    const std::uint16_t page_port = page_port_ ? page_port_() : 0;
     const std::scoped_lock lock{mutex_};
     PodStatus status = status_;
     status.steps = steps_.at(PodSteps::Clock::now());
+    status.page_port = page_port;
     using enum PodStatus::Phase;
     if (failed_ && !stop_.stop_requested())
         status.phase = failed;

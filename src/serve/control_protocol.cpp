@@ -112,6 +112,7 @@ PodStatus read_status(const json& entry) {
                      .version = entry.at("version"),
                      .template_path = entry.at("template"),
                      .started = time_of(entry, "started"),
+                     .page_port = entry.value("page_port", std::uint16_t{0}),
                      .steps = {},
                      .services = services_of(entry.at("services"))};
     const auto phase = std::ranges::find(phases, entry.at("phase").get<std::string>(),
@@ -169,6 +170,7 @@ std::string answer(const PodStatus& status) {
                           {"version", status.version},
                           {"template", status.template_path},
                           {"started", serve::json_of(status.started)},
+                          {"page_port", status.page_port},
                           {"steps", std::move(steps)},
                           {"services", services_json(status.services)}}}});
 }

@@ -65,6 +65,11 @@ void ProgressPage::stay() {
     if (may_open) open();
 }
 
+std::uint16_t ProgressPage::port() {
+    const std::scoped_lock lock{mutex_};
+    return state_ == State::open ? pod_.comfyui->port : std::uint16_t{0};
+}
+
 void ProgressPage::close() {
     std::unique_ptr<ProgressServer> server;
     {

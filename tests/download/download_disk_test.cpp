@@ -2,9 +2,9 @@
 #include "podctl/download/download.hpp"
 
 #include "download_fixture.hpp"
+#include "support/small_disk.hpp"
 
 #include <gmock/gmock.h>
-#include <sys/mount.h>
 
 #include <atomic>
 
@@ -15,6 +15,7 @@ using test::HttpServer;
 using test::Request;
 using test::Response;
 using test::serve_bytes;
+using test::SmallDisk;
 
 TEST_F(Download, CopiesALocalFile) {
     write_file_atomically(dir / "a b.bin", bytes);
@@ -64,23 +65,6 @@ TEST_F(Download, RefusesAPartialThatIsNoFileOrIsInUse) {
     get(server.url("/"));
     EXPECT_EQ(second, ErrorKind::locked);
 }
-
-// A file system of one megabyte.
-class SmallDisk {
-public:
-    explicit SmallDisk(std::filesystem::path path) : path_(std::move(path)) {
-        std::filesystem::create_directories(path_);
-        mounted_ = ::mount("tmpfs", path_.c_str(), "tmpfs", 0, "size=1m") == 0;
-    }
-    ~SmallDisk() {
-        if (mounted_) ::umount2(path_.c_str(), MNT_DETACH);
-    }
-    bool mounted() const { return mounted_; }
-
-private:
-    std::filesystem::path path_;
-    bool mounted_ = false;
-};
 
 TEST_F(Download, SaysBeforehandThatTheDiskIsTooSmall) {
     SmallDisk disk(dir / "disk");

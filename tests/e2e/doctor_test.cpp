@@ -1,5 +1,8 @@
 #include "pod.hpp"
+#include "support/small_disk.hpp"
 #include "support/wheels.hpp"
+
+#include <fstream>
 
 // What is found before anything is changed.
 namespace podctl::e2e {
@@ -60,6 +63,30 @@ TEST_F(Doctor, TellsEverythingThatIsInTheWayWithItsRemedy) {
         EXPECT_NE(it.value("remedy", ""), "");
     }
     EXPECT_THAT(unreachable, ElementsAre(HasSubstr("http://127.0.0.1:9")));
+}
+
+TEST_F(Doctor, OfAFullDiskIsAFindingAndTheOthersAreToldToo) {
+    const test::SmallDisk disk{root()};
+    if (!disk.mounted()) GTEST_SKIP() << "no right to mount a tmpfs";
+    std::ofstream{root() / "filler"} << std::string(2u << 20, 'x');
+    const auto end = run("doctor", with_index(index.url("/")));
+    EXPECT_EQ(end.status.code, 3) << end.output;
+    EXPECT_EQ(finding(end, "volume speed").value("grade", ""), "fail");
+    EXPECT_THAT(finding(end, "volume speed").value("remedy", ""), HasSubstr("free some space"));
+    EXPECT_EQ(finding(end, "index").value("grade", ""), "ok");
+    EXPECT_GE(end.of("doctor.finished").at(0).value("fail", -1), 1);
+}
+
+TEST_F(Doctor, OfAPodThatRunsTakesItsPortsForItsOwn) {
+    auto pod = start("up");
+    ASSERT_TRUE(pod.wait_for("service.ready"));
+    const auto end = run("doctor", with_index(index.url("/")));
+    EXPECT_EQ(end.status.code, 0) << end.output;
+    EXPECT_EQ(finding(end, "port " + std::to_string(port())).value("message", ""),
+              "this pod's own, which runs");
+    EXPECT_THAT(finding(end, "pod").value("message", ""), HasSubstr("ready"));
+    pod.signal(SIGTERM);
+    pod.finish();
 }
 
 // Programs that work by path would then work in theirs (docs/volumes.md).

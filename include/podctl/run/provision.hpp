@@ -15,6 +15,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -78,9 +79,10 @@ public:
     // removed with Options::prune, else kept.
     std::vector<plan::Assessment> assess_leftovers(const plan::Plan& plan);
     // What `podctl doctor` tells: everything that the plan needs of this machine and the network,
-    // looked at without a change. `assessments` are the plan's.
+    // looked at without a change. `assessments` are the plan's; `own_ports` those that the pod has
+    // itself, since it runs: they are where they belong.
     Findings examine(const plan::Plan& plan, const std::vector<plan::Assessment>& assessments,
-                     std::stop_token stop);
+                     const std::set<std::uint16_t>& own_ports, std::stop_token stop);
     // Does it. Failures are events and values; a step that fails stops only what needs it.
     Provisioned provision(const plan::Plan& plan, std::stop_token stop,
                           const VolumeUse& volume = {});

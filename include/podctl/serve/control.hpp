@@ -38,6 +38,7 @@ struct PodStatus {
     pid_t pid = 0;  // podctl's
     std::string version, template_path;
     std::chrono::system_clock::time_point started = {};
+    std::uint16_t page_port = 0;  // where the progress page stands now; 0: nowhere
     std::vector<PodStep> steps;
     std::vector<RunningService> services;
 };
@@ -51,8 +52,9 @@ bool all_ready(const std::vector<RunningService>& services);
 // loop, and what is asked of it. Any thread may call it.
 class PodControl : public EventSink {
 public:
-    // `stop` is what ends the pod.
-    explicit PodControl(EventSink& next, std::stop_token stop = {});
+    // `stop` is what ends the pod; `page_port` says where the progress page stands, 0 for nowhere.
+    explicit PodControl(EventSink& next, std::stop_token stop = {},
+                        std::function<std::uint16_t()> page_port = {});
     void emit(const Event& event) override;
 
     PodStatus status() const;
@@ -86,6 +88,7 @@ private:
 
     EventSink& next_;
     const std::stop_token stop_;
+    const std::function<std::uint16_t()> page_port_;
     WakeUp requests_, changes_;
     mutable std::mutex mutex_;
     PodStatus status_;  // but its steps

@@ -4,6 +4,7 @@
 #include "podctl/plan/plan.hpp"
 #include "podctl/template/template.hpp"
 
+#include <cstdint>
 #include <memory>
 #include <mutex>
 
@@ -34,6 +35,8 @@ public:
     // When it returns nobody listens at the port, and nobody will. Takes no longer than a request
     // that is being answered.
     void close();
+    // Where it stands now; 0: nowhere.
+    std::uint16_t port();
 
 private:
     bool opens_with(const Event& event) const;

@@ -1,5 +1,6 @@
 #include "podctl/event/redacting_sink.hpp"
 #include "podctl/run/doctor.hpp"
+#include "podctl/serve/control.hpp"
 
 #include "../command.hpp"
 #include "../events/events.hpp"
@@ -10,7 +11,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdint>
+#include <iterator>
 #include <memory>
+#include <set>
 
 namespace podctl::cli {
 namespace {
@@ -55,6 +59,27 @@ void print_json(const Findings& findings) {
                              .fail = count(findings, Finding::Grade::fail)});
 }
 
+// What runs of the pod already: its ports are its own. One that cannot be asked is told, and keeps
+// nobody from looking at the rest.
+std::set<std::uint16_t> ports_of_running(const plan::Places& places, const std::stop_token& stop,
+                                         Findings& findings) {
+    std::set<std::uint16_t> ports;
+    try {
+        const auto status = serve::find_pod_status(places.own, places.pids, stop, print_notice);
+        if (!status) return ports;
+        findings.push_back(
+            {"pod", Finding::Grade::ok,
+             fmt::format("{} (podctl pid {})", to_string(status->phase), status->pid)});
+        if (status->page_port != 0) ports.insert(status->page_port);
+        for (const auto& service : status->services)
+            if (service.pid != 0 && service.port != 0) ports.insert(service.port);
+    } catch (const Error& error) {
+        if (error.kind() != ErrorKind::launch) throw;
+        findings.push_back({"pod", Finding::Grade::warn, error.message(), error.hint()});
+    }
+    return ports;
+}
+
 int examine(const TemplateArguments& arguments, const Common& common) {
     const StopSignals signals;
     auto named = arguments;
@@ -74,7 +99,9 @@ int examine(const TemplateArguments& arguments, const Common& common) {
         const auto plan = provisioner.make_plan(signals.token());
         const auto assessments =
             provisioner.assess(plan, run::Provisioner::Sizes::ask, signals.token());
-        findings = provisioner.examine(plan, assessments, signals.token());
+        const auto own_ports = ports_of_running(places, signals.token(), findings);
+        std::ranges::move(provisioner.examine(plan, assessments, own_ports, signals.token()),
+                          std::back_inserter(findings));
     } catch (const Error& error) {
         if (error.kind() == ErrorKind::interrupted) return 128 + signals.signal();
         throw;

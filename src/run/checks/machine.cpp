@@ -13,6 +13,7 @@
 #include <fmt/ranges.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <chrono>
 
 namespace podctl::run {
@@ -34,25 +35,29 @@ std::string describe(const machine::Gpus& gpus) {
     return found;
 }
 
-// Bytes a second of writing and syncing a file that has no name and goes with its descriptor.
+// Bytes a second of writing and syncing a file that has no name and goes with its descriptor;
+// nullopt: the file system knows no such files. Throws Error{io}: of a full disk, say.
 std::optional<double> write_rate(const fs::path& folder) {
     constexpr std::size_t block_size = 1 << 20, blocks = 64;
     const Fd file{::open(folder.c_str(), O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600)};
-    if (!file) return std::nullopt;  // a file system without such files
+    if (!file && errno == EOPNOTSUPP) return std::nullopt;
+    if (!file) throw system_error("cannot write to " + folder.string(), errno);
     const std::string block(block_size, 'x');
     const auto start = std::chrono::steady_clock::now();
     for (std::size_t i = 0; i < blocks; ++i)
         write_all(file.get(), block, folder);
-    if (::fdatasync(file.get()) != 0) return std::nullopt;
+    if (::fdatasync(file.get()) != 0)
+        throw system_error("cannot write to " + folder.string(), errno);
     const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
     return static_cast<double>(block_size * blocks) / took.count();
 }
 
 void check_port(Examination& found, const std::string& who, const std::string& address,
-                std::uint16_t port) {
+                std::uint16_t port, const std::set<std::uint16_t>& own) {
     const std::string check = fmt::format("port {}", port);
     if (machine::port_is_free(address, port))
         return found.ok(check, fmt::format("free for {}", who));
+    if (own.contains(port)) return found.ok(check, "this pod's own, which runs");
     found.fail(
         check, fmt::format("{}: port {} is in use", who, port),
         fmt::format(
@@ -127,7 +132,13 @@ void check_volume(Examination& found) {
                    "mount the volume there before downloading models");
     }
     if (!facts.writable) return;
-    const auto rate = write_rate(nearest_existing(root));
+    std::optional<double> rate;
+    try {
+        rate = write_rate(nearest_existing(root));
+    } catch (const Error& error) {
+        if (error.kind() != ErrorKind::io) throw;
+        return found.fail("volume speed", error.message(), error.hint());
+    }
     if (!rate) return;
     constexpr double slow = 50e6;
     const std::string message =
@@ -173,11 +184,12 @@ void check_space_of_store(Examination& found, Bytes needed) {
     if (needed.count > 0) check_space_in(found, "store", found.context().options.store, needed);
 }
 
-void check_ports(Examination& found) {
+void check_ports(Examination& found, const std::set<std::uint16_t>& own) {
     const auto& pod = found.context().pod;
-    if (pod.comfyui) check_port(found, "comfyui", pod.comfyui->listen, pod.comfyui->port);
+    if (pod.comfyui) check_port(found, "comfyui", pod.comfyui->listen, pod.comfyui->port, own);
     for (const auto& service : pod.services) {
-        if (service.port) check_port(found, "service " + service.name, "0.0.0.0", *service.port);
+        if (service.port)
+            check_port(found, "service " + service.name, "0.0.0.0", *service.port, own);
     }
 }
 

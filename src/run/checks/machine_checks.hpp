@@ -7,7 +7,9 @@
 
 #include "../context.hpp"
 
+#include <cstdint>
 #include <optional>
+#include <set>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -54,7 +56,8 @@ void check_disks(Examination& found);
 void check_space(Examination& found, Bytes needed);
 // On the store's disk. Nothing is said where nothing is needed there.
 void check_space_of_store(Examination& found, Bytes needed);
-void check_ports(Examination& found);
+// `own`: those that the pod has itself.
+void check_ports(Examination& found, const std::set<std::uint16_t>& own);
 void check_packages(Examination& found, const std::vector<std::string>& names);
 
 // python.cpp

@@ -13,7 +13,7 @@ Look look(const plan::Preflight&, const Task&) {
 Outcome perform(const plan::Preflight& action, const Task& task) {
     Examination found{task.context, task.stop};
     check_root(found);
-    if (task.context.options.will_launch) check_ports(found);
+    if (task.context.options.will_launch) check_ports(found, {});
     if (action.gpu) check_gpu(found, action.gpu);
     check_packages(found, action.system_packages);
     check_space(found, task.context.due.disk);
