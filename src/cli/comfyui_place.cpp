@@ -93,7 +93,7 @@ std::string url_of_running_pod(const Common& common, const std::stop_token& stop
     const auto status = serve::find_pod_status(places.own, places.pids, stop, print_notice);
     if (status)
         for (const auto& service : status->services)
-            if (service.name == "comfyui" && !service.url.empty()) return service.url;
+            if (service.name == serve::comfyui_service && !service.url.empty()) return service.url;
     throw Error{
         ErrorKind::usage,
         fmt::format("{} in {}", status ? "the pod has no ComfyUI that was started" : "no pod runs",

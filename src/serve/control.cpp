@@ -79,6 +79,12 @@ void PodControl::observe(const Event& event) {
                    [&](const event::LaunchFailed& it) {
                        failure_ = Error{ErrorKind::launch, it.message, it.hint};
                    },
+                   [&](const event::NodeFailed& it) {
+                       status_.failed_nodes.push_back({it.node, it.reason});
+                   },
+                   [&](const event::ServiceStarted& it) {
+                       if (it.service == comfyui_service) status_.failed_nodes.clear();
+                   },
                    [&](const event::RunFinished& it) { failed_ = !it.ok; }, [](const auto&) {}},
         event);
 }

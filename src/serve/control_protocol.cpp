@@ -121,6 +121,9 @@ PodStatus read_status(const json& entry) {
     status.phase = *phase;
     for (const auto& step : entry.at("steps"))
         status.steps.push_back(step_of(step));
+    // A podctl of an earlier version does not tell them.
+    for (const auto& it : entry.value("failed_nodes", json::array()))
+        status.failed_nodes.push_back({it.at("node"), it.at("reason")});
     return status;
 }
 
@@ -163,6 +166,9 @@ std::string answer(const PodStatus& status) {
     json steps = json::array();
     for (const auto& step : status.steps)
         steps.push_back(json_of(step));
+    json failed_nodes = json::array();
+    for (const auto& it : status.failed_nodes)
+        failed_nodes.push_back({{"node", it.node}, {"reason", it.reason}});
     return text_of(json{{"ok", true},
                         {"status",
                          {{"phase", to_string(status.phase)},
@@ -172,6 +178,7 @@ std::string answer(const PodStatus& status) {
                           {"started", serve::json_of(status.started)},
                           {"page_port", status.page_port},
                           {"steps", std::move(steps)},
+                          {"failed_nodes", std::move(failed_nodes)},
                           {"services", services_json(status.services)}}}});
 }
 

@@ -113,7 +113,7 @@ ServiceSpec comfyui(const tmpl::Template& pod, const plan::Places& places, const
                     const std::map<std::string, Secret>& secrets, EventSink& events) {
     const auto& settings = *pod.comfyui;
     ServiceSpec spec;
-    spec.name = "comfyui";
+    spec.name = comfyui_service;
     const auto accelerator =
         machine::has_accelerator() ? comfy::Accelerator::present : comfy::Accelerator::none;
     ComfyUiStart start{.settings = settings,

@@ -103,7 +103,9 @@ private:
         json event = json::parse(line, nullptr, false);
         if (!event.is_object()) return;
         // Whatever a test runs, podctl prints nothing but what it says that it prints.
-        if (event.contains("event")) EXPECT_EQ(test::event_fault(event), "") << line;
+        if (event.contains("event")) {
+            EXPECT_EQ(test::event_fault(event), "") << line;
+        }
         events_.push_back(std::move(event));
     }};
 };

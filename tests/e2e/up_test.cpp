@@ -209,6 +209,13 @@ TEST_F(Up, APackThatCannotBeImportedIsNamedWithItsReason) {
     ASSERT_TRUE(failed);
     EXPECT_EQ(failed->value("node", ""), "broken");
     EXPECT_THAT(failed->value("reason", ""), HasSubstr("podctl_no_such_module"));
+    ASSERT_TRUE(pod.wait_for("service.ready"));
+    const auto told =
+        run_captured(command({"status", "--root", root().string(), "--output", "json"}), {});
+    const auto status = json::parse(told.output, nullptr, false);
+    EXPECT_EQ(status["failed_nodes"][0]["node"], "broken") << told.output;
+    EXPECT_THAT(run_captured(command({"status", "--root", root().string()}), {}).output,
+                HasSubstr("  broken: "));
     pod.signal(SIGTERM);
     EXPECT_EQ(pod.finish().status.code, 128 + SIGTERM);
 }

@@ -49,6 +49,17 @@ TEST_F(Control, TellsTheStepsOfAProvisioning) {
     EXPECT_THAT(test::error_of([&] { restart("web"); }).message(), HasSubstr("provisioned"));
 }
 
+TEST_F(Control, NamesThePacksThatComfyUiCouldNotImportInItsRunThatIsOn) {
+    serve();
+    control_.emit(event::ServiceStarted{std::string{comfyui_service}, 1});
+    control_.emit(event::NodeFailed{"broken", "No module named 'x'"});
+    EXPECT_THAT(status()->failed_nodes, ElementsAre(FailedNode{"broken", "No module named 'x'"}));
+    control_.emit(event::ServiceStarted{"other", 2});
+    EXPECT_THAT(status()->failed_nodes, SizeIs(1));
+    control_.emit(event::ServiceStarted{std::string{comfyui_service}, 3});
+    EXPECT_THAT(status()->failed_nodes, SizeIs(0));
+}
+
 TEST_F(Control, TellsTheServicesOfAPod) {
     serve();
     const auto web = listener("web");

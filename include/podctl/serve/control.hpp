@@ -26,6 +26,13 @@
 // (plan::Places::own), which is called `state` here, and status, restart and down talk to it.
 namespace podctl::serve {
 
+// A pack that ComfyUI could not import, as its log has said in the run that is on.
+struct FailedNode {
+    std::string node, reason;
+
+    friend bool operator==(const FailedNode&, const FailedNode&) = default;
+};
+
 struct PodStatus {
     enum class Phase {
         provisioning,
@@ -41,6 +48,7 @@ struct PodStatus {
     std::uint16_t page_port = 0;  // where the progress page stands now; 0: nowhere
     std::vector<PodStep> steps;
     std::vector<RunningService> services;
+    std::vector<FailedNode> failed_nodes = {};  // ready without them
 };
 // "provisioning", …, "left behind".
 std::string_view to_string(PodStatus::Phase phase);

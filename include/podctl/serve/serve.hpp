@@ -29,8 +29,11 @@ struct Readiness {
     std::chrono::milliseconds timeout{120'000};
 };
 
+// ComfyUI among the services of a pod.
+constexpr std::string_view comfyui_service = "comfyui";
+
 struct ServiceSpec {
-    std::string name;  // "comfyui", or the template's
+    std::string name;  // comfyui_service, or the template's
     Command command;
     std::vector<std::string> after;  // started once these are ready
     tmpl::Restart restart = tmpl::Restart::on_failure;

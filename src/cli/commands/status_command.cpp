@@ -128,6 +128,10 @@ void print_text(const std::string& root, const std::optional<PodStatus>& status,
         if (step.state == serve::PodStep::State::running)
             put(To::out, "  " + step_line(step) + "\n");
     if (!status->services.empty()) print_services(status->services);
+    if (status->failed_nodes.empty()) return;
+    put(To::out, "ComfyUI could not import, and goes on without:\n");
+    for (const auto& it : status->failed_nodes)
+        put(To::out, fmt::format("  {}: {}\n", it.node, it.reason));
 }
 
 struct StatusArguments {

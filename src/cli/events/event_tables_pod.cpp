@@ -239,6 +239,14 @@ const Fields<StatusLastRun>& fields_of() {
 }
 
 template <>
+const Fields<serve::FailedNode>& fields_of() {
+    using It = serve::FailedNode;
+    static const Fields<It> fields{{{"node", &It::node, "The pack's folder."},
+                                    {"reason", &It::reason, "What ComfyUI's log says of it."}}};
+    return fields;
+}
+
+template <>
 const Fields<StatusService>& fields_of() {
     using It = StatusService;
     static const Fields<It> fields{
@@ -312,7 +320,12 @@ const EventTable<StatusTold>& event_table() {
          {"steps",
           [](const It& it) { return it.pod ? it.pod->steps : std::vector<serve::PodStep>{}; },
           "The steps of its provisioning that have begun, in that order."},
-         {"services", services_of, "Its services."}}};
+         {"services", services_of, "Its services."},
+         {"failed_nodes",
+          [](const It& it) {
+              return it.pod ? it.pod->failed_nodes : std::vector<serve::FailedNode>{};
+          },
+          "Packs that ComfyUI could not import, and goes on without."}}};
     return table;
 }
 
