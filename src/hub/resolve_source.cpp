@@ -68,7 +68,8 @@ Offer probe(const std::string& url, http::Client& http, const Mirrors& mirrors,
     const http::Client::Sink only_headers{.on_headers = [](const http::Response&) { return false; },
                                           .on_body = [](const char*, std::size_t) {}};
     const auto response = http.stream(request, only_headers, std::move(stop));
-    if (response.status >= 400 && response.status != 416) return {};
+    if (response.status >= 400 && response.status != 416)
+        return {.refusal = refusal(response, url, describe({.url = url}).name).message()};
     return {.server_name = http::disposition_name(response), .size = size_of(response)};
 }
 

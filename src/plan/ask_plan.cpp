@@ -8,7 +8,7 @@
 #include <algorithm>
 #include <set>
 #include <string_view>
-#include <unordered_set>
+#include <unordered_map>
 
 namespace podctl::plan {
 
@@ -108,15 +108,30 @@ Plan only(const Plan& plan, std::span<const std::string> ids) {
     return part;
 }
 
+namespace {
+
+// Where a step of unknown size is counted; nullptr: it fetches nothing.
+std::size_t* counter_of(const Step& step, Bill& bill) {
+    if (is_download(step)) return &bill.models;
+    if (std::holds_alternative<Clone>(step.action)) return &bill.repositories;
+    if (std::holds_alternative<RegistryNode>(step.action)) return &bill.archives;
+    return installed_by(step) != nullptr ? &bill.environments : nullptr;
+}
+
+}  // namespace
+
 Bill bill_of(const Plan& plan, std::span<const Assessment> assessments) {
     Bill bill;
-    std::unordered_set<std::string_view> models;
+    std::unordered_map<std::string_view, std::size_t*> counters;
     for (const auto& step : plan.steps)
-        if (is_download(step)) models.insert(step.id);
+        if (auto* counter = counter_of(step, bill)) counters.emplace(step.id, counter);
     for (const auto& assessment : assessments) {
-        if (assessment.change == Change::keep || !models.contains(assessment.step)) continue;
+        const auto counter = counters.find(assessment.step);
+        if (assessment.change == Change::keep || counter == counters.end()) continue;
         if (!assessment.download) {
             ++bill.unknown;
+            ++*counter->second;
+            bill.packages += assessment.packages.value_or(0);
             continue;
         }
         bill.download = bill.download + *assessment.download;

@@ -79,12 +79,18 @@ struct Context {
     // Source::text.
     std::map<std::string, std::string> refusals = {};
     std::atomic<std::uint64_t> downloaded_bytes = 0;
+    // A folder or file of the user's that is copied as a pack.
+    struct PackSource {
+        std::filesystem::path path;
+        bool optional = false;
+    };
     // What the steps are going to do, for preflight.
     struct Due {
         Bytes disk = {};                                       // by the models
         Bytes store = {};                                      // by those on the store's own disk
         std::vector<plan::EnvironmentSpec> environments = {};  // to be made
         std::vector<plan::EnvironmentSpec> resolutions = {};   // to be asked of the index
+        std::vector<PackSource> packs = {};                    // without what a step brings first
     } due = {};
 
     // What is known of the environments goes with them.

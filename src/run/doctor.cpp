@@ -7,6 +7,27 @@
 
 namespace podctl::run {
 
+namespace {
+
+// What the plan wants, apart from what there is of the machine.
+void check_wishes(Examination& found, const plan::Plan& plan,
+                  const std::vector<plan::Assessment>& assessments) {
+    const auto bill = plan::bill_of(plan, assessments);
+    check_space(found, bill.disk);
+    check_space_of_store(found, bill.store);
+    check_pack_sources(found, pack_sources_of(plan));
+    check_tokens(found);
+}
+
+}  // namespace
+
+Findings Provisioner::foresee(const plan::Plan& plan,
+                              const std::vector<plan::Assessment>& assessments) {
+    Examination found{state_->context, {}};
+    check_wishes(found, plan, assessments);
+    return found.findings();
+}
+
 Findings Provisioner::examine(const plan::Plan& plan,
                               const std::vector<plan::Assessment>& assessments,
                               const std::set<std::uint16_t>& own_ports, std::stop_token stop) {
@@ -16,9 +37,7 @@ Findings Provisioner::examine(const plan::Plan& plan,
     check_root(found);
     check_volume(found);
     check_disks(found);
-    const auto bill = plan::bill_of(plan, assessments);
-    check_space(found, bill.disk);
-    check_space_of_store(found, bill.store);
+    check_wishes(found, plan, assessments);
     check_ports(found, own_ports);
     check_packages(found, context.pod.system_packages);
     for (const auto& step : plan.steps) {
@@ -32,7 +51,6 @@ Findings Provisioner::examine(const plan::Plan& plan,
         check_index(found, *spec);
         break;
     }
-    check_tokens(found);
     // Where everything is there already, nothing is fetched.
     const bool is_due = std::ranges::any_of(
         assessments, [](const auto& it) { return it.change != plan::Change::keep; });

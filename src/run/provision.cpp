@@ -6,6 +6,7 @@
 #include "podctl/git/git.hpp"
 #include "podctl/python/generations.hpp"
 
+#include "checks/machine_checks.hpp"
 #include "context.hpp"
 #include "environments.hpp"
 #include "executor.hpp"
@@ -140,13 +141,12 @@ private:
 };
 
 // A server that does not answer now makes the bill vague, no more.
-std::optional<std::uint64_t> ask_size(const std::string& url, Context& context,
-                                      std::stop_token stop) {
+hub::Offer ask_size(const std::string& url, Context& context, std::stop_token stop) {
     try {
-        return hub::probe(url, context.http(), context.mirrors, stop).size;
+        return hub::probe(url, context.http(), context.mirrors, stop);
     } catch (const Error& error) {
         if (error.kind() == ErrorKind::interrupted) throw;
-        return std::nullopt;
+        return {.refusal = error.message()};
     }
 }
 
@@ -155,6 +155,7 @@ std::optional<std::uint64_t> ask_size(const std::string& url, Context& context,
 std::map<std::string, Look> look_ahead(const plan::Plan& plan, Context& context,
                                        const std::stop_token& stop) {
     std::map<std::string, Look> ahead;
+    context.due.packs = pack_sources_of(plan);
     for (const auto& step : plan.steps) {
         const Task task{step, context.journal_of(step).find(step.id), context, stop};
         const bool is_model = plan::is_download(step);
@@ -309,15 +310,21 @@ std::vector<plan::Assessment> Provisioner::assess(const plan::Plan& plan, Sizes 
                          !found.download && model->resolved && !context.options.offline &&
                          context.may_ask(model->source.text, model->resolved->url);
         if (ask) {
-            if (const auto size = ask_size(model->resolved->url, context, stop)) {
-                found.download = Bytes{*size};
-                (takes_stores_disk(*model, task) ? found.store : found.disk) = Bytes{*size};
+            const auto offer = ask_size(model->resolved->url, context, stop);
+            if (offer.size) {
+                found.download = Bytes{*offer.size};
+                (takes_stores_disk(*model, task) ? found.store : found.disk) = Bytes{*offer.size};
             }
+            if (!offer.refusal.empty()) found.reason += ": " + offer.refusal;
         }
         if (!found.notice.empty()) task.notice(found.notice);
         assessments.push_back(
             {step.id, found.change, found.reason, found.download, found.disk, found.store});
     }
+    const auto known = locks(plan);
+    for (auto& it : assessments)
+        if (const auto lock = known.find(it.step); lock != known.end())
+            it.packages = lock->second.pins.size();
     return assessments;
 }
 

@@ -89,6 +89,45 @@ TEST_F(Doctor, OfAPodThatRunsTakesItsPortsForItsOwn) {
     pod.finish();
 }
 
+TEST_F(Doctor, PlanDoesNotTellLessThanThereIsAndPreflightAndDoctorAgreeWithIt) {
+    write_template(
+        "custom_nodes: [{path: not/there}]\n"
+        "pod: {image: i, container_disk: 100KB}\n");
+    auto more = with_index(index.url("/"));
+    more.insert(more.end(),
+                {"--set", "models=[{source: \"civitai:1@11\", layout: civitdl}, {source: \"" +
+                              index.url("/no-such-model.safetensors") + "\", to: vae}]"});
+    environment["CIVITAI_API_KEY"] = "";
+    const auto planned = run("plan", more);
+    EXPECT_EQ(planned.status.code, 3) << planned.output;
+    std::map<std::string, std::string> grades;
+    for (const auto& it : planned.of("plan.finding"))
+        grades[it.value("check", "")] = it.value("grade", "");
+    EXPECT_EQ(grades["pack there"], "fail");
+    EXPECT_EQ(grades["secret CIVITAI_API_KEY"], "warn");
+    EXPECT_EQ(grades["container disk"], "fail");
+    const auto bill = planned.of("plan.finished").at(0);
+    EXPECT_EQ(bill["unknown"]["repositories"], 1) << planned.output;
+    EXPECT_EQ(bill["unknown"]["environments"], 1);
+    std::string reason;
+    for (const auto& it : planned.of("plan.step"))
+        if (it.value("step", "").find("no-such-model") != std::string::npos)
+            reason = it.value("reason", "");
+    EXPECT_THAT(reason, HasSubstr("404"));
+
+    const auto examined = run("doctor", more);
+    for (const auto& [check, grade] : grades)
+        EXPECT_EQ(finding(examined, check).value("grade", ""), grade) << check;
+
+    const auto refused = provision(more);
+    EXPECT_EQ(refused.status.code, 3) << refused.output;
+    const auto message = refused.of("step.failed").at(0)["error"].value("message", "");
+    EXPECT_THAT(message, HasSubstr("not/there"));
+    EXPECT_THAT(message, HasSubstr("pod.container_disk"));
+    EXPECT_THAT(refused.output, HasSubstr("secret CIVITAI_API_KEY has no value"));
+    EXPECT_THAT(git_server.http().requests(), IsEmpty());
+}
+
 // Programs that work by path would then work in theirs (docs/volumes.md).
 TEST_F(Doctor, WarnsOfARootWhoseOtherUsersMayReplaceWhatPodctlMakes) {
     fs::create_directories(root());

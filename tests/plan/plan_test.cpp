@@ -289,12 +289,18 @@ TEST(Plan, TheBillCountsWhatIsToBeFetched) {
         {"model:vae/a.safetensors", Change::create, "", Bytes{100}, Bytes{100}},
         {"model:vae", Change::create, "", Bytes{10}, Bytes{20}, Bytes{5}},
         {"model:vae/c.safetensors", Change::create, "", std::nullopt, {}},
-        {"comfyui.clone", Change::create, "", std::nullopt, {}}};
+        {"comfyui.clone", Change::create, "", std::nullopt, {}},
+        {.step = "python.install", .packages = 214},
+        {.step = "python.resolve"}};
     const Bill bill = bill_of(plan, assessments);
     EXPECT_EQ(bill.download, Bytes{110});
     EXPECT_EQ(bill.disk, Bytes{120});
     EXPECT_EQ(bill.store, Bytes{5});
-    EXPECT_EQ(bill.unknown, 1u);
+    EXPECT_EQ(bill.unknown, 3u);
+    EXPECT_EQ(bill.models, 1u);
+    EXPECT_EQ(bill.repositories, 1u);
+    EXPECT_EQ(bill.environments, 1u);
+    EXPECT_EQ(bill.packages, 214u);
 }
 
 TEST(Plan, KnowsARequirementFileFromARequirement) {

@@ -58,10 +58,11 @@ ResolvedFile resolve(const Source& source, http::Client& http, const Mirrors& mi
 struct Offer {
     std::string server_name = {};  // from Content-Disposition, not yet made safe; may be empty
     std::optional<std::uint64_t> size = {};
+    std::string refusal = {};  // why it would not be given, in words; empty: it would
 };
 
-// Asks the server of a plain URL. What it does not say, or an error status, is left empty. Throws
-// Error{network | interrupted}.
+// Asks the server of a plain URL. What it does not say is left empty. Throws Error{network |
+// interrupted}.
 Offer probe(const std::string& url, http::Client& http, const Mirrors& mirrors,
             std::stop_token stop);
 

@@ -270,13 +270,17 @@ struct Assessment {
     std::optional<Bytes> download = {};  // of a download, when the hub or the server says so
     Bytes disk = {};   // that it needs on the volume, beside what it holds already
     Bytes store = {};  // the same on the disk of the store of models, where that is another one
+    std::optional<std::size_t> packages = {};  // of an environment, where its lock is known
 };
 
+// What has to be fetched. No git server, and no lock, says how large its bytes are.
 struct Bill {
-    Bytes download;           // what has to be fetched, as far as it is known
+    Bytes download;           // as far as it is known
     Bytes disk;               // what will lie on the volume in addition, at least
     Bytes store;              // the same on the store's disk, where that is another one
-    std::size_t unknown = 0;  // steps whose size nobody knows
+    std::size_t unknown = 0;  // steps whose size nobody knows; of these:
+    std::size_t models = 0, repositories = 0, archives = 0, environments = 0;
+    std::size_t packages = 0;  // of those environments whose lock is known
 };
 Bill bill_of(const Plan& plan, std::span<const Assessment> assessments);
 

@@ -78,6 +78,10 @@ public:
     // The same of what podctl brought for an earlier template and this one does not name: it is
     // removed with Options::prune, else kept.
     std::vector<plan::Assessment> assess_leftovers(const plan::Plan& plan);
+    // What is in the plan's own way, for `podctl plan`: disks that are too small, packs that are
+    // not where the template has them, secrets without a value. `assessments` are the plan's. Asks
+    // nobody.
+    Findings foresee(const plan::Plan& plan, const std::vector<plan::Assessment>& assessments);
     // What `podctl doctor` tells: everything that the plan needs of this machine and the network,
     // looked at without a change. `assessments` are the plan's; `own_ports` those that the pod has
     // itself, since it runs: they are where they belong.

@@ -1,5 +1,6 @@
 #include "podctl/base/units.hpp"
 #include "podctl/event/redacting_sink.hpp"
+#include "podctl/run/doctor.hpp"
 
 #include "../command.hpp"
 #include "../events/events.hpp"
@@ -39,6 +40,40 @@ std::size_t count(const std::vector<plan::Assessment>& assessments, Change chang
                       [&](const auto& it) { return it.change == change; }));
 }
 
+std::string counted(std::size_t count, const char* one, const char* many) {
+    return fmt::format("{} {}", count, count == 1 ? one : many);
+}
+
+// "2 repositories, 214 packages".
+std::string unknown_of(const plan::Bill& bill) {
+    std::vector<std::string> parts;
+    const auto add = [&](std::size_t count, const char* one, const char* many) {
+        if (count > 0) parts.push_back(counted(count, one, many));
+    };
+    add(bill.models, "model", "models");
+    add(bill.repositories, "repository", "repositories");
+    add(bill.archives, "pack of the registry", "packs of the registry");
+    if (bill.packages > 0)
+        add(bill.packages, "package", "packages");
+    else
+        add(bill.environments, "environment's packages", "environments' packages");
+    return fmt::format("{}", fmt::join(parts, ", "));
+}
+
+// Never less than there is: what nobody knows is said to be unknown.
+std::string download_of(const plan::Bill& bill) {
+    if (bill.unknown == 0) return format_bytes(bill.download);
+    const auto unknown = fmt::format("{} of unknown size: {}", bill.unknown, unknown_of(bill));
+    if (bill.download.count == 0) return unknown;
+    return fmt::format("at least {} (and {})", format_bytes(bill.download), unknown);
+}
+
+std::string disk_of(const plan::Bill& bill) {
+    if (bill.unknown == 0) return format_bytes(bill.disk) + " more";
+    if (bill.disk.count == 0) return "unknown";
+    return fmt::format("at least {} more", format_bytes(bill.disk));
+}
+
 void print_text(const std::vector<plan::Assessment>& assessments, const plan::Bill& bill) {
     std::size_t width = 0;
     for (const auto& it : assessments)
@@ -54,12 +89,10 @@ void print_text(const std::vector<plan::Assessment>& assessments, const plan::Bi
     const auto removed = count(assessments, Change::remove);
     put(To::out,
         fmt::format(
-            "\n{} to create, {} to change, {}{} to keep. To download: {}{}. Disk: {} more{}.\n",
+            "\n{} to create, {} to change, {}{} to keep. To download: {}. Disk: {}{}.\n",
             count(assessments, Change::create), count(assessments, Change::change),
             removed ? fmt::format("{} to remove, ", removed) : "", count(assessments, Change::keep),
-            format_bytes(bill.download),
-            bill.unknown ? fmt::format(" and {} of unknown size", bill.unknown) : "",
-            format_bytes(bill.disk),
+            download_of(bill), disk_of(bill),
             bill.store.count > 0 ? ", and " + format_bytes(bill.store) + " in the store" : ""));
 }
 
@@ -68,6 +101,19 @@ void print_text(const std::vector<run::Recipient>& recipients) {
     for (const auto& it : recipients)
         put(To::out,
             fmt::format("`up` sends {} to {}, {}.\n", it.secret, it.origin, run::word_of(it.by)));
+}
+
+// What is in the plan's way, and what may be.
+void print_text(const run::Findings& findings) {
+    for (const auto& it : findings)
+        put(To::out, fmt::format("{}: {}\n  hint: {}\n",
+                                 it.grade == run::Finding::Grade::fail ? "error" : "warning",
+                                 it.message, it.remedy));
+}
+
+void print_json(const run::Findings& findings) {
+    for (const auto& it : findings)
+        put_event(it);
 }
 
 using Locks = std::map<std::string, python::Lock>;
@@ -137,10 +183,13 @@ int show_plan(const TemplateArguments& arguments, const ProvisionArguments& prov
     plan::Plan plan;
     std::vector<plan::Assessment> assessments;
     Locks locks;
+    run::Findings findings;
     try {
         plan = provisioner.make_plan(signals.token());
         if (!provision.only.empty()) plan = plan::only(plan, provision.only);
         assessments = provisioner.assess(plan, run::Provisioner::Sizes::ask, signals.token());
+        findings = provisioner.foresee(plan, assessments);
+        std::erase_if(findings, [](const auto& it) { return it.grade == run::Finding::Grade::ok; });
         std::ranges::move(provisioner.assess_leftovers(plan), std::back_inserter(assessments));
         if (common.output.verbosity == Verbosity::verbose) locks = provisioner.locks(plan);
     } catch (const Error& error) {
@@ -155,18 +204,25 @@ int show_plan(const TemplateArguments& arguments, const ProvisionArguments& prov
     const auto recipients = run::recipients_of(pod, secrets);
     if (common.output.format == Format::json) {
         print_json(locks);
+        print_json(findings);
         print_json(assessments, bill, recipients);
     } else {
         print_text(assessments, bill);
+        print_text(findings);
         print_text(recipients);
         print_text(locks, plan.places.root);
     }
+    const bool is_possible = std::ranges::none_of(
+        findings, [](const auto& it) { return it.grade == run::Finding::Grade::fail; });
+    if (!is_possible) return exit_code(ErrorKind::preflight);
     return count(assessments, Change::keep) == assessments.size() ? 0 : 10;
 }
 
 void add_plan(CLI::App& app, Common& common, Chosen& chosen) {
     auto* command =
-        app.add_subcommand("plan", "show what `up` would do; exit 0: nothing, 10: something");
+        app.add_subcommand("plan",
+                           "show what `up` would do; exit 0: nothing, 10: something, 3: it "
+                           "cannot");
     command->footer(
         "Example:\n  podctl plan pod.yaml\n  podctl plan pod.yaml -v    # and every package, with "
         "who asks for it");

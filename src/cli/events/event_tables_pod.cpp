@@ -130,6 +130,19 @@ const Fields<run::Recipient>& fields_of() {
 }
 
 template <>
+const Fields<PlanUnknown>& fields_of() {
+    using It = PlanUnknown;
+    static const Fields<It> fields{
+        {{"models", [](const It& it) { return it.bill.models; }, "Models."},
+         {"repositories", [](const It& it) { return it.bill.repositories; }, "Repositories."},
+         {"archives", [](const It& it) { return it.bill.archives; }, "Archives of the registry."},
+         {"environments", [](const It& it) { return it.bill.environments; }, "Environments."},
+         {"packages", [](const It& it) { return it.bill.packages; },
+          "Packages of those environments whose lock is known."}}};
+    return fields;
+}
+
+template <>
 const EventTable<PlanFinished>& event_table() {
     using It = PlanFinished;
     static const EventTable<It> table{
@@ -146,6 +159,7 @@ const EventTable<PlanFinished>& event_table() {
           "The same on the disk of the store, where that is another one."},
          {"unknown_sizes", [](const It& it) { return it.bill.unknown; },
           "Steps whose size nobody knows."},
+         {"unknown", [](const It& it) { return PlanUnknown{it.bill}; }, "What these are."},
          {"secrets", &It::recipients, "Who would be given which secret."}}};
     return table;
 }

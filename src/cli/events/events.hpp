@@ -41,6 +41,9 @@ struct PlanFinished {
     plan::Bill bill;
     std::vector<run::Recipient> recipients;
 };
+struct PlanUnknown {
+    plan::Bill bill;
+};
 
 struct DoctorFinished {
     std::size_t ok = 0, warn = 0, fail = 0;

@@ -177,7 +177,15 @@ void check_space_in(Examination& found, const char* check, const fs::path& folde
 }  // namespace
 
 void check_space(Examination& found, Bytes needed) {
-    check_space_in(found, "disk", found.context().places.root, needed);
+    const auto& root = found.context().places.root;
+    const auto& container = found.context().pod.pod.container_disk;
+    if (container && *container < needed && !machine::inspect_root(root).is_mount)
+        found.fail("container disk",
+                   fmt::format("{} is on the container's disk, which pod.container_disk says has "
+                               "{}, the models need {}",
+                               root.string(), format_bytes(*container), format_bytes(needed)),
+                   "mount a volume there, or give the pod a larger container_disk");
+    check_space_in(found, "disk", root, needed);
 }
 
 void check_space_of_store(Examination& found, Bytes needed) {

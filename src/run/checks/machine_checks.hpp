@@ -53,12 +53,19 @@ void check_root(Examination& found);
 void check_volume(Examination& found);
 // On which disk the environments are and why, and who works on the volume now.
 void check_disks(Examination& found);
+// On the volume; and that the template's own container_disk is enough where there is no volume.
 void check_space(Examination& found, Bytes needed);
 // On the store's disk. Nothing is said where nothing is needed there.
 void check_space_of_store(Examination& found, Bytes needed);
 // `own`: those that the pod has itself.
 void check_ports(Examination& found, const std::set<std::uint16_t>& own);
 void check_packages(Examination& found, const std::vector<std::string>& names);
+
+// pack_sources.cpp
+// What the plan copies as packs, but for what an earlier step of it brings.
+std::vector<Context::PackSource> pack_sources_of(const plan::Plan& plan);
+// That they are there, and what ComfyUI loads.
+void check_pack_sources(Examination& found, const std::vector<Context::PackSource>& sources);
 
 // python.cpp
 // Interpreter, installer and torch of an environment.

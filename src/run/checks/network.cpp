@@ -89,7 +89,7 @@ void check_tokens(Examination& found) {
             found.ok("secret " + name, "has a value, from " + where->second);
         } else {
             found.warn(
-                "secret " + name, fmt::format("{} has no value", name),
+                "secret " + name, fmt::format("secret {} has no value", name),
                 fmt::format("set ${}, or ${}_FILE, or the file /run/secrets/{}", name, name, name));
         }
     }

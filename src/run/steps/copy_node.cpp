@@ -141,21 +141,6 @@ void copy_with_times(const fs::path& from, const fs::path& to) {
     }
 }
 
-void require_source(const fs::path& from) {
-    if (fs::is_directory(from)) return;
-    if (fs::is_regular_file(from)) {
-        if (fs::is_symlink(fs::symlink_status(from)))
-            throw Error{ErrorKind::template_, fmt::format("{}: is a link", from.string()),
-                        "name the file itself in custom_nodes[].path"};
-        if (from.extension() == ".py") return;
-        throw Error{ErrorKind::template_,
-                    fmt::format("{}: ComfyUI loads folders and single .py files", from.string()),
-                    "correct custom_nodes[].path"};
-    }
-    throw Error{ErrorKind::not_found, fmt::format("{}: no such folder", from.string()),
-                "correct custom_nodes[].path; it is relative to the volume's mount"};
-}
-
 // A folder where a file is to be, or the other way round.
 void clear_other_kind(const plan::CopyNode& action, const Task& task) {
     if (!fs::exists(fs::symlink_status(action.path)) ||
@@ -231,6 +216,21 @@ void clear_folders_of_users(const plan::CopyNode& action, const Manifest& source
 }
 
 }  // namespace
+
+void require_source(const fs::path& from) {
+    if (fs::is_directory(from)) return;
+    if (fs::is_regular_file(from)) {
+        if (fs::is_symlink(fs::symlink_status(from)))
+            throw Error{ErrorKind::template_, fmt::format("{}: is a link", from.string()),
+                        "name the file itself in custom_nodes[].path"};
+        if (from.extension() == ".py") return;
+        throw Error{ErrorKind::template_,
+                    fmt::format("{}: ComfyUI loads folders and single .py files", from.string()),
+                    "correct custom_nodes[].path"};
+    }
+    throw Error{ErrorKind::not_found, fmt::format("{}: no such folder", from.string()),
+                "correct custom_nodes[].path; it is relative to the volume's mount"};
+}
 
 Look look(const plan::CopyNode& action, const Task& task) {
     using plan::Change;

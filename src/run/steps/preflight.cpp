@@ -15,6 +15,8 @@ Outcome perform(const plan::Preflight& action, const Task& task) {
     check_root(found);
     if (task.context.options.will_launch) check_ports(found, {});
     if (action.gpu) check_gpu(found, action.gpu);
+    check_tokens(found);
+    check_pack_sources(found, task.context.due.packs);
     check_packages(found, action.system_packages);
     check_space(found, task.context.due.disk);
     check_space_of_store(found, task.context.due.store);
@@ -30,9 +32,6 @@ Outcome perform(const plan::Preflight& action, const Task& task) {
     for (const auto& it : recipients_of(task.context.pod, task.context.secrets)) {
         if (it.by != Recipient::By::templates_mirror) continue;
         task.notice(fmt::format("{} is sent to {}, {}", it.secret, it.origin, word_of(it.by)));
-    }
-    for (const auto& name : task.context.secrets.missing) {
-        task.notice(fmt::format("secret {} has no value: set ${}, or ${}_FILE", name, name, name));
     }
     return {.changed = false, .facts = {}};
 }

@@ -19,6 +19,9 @@ Outcome perform(const plan::Clone& action, const Task& task);
 Look look(const plan::RegistryNode& action, const Task& task);
 Outcome perform(const plan::RegistryNode& action, const Task& task);
 
+// Throws Error{not_found | template_} where that is nothing that ComfyUI loads as a pack.
+void require_source(const std::filesystem::path& from);
+
 Look look(const plan::CopyNode& action, const Task& task);
 Outcome perform(const plan::CopyNode& action, const Task& task);
 
