@@ -11,6 +11,7 @@
 #include "code_note.hpp"
 
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 #include <unistd.h>
 
 #include <algorithm>
@@ -41,6 +42,19 @@ constexpr std::array<std::string_view, 5> data_folders{"custom_nodes", "input", 
 // Files of Python's and git's own, and the folder of temporary files, which each start empties.
 constexpr std::array<std::string_view, 4> left_out{".git", bytecode_folder,
                                                    "extra_model_paths.yaml", "temp"};
+
+// Where ComfyUI is, for all who ask Python for the place of this module.
+constexpr std::string_view module_of_paths = "folder_paths.py";
+
+// The module itself, whatever is read by its place.
+std::string stand_in_of(const fs::path& module) {
+    return fmt::format(
+        "# Made by podctl: this module is the checkout's, and says so.\n"
+        "__file__ = {}\n"
+        "with open(__file__, 'rb') as _source:\n"
+        "    exec(compile(_source.read(), __file__, 'exec'))\n",
+        nlohmann::json(module.string()).dump());
+}
 
 template <class Names>
 bool is_among(const Names& names, const std::string& name) {
@@ -79,6 +93,7 @@ public:
         make_links();
         remove_what_is_gone_from_the_top();
         compare_files_at_the_top();
+        write_stand_in();
         for (auto level = folders_; !level.empty();)
             level = compare_folders(level);
         for_each_index(to_copy_.size(), stop_, [&](std::size_t i) {
@@ -92,6 +107,7 @@ public:
 private:
     // A hidden one is of git and of those who write ComfyUI: no code of Python's.
     bool is_code(const std::string& name) const {
+        if (name == module_of_paths) return false;
         return tracked_.contains(name) && name.front() != '.' && !is_among(data_folders, name);
     }
 
@@ -107,7 +123,13 @@ private:
         if (at_top_.contains(std::string{bytecode_folder})) folders_.emplace_back(bytecode_folder);
         for (const auto& name : data_folders)
             now_.names.emplace(name);
-        if (git::name_work_tree(code_.checkout)) now_.names.insert(".git");
+    }
+
+    void write_stand_in() {
+        if (!at_top_.contains(std::string{module_of_paths})) return;
+        const auto stand_in = code_.copy / module_of_paths;
+        const auto text = stand_in_of(code_.checkout / module_of_paths);
+        if (read_file_if_exists(stand_in) != text) write_file_atomically(stand_in, text);
     }
 
     void make_links() {
@@ -116,7 +138,8 @@ private:
             make_link(code_.copy / name, code_.base / name);
         }
         std::erase_if(now_.names, [&](const std::string& name) {
-            if (is_code(name) || is_among(data_folders, name)) return false;
+            if (is_code(name) || is_among(data_folders, name) || name == module_of_paths)
+                return false;
             const fs::path link = code_.copy / name;
             // What a pack has made there is its own.
             std::error_code ignored;

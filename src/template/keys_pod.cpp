@@ -144,8 +144,9 @@ const Table<Python>& keys_of() {
                   choice<EnvironmentDisk>({{"auto", EnvironmentDisk::automatic},
                                            {"volume", EnvironmentDisk::volume},
                                            {"container", EnvironmentDisk::container}}),
-                  "container: the venv is in the pod's own folder, and a snapshot of it on the "
-                  "volume; auto: that where the volume is slow or shared."),
+                  "container: the venv is in the pod's own folder, with a snapshot of it on the "
+                  "volume, and ComfyUI runs from a copy of its code there; auto: that where the "
+                  "volume is slow or shared."),
             field("inherit", &Python::inherit, boolean(),
                   "The venv sees the image's own packages."),
             field("installer", &Python::installer,

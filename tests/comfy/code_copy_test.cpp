@@ -2,6 +2,8 @@
 
 #include "podctl/base/error.hpp"
 #include "podctl/base/file.hpp"
+#include "podctl/base/names.hpp"
+#include "podctl/base/process.hpp"
 #include "podctl/base/trust.hpp"
 
 #include "support/error_of.hpp"
@@ -76,8 +78,8 @@ TEST_F(ComfyCode, HasWhatGitTracksAndLinksToTheRest) {
         EXPECT_EQ(read_file(copy() / file), file);
         EXPECT_FALSE(fs::is_symlink(copy() / file));
     }
-    for (const auto* name : {"models", "custom_nodes", "input", "output", "user", "venv", ".ci",
-                             "my.safetensors", ".git"}) {
+    for (const auto* name :
+         {"models", "custom_nodes", "input", "output", "user", "venv", ".ci", "my.safetensors"}) {
         EXPECT_EQ(link_at(name), checkout() / name);
         EXPECT_TRUE(fs::exists(copy() / name)) << name;
     }
@@ -265,16 +267,18 @@ TEST_F(ComfyCode, EndsBetweenTwoFilesOnceAStopIsRequested) {
     EXPECT_EQ(sync().copied, 4u);
 }
 
-TEST_F(ComfyCode, OfAGitInItIsTheCheckout) {
+// Who asks Python where folder_paths.py is finds the checkout, and its repository.
+TEST_F(ComfyCode, HasTheCheckoutsOwnModuleOfPaths) {
+    repository_.commit_file("folder_paths.py", "import os\nhere = os.path.dirname(__file__)\n");
     sync();
-    repository_.write("nodes.py", "edited");
-    EXPECT_EQ(test::git(copy(), {"status", "--short", "nodes.py"}), "M nodes.py");
-    test::git(copy(), {"checkout", "nodes.py"});
-    EXPECT_EQ(read_file(checkout() / "nodes.py"), "nodes.py");
-    EXPECT_EQ(test::git(copy(), {"rev-parse", "HEAD"}), repository_.head());
-    // Who has set another work tree means it: git there would work on that one.
-    repository_.git({"config", "core.worktree", "/elsewhere"});
-    sync();
+    EXPECT_EQ(sync().copied, 0u);
+    const auto asked =
+        run_captured({.argv = {"python3", "-B", "-c",
+                               "import folder_paths as p; print(p.__file__, p.here, p.__name__)"},
+                      .working_directory = copy()},
+                     {});
+    EXPECT_EQ(trim(asked.output), (checkout() / "folder_paths.py").string() + " " +
+                                      checkout().string() + " folder_paths");
     EXPECT_FALSE(fs::exists(fs::symlink_status(copy() / ".git")));
 }
 

@@ -156,10 +156,15 @@ TEST_F(SharedVolume, AnEditOfComfyUisCodeCountsAfterARestart) {
     EXPECT_TRUE(fs::is_regular_file(own() / "code/main.py"));
     EXPECT_TRUE(fs::is_directory(own() / "code/__pycache__"));
     auto nodes = read_file(root() / "ComfyUI/nodes.py");
-    write_file_atomically(root() / "ComfyUI/nodes.py", nodes + "\nprint('edited by hand')\n");
+    write_file_atomically(root() / "ComfyUI/nodes.py",
+                          nodes + "\nprint('edited by hand, beside', folder_paths.__file__)\n");
     fs::remove(root() / "ComfyUI/README.md");
-    ASSERT_TRUE(run("restart").status.ok());
-    EXPECT_THAT(read_file(own() / "logs/comfyui.log"), HasSubstr("edited by hand"));
+    const auto restarted =
+        run_captured(command({"restart", "pod.yaml", "--root", root().string()}), {});
+    ASSERT_TRUE(restarted.status.ok()) << restarted.output;
+    EXPECT_THAT(
+        read_file(own() / "logs/comfyui.log"),
+        HasSubstr("edited by hand, beside " + (root() / "ComfyUI/folder_paths.py").string()));
     EXPECT_FALSE(fs::exists(own() / "code/README.md"));
     // Its packs are the volume's.
     EXPECT_EQ(fs::read_symlink(own() / "code/custom_nodes"), root() / "ComfyUI/custom_nodes");

@@ -22,11 +22,12 @@ struct CodeChanges {
 
 // Makes the copy equal to the checkout. Copied is what git tracks, where size or time differ: files
 // at the top, and folders with all that is in them. Of what else stands at the top there are links,
-// as of the folders of data and of .git, so that whoever looks beside ComfyUI's code (packs do)
-// finds what he would find in the checkout; git works on the checkout from there
-// (git::name_work_tree). extra_model_paths.yaml is in neither way there, since its relative paths
-// count from where it lies. Python's bytecode is taken where it is newer, and never removed. What
-// else a pack has put into the copy's top stays, and goes with the container.
+// as of the folders of data, so that whoever looks beside ComfyUI's code (packs do) finds what he
+// would find in the checkout. folder_paths is the checkout's own module, read from there: beside
+// that one ComfyUI-Manager looks for the repository that it shows the version of, and updates
+// (glob/manager_server.py). extra_model_paths.yaml is in neither way there, since its relative
+// paths count from where it lies. Python's bytecode is taken where it is newer, and never removed.
+// What else a pack has put into the copy's top stays, and goes with the container.
 //
 // A kill leaves a copy that the next call puts right: a file gets its time last. One that another
 // boot of the machine may have torn is made anew. Throws Error{io}, Error{git} and, between two

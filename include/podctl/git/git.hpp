@@ -126,12 +126,6 @@ std::string reason_against_link(const std::filesystem::path& link,
 // no repository.
 std::set<std::string> tracked_at_top(const std::filesystem::path& checkout);
 
-// Has the checkout's repository say what git takes for granted, that its work tree is the folder
-// around it (core.worktree = .., git-config(1)). Then a git that is started in another folder whose
-// .git is a link to the repository works on the checkout, and not on that folder. False: .git is no
-// folder, or names another work tree. Throws Error{git} where that cannot be written.
-bool name_work_tree(const std::filesystem::path& checkout);
-
 // The same repository: scheme, user, a trailing / or .git and letter case of the host do not count.
 bool same_repository(std::string_view a, std::string_view b);
 
