@@ -101,7 +101,7 @@ TEST_F(Doctor, PlanDoesNotTellLessThanThereIsAndPreflightAndDoctorAgreeWithIt) {
     const auto planned = run("plan", more);
     EXPECT_EQ(planned.status.code, 3) << planned.output;
     std::map<std::string, std::string> grades;
-    for (const auto& it : planned.of("plan.finding"))
+    for (const auto& it : planned.of("doctor.finding"))
         grades[it.value("check", "")] = it.value("grade", "");
     EXPECT_EQ(grades["pack there"], "fail");
     EXPECT_EQ(grades["secret CIVITAI_API_KEY"], "warn");

@@ -1,3 +1,4 @@
+#include "podctl/base/names.hpp"
 #include "podctl/base/text.hpp"
 
 #include "service_pod.hpp"

@@ -290,8 +290,8 @@ TEST(Plan, TheBillCountsWhatIsToBeFetched) {
         {"model:vae", Change::create, "", Bytes{10}, Bytes{20}, Bytes{5}},
         {"model:vae/c.safetensors", Change::create, "", std::nullopt, {}},
         {"comfyui.clone", Change::create, "", std::nullopt, {}},
-        {.step = "python.install", .packages = 214},
-        {.step = "python.resolve"}};
+        {.step = "python.install", .reason = "", .packages = 214},
+        {.step = "python.resolve", .reason = ""}};
     const Bill bill = bill_of(plan, assessments);
     EXPECT_EQ(bill.download, Bytes{110});
     EXPECT_EQ(bill.disk, Bytes{120});

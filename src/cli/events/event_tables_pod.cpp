@@ -168,7 +168,7 @@ template <>
 const EventTable<run::Finding>& event_table() {
     using It = run::Finding;
     static const EventTable<It> table{
-        {"doctor.finding", "doctor", "What one look at the machine has found."},
+        {"doctor.finding", "doctor, plan", "What one look at the machine has found."},
         {{"check", &It::check, "What was looked at, as gpu, volume or port 9000."},
          {"grade", &It::grade, "ok; warn: to be looked at; fail: up would refuse."},
          {"message", &It::message, "What was found."},
