@@ -58,8 +58,7 @@ TEST(EventSchema, TellsAFieldThatMayBeMissingFromOneThatMayBeNull) {
 
 TEST(EventSchema, GivesThePageUnitsWordsAndTheFieldsOfObjects) {
     const auto page = event_reference();
-    EXPECT_THAT(page,
-                HasSubstr("| `downloaded_bytes` | integer, bytes | What was downloaded; "));
+    EXPECT_THAT(page, HasSubstr("| `downloaded_bytes` | integer, bytes | What was downloaded; "));
     EXPECT_THAT(page, HasSubstr("| `error.code` | word: `usage`, `template`, "));
     EXPECT_THAT(page, HasSubstr("| `faults[].also` | list of text | "));
     EXPECT_THAT(page, HasSubstr("| `signal` | integer; may be missing | "));

@@ -98,7 +98,7 @@ TEST(House, EachLibraryIsKnownToItsRoomAlone) {
         {"<git2", {"git"}},         {"<yaml-cpp/", {"template"}},
         {"<openssl/", {"base"}},    {"<CLI/", {"cli"}},
         {"<microhttpd", {"serve"}}, {"<spdlog/", {"event"}},
-        {"<toml.hpp", {"comfy"}},    {"<zlib.h", {"workflow"}},
+        {"<toml.hpp", {"comfy"}},   {"<zlib.h", {"workflow"}},
     };
     std::set<std::string> seen;
     for (const auto& include : includes_below("src")) {

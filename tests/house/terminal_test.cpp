@@ -71,7 +71,8 @@ TEST(House, OnlyWhatPodctlComposesGoesRoundTheCleaning) {
     const Words composed{"put_composed", "try_composed"};
     EXPECT_THAT(lines_with(composed, "src",
                            {"src/cli/put.cpp", "src/cli/put.hpp", "src/cli/sinks.cpp",
-                            "src/cli/live_sink.cpp", "src/cli/commands/logs_command.cpp"}),
+                            "src/cli/live_sink.cpp", "src/cli/commands/logs_command.cpp",
+                            "src/cli/commands/status_command.cpp"}),
                 IsEmpty());
 }
 

@@ -15,8 +15,8 @@ Printed by `podctl schema --format events-markdown`, from the rows that the line
 events` prints the same as a JSON Schema ([events.schema.json](events.schema.json)). An example of what can be made of
 them: [examples/dashboard.py](examples/dashboard.py).
 
-With `--output json` (`--json`, `PODCTL_OUTPUT=json`) stdout is JSON Lines and nothing else: each line is one event, an
-object with `time` (RFC 3339, UTC), `event` and the fields below. What is meant for people goes to stderr as always. A
+With `--output json` (`--json`, `PODCTL_OUTPUT=json`) the standard output is JSON Lines and nothing else: each line is one event, an
+object with `time` (RFC 3339, UTC), `event` and the fields below. What is meant for people goes to the standard error as always. A
 command that cannot do its work ends with `error`, a run that fails with `run.finished`; the exit code says the same.
 Later versions may add events and fields: pass over what you do not know.
 
