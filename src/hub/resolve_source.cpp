@@ -2,6 +2,7 @@
 #include "podctl/base/file.hpp"
 #include "podctl/base/overloaded.hpp"
 #include "podctl/http/http_message.hpp"
+#include "podctl/hub/hub_errors.hpp"
 #include "podctl/hub/resolve.hpp"
 
 #include "hubs.hpp"

@@ -315,7 +315,8 @@ std::vector<plan::Assessment> Provisioner::assess(const plan::Plan& plan, Sizes 
                 found.download = Bytes{*offer.size};
                 (takes_stores_disk(*model, task) ? found.store : found.disk) = Bytes{*offer.size};
             }
-            if (!offer.refusal.empty()) found.reason += ": " + offer.refusal;
+            if (const auto& why = offer.refusal; !why.empty())
+                found.reason = why.starts_with(found.reason) ? why : found.reason + ": " + why;
         }
         if (!found.notice.empty()) task.notice(found.notice);
         assessments.push_back(

@@ -215,10 +215,10 @@ bool InputSpec::is_set(std::string_view name_of_option) const {
     return value && is_truthy(*value);
 }
 
-bool is_controlled(const InputSpec& spec) {
+bool is_controlled(const InputSpec& spec, std::string_view widget) {
     const auto* control = spec.option("control_after_generate");
     if (control || spec.type != "INT") return control && is_truthy(*control);
-    return spec.name == "seed" || spec.name == "noise_seed";
+    return widget == "seed" || widget == "noise_seed";
 }
 
 const json* InputSpec::option(std::string_view name_of_option) const {

@@ -63,7 +63,8 @@ struct ClassTable {
 
 // Whether the page gives its widget a control (control_after_generate), which changes the value
 // after each run: src/composables/useIntWidget.ts and src/scripts/widgets.ts of ComfyUI_frontend.
-bool is_controlled(const InputSpec& spec);
+// A widget within a dynamic choice is called `choice.seed`, and gets none for its name.
+bool is_controlled(const InputSpec& spec, std::string_view widget);
 
 // JavaScript's Boolean(value).
 bool is_truthy(const json& value);

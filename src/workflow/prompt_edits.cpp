@@ -224,7 +224,7 @@ Controls usual_controls(const json& nodes, const ClassTable& table) {
     for (const auto& [id, node] : nodes.items())
         for (const auto& [name, value] : object_at(node, "inputs").items()) {
             const auto* spec = find_spec(table, node, name);
-            if (spec && is_controlled(*spec)) controls[id][name] = "randomize";
+            if (spec && is_controlled(*spec, name)) controls[id][name] = "randomize";
         }
     return controls;
 }

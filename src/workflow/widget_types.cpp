@@ -44,7 +44,7 @@ Widget* make_int(PageNode& node, const std::string& name, const InputSpec& spec)
     auto* widget = push(
         node,
         {.name = name, .kind = Widget::Kind::number, .value = default_or(spec, 0), .spec = &spec});
-    if (is_controlled(spec)) add_control(node, *widget);
+    if (is_controlled(spec, name)) add_control(node, *widget);
     return widget;
 }
 

@@ -106,7 +106,7 @@ TEST_F(Up, AFailedStepFailsTheRunAndOnlyWhatNeedsIt) {
     EXPECT_THAT(end.steps("step.failed"), ElementsAre("node:no-such-pack"));
     EXPECT_THAT(end.steps("step.finished"), Contains(HasSubstr("model:")));
     EXPECT_EQ(read_file(model()), model_bytes);
-    EXPECT_THAT(end.steps("step.skipped"), IsSupersetOf({"python.resolve", "python.install"}));
+    EXPECT_THAT(end.steps("step.not_run"), IsSupersetOf({"python.resolve", "python.install"}));
 }
 
 TEST_F(Up, AModelWhoseUrlSaysNoNameGetsTheServersOwn) {

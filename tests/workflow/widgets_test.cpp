@@ -227,5 +227,15 @@ TEST(Primitive, AlsoWhereItIsMutedOrBypassed) {
     }
 }
 
+// "A seed" within a choice is called otherwise, and has no control behind it.
+TEST(Widgets, ASeedWithinADynamicChoiceHasNoControl) {
+    const auto classes = classes_of({{"Generate", R"({"required": {
+        "mode": ["COMFY_DYNAMICCOMBO_V3", {"options": [{"key": "on", "inputs": {"required": {
+            "seed": ["INT", {"default": 0}], "penalty": ["FLOAT", {"default": 0}]}}}]}]}})"}});
+    const auto inputs = inputs_of("Generate", {"on", 7, 0.5}, {}, classes);
+    EXPECT_EQ(inputs["mode.seed"], 7);
+    EXPECT_EQ(inputs["mode.penalty"], 0.5);
+}
+
 }  // namespace
 }  // namespace podctl::workflow::test

@@ -2,6 +2,8 @@
 
 #include "podctl/base/units.hpp"
 
+#include "../output.hpp"
+
 #include <nlohmann/json.hpp>
 
 #include <chrono>
@@ -181,9 +183,6 @@ private:
     Rows<S> rows_;
     ObjectShape shape_;
 };
-
-// "2026-01-31T12:00:00.123Z".
-std::string utc_time(TimePoint when);
 
 template <typename T>
 Json field_json(const T& value) {

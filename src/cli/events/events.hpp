@@ -220,8 +220,6 @@ inline constexpr bool is_one_of<S, std::tuple<Listed...>> = (std::same_as<S, Lis
 template <typename S>
 concept JsonEvent = is_one_of<S, JsonEvents>;
 
-std::string utc_now();
-
 // The event as one line of JSON, without its end of line.
 template <JsonEvent S>
 std::string event_line(const S& it, const std::string& time = utc_now()) {

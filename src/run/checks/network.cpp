@@ -113,7 +113,7 @@ void check_origins(Examination& found, Finding::Grade unreachable) {
             found.ok("origin", what + " answers");
             continue;
         }
-        found.add({"origin", unreachable, what + " cannot be reached: " + why,
+        found.add({"origin", unreachable, fmt::format("{} cannot be reached: {}", what, why),
                    mirror.empty() ? "check the network, the proxy (https_proxy), or set a mirror"
                                   : "correct `mirrors`, or --mirror"});
     }
