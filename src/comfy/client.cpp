@@ -83,10 +83,10 @@ http::Response Client::post(const std::string& path, http::Request request) cons
 Error Client::refused(const std::string& path, const http::Response& answer) const {
     const bool wants_login = answer.status == 401 || answer.status == 403;
     return Error{
-        ErrorKind::smoke,
+        wants_login ? ErrorKind::unauthorized : ErrorKind::smoke,
         fmt::format("{}{} answered {}: {}", shown_url_, path, answer.status, excerpt(answer.body)),
-        wants_login ? "what is in front of it asks for a login: --url "
-                      "https://USER:PASSWORD@HOST, or --header 'Authorization=Bearer $TOKEN'"
+        wants_login ? "what is in front of it asks for a login: a user and a password in --url, "
+                      "before an @ and the host, or --header 'Authorization=Bearer $TOKEN'"
                     : "ComfyUI's log says why: `podctl logs comfyui`"};
 }
 
