@@ -245,7 +245,7 @@ TEST_F(PodCommands, LogsAreFollowedUntilThePodEnds) {
 }
 
 TEST_F(PodCommands, LogsEndWithTheirReader) {
-    write_template(listener("web", {"--lines", "100000"}));
+    write_template(listener("web", {"--lines", "5000"}));
     auto pod = start();
     ASSERT_TRUE(pod.wait_for(is_launched));
     auto piped = command({"logs", "--root", root()});
