@@ -1,20 +1,9 @@
 #include "film.hpp"
 
+#include "podctl/base/byte_order.hpp"
+
 namespace podctl::comfy {
 namespace {
-
-std::uint64_t big_number(std::string_view bytes) {
-    std::uint64_t value = 0;
-    for (const char c : bytes)
-        value = value << 8 | static_cast<unsigned char>(c);
-    return value;
-}
-std::uint64_t little_number(std::string_view bytes) {
-    std::uint64_t value = 0;
-    for (auto c = bytes.rbegin(); c != bytes.rend(); ++c)
-        value = value << 8 | static_cast<unsigned char>(*c);
-    return value;
-}
 
 // A number of EBML (RFC 8794 §4): as many bytes as its first one has leading zeros, and one more.
 struct EbmlNumber {
@@ -32,7 +21,7 @@ std::optional<EbmlNumber> ebml_number(const FileSample& file, std::uint64_t at) 
         ++length;
     const auto all = length <= 8 ? file.bytes(at, length) : std::nullopt;
     if (!all) return std::nullopt;
-    EbmlNumber number{.raw = big_number(*all), .length = length};
+    EbmlNumber number{.raw = big_endian(*all), .length = length};
     const auto mask = (std::uint64_t{1} << (7 * length)) - 1;
     number.value = number.raw & mask;
     number.is_unknown = number.value == mask;
@@ -50,11 +39,11 @@ bool is_whole_mp4(const FileSample& file) {
         const auto head = file.bytes(at, 8);
         if (!head) return file.size() - at >= 8 && has_frames;  // an index longer than what is kept
         const auto type = head->substr(4, 4);
-        std::uint64_t size = big_number(head->substr(0, 4)), least = 8;
+        std::uint64_t size = big_endian(head->substr(0, 4)), least = 8;
         if (size == 1) {
             const auto large = file.bytes(at + 8, 8);
             if (!large) return false;
-            size = big_number(*large);
+            size = big_endian(*large);
             least = 16;
         }
         if (size == 0) size = file.size() - at;  // to the end
@@ -87,7 +76,7 @@ bool is_whole_webm(const FileSample& file) {
 bool is_whole_riff(const FileSample& file) {
     const auto head = file.bytes(0, 12);
     if (!head) return false;
-    const auto size = little_number(head->substr(4, 4));
+    const auto size = little_endian(head->substr(4, 4));
     const bool is_known = size != 0 && size != 0xFFFFFFFF;
     if (is_known && size + 8 > file.size()) return false;
     const auto wanted = head->substr(8, 4) == "WAVE" ? "data" : "movi";
@@ -102,7 +91,7 @@ bool is_whole_flac(const FileSample& file) {
         const auto head = file.bytes(at, 4);
         if (!head) return at >= file.head().size() && at < file.size();  // a large picture
         const bool is_last = (*head)[0] & 0x80;
-        at += 4 + big_number(head->substr(1, 3));
+        at += 4 + big_endian(head->substr(1, 3));
         if (is_last) break;
     }
     return at + 2 <= file.size();
@@ -130,7 +119,7 @@ bool is_whole_mp3(const FileSample& file) {
 // Its third word is the length of it all.
 bool is_whole_glb(const FileSample& file) {
     const auto head = file.bytes(0, 20);
-    return head && little_number(head->substr(8, 4)) <= file.size();
+    return head && little_endian(head->substr(8, 4)) <= file.size();
 }
 
 }  // namespace podctl::comfy

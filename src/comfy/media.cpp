@@ -1,5 +1,6 @@
 #include "media.hpp"
 
+#include "podctl/base/byte_order.hpp"
 #include "podctl/base/error.hpp"
 #include "podctl/base/names.hpp"
 
@@ -22,19 +23,11 @@ Error broken(std::string_view name, const std::string& what) {
     return Error{ErrorKind::smoke, fmt::format("{} {}", name, what)};
 }
 
-std::uint32_t number(std::string_view bytes, std::size_t at, int size, bool big_endian) {
-    std::uint32_t value = 0;
-    for (int i = 0; i < size; ++i) {
-        const auto offset = at + static_cast<std::size_t>(big_endian ? i : size - 1 - i);
-        value = value << 8 | static_cast<unsigned char>(bytes[offset]);
-    }
-    return value;
+std::uint32_t big(std::string_view bytes, std::size_t at, std::size_t size) {
+    return static_cast<std::uint32_t>(big_endian(bytes.substr(at, size)));
 }
-std::uint32_t big(std::string_view bytes, std::size_t at, int size) {
-    return number(bytes, at, size, true);
-}
-std::uint32_t little(std::string_view bytes, std::size_t at, int size) {
-    return number(bytes, at, size, false);
+std::uint32_t little(std::string_view bytes, std::size_t at, std::size_t size) {
+    return static_cast<std::uint32_t>(little_endian(bytes.substr(at, size)));
 }
 
 struct Size {

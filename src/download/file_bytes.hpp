@@ -1,5 +1,6 @@
 #pragma once
 
+#include "podctl/base/byte_order.hpp"
 #include "podctl/base/fd.hpp"
 
 #include <cstddef>
@@ -39,10 +40,7 @@ private:
 // Little-endian, of the first `Size` bytes of a text that has as many.
 template <std::size_t Size>
 std::uint64_t little_endian(std::string_view bytes, std::size_t at = 0) {
-    std::uint64_t value = 0;
-    for (std::size_t i = Size; i-- > 0;)
-        value = value << 8 | static_cast<unsigned char>(bytes[at + i]);
-    return value;
+    return podctl::little_endian(bytes.substr(at, Size));
 }
 
 }  // namespace podctl::download

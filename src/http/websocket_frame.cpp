@@ -1,5 +1,6 @@
 #include "websocket_frame.hpp"
 
+#include "podctl/base/byte_order.hpp"
 #include "podctl/base/error.hpp"
 
 #include <fmt/core.h>
@@ -32,13 +33,6 @@ Opcode opcode_of(unsigned char code) {
         default:
             throw broken(fmt::format("opcode {}", code));
     }
-}
-
-std::uint64_t big_endian(std::string_view bytes) {
-    std::uint64_t value = 0;
-    for (const char byte : bytes)
-        value = value << 8 | static_cast<unsigned char>(byte);
-    return value;
 }
 
 void append_big_endian(std::string& out, std::uint64_t value, int bytes) {

@@ -1,6 +1,8 @@
 #include "carrier_reader.hpp"
 
+#include "podctl/base/byte_order.hpp"
 #include "podctl/base/json_fields.hpp"
+#include "podctl/base/names.hpp"
 
 #include "page_json.hpp"
 
@@ -18,13 +20,6 @@ constexpr std::uint64_t longest_text = workflow_limits.bytes + 4096;
 constexpr int most_strings_around = 8;
 
 constexpr const char* cut_short = "ends in the middle";
-
-std::string lower_case(std::string_view text) {
-    std::string made{text};
-    for (char& c : made)
-        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-    return made;
-}
 
 // Padding around a text: blanks, and zeros as in C.
 std::string_view without_padding(std::string_view text) {
@@ -75,13 +70,9 @@ std::uint64_t CarrierReader::number(std::uint64_t offset, std::size_t bytes, std
         if (!is_there()) fail(cut_short);
         if (!ok()) return 0;
     }
-    std::uint64_t number = 0;
-    for (std::size_t i = 0; i < bytes; ++i) {
-        const auto at = order == std::endian::big ? i : bytes - 1 - i;
-        number = number << 8 | static_cast<unsigned char>(
-                                   window_[static_cast<std::size_t>(offset - window_begin_) + at]);
-    }
-    return number;
+    const std::string_view found{window_.data() + static_cast<std::size_t>(offset - window_begin_),
+                                 bytes};
+    return order == std::endian::big ? big_endian(found) : little_endian(found);
 }
 
 std::string CarrierReader::text(ByteRange range) {
@@ -112,14 +103,14 @@ ByteRange CarrierReader::part(ByteRange outer, std::uint64_t begin, std::uint64_
 }
 
 bool is_carried_key(std::string_view key) {
-    const auto lower = lower_case(key);
+    const auto lower = to_lower(key);
     return lower == "workflow" || lower == "prompt" || lower == "comment";
 }
 
 void add_carried(CarriedWorkflow& into, std::string_view key, std::string text) {
     auto object = json_object_in(std::move(text));
     if (object.empty()) return;
-    const auto lower = lower_case(key);
+    const auto lower = to_lower(key);
     if (lower == "workflow") into.workflow = std::move(object);
     if (lower == "prompt") into.prompt = std::move(object);
     if (lower != "comment") return;
