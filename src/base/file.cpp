@@ -157,6 +157,19 @@ std::optional<FileStamp> file_stamp(const fs::path& path) {
         .mtime_ns = std::int64_t{status.st_mtim.tv_sec} * 1'000'000'000 + status.st_mtim.tv_nsec};
 }
 
+std::string read_stdin(std::size_t most) {
+    std::string text;
+    std::array<char, 64u << 10> block;
+    while (text.size() <= most) {
+        const auto size = ::read(STDIN_FILENO, block.data(), block.size());
+        if (size < 0 && errno == EINTR) continue;
+        if (size < 0) throw system_error("cannot read stdin", errno);
+        if (size == 0) break;
+        text.append(block.data(), static_cast<std::size_t>(size));
+    }
+    return text;
+}
+
 std::optional<std::string> read_file_if_exists(const fs::path& path) {
     // Without O_NONBLOCK, to open a pipe is to wait for its writer.
     const Fd fd{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};

@@ -9,12 +9,8 @@
 #include "source_forms.hpp"
 
 #include <fmt/core.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <array>
-#include <cerrno>
-#include <cstring>
 #include <map>
 #include <set>
 
@@ -37,24 +33,9 @@ std::string checked(std::string text) {
     return text;
 }
 
-// Reads to the end, and one byte beyond the limit shows a file that is too large.
-std::string read_limited(int fd) {
-    std::string text;
-    std::array<char, 64u << 10> block;
-    while (text.size() <= max_batch_size) {
-        const auto size = ::read(fd, block.data(), block.size());
-        if (size < 0 && errno == EINTR) continue;
-        if (size < 0) throw Wrong{std::strerror(errno), "name a text file"};
-        if (size == 0) break;
-        text.append(block.data(), static_cast<std::size_t>(size));
-    }
-    return checked(std::move(text));
-}
-
 std::string read_batch(const fs::path& path) {
-    if (path == "-") return read_limited(STDIN_FILENO);
     try {
-        return checked(read_file(path));
+        return checked(path == "-" ? read_stdin(max_batch_size) : read_file(path));
     } catch (const Error& error) {
         const bool is_absent = error.kind() == ErrorKind::not_found;
         throw Wrong{is_absent ? "No such file" : error.message(),

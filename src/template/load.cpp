@@ -1,6 +1,5 @@
 #include "podctl/template/load.hpp"
 
-#include "podctl/base/error.hpp"
 #include "podctl/base/file.hpp"
 
 #include "bind.hpp"
@@ -16,10 +15,7 @@
 #include "validate.hpp"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
-#include <array>
-#include <cerrno>
 #include <cstdlib>
 #include <memory>
 #include <utility>
@@ -31,20 +27,6 @@ struct Layer {
     std::string text;
     std::string file;
 };
-
-// At most what a template may have, and a byte more, which says that it has too much.
-std::string read_stdin() {
-    std::string text;
-    std::array<char, 65536> block;
-    while (text.size() <= Limits::bytes) {
-        const auto got = ::read(STDIN_FILENO, block.data(), block.size());
-        if (got < 0 && errno == EINTR) continue;
-        if (got < 0) throw system_error("cannot read stdin", errno);
-        if (got == 0) break;
-        text.append(block.data(), static_cast<std::size_t>(got));
-    }
-    return text;
-}
 
 std::string read_template(const std::filesystem::path& path) {
     const auto stamp = file_stamp(path);
@@ -59,7 +41,7 @@ std::string read_template(const std::filesystem::path& path) {
 }
 
 Layer layer_of(const std::filesystem::path& path) {
-    if (path == "-") return {read_stdin(), "<stdin>"};
+    if (path == "-") return {read_stdin(Limits::bytes), "<stdin>"};
     return {read_template(path), path.string()};
 }
 

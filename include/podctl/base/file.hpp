@@ -25,6 +25,9 @@ std::optional<FileStamp> file_stamp(const std::filesystem::path& path);
 
 // The whole file. Throws Error{io}; Error{not_found} when it does not exist.
 std::string read_file(const std::filesystem::path& path);
+// What is left of stdin; of what is longer than `most` bytes at least one byte more, which says so.
+// Throws Error{io}.
+std::string read_stdin(std::size_t most);
 // As read_file, nullopt when it does not exist. A pipe there is an error: nobody may ever write
 // into it.
 std::optional<std::string> read_file_if_exists(const std::filesystem::path& path);
