@@ -1,8 +1,8 @@
 #include "comfyui_place.hpp"
 
 #include "podctl/base/error.hpp"
-#include "podctl/base/names.hpp"
 #include "podctl/base/url.hpp"
+#include "podctl/http/url_rules.hpp"
 #include "podctl/serve/control.hpp"
 
 #include "pod_place.hpp"
@@ -10,7 +10,6 @@
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <cctype>
 #include <cstdlib>
 
@@ -74,12 +73,7 @@ std::string checked_comfyui_url(const std::string& given) {
     if (!parsed || (parsed->scheme != "http" && parsed->scheme != "https"))
         throw Error{ErrorKind::usage, "--url: not an http or https URL",
                     "for instance --url http://127.0.0.1:9000"};
-    const auto parts = split(parsed->path, '/');
-    const bool is_plain = std::ranges::none_of(parts, [](const std::string& part) {
-        const auto name = percent_decode(part);
-        return name == "." || name == "..";
-    });
-    if (!is_plain || parsed->path.find("//") != std::string::npos)
+    if (http::has_dot_segments(parsed->path) || parsed->path.find("//") != std::string::npos)
         throw Error{ErrorKind::usage, "--url: its path has . or .. or // in it",
                     "the plain one of the same place"};
     if (!parsed->query.empty() || !parsed->fragment.empty())

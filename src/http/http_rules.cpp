@@ -14,15 +14,6 @@
 namespace podctl::http {
 namespace {
 
-// A path such as /mirror/../other leaves the prefix that its text starts with.
-bool has_dot_segments(const std::string& path) {
-    const auto segments = split(path, '/');
-    return std::ranges::any_of(segments, [](const std::string& segment) {
-        const auto decoded = percent_decode(segment);
-        return decoded == "." || decoded == "..";
-    });
-}
-
 // RFC 9110 §5.6.2: a token.
 bool is_field_name(const std::string& name) {
     constexpr std::string_view others = "!#$%&'*+-.^_`|~";

@@ -2,8 +2,11 @@
 
 #include "podctl/base/error.hpp"
 #include "podctl/base/host.hpp"
+#include "podctl/base/names.hpp"
 
 #include <fmt/core.h>
+
+#include <algorithm>
 
 namespace podctl::http {
 namespace {
@@ -42,6 +45,14 @@ Url checked_url(const std::string& text) {
     url->path = with_spaces_encoded(url->path);
     url->query = with_spaces_encoded(url->query);
     return *url;
+}
+
+bool has_dot_segments(const std::string& path) {
+    const auto segments = split(path, '/');
+    return std::ranges::any_of(segments, [](const std::string& segment) {
+        const auto decoded = percent_decode(segment);
+        return decoded == "." || decoded == "..";
+    });
 }
 
 }  // namespace podctl::http

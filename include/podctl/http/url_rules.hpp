@@ -14,4 +14,8 @@ std::string shown(std::string_view url);
 // (host_fault()). Throws Error{network}.
 Url checked_url(const std::string& text);
 
+// Whether a path has . or .. in it, also percent-encoded: /mirror/../other leaves the prefix that
+// its text starts with.
+bool has_dot_segments(const std::string& path);
+
 }  // namespace podctl::http
