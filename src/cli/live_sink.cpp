@@ -1,6 +1,5 @@
 #include "live_sink.hpp"
 
-#include "podctl/base/overloaded.hpp"
 #include "podctl/base/printable.hpp"
 #include "podctl/base/stop.hpp"
 #include "podctl/base/thread.hpp"
@@ -36,7 +35,8 @@ LiveSink::~LiveSink() {
 void LiveSink::emit(const Event& event) {
     const std::scoped_lock lock{mutex_};
     const auto now = Clock::now();
-    track(event, now);
+    meter_.observe(event, now);
+    ledger_.observe(event, now);
     if (std::holds_alternative<event::StepStarted>(event) ||
         std::holds_alternative<event::Launching>(event) ||
         std::holds_alternative<event::StepProgress>(event)) {
@@ -53,22 +53,6 @@ void LiveSink::emit(const Event& event) {
     draw();
 }
 
-void LiveSink::track(const Event& event, Clock::time_point now) {
-    meter_.observe(event, now);
-    ledger_.observe(event, now);
-    std::visit(
-        overloaded{
-            [&](const event::StepStarted& it) { running_[it.step] = now; },
-            [&](const event::StepProgress& it) { running_.try_emplace(it.step, now); },
-            [&](const event::StepFinished& it) { running_.erase(it.step); },
-            [&](const event::StepFailed& it) { running_.erase(it.step); },
-            [&](const event::Launching&) { running_[std::string{event::launch_step}] = now; },
-            [&](const event::Launched&) { running_.erase(std::string{event::launch_step}); },
-            [&](const event::LaunchFailed&) { running_.erase(std::string{event::launch_step}); },
-            [](const auto&) {}},
-        event);
-}
-
 void LiveSink::paint(const std::stop_token& stop) {
     do {
         const std::scoped_lock lock{mutex_};
@@ -80,7 +64,7 @@ void LiveSink::paint(const std::stop_token& stop) {
 // flickers.
 void LiveSink::draw() {
     std::vector<LiveStep> steps;
-    for (const auto& [id, since] : running_) {
+    for (const auto& [id, since] : ledger_.running()) {
         const auto running = std::chrono::duration_cast<std::chrono::seconds>(Clock::now() - since);
         steps.push_back(
             {.id = printable(id, Lines::one), .running = running, .progress = meter_.of(id)});

@@ -4,7 +4,6 @@
 #include "run_ledger.hpp"
 
 #include <cstddef>
-#include <map>
 #include <mutex>
 #include <string>
 #include <thread>
@@ -22,7 +21,6 @@ public:
     void emit(const Event& event) override;
 
 private:
-    void track(const Event& event, Meter::Clock::time_point now);
     void paint(const std::stop_token& stop);
     void draw();
     std::string erasure() const;
@@ -32,8 +30,7 @@ private:
     std::mutex mutex_;
     Meter meter_;
     RunLedger ledger_;
-    std::map<std::string, Meter::Clock::time_point> running_;  // since when
-    std::vector<std::size_t> drawn_;                           // widths of the lines
+    std::vector<std::size_t> drawn_;  // widths of the lines
     std::jthread painter_;
 };
 

@@ -2,6 +2,7 @@
 
 #include "podctl/base/overloaded.hpp"
 #include "podctl/base/process.hpp"
+#include "podctl/base/shorten.hpp"
 #include "podctl/base/units.hpp"
 
 #include <fmt/format.h>
@@ -15,14 +16,6 @@ namespace {
 constexpr std::size_t most_named = 3;
 // What takes less is of no interest to anybody who waits.
 constexpr std::chrono::seconds slow{2};
-
-std::string listed_steps(const std::vector<std::string>& steps) {
-    const auto shown = std::min(steps.size(), most_named);
-    const auto end = steps.begin() + static_cast<std::ptrdiff_t>(shown);
-    auto text = fmt::format("{}", fmt::join(steps.begin(), end, ", "));
-    if (shown < steps.size()) text += fmt::format(" and {} more", steps.size() - shown);
-    return text;
-}
 
 std::chrono::milliseconds passed(RunLedger::Clock::time_point since,
                                  RunLedger::Clock::time_point now) {
@@ -82,10 +75,10 @@ Line RunLedger::ended(const event::RunFinished& run) const {
     const auto signal = signal_name(run.exit_code - by_signal);
     if (under_way.empty())
         return {fmt::format("ended by {} after {}{}", signal, took, bytes), Line::Tone::bad};
-    return {
-        fmt::format("interrupted by {} after {}{}: {} {} under way; run it again to go on", signal,
-                    took, bytes, listed_steps(under_way), under_way.size() == 1 ? "was" : "were"),
-        Line::Tone::bad};
+    return {fmt::format("interrupted by {} after {}{}: {} {} under way; run it again to go on",
+                        signal, took, bytes, list_first(under_way, most_named),
+                        under_way.size() == 1 ? "was" : "were"),
+            Line::Tone::bad};
 }
 
 Line RunLedger::launched(Clock::time_point now) const {
@@ -106,7 +99,7 @@ Line RunLedger::still_running(Clock::time_point now) const {
     for (const auto& [step, since] : running_)
         steps.push_back(fmt::format("{} ({})", step, format_duration(passed(since, now))));
     if (steps.empty()) return {};
-    return {"still running: " + listed_steps(steps)};
+    return {"still running: " + list_first(steps, most_named)};
 }
 
 }  // namespace podctl::cli

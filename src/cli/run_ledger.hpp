@@ -26,7 +26,8 @@ public:
     // "still running: python.resolve (30s)"; empty: nothing runs.
     Line still_running(Clock::time_point now) const;
 
-    bool has_running() const { return !running_.empty(); }
+    // What runs, and since when.
+    const std::map<std::string, Clock::time_point>& running() const { return running_; }
 
 private:
     struct Took {

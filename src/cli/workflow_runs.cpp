@@ -15,6 +15,10 @@ namespace {
 
 using Steady = std::chrono::steady_clock;
 
+std::chrono::milliseconds passed_since(Steady::time_point time) {
+    return std::chrono::duration_cast<std::chrono::milliseconds>(Steady::now() - time);
+}
+
 }  // namespace
 
 workflow::Workflow read_workflow(const std::filesystem::path& path) {
@@ -61,6 +65,24 @@ WorkflowSteps::WorkflowSteps(const comfy::RunTarget& target, http::Client& http,
                    }},
               stop) {}
 
+int WorkflowSteps::told(const std::string& what, const std::string& command,
+                        const StopSignals& signals, const std::function<int()>& work) {
+    const auto started = Steady::now();
+    events_.emit(event::RunStarted{what, url_, PODCTL_VERSION});
+    int code = 0;
+    try {
+        code = work();
+    } catch (const Error& error) {
+        const bool is_stopped = error.kind() == ErrorKind::interrupted;
+        const auto& step = step_.empty() ? command : step_;
+        if (is_stopped) events_.emit(event::Notice{step, error.message()});
+        code = is_stopped ? 128 + signals.signal() : exit_code(error.kind());
+        events_.emit(event::StepFailed{step, error.kind(), error.message(), error.hint()});
+    }
+    events_.emit(event::RunFinished{code == 0, code, passed_since(started), saved_bytes_});
+    return code;
+}
+
 event::WorkflowFinished WorkflowSteps::run(const WorkflowStep& step,
                                            const comfy::RunRequest& request) {
     const auto started = Steady::now();
@@ -78,8 +100,7 @@ event::WorkflowFinished WorkflowSteps::run(const WorkflowStep& step,
                                      .faults = std::move(report.faults)};
     for (const auto& output : finished.outputs)
         if (!output.path.empty()) saved_bytes_ += output.size;
-    tell_end(finished,
-             std::chrono::duration_cast<std::chrono::milliseconds>(Steady::now() - started));
+    tell_end(finished, passed_since(started));
     return finished;
 }
 

@@ -6,6 +6,7 @@
 #include "podctl/run/secrets.hpp"
 
 #include "command.hpp"
+#include "signals.hpp"
 
 #include <chrono>
 #include <filesystem>
@@ -36,22 +37,22 @@ public:
     WorkflowSteps(const comfy::RunTarget& target, http::Client& http, EventSink& events,
                   const std::stop_token& stop);
 
+    // All of a command's run: RunStarted of `what`, `work`, which gives the exit code, and
+    // RunFinished with it. What `work` throws belongs to the step that runs, or to `command`.
+    int told(const std::string& what, const std::string& command, const StopSignals& signals,
+             const std::function<int()>& work);
     // comfy::WorkflowRunner::check().
     void check(const comfy::RunRequest& request) { runner_.check(request); }
     // StepStarted, what comes of it, and StepFinished or StepFailed. Throws what keeps every other
     // workflow from running too: Error{interrupted | io}.
     event::WorkflowFinished run(const WorkflowStep& step, const comfy::RunRequest& request);
-    // The id of the one that runs, or ran last.
-    const std::string& step() const { return step_; }
-    // Bytes of files that were saved.
-    std::uint64_t saved_bytes() const { return saved_bytes_; }
 
 private:
     void tell_end(const event::WorkflowFinished& finished, std::chrono::milliseconds took);
 
     EventSink& events_;
     const std::string url_;
-    std::string step_;
+    std::string step_;  // the one that runs, or ran last
     std::uint64_t saved_bytes_ = 0;
     comfy::WorkflowRunner runner_;
 };

@@ -28,8 +28,6 @@
 namespace podctl::cli {
 namespace {
 
-using RunClock = std::chrono::steady_clock;
-
 constexpr std::uint64_t most_of_object_info = 256u << 20;
 constexpr JsonLimits printed_limits{
     .bytes = 256u << 20, .depth = 110, .values = 4'000'000, .members = 100'000};
@@ -161,7 +159,6 @@ public:
     int run() {
         const auto what = workflows_.size() == 1 ? arguments_.workflows.front()
                                                  : fmt::format("{} workflows", workflows_.size());
-        events_.emit(event::RunStarted{what, url_, PODCTL_VERSION});
         http::Client http{options_};
         WorkflowSteps steps{{.url = url_,
                              .wait = arguments_.comfyui.wait.value_or(std::chrono::milliseconds{0}),
@@ -169,31 +166,23 @@ public:
                             http,
                             events_,
                             signals_.token()};
-        int code = 0;
-        try {
-            // What is wrong with the command line is told before anything is queued.
-            for (std::size_t i = 0; i < workflows_.size(); ++i)
-                if (!values_.empty() || !files_.empty()) steps.check(request(i, 0));
-            // One that fails keeps no other one away.
-            for (std::size_t i = 0; i < workflows_.size(); ++i)
-                for (unsigned turn = 0; turn < arguments_.count; ++turn)
-                    if (!steps.run(step_of(i, turn), request(i, turn)).faults.empty())
-                        code = exit_code(ErrorKind::smoke);
-        } catch (const Error& error) {
-            const bool is_stopped = error.kind() == ErrorKind::interrupted;
-            if (is_stopped && !steps.step().empty())
-                events_.emit(event::Notice{steps.step(), error.message()});
-            code = is_stopped ? 128 + signals_.signal() : exit_code(error.kind());
-            const auto step = steps.step().empty() ? "run" : steps.step();
-            events_.emit(event::StepFailed{step, error.kind(), error.message(), error.hint()});
-        }
-        const auto took =
-            std::chrono::duration_cast<std::chrono::milliseconds>(RunClock::now() - started_);
-        events_.emit(event::RunFinished{code == 0, code, took, steps.saved_bytes()});
-        return code;
+        return steps.told(what, "run", signals_, [&] { return run_all(steps); });
     }
 
 private:
+    int run_all(WorkflowSteps& steps) const {
+        // What is wrong with the command line is told before anything is queued.
+        for (std::size_t i = 0; i < workflows_.size(); ++i)
+            if (!values_.empty() || !files_.empty()) steps.check(request(i, 0));
+        int code = 0;
+        // One that fails keeps no other one away.
+        for (std::size_t i = 0; i < workflows_.size(); ++i)
+            for (unsigned turn = 0; turn < arguments_.count; ++turn)
+                if (!steps.run(step_of(i, turn), request(i, turn)).faults.empty())
+                    code = exit_code(ErrorKind::smoke);
+        return code;
+    }
+
     // Before anything is asked or run: each is there, and none takes the name of another one.
     void require_files() const {
         std::map<std::string, std::filesystem::path> names;
@@ -246,7 +235,6 @@ private:
     }
 
     const RunArguments& arguments_;
-    const RunClock::time_point started_ = RunClock::now();
     // Before every other thread: they inherit the blocked signals.
     StopSignals signals_;
     const std::string url_;

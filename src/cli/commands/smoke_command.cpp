@@ -61,29 +61,32 @@ public:
     }
 
     int run() {
-        const std::string what = pod_ ? arguments_.template_.path : "smoke";
-        events_.emit(event::RunStarted{what, redact_(url_), PODCTL_VERSION});
-        int code = 0;
-        try {
-            code = test();
-        } catch (const Error& error) {
-            const bool stopped = error.kind() == ErrorKind::interrupted;
-            if (stopped) events_.emit(event::Notice{"smoke", error.message()});
-            code = stopped ? 128 + signals_.signal() : exit_code(error.kind());
-            events_.emit(
-                event::StepFailed{"smoke", error.kind(), error.message(), error.hint(), false});
-        }
-        events_.emit(event::RunFinished{code == 0, code, since_start(), 0});
-        return code;
+        http::Client http{options_};
+        const auto no_wait = std::chrono::milliseconds{0};
+        WorkflowSteps steps{{.url = url_,
+                             .wait = arguments_.comfyui.wait.value_or(no_wait),
+                             .pod = pod_ ? &*pod_ : nullptr,
+                             .api_key = key_},
+                            http,
+                            events_,
+                            signals_.token()};
+        const auto what = pod_ ? named_template(arguments_, common_).path : "smoke";
+        return steps.told(what, "smoke", signals_, [&] { return test(steps); });
     }
 
 private:
-    static std::optional<tmpl::Template> template_of(const SmokeArguments& arguments,
-                                                     const Common& common) {
+    // What says which ComfyUI it is comes before the template that is here.
+    static TemplateArguments named_template(const SmokeArguments& arguments, const Common& common) {
         auto named = arguments.template_;
         if (named.path.empty() && arguments.comfyui.url.empty() && common.root.empty())
             named.path = template_here();
-        if (!named.path.empty()) return load(named);
+        return named;
+    }
+
+    static std::optional<tmpl::Template> template_of(const SmokeArguments& arguments,
+                                                     const Common& common) {
+        if (const auto named = named_template(arguments, common); !named.path.empty())
+            return load(named);
         if (!arguments.template_.overlays.empty() || !arguments.template_.set.empty())
             throw Error{ErrorKind::usage, "--file and --set change a TEMPLATE, and there is none",
                         "podctl smoke TEMPLATE -f OVERLAY"};
@@ -127,16 +130,7 @@ private:
                     arguments_.api_nodes ? Request::ApiNodes::allowed : Request::ApiNodes::refused};
     }
 
-    int test() {
-        http::Client http{options_};
-        const auto no_wait = std::chrono::milliseconds{0};
-        WorkflowSteps steps{{.url = url_,
-                             .wait = arguments_.comfyui.wait.value_or(no_wait),
-                             .pod = pod_ ? &*pod_ : nullptr,
-                             .api_key = key_},
-                            http,
-                            events_,
-                            signals_.token()};
+    int test(WorkflowSteps& steps) const {
         const auto file = workflow_file();
         auto finished =
             steps.run({.step = "smoke",
