@@ -2,6 +2,7 @@
 
 #include "podctl/base/error.hpp"
 #include "podctl/base/names.hpp"
+#include "podctl/base/shorten.hpp"
 
 #include "links.hpp"
 #include "provider.hpp"
@@ -18,11 +19,7 @@ using event::WorkflowFault;
 
 std::string listed(const std::vector<std::string>& names) {
     constexpr std::size_t most = 10;
-    const auto shown = std::min(names.size(), most);
-    const auto end = names.begin() + static_cast<std::ptrdiff_t>(shown);
-    auto text = fmt::format("{}", fmt::join(names.begin(), end, ", "));
-    if (shown < names.size()) text += fmt::format(" and {} more", names.size() - shown);
-    return text;
+    return list_first(names, most);
 }
 
 // What explains a failure must not take its place: a ComfyUI that does not tell is asked in vain.

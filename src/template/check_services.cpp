@@ -14,7 +14,6 @@
 namespace podctl::tmpl {
 namespace {
 
-constexpr auto comfyui_service = "comfyui";
 constexpr auto podctl_log = "podctl";  // <state>/logs/podctl.log is podctl's own
 // More than that are neither compared nor listed in a message.
 constexpr std::size_t most_named = 50;

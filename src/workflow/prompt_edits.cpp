@@ -155,7 +155,7 @@ NamedInput target_of(const InputValue& value, const json& nodes) {
 }
 
 template <class Number>
-std::optional<Number> whole_number(const std::string& text) {
+std::optional<Number> parsed_number(const std::string& text) {
     Number number{};
     const auto* end = text.data() + text.size();
     const auto read = std::from_chars(text.data(), end, number);
@@ -169,12 +169,12 @@ json value_for(const InputValue& value, const InputSpec* spec) {
     const std::string type = spec ? spec->type : "";
     if (type == "STRING") return text;
     if (type == "INT") {
-        if (const auto number = whole_number<std::int64_t>(text)) return *number;
-        if (const auto number = whole_number<std::uint64_t>(text)) return *number;
+        if (const auto number = parsed_number<std::int64_t>(text)) return *number;
+        if (const auto number = parsed_number<std::uint64_t>(text)) return *number;
         throw wrong(value, "it takes a whole number", {});
     }
     if (type == "FLOAT") {
-        if (const auto number = whole_number<double>(text); number && std::isfinite(*number))
+        if (const auto number = parsed_number<double>(text); number && std::isfinite(*number))
             return *number;
         throw wrong(value, "it takes a number", {});
     }

@@ -29,8 +29,7 @@ struct Readiness {
     std::chrono::milliseconds timeout{120'000};
 };
 
-// ComfyUI among the services of a pod.
-constexpr std::string_view comfyui_service = "comfyui";
+using tmpl::comfyui_service;
 
 struct ServiceSpec {
     std::string name;  // comfyui_service, or the template's

@@ -9,6 +9,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -16,6 +17,9 @@
 // A pod template (spec §2) as values. Every default of the spec is filled in; paths are as the
 // template gives them (relative ones are under the mount).
 namespace podctl::tmpl {
+
+// ComfyUI among the services of a pod, whose names nobody else has.
+constexpr std::string_view comfyui_service = "comfyui";
 
 using std::chrono::milliseconds;
 
